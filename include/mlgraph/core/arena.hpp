@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory: 64-byte aligned buffers, and the Arena that makes a second step of the same shape allocate nothing.
+#ifndef MLGRAPH_CORE_ARENA_HPP
+#define MLGRAPH_CORE_ARENA_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Every buffer of the engine starts on a cache line, which is also the widest SIMD vector.
+inline constexpr std::size_t kAlignment = 64;
+
+/// std::allocator with cache-line alignment; elements of arithmetic type are left uninitialised by resize().
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT: allocators convert
+
+  [[nodiscard]] T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(kAlignment)));
+  }
+  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(kAlignment)); }
+
+  template <class U, class... Args>
+  void construct(U* p, Args&&... args) {
+    if constexpr (sizeof...(Args) == 0 && std::is_trivially_default_constructible_v<U>) {
+      ::new (static_cast<void*>(p)) U;
+    } else {
+      ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+    }
+  }
+  template <class U>
+  bool operator==(const AlignedAllocator<U>&) const {
+    return true;
+  }
+  template <class U>
+  bool operator!=(const AlignedAllocator<U>&) const {
+    return false;
+  }
+};
+
+template <class T>
+using AlignedVector = std::vector<T, AlignedAllocator<T>>;
+
+/// A bump allocator: allocate() many times, rewind() once.
+///
+/// rewind() keeps every block, and the same sequence of requests then meets the same blocks: from the second
+/// step of one shape on, nothing is allocated. Not thread-safe: one arena per thread.
+class Arena {
+ public:
+  /// `min_block_bytes`: the size of the first block; later ones double.
+  explicit Arena(std::size_t min_block_bytes = std::size_t{1} << 16) : next_block_bytes_(min_block_bytes) {}
+  Arena(Arena&&) noexcept = default;
+  Arena& operator=(Arena&&) noexcept = default;
+
+  /// `count` elements, 64-byte aligned, uninitialised, valid until rewind().
+  template <class T>
+  [[nodiscard]] T* allocate(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
+    return reinterpret_cast<T*>(allocate_bytes(count * sizeof(T)));
+  }
+
+  /// Forgets everything that was allocated and keeps the memory.
+  void rewind() {
+    current_ = 0;
+    offset_ = 0;
+    used_ = 0;
+  }
+
+  /// Bytes handed out since rewind(), the most ever handed out, and the bytes held from the system.
+  [[nodiscard]] std::size_t used_bytes() const { return used_; }
+  [[nodiscard]] std::size_t peak_bytes() const { return peak_; }
+  [[nodiscard]] std::size_t capacity_bytes() const {
+    std::size_t total = 0;
+    for (const Block& block : blocks_) total += block.size();
+    return total;
+  }
+
+ private:
+  using Block = AlignedVector<std::byte>;
+
+  std::byte* allocate_bytes(std::size_t bytes) {
+    bytes = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+    while (current_ < blocks_.size() && bytes > blocks_[current_].size() - offset_) {
+      ++current_;
+      offset_ = 0;
+    }
+    if (current_ == blocks_.size()) {
+      const std::size_t block_bytes = std::max(bytes, next_block_bytes_);
+      blocks_.emplace_back();
+      blocks_.back().resize(block_bytes);
+      next_block_bytes_ = std::min(next_block_bytes_ * 2, kMaxBlockBytes);
+    }
+    std::byte* const p = blocks_[current_].data() + offset_;
+    offset_ += bytes;
+    used_ += bytes;
+    peak_ = std::max(peak_, used_);
+    return p;
+  }
+
+  static constexpr std::size_t kMaxBlockBytes = std::size_t{1}
+                                                << 26;  // bigger requests get a block of their own
+
+  std::vector<Block> blocks_;
+  std::size_t current_ = 0;  // block that serves the next request
+  std::size_t offset_ = 0;   // first free byte of it
+  std::size_t used_ = 0;
+  std::size_t peak_ = 0;
+  std::size_t next_block_bytes_;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_CORE_ARENA_HPP

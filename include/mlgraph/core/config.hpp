@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every macro a user may set, and the few the library needs itself. No other header defines a user macro.
+#ifndef MLGRAPH_CORE_CONFIG_HPP
+#define MLGRAPH_CORE_CONFIG_HPP
+
+#include <exception>
+
+#include "mlgraph/core/version.hpp"
+
+// ---- exceptions ------------------------------------------------------------------------------------------
+// 1 when this translation unit is compiled with exceptions. The library itself never throws on data; only
+// `Result::value()` and `Status::or_throw()` do, because the caller asked for it.
+#if defined(__cpp_exceptions) || defined(__EXCEPTIONS) || defined(_CPPUNWIND)
+#define MLGRAPH_EXCEPTIONS 1
+#else
+#define MLGRAPH_EXCEPTIONS 0
+#endif
+
+// ---- MLGRAPH_FATAL(message) ------------------------------------------------------------------------------
+// Called, where there are no exceptions, when the caller insists on a value that an error took the place of.
+// `message` is a `const char*`. Must not return.
+#ifndef MLGRAPH_FATAL
+#define MLGRAPH_FATAL(message) ((void)(message), std::terminate())
+#endif
+
+// ---- MLGRAPH_ASSERT(condition, message) ------------------------------------------------------------------
+// A programming error, such as shapes that do not fit a kernel. Checked in debug builds only, unless
+// overridden. Data errors never come here: they are a Status.
+#ifndef MLGRAPH_ASSERT
+#ifdef NDEBUG
+#define MLGRAPH_ASSERT(condition, message) ((void)0)
+#else
+#define MLGRAPH_ASSERT(condition, message) ((condition) ? (void)0 : MLGRAPH_FATAL(message))
+#endif
+#endif
+
+// ---- compiler ---------------------------------------------------------------------------------------------
+#if defined(__GNUC__) || defined(__clang__)
+#define MLGRAPH_ALWAYS_INLINE inline __attribute__((always_inline))
+#define MLGRAPH_RESTRICT __restrict__
+#elif defined(_MSC_VER)
+#define MLGRAPH_ALWAYS_INLINE __forceinline
+#define MLGRAPH_RESTRICT __restrict
+#else
+#define MLGRAPH_ALWAYS_INLINE inline
+#define MLGRAPH_RESTRICT
+#endif
+
+// ---- the inline namespace of everything that computes ------------------------------------------------------
+// Two translation units compiled with different `-m` flags, or with and without exceptions, may meet in one
+// program. Their code must not be merged by the linker, so whatever does arithmetic lives in an inline
+// namespace that names the instruction set. Types that cross translation units (Status, Span, GraphView,
+// CostModel) stay outside it.
+#if defined(__AVX512BW__)
+#define MLGRAPH_ISA_NAME avx512
+#elif defined(__AVX512F__)
+#define MLGRAPH_ISA_NAME avx512f
+#elif defined(__AVX2__) && defined(__FMA__)
+#define MLGRAPH_ISA_NAME avx2_fma
+#elif defined(__AVX2__)
+#define MLGRAPH_ISA_NAME avx2
+#elif defined(__AVX__)
+#define MLGRAPH_ISA_NAME avx
+#elif defined(__SSE4_2__)
+#define MLGRAPH_ISA_NAME sse4_2
+#elif defined(__SSE2__)
+#define MLGRAPH_ISA_NAME sse2
+#elif defined(__ARM_FEATURE_SVE)
+#define MLGRAPH_ISA_NAME sve
+#elif defined(__ARM_NEON)
+#define MLGRAPH_ISA_NAME neon
+#else
+#define MLGRAPH_ISA_NAME generic
+#endif
+
+#define MLGRAPH_DETAIL_CAT2(a, b) a##b
+#define MLGRAPH_DETAIL_CAT(a, b) MLGRAPH_DETAIL_CAT2(a, b)
+#if MLGRAPH_EXCEPTIONS
+#define MLGRAPH_ISA_NAMESPACE MLGRAPH_DETAIL_CAT(isa_, MLGRAPH_ISA_NAME)
+#else
+#define MLGRAPH_ISA_NAMESPACE MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_CAT(isa_, MLGRAPH_ISA_NAME), _noexc)
+#endif
+#define MLGRAPH_BEGIN_ISA inline namespace MLGRAPH_ISA_NAMESPACE {
+#define MLGRAPH_END_ISA }
+
+#endif  // MLGRAPH_CORE_CONFIG_HPP
