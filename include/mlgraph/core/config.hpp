@@ -34,15 +34,22 @@
 #endif
 #endif
 
+// ---- MLGRAPH_GEMM_EIGEN -----------------------------------------------------------------------------------
+// Defined: matrix products go through Eigen instead of the library's own kernels, a portable alternative to compare
+// with. Slower to compile, and a row of a product may then have other bits alone than in a batch.
+
 // ---- compiler ---------------------------------------------------------------------------------------------
 #if defined(__GNUC__) || defined(__clang__)
 #define MLGRAPH_ALWAYS_INLINE inline __attribute__((always_inline))
+#define MLGRAPH_LAMBDA_INLINE __attribute__((always_inline))  // stands between a lambda's parameters and body
 #define MLGRAPH_RESTRICT __restrict__
 #elif defined(_MSC_VER)
 #define MLGRAPH_ALWAYS_INLINE __forceinline
+#define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_RESTRICT __restrict
 #else
 #define MLGRAPH_ALWAYS_INLINE inline
+#define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_RESTRICT
 #endif
 
@@ -75,10 +82,16 @@
 
 #define MLGRAPH_DETAIL_CAT2(a, b) a##b
 #define MLGRAPH_DETAIL_CAT(a, b) MLGRAPH_DETAIL_CAT2(a, b)
-#if MLGRAPH_EXCEPTIONS
-#define MLGRAPH_ISA_NAMESPACE MLGRAPH_DETAIL_CAT(isa_, MLGRAPH_ISA_NAME)
+#if defined(MLGRAPH_GEMM_EIGEN)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_eigen_
 #else
-#define MLGRAPH_ISA_NAMESPACE MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_CAT(isa_, MLGRAPH_ISA_NAME), _noexc)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_
+#endif
+#if MLGRAPH_EXCEPTIONS
+#define MLGRAPH_ISA_NAMESPACE MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_ISA_PREFIX, MLGRAPH_ISA_NAME)
+#else
+#define MLGRAPH_ISA_NAMESPACE \
+  MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_ISA_PREFIX, MLGRAPH_ISA_NAME), _noexc)
 #endif
 #define MLGRAPH_BEGIN_ISA inline namespace MLGRAPH_ISA_NAMESPACE {
 #define MLGRAPH_END_ISA }

@@ -6,7 +6,23 @@
 
 #include <algorithm>
 #include <cstdint>
+
+// GCC 12 reports its own AVX-512 intrinsics, whose "undefined" operand is a variable initialised by itself, as
+// used uninitialised (GCC bug 105593). The warning belongs to the line in the intrinsics' header, so it is
+// silenced there.
+#if defined(__GNUC__) && !defined(__clang__) && defined(__AVX512F__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+#endif
+
 #include <xsimd/xsimd.hpp>
+
+#if XSIMD_VERSION_MAJOR < 9 && defined(__AVX512BW__) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
+#error "xsimd 8 does not compile for AVX-512 with GCC at -O0: use -Og for debugging, or a newer xsimd"
+#endif
 
 #include "mlgraph/core/config.hpp"
 
@@ -62,6 +78,21 @@ MLGRAPH_ALWAYS_INLINE void store_partial(T* p, const Vec<T>& v, std::int64_t n) 
   alignas(64) T buffer[static_cast<std::size_t>(kLanes<T>)];
   v.store_aligned(buffer);
   for (std::int64_t i = 0; i < n; ++i) p[i] = buffer[i];
+#endif
+}
+
+/// a * b + c, rounded once wherever the machine can. (xsimd 8 has no such instruction for AVX-512: its fma is two
+/// operations there, which GCC joins and clang does not.)
+template <class T>
+MLGRAPH_ALWAYS_INLINE Vec<T> multiply_add(const Vec<T>& a, const Vec<T>& b, const Vec<T>& c) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(_mm512_fmadd_ps(a, b, c));
+  } else {
+    return Vec<T>(_mm512_fmadd_pd(a, b, c));
+  }
+#else
+  return xsimd::fma(a, b, c);
 #endif
 }
 

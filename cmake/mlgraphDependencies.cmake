@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds what mlgraph is built on. Used by the source tree and, installed, by mlgraphConfig.cmake.
+#
+# A target that the including project already has (from FetchContent, say) is used as it is. What needs a
+# workaround gets an imported target of our own, which carries include directories and libraries only:
+#   mlgraph::xsimd      xsimd's own target links `xtl` on Debian 12, which its package does not install
+#   mlgraph::zip        libzip's CMake package on Debian 12 fails unless its command line tools are installed
+#   mlgraph::protozero  has no CMake package
+#   mlgraph::json       nlohmann-json, with or without its CMake package
+# Every target made or found here is global, so that a project that adds mlgraph as a subdirectory can link it.
+
+# mlgraph_add_headers(<name> <target or ""> <folder variable or "">): the imported target `name` that has the
+# include directories of `target`, where there is one, or else the folder that was found.
+function(mlgraph_add_headers name target folder_variable)
+  if(TARGET "${target}")
+    get_target_property(imported ${target} IMPORTED)
+    if(imported)
+      get_target_property(folders ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    else()  # may still be changed by the project that makes it
+      set(folders $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
+    endif()
+  else()
+    set(folders "${${folder_variable}}")
+  endif()
+  if(folders)
+    add_library(${name} INTERFACE IMPORTED GLOBAL)
+    target_include_directories(${name} INTERFACE ${folders})
+  endif()
+endfunction()
+
+# Sets `out` to the list of what was not found, empty when all is there.
+macro(mlgraph_find_engine_dependencies out)
+  set(${out} "")
+
+  if(NOT TARGET Eigen3::Eigen)
+    find_package(Eigen3 CONFIG QUIET)
+    if(TARGET Eigen3::Eigen)
+      set_target_properties(Eigen3::Eigen PROPERTIES IMPORTED_GLOBAL TRUE)
+    else()
+      list(APPEND ${out} "Eigen 3.4")
+    endif()
+  endif()
+
+  if(NOT TARGET mlgraph::xsimd)
+    if(NOT TARGET xsimd)
+      find_package(xsimd CONFIG QUIET)
+    endif()
+    if(NOT TARGET xsimd)
+      find_path(MLGRAPH_XSIMD_INCLUDE_DIR xsimd/xsimd.hpp DOC "The folder that holds xsimd/xsimd.hpp")
+      mark_as_advanced(MLGRAPH_XSIMD_INCLUDE_DIR)
+    endif()
+    mlgraph_add_headers(mlgraph::xsimd xsimd MLGRAPH_XSIMD_INCLUDE_DIR)
+    if(NOT TARGET mlgraph::xsimd)
+      list(APPEND ${out} "xsimd 8.1")
+    endif()
+  endif()
+
+  if(NOT TARGET Threads::Threads)
+    set(THREADS_PREFER_PTHREAD_FLAG ON)
+    find_package(Threads QUIET)
+    if(TARGET Threads::Threads)
+      set_target_properties(Threads::Threads PROPERTIES IMPORTED_GLOBAL TRUE)
+    else()
+      list(APPEND ${out} "threads")
+    endif()
+  endif()
+
+  list(JOIN ${out} ", " ${out})
+endmacro()
+
+# The same for mlgraph::io.
+macro(mlgraph_find_io_dependencies out)
+  set(${out} "")
+
+  if(NOT TARGET ZLIB::ZLIB)
+    find_package(ZLIB QUIET)
+    if(TARGET ZLIB::ZLIB)
+      set_target_properties(ZLIB::ZLIB PROPERTIES IMPORTED_GLOBAL TRUE)
+    else()
+      list(APPEND ${out} "zlib")
+    endif()
+  endif()
+
+  if(NOT TARGET mlgraph::zip)
+    find_path(MLGRAPH_ZIP_INCLUDE_DIR zip.h DOC "The folder that holds libzip's zip.h")
+    find_library(MLGRAPH_ZIP_LIBRARY zip DOC "libzip")
+    mark_as_advanced(MLGRAPH_ZIP_INCLUDE_DIR MLGRAPH_ZIP_LIBRARY)
+    if(MLGRAPH_ZIP_INCLUDE_DIR AND MLGRAPH_ZIP_LIBRARY)
+      add_library(mlgraph::zip UNKNOWN IMPORTED GLOBAL)
+      set_target_properties(mlgraph::zip PROPERTIES IMPORTED_LOCATION "${MLGRAPH_ZIP_LIBRARY}")
+      target_include_directories(mlgraph::zip INTERFACE "${MLGRAPH_ZIP_INCLUDE_DIR}")
+    else()
+      list(APPEND ${out} "libzip")
+    endif()
+  endif()
+
+  if(NOT TARGET mlgraph::protozero)
+    find_path(MLGRAPH_PROTOZERO_INCLUDE_DIR protozero/pbf_reader.hpp DOC "The folder that holds protozero/")
+    mark_as_advanced(MLGRAPH_PROTOZERO_INCLUDE_DIR)
+    mlgraph_add_headers(mlgraph::protozero "" MLGRAPH_PROTOZERO_INCLUDE_DIR)
+    if(NOT TARGET mlgraph::protozero)
+      list(APPEND ${out} "protozero")
+    endif()
+  endif()
+
+  if(NOT TARGET mlgraph::json)
+    if(NOT TARGET nlohmann_json::nlohmann_json)
+      find_package(nlohmann_json CONFIG QUIET)
+    endif()
+    if(NOT TARGET nlohmann_json::nlohmann_json)
+      find_path(MLGRAPH_JSON_INCLUDE_DIR nlohmann/json.hpp DOC "The folder that holds nlohmann/json.hpp")
+      mark_as_advanced(MLGRAPH_JSON_INCLUDE_DIR)
+    endif()
+    mlgraph_add_headers(mlgraph::json nlohmann_json::nlohmann_json MLGRAPH_JSON_INCLUDE_DIR)
+    if(NOT TARGET mlgraph::json)
+      list(APPEND ${out} "nlohmann-json")
+    endif()
+  endif()
+
+  list(JOIN ${out} ", " ${out})
+endmacro()

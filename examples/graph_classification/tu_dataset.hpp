@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads graph classification sets in the text format of GIN: MUTAG, PROTEINS, and others, with their 10 folds.
+#ifndef MLGRAPH_EXAMPLES_TU_DATASET_HPP
+#define MLGRAPH_EXAMPLES_TU_DATASET_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "mlgraph/mlgraph.hpp"
+
+namespace example {
+
+namespace mg = mlgraph;
+
+struct TuDataset {
+  std::vector<mg::Graph> graphs;     // opcode = the tag of a node; x has no columns
+  std::vector<std::int32_t> labels;  // class of each graph
+  std::int32_t num_tags = 0;
+  std::vector<std::int32_t> class_label;            // the label in the file of each class
+  std::vector<std::vector<std::size_t>> test_fold;  // graph indices
+};
+
+/// A number of the file, or an error that says where it should be.
+class TuReader {
+ public:
+  explicit TuReader(const std::string& path) : path_(path), file_(path) {}
+  [[nodiscard]] bool is_open() const { return file_.is_open(); }
+
+  mg::Result<std::int32_t> next(const char* what,
+                                std::int32_t limit = std::numeric_limits<std::int32_t>::max()) {
+    long long value = -1;
+    if (!(file_ >> value) || value < 0 || value >= limit) {
+      return mg::Status::data_loss(
+          mg::str_cat(path_, ": number ", count_, " should be ", what, " in [0, ", limit, ")"));
+    }
+    ++count_;
+    return static_cast<std::int32_t>(value);
+  }
+
+ private:
+  std::string path_;
+  std::ifstream file_;
+  std::int64_t count_ = 0;
+};
+
+/// One graph: `n label`, then per node `tag degree neighbour...`.
+inline mg::Status read_tu_graph(TuReader& in, TuDataset& data) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t num_nodes, in.next("a number of nodes"));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t label, in.next("a class", 1000));
+  std::vector<std::int32_t> tags, source, target;
+  for (std::int32_t i = 0; i < num_nodes; ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t tag, in.next("a node tag", 10000));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t degree, in.next("a degree"));
+    tags.push_back(tag);
+    for (std::int32_t k = 0; k < degree; ++k) {
+      MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t neighbour, in.next("a neighbour", num_nodes));
+      source.push_back(neighbour);
+      target.push_back(i);
+    }
+    data.num_tags = std::max(data.num_tags, tag + 1);
+  }
+  mg::GraphView view;
+  view.x = {nullptr, num_nodes, 0};
+  view.opcode = tags;
+  view.edge_source = source;
+  view.edge_target = target;
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Graph graph, mg::Graph::from_view(view));
+  data.graphs.push_back(std::move(graph));
+  // Classes are numbered in the order they appear in, as the files number them with gaps.
+  const auto known = std::find(data.class_label.begin(), data.class_label.end(), label);
+  data.labels.push_back(static_cast<std::int32_t>(known - data.class_label.begin()));
+  if (known == data.class_label.end()) data.class_label.push_back(label);
+  return {};
+}
+
+/// `folder/NAME/NAME.txt` and `folder/NAME/10fold_idx/test_idx-{1..10}.txt`.
+inline mg::Result<TuDataset> read_tu_dataset(const std::string& folder, const std::string& name) {
+  TuDataset data;
+  const std::string root = folder + "/" + name;
+  TuReader in(root + "/" + name + ".txt");
+  if (!in.is_open()) return mg::Status::not_found(mg::str_cat(root, "/", name, ".txt cannot be opened"));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t num_graphs, in.next("a number of graphs"));
+  for (std::int32_t g = 0; g < num_graphs; ++g) {
+    const mg::Status status = read_tu_graph(in, data);
+    if (!status.ok()) return mg::Status(status.code(), mg::str_cat(status.message(), ", in graph ", g));
+  }
+  for (int fold = 1; fold <= 10; ++fold) {
+    const std::string path = mg::str_cat(root, "/10fold_idx/test_idx-", fold, ".txt");
+    std::ifstream file(path);
+    if (!file.is_open()) return mg::Status::not_found(path + " cannot be opened");
+    data.test_fold.emplace_back();
+    std::size_t index = 0;
+    while (file >> index) {
+      if (index >= data.graphs.size()) {
+        return mg::Status::out_of_range(
+            mg::str_cat(path, ": index ", index, "; there are ", data.graphs.size(), " graphs"));
+      }
+      data.test_fold.back().push_back(index);
+    }
+  }
+  return data;
+}
+
+}  // namespace example
+
+#endif  // MLGRAPH_EXAMPLES_TU_DATASET_HPP

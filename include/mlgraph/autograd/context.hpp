@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+// Context: where a model's forward runs. Tape records for training, Eager does not; the ops are the same code.
+#ifndef MLGRAPH_AUTOGRAD_CONTEXT_HPP
+#define MLGRAPH_AUTOGRAD_CONTEXT_HPP
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/autograd/ops_elementwise.hpp"
+#include "mlgraph/autograd/ops_graph.hpp"
+#include "mlgraph/autograd/ops_linear.hpp"
+#include "mlgraph/autograd/ops_norm.hpp"
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+enum class Mode : std::uint8_t { kEager, kRecord };
+
+/// Runs ops on matrices and, when recording, plays them backward.
+///
+/// One step:  `begin()`, then ops, then (Tape only) `backward(loss)`. Values and gradients live in an arena
+/// that the next begin() reuses: from the second step of one shape on nothing is allocated.
+///
+/// Errors: an op given shapes that do not fit puts the context in a failed state: `status()` has the sentence,
+/// ops
+///         return the empty Var{} until begin(), and backward() returns that status. Nothing is computed from
+///         it.
+/// Cost:   recording adds one small struct per op; there is no graph of heap nodes and no recursion.
+/// Thread safety: one context per thread. It may use several threads itself, through the pool.
+template <class T, Mode kMode>
+class Context : public ElementwiseOps<Context<T, kMode>, T>,
+                public LinearOps<Context<T, kMode>, T>,
+                public NormOps<Context<T, kMode>, T>,
+                public GraphOps<Context<T, kMode>, T> {
+ public:
+  using Scalar = T;
+  static constexpr bool kRecords = kMode == Mode::kRecord;
+
+  /// `pool` is borrowed; null computes on the calling thread. Results do not depend on it.
+  explicit Context(ThreadPool* pool = nullptr) : pool_(pool) { begin(); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// Binds the flat parameter buffer (ParamSpec::size() elements) that `param()` reads. Borrowed.
+  void bind(const ParamSpec& spec, Span<const T> values) {
+    MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == spec.size(), "values are not of this ParamSpec");
+    param_values_ = values.data();
+    num_trainable_ = spec.num_trainable();
+    param_grads_ = nullptr;
+    param_state_ = nullptr;
+  }
+  /// Binds parameters for training: backward() adds to `parameters.grad`, batch norm updates its statistics.
+  void bind(const ParamSpec& spec, Parameters<T>& parameters) {
+    bind(spec, Span<const T>(parameters.value));
+    param_grads_ = parameters.grad.data();
+    param_state_ = parameters.value.data() + num_trainable_;
+  }
+
+  /// Starts a step: forgets every Var and keeps the memory. `seed` decides what dropout drops in it.
+  void begin(std::uint64_t seed = 0) {
+    arena_.rewind();
+    slots_.clear();
+    nodes_.clear();
+    free_.clear();
+    slots_.emplace_back();  // Var{}: 0 x 0
+    if (!status_.ok()) status_ = Status();
+    seed_ = seed;
+    num_draws_ = 0;
+  }
+
+  /// Training mode switches dropout on and lets batch norm use the batch's statistics. Eager is never in it.
+  void set_training(bool training) { training_ = training; }
+  [[nodiscard]] bool training() const { return kRecords && training_; }
+
+  /// The first shape error since begin().
+  [[nodiscard]] const Status& status() const { return status_; }
+
+  // ---- variables ------------------------------------------------------------------------------------------
+
+  /// Borrows a matrix that needs no gradient. Rows with gaps are copied once.
+  Var input(MatrixView<const T> x) {
+    if (!x.is_contiguous()) {
+      const Var copy = allocate(x.rows, x.cols, false);
+      kernels::copy_block(x, mutable_value(copy), false, pool_);
+      return copy;
+    }
+    return push({x.data, nullptr, x.rows, x.cols, false, false, false, false});
+  }
+  Var input(Span<const T> column) {
+    return input(MatrixView<const T>(column.data(), static_cast<std::int64_t>(column.size()), 1));
+  }
+  /// Borrows a contiguous matrix whose gradient is kept after backward(); read it by grad().
+  Var leaf(MatrixView<const T> x) {
+    MLGRAPH_ASSERT(x.is_contiguous(), "a leaf has no gaps between its rows");
+    return push({x.data, nullptr, x.rows, x.cols, kRecords, true, false, false});
+  }
+  /// A parameter of the bound buffer. Its gradient is added to the bound gradient buffer.
+  Var param(const Param& p) {
+    MLGRAPH_ASSERT(param_values_ != nullptr, "bind() parameters before a model's forward");
+    if (!p.trainable)
+      return push(
+          {param_values_ + num_trainable_ + p.offset, nullptr, p.rows, p.cols, false, true, false, false});
+    T* const grad = param_grads_ == nullptr ? nullptr : param_grads_ + p.offset;
+    return push({param_values_ + p.offset, grad, p.rows, p.cols, grad != nullptr, true, true, false});
+  }
+
+  /// The same matrix as a constant: no gradient flows through (stop-gradient).
+  Var detach(Var v) { return push({slot(v).value, nullptr, rows(v), cols(v), false, false, false, false}); }
+
+  [[nodiscard]] std::int64_t rows(Var v) const { return slot(v).rows; }
+  [[nodiscard]] std::int64_t cols(Var v) const { return slot(v).cols; }
+  [[nodiscard]] MatrixView<const T> value(Var v) const { return {slot(v).value, slot(v).rows, slot(v).cols}; }
+  /// The gradient of a leaf after backward(); 0 x 0 when nothing reached it.
+  [[nodiscard]] MatrixView<const T> grad(Var v) const {
+    if (!slot(v).has_grad) return {};
+    return {slot(v).grad, slot(v).rows, slot(v).cols};
+  }
+
+  // ---- backward -------------------------------------------------------------------------------------------
+
+  /// Propagates d loss / d loss = 1 to every leaf and parameter. `loss` must be 1 x 1.
+  /// Errors: the status of the forward pass; a loss that is not a scalar.
+  template <class M = void>
+  Status backward(Var loss) {
+    static_assert(kRecords || !std::is_void_v<M>, "an Eager context records nothing to play backward");
+    MLGRAPH_RETURN_IF_ERROR(status_);
+    if (rows(loss) != 1 || cols(loss) != 1) {
+      return Status::invalid_argument(
+          str_cat("backward starts at a loss of (1, 1); this one is (", rows(loss), ", ", cols(loss), ")"));
+    }
+    if (!needs_grad(loss)) return {};
+    *grad_target(loss).view.data = T(1);
+    for (std::size_t i = nodes_.size(); i-- > 0;) {
+      const Node& node = nodes_[i];
+      if (!slot(node.out).has_grad) continue;
+      node.backward(*this, node.op);
+      release_grad(node.out);
+    }
+    return {};
+  }
+
+  // ---- for ops: see docs at the ops_*.hpp; a user's own op uses just these
+  // ------------------------------------
+
+  /// A new variable, uninitialised, contiguous.
+  Var allocate(std::int64_t num_rows, std::int64_t num_cols, bool with_grad) {
+    T* const data = arena_.template allocate<T>(static_cast<std::size_t>(num_rows * num_cols));
+    return push({data, nullptr, num_rows, num_cols, kRecords && with_grad, false, false, false});
+  }
+  [[nodiscard]] MatrixView<T> mutable_value(Var v) {
+    return {const_cast<T*>(slot(v).value), slot(v).rows, slot(v).cols};  // allocate() made it, so it is ours
+  }
+  [[nodiscard]] bool needs_grad(Var v) const { return slot(v).needs_grad; }
+  [[nodiscard]] bool needs_grad(Var a, Var b) const { return needs_grad(a) || needs_grad(b); }
+
+  /// Where an op's backward puts its part of d loss / d v: overwrite the view, or add to it when `accumulate`.
+  struct GradTarget {
+    MatrixView<T> view;
+    bool accumulate;
+  };
+  [[nodiscard]] GradTarget grad_target(Var v) {
+    Slot& s = slots_[static_cast<std::size_t>(v.id)];
+    const bool accumulate = s.has_grad || s.is_param;
+    if (s.grad == nullptr) s.grad = take_buffer(s.rows * s.cols);
+    s.has_grad = true;
+    return {{s.grad, s.rows, s.cols}, accumulate};
+  }
+  /// The same, for an op that can only add: cleared first when nothing is there.
+  [[nodiscard]] MatrixView<T> grad_accumulator(Var v) {
+    const GradTarget target = grad_target(v);
+    if (!target.accumulate) kernels::fill(T(0), target.view.data, target.view.size(), pool_);
+    return target.view;
+  }
+  /// Adds the gradient of `out` to that of `v` of the same size, by handing over the buffer where nothing is
+  /// there yet. The op must not touch out's gradient after it.
+  void pass_grad(Var out, Var v) {
+    Slot& from = slots_[static_cast<std::size_t>(out.id)];
+    Slot& to = slots_[static_cast<std::size_t>(v.id)];
+    if (!to.has_grad && !to.keeps_grad && from.grad != nullptr) {
+      to.grad = std::exchange(from.grad, nullptr);
+      to.has_grad = true;
+      return;
+    }
+    const GradTarget target = grad_target(v);
+    kernels::scale(T(1), from.grad, target.view.data, target.view.size(), target.accumulate, pool_);
+  }
+  /// In an op's backward: the finished gradient of its output. It may be overwritten, nobody reads it after.
+  [[nodiscard]] MatrixView<T> out_grad(Var v) { return {slot(v).grad, slot(v).rows, slot(v).cols}; }
+
+  /// Remembers how to play `op` backward: `op.backward(context)` is called when `out` has its gradient. `op` is
+  /// copied; it must be trivially destructible and hold Vars, numbers and pointers into the arena.
+  template <class Op>
+  void record(Var out, const Op& op) {
+    if constexpr (kRecords) {
+      if (!needs_grad(out)) return;
+      Op* const copy = arena_.template allocate<Op>(1);
+      new (copy) Op(op);
+      nodes_.push_back(
+          {out, copy, [](Context& context, const void* p) { static_cast<const Op*>(p)->backward(context); }});
+    } else {
+      (void)out;
+      (void)op;
+    }
+  }
+
+  /// The op's own precondition: true when it holds. Otherwise the context fails with `message()`, if it has not
+  /// yet.
+  template <class Message>
+  [[nodiscard]] bool expect(bool holds, Message&& message) {
+    if (!status_.ok()) return false;
+    if (!holds) status_ = Status::invalid_argument(message());
+    return holds;
+  }
+
+  [[nodiscard]] Arena& arena() { return arena_; }
+  [[nodiscard]] ThreadPool* pool() const { return pool_; }
+  /// Writable state of a non-trainable parameter, or null when the parameters were bound read-only.
+  [[nodiscard]] T* state(const Param& p) { return param_state_ == nullptr ? nullptr : param_state_ + p.offset; }
+  /// A fresh seed for an op that draws random numbers; the n-th call of a step always returns the same.
+  [[nodiscard]] std::uint64_t next_seed() { return mix64(seed_ + 0x632be59bd9b4e019u * ++num_draws_); }
+
+  /// Bytes of values and gradients of the current step, and the most any step has needed.
+  [[nodiscard]] std::size_t used_bytes() const { return arena_.used_bytes(); }
+  [[nodiscard]] std::size_t peak_bytes() const { return arena_.peak_bytes(); }
+
+ private:
+  struct Slot {
+    const T* value = nullptr;
+    T* grad = nullptr;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+    bool needs_grad = false;
+    bool keeps_grad = false;  // leaves and parameters; others give their buffer back once it has been used
+    bool is_param = false;
+    bool has_grad = false;
+  };
+  struct Node {
+    Var out;
+    const void* op;
+    void (*backward)(Context&, const void*);
+  };
+  struct Buffer {
+    T* data;
+    std::int64_t size;
+  };
+
+  const Slot& slot(Var v) const { return slots_[static_cast<std::size_t>(v.id)]; }
+  Var push(const Slot& s) {
+    slots_.push_back(s);
+    return Var{static_cast<std::int32_t>(slots_.size() - 1)};
+  }
+
+  // A gradient is dead once the op that made its variable has been played, so few buffers serve a whole step.
+  T* take_buffer(std::int64_t size) {
+    for (std::size_t i = 0; i < free_.size(); ++i) {
+      if (free_[i].size == size) {
+        T* const data = free_[i].data;
+        free_[i] = free_.back();
+        free_.pop_back();
+        return data;
+      }
+    }
+    return arena_.template allocate<T>(static_cast<std::size_t>(size));
+  }
+  void release_grad(Var v) {
+    Slot& s = slots_[static_cast<std::size_t>(v.id)];
+    if (s.keeps_grad || s.grad == nullptr) return;
+    free_.push_back({s.grad, s.rows * s.cols});
+    s.grad = nullptr;
+    s.has_grad = false;
+  }
+
+  ThreadPool* pool_;
+  Arena arena_;
+  std::vector<Slot> slots_;
+  std::vector<Node> nodes_;
+  std::vector<Buffer> free_;
+  Status status_;
+  const T* param_values_ = nullptr;
+  T* param_grads_ = nullptr;
+  T* param_state_ = nullptr;
+  std::int64_t num_trainable_ = 0;
+  std::uint64_t seed_ = 0;
+  std::uint64_t num_draws_ = 0;
+  bool training_ = true;
+};
+
+/// Forward with recording, for training.
+using Tape = Context<float, Mode::kRecord>;
+/// Forward only: what a compiler runs. A value is computed by the same code and has the same bits as on a Tape.
+using Eager = Context<float, Mode::kEager>;
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_AUTOGRAD_CONTEXT_HPP

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ops that follow indices: embeddings, neighbourhood aggregation, pooling over segments, copies per
+// configuration.
+#ifndef MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP
+#define MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP
+
+#include <cstdint>
+
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/kernels/attention.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/kernels/gather.hpp"
+#include "mlgraph/kernels/reduce.hpp"
+#include "mlgraph/kernels/segment.hpp"
+#include "mlgraph/kernels/spmm.hpp"
+#include "mlgraph/kernels/spmm_heads.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+using kernels::Reduce;
+
+namespace ops {
+
+/// y[i] = x[index[i]].  dx[index[i]] += dy[i], summed in a fixed order.
+struct GatherRows {
+  Var x, y;
+  Span<const std::int32_t> index;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::scatter_add_rows(dy, index, ctx.grad_accumulator(x), ctx.arena(), ctx.pool());
+  }
+};
+
+/// y = x with rows index[i] increased by delta[i]; index without duplicates.
+struct IndexAdd {
+  Var x, delta, y;
+  Span<const std::int32_t> index;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    if (ctx.needs_grad(delta)) {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      const MatrixView<T> d_delta = ctx.grad_accumulator(delta);
+      for (std::size_t i = 0; i < index.size(); ++i) {
+        const auto r = static_cast<std::int64_t>(i);
+        kernels::axpy(T(1), dy.row(index[i]), d_delta.row(r), dy.cols, nullptr);
+      }
+    }
+    if (ctx.needs_grad(x)) ctx.pass_grad(y, x);
+  }
+};
+
+/// y = num_copies times x, one below the other.  dx += the sum of dy over the copies.
+struct RepeatRows {
+  Var x, y;
+  std::int64_t num_copies;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    const std::int64_t size = dx.view.size();
+    for (std::int64_t c = 0; c < num_copies; ++c) {
+      kernels::scale(T(1), dy.data + c * size, dx.view.data, size, dx.accumulate || c > 0, ctx.pool());
+    }
+  }
+};
+
+/// y_i = reduce over neighbours j of w_ij x_j, w constant.
+template <class T>
+struct Spmm {
+  Var x, y;
+  Reduce reduce;
+  AdjacencyView adjacency;
+  Span<const T> edge_weight;
+  Span<const std::int32_t> argmax;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::spmm_backward(reduce, adjacency, edge_weight, dy, argmax, dx.view, dx.accumulate, ctx.pool());
+  }
+};
+
+/// y_i[h] = sum over neighbours j of w_ij[h] x_j[h], with learned weights per head h.
+struct SpmmHeads {
+  Var weight, x, y;
+  AdjacencyView adjacency;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    if (ctx.needs_grad(weight)) {
+      const auto dw = ctx.grad_target(weight);
+      kernels::spmm_heads_backward_weight(adjacency.csr, ctx.value(x), dy, dw.view, dw.accumulate, ctx.pool());
+    }
+    if (ctx.needs_grad(x)) {
+      const auto dx = ctx.grad_target(x);
+      kernels::spmm_heads_backward(adjacency, ctx.value(weight), dy, dx.view, dx.accumulate, ctx.pool());
+    }
+  }
+};
+
+/// y_g = reduce over rows of segment g of x.
+struct SegmentReduce {
+  Var x, y;
+  Reduce reduce;
+  Span<const std::int32_t> ptr;
+  Span<const std::int32_t> argmax;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::segment_reduce_backward(reduce, ptr, dy, argmax, dx.view, dx.accumulate, ctx.pool());
+  }
+};
+
+/// y = softmax over the rows of each segment, per column.
+struct SegmentSoftmax {
+  Var x, y;
+  Span<const std::int32_t> ptr;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::segment_softmax_backward(ptr, ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+  }
+};
+
+/// y = x * softmax over configs of x / temperature.
+template <class T>
+struct CrossConfigAttention {
+  Var x, temperature, y;
+  std::int64_t num_configs;
+  MatrixView<const T> attention;  // the softmax, kept from the forward pass
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    MatrixView<T> dx;
+    bool accumulate = false;
+    if (ctx.needs_grad(x)) {
+      const auto target = ctx.grad_target(x);
+      dx = target.view;
+      accumulate = target.accumulate;
+    }
+    T* const d_temperature = ctx.needs_grad(temperature) ? ctx.grad_accumulator(temperature).data : nullptr;
+    kernels::cross_config_attention_backward(ctx.value(x), attention, num_configs, *ctx.value(temperature).data,
+                                             dy, dx, accumulate, d_temperature, ctx.arena(), ctx.pool());
+  }
+};
+
+}  // namespace ops
+
+/// Index arrays are borrowed until backward() is over; they are checked against the shapes, their entries were
+/// validated when the graph was built.
+template <class Ctx, class T>
+class GraphOps {
+ public:
+  /// y[i] = x[index[i]]. With a parameter as x this is an embedding.  Shapes: x (M, F), index (N) -> (N, F).
+  /// Errors: an index outside [0, M), with its place.
+  Var gather_rows(Var x, Span<const std::int32_t> index) {
+    Ctx& ctx = self();
+    if (!indices_in_range("gather_rows", index, ctx.rows(x))) return {};
+    const Var y = ctx.allocate(static_cast<std::int64_t>(index.size()), ctx.cols(x), ctx.needs_grad(x));
+    kernels::gather_rows(ctx.value(x), index, ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, ops::GatherRows{x, y, index});
+    return y;
+  }
+
+  /// x with delta[i] added to row index[i]; `index` holds no row twice.  Shapes: x (N, F), delta (K, F) -> (N,
+  /// F).
+  Var index_add(Var x, Span<const std::int32_t> index, Var delta) {
+    Ctx& ctx = self();
+    const auto num_rows = static_cast<std::int64_t>(index.size());
+    if (!ctx.expect(ctx.rows(delta) == num_rows && ctx.cols(delta) == ctx.cols(x),
+                    [&] {
+                      return str_cat("index_add: delta is (", ctx.rows(delta), ", ", ctx.cols(delta),
+                                     "); it should be (", num_rows, ", ", ctx.cols(x), ")");
+                    }) ||
+        !indices_in_range("index_add", index, ctx.rows(x))) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x, delta));
+    const MatrixView<T> out = ctx.mutable_value(y);
+    kernels::copy_block(ctx.value(x), out, false, ctx.pool());
+    const MatrixView<const T> add = ctx.value(delta);
+    for (std::int64_t i = 0; i < num_rows; ++i) {
+      kernels::axpy(T(1), add.row(i), out.row(index[static_cast<std::size_t>(i)]), add.cols, nullptr);
+    }
+    ctx.record(y, ops::IndexAdd{x, delta, y, index});
+    return y;
+  }
+
+  /// `num_copies` times x, one below the other: one copy of the nodes for each config.  (N, F) -> (copies N,
+  /// F).
+  Var repeat_rows(Var x, std::int64_t num_copies) {
+    Ctx& ctx = self();
+    if (!ctx.expect(num_copies >= 0, [&] { return str_cat("repeat_rows: ", num_copies, " copies"); }))
+      return {};
+    const std::int64_t num_rows = ctx.rows(x);
+    const Var y = ctx.allocate(num_rows * num_copies, ctx.cols(x), ctx.needs_grad(x));
+    for (std::int64_t c = 0; c < num_copies; ++c) {
+      kernels::copy_block(ctx.value(x), ctx.mutable_value(y).row_block(c * num_rows, num_rows), false,
+                          ctx.pool());
+    }
+    ctx.record(y, ops::RepeatRows{x, y, num_copies});
+    return y;
+  }
+
+  /// Aggregates neighbours: y_i = reduce_j w_ij x_j; a node without neighbours gets 0.
+  /// Shapes: x (C N, F) for C configs of one graph of N nodes -> the same; edge_weight (E) in the order of
+  ///         adjacency.csr, or empty for 1.
+  Var spmm(Reduce reduce, const AdjacencyView& adjacency, Var x, Span<const T> edge_weight = {}) {
+    Ctx& ctx = self();
+    if (!copies_of_graph("spmm", adjacency, x)) return {};
+    if (!ctx.expect(edge_weight.empty() || edge_weight.size() == adjacency.csr.col.size(), [&] {
+          return str_cat("spmm: ", edge_weight.size(), " edge weights for ", adjacency.csr.num_edges(),
+                         " edges");
+        })) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const Span<std::int32_t> argmax = argmax_for(reduce, y);
+    kernels::spmm(reduce, adjacency.csr, edge_weight, ctx.value(x), ctx.mutable_value(y), argmax, false,
+                  ctx.pool());
+    ctx.record(y, ops::Spmm<T>{x, y, reduce, adjacency, edge_weight, argmax});
+    return y;
+  }
+
+  /// y_i[h] = sum over neighbours j of w_ij[h] x_j[h].  Shapes: weight (E, H), x (N, H D) -> (N, H D).
+  Var spmm_heads(const AdjacencyView& adjacency, Var weight, Var x) {
+    Ctx& ctx = self();
+    const std::int64_t heads = ctx.cols(weight);
+    if (!ctx.expect(ctx.rows(weight) == adjacency.csr.num_edges() && heads > 0 && ctx.cols(x) % heads == 0 &&
+                        ctx.rows(x) == adjacency.csr.num_rows(),
+                    [&] {
+                      return str_cat("spmm_heads: weight is (", ctx.rows(weight), ", ", heads, ") and x is (",
+                                     ctx.rows(x), ", ", ctx.cols(x), "); the graph has ",
+                                     adjacency.csr.num_edges(), " edges and ", adjacency.csr.num_rows(),
+                                     " nodes");
+                    })) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(weight, x));
+    kernels::spmm_heads(adjacency.csr, ctx.value(weight), ctx.value(x), ctx.mutable_value(y), false,
+                        ctx.pool());
+    ctx.record(y, ops::SpmmHeads{weight, x, y, adjacency});
+    return y;
+  }
+
+  /// Pools the rows of each segment [ptr[g], ptr[g + 1]); an empty segment gives 0.  (N, F) -> (G, F).
+  Var segment_reduce(Reduce reduce, Span<const std::int32_t> ptr, Var x) {
+    Ctx& ctx = self();
+    if (!segments_of("segment_reduce", ptr, x)) return {};
+    const Var y = ctx.allocate(static_cast<std::int64_t>(ptr.size()) - 1, ctx.cols(x), ctx.needs_grad(x));
+    const Span<std::int32_t> argmax = argmax_for(reduce, y);
+    kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
+                            ctx.pool());
+    ctx.record(y, ops::SegmentReduce{x, y, reduce, ptr, argmax});
+    return y;
+  }
+
+  /// Softmax over the rows of each segment, per column.  (N, F) -> (N, F).
+  Var segment_softmax(Span<const std::int32_t> ptr, Var x) {
+    Ctx& ctx = self();
+    if (!segments_of("segment_softmax", ptr, x)) return {};
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    kernels::segment_softmax(ptr, ctx.value(x), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, ops::SegmentSoftmax{x, y, ptr});
+    return y;
+  }
+
+  /// y[c, n, k] = x[c, n, k] * softmax over c of (x[:, n, k] / temperature): compares the configs of one graph.
+  /// Shapes: x (C N, F) config-major, temperature a parameter (1) > 0 -> (C N, F).
+  Var cross_config_attention(Var x, std::int64_t num_configs, Var temperature) {
+    Ctx& ctx = self();
+    if (!ctx.expect(num_configs > 0 && ctx.rows(x) % num_configs == 0,
+                    [&] {
+                      return str_cat("cross_config_attention: x has ", ctx.rows(x),
+                                     " rows, which is no multiple of ", num_configs, " configs");
+                    }) ||
+        !ctx.expect(ctx.value(temperature).size() == 1 && *ctx.value(temperature).data > T(0), [&] {
+          return std::string("cross_config_attention: the temperature must be one number above 0");
+        })) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x, temperature));
+    MatrixView<T> attention;
+    if (ctx.needs_grad(y)) {
+      const auto size = static_cast<std::size_t>(ctx.value(x).size());
+      attention = {ctx.arena().template allocate<T>(size), ctx.rows(x), ctx.cols(x)};
+    }
+    kernels::cross_config_attention(ctx.value(x), num_configs, *ctx.value(temperature).data,
+                                    ctx.mutable_value(y), attention, ctx.pool());
+    ctx.record(y, ops::CrossConfigAttention<T>{x, temperature, y, num_configs, attention});
+    return y;
+  }
+
+ private:
+  Ctx& self() { return static_cast<Ctx&>(*this); }
+
+  Span<std::int32_t> argmax_for(Reduce reduce, Var y) {
+    if (reduce != Reduce::kMax || !self().needs_grad(y)) return {};
+    const auto size = static_cast<std::size_t>(self().value(y).size());
+    return {self().arena().template allocate<std::int32_t>(size), size};
+  }
+  bool indices_in_range(const char* op, Span<const std::int32_t> index, std::int64_t num_rows) {
+    if (!self().status().ok()) return false;
+    for (std::size_t i = 0; i < index.size(); ++i) {
+      if (index[i] >= 0 && index[i] < num_rows) continue;
+      return self().expect(false, [&] {
+        return str_cat(op, ": index ", i, " is ", index[i], "; there are ", num_rows, " rows");
+      });
+    }
+    return true;
+  }
+  bool copies_of_graph(const char* op, const AdjacencyView& adjacency, Var x) {
+    Ctx& ctx = self();
+    const std::int64_t num_nodes = adjacency.csr.num_rows();
+    return ctx.expect(num_nodes == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_nodes == 0, [&] {
+      return str_cat(op, ": x has ", ctx.rows(x), " rows; the graph has ", num_nodes, " nodes");
+    });
+  }
+  bool segments_of(const char* op, Span<const std::int32_t> ptr, Var x) {
+    Ctx& ctx = self();
+    return ctx.expect(!ptr.empty() && ptr.front() == 0 && ptr.back() == ctx.rows(x), [&] {
+      return str_cat(op, ": the segments cover [", ptr.empty() ? 0 : ptr.front(), ", ",
+                     ptr.empty() ? 0 : ptr.back(), "); x has ", ctx.rows(x), " rows");
+    });
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP

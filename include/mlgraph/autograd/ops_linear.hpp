@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ops that multiply matrices: matmul, the fused linear layer, and the fused SAGE layer.
+#ifndef MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
+#define MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
+
+#include <cstdint>
+
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/kernels/gemm.hpp"
+#include "mlgraph/kernels/linear.hpp"
+#include "mlgraph/kernels/reduce.hpp"
+#include "mlgraph/kernels/sage.hpp"
+#include "mlgraph/kernels/spmm.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+using kernels::Activation;
+using kernels::Reduce;
+
+/// True when an activation's derivative can be had from its output, so that the input need not be kept.
+[[nodiscard]] constexpr bool derivative_from_output(Activation activation) {
+  return activation != Activation::kGelu && activation != Activation::kSilu;
+}
+
+namespace ops {
+
+/// y = a b.  da += dy b^T, db += a^T dy.
+struct MatMul {
+  Var a, b, y;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    if (ctx.needs_grad(a)) {
+      const auto da = ctx.grad_target(a);
+      kernels::gemm_nt(dy, ctx.value(b), da.view, da.accumulate, ctx.arena(), ctx.pool());
+    }
+    if (ctx.needs_grad(b)) {
+      const auto db = ctx.grad_target(b);
+      kernels::gemm_tn(ctx.value(a), dy, db.view, db.accumulate, ctx.arena(), ctx.pool());
+    }
+  }
+};
+
+/// Turns d loss / d act(z) into d loss / d z, in place, from the activation's output.
+template <class Ctx>
+MatrixView<const typename Ctx::Scalar> activation_grad_in_place(Ctx& ctx, Var y, Activation activation,
+                                                                typename Ctx::Scalar slope) {
+  const auto dz = ctx.out_grad(y);
+  if (activation != Activation::kNone) {
+    const auto out = ctx.value(y).data;
+    kernels::activation_backward(activation, slope, out, out, dz.data, dz.data, dz.size(), false, ctx.pool());
+  }
+  return dz;
+}
+
+/// y = act(x W^T + b), dz = d loss / d (x W^T + b).  dx += dz W, dW += dz^T x, db += column sums of dz.
+template <class T>
+struct Linear {
+  Var x, weight, bias, y;  // bias.id == 0: none
+  Activation activation;
+  T slope;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+    if (bias.id != 0 && ctx.needs_grad(bias)) {
+      const MatrixView<T> db = ctx.grad_accumulator(bias);
+      kernels::bias_backward(dz, Span<T>(db.data, static_cast<std::size_t>(db.size())), ctx.arena(),
+                             ctx.pool());
+    }
+    if (ctx.needs_grad(weight)) {
+      const auto dw = ctx.grad_target(weight);
+      kernels::gemm_tn(dz, ctx.value(x), dw.view, dw.accumulate, ctx.arena(), ctx.pool());
+    }
+    if (ctx.needs_grad(x)) {
+      const auto dx = ctx.grad_target(x);
+      kernels::gemm_nn(dz, ctx.value(weight), dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+    }
+  }
+};
+
+/// y = act(m W_l^T + x W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum, mean).
+template <class T>
+struct Sage {
+  Var x, weight_l, weight_r, bias, y;
+  std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
+  Reduce reduce;
+  AdjacencyView adjacency;
+  MatrixView<T> aggregated;  // m
+  Activation activation;
+  T slope;
+
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    Arena& arena = ctx.arena();
+    ThreadPool* const pool = ctx.pool();
+    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+    const MatrixView<const T> source = ctx.value(x);
+    const std::int64_t width = source.cols;
+    if (bias.id != 0 && ctx.needs_grad(bias)) {
+      const MatrixView<T> db = ctx.grad_accumulator(bias);
+      kernels::bias_backward(dz, Span<T>(db.data, static_cast<std::size_t>(db.size())), arena, pool);
+    }
+    if (ctx.needs_grad(weight_l)) {
+      const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
+      kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
+    }
+    if (weight_r.id != 0 && ctx.needs_grad(weight_r)) {
+      const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
+      kernels::gemm_tn(dz, source, dw, true, arena, pool);
+    }
+    if (ctx.needs_grad(x)) {
+      // m is not needed any more: its memory takes d loss / d m.
+      kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
+      const auto dx = ctx.grad_target(x);
+      bool accumulate = dx.accumulate;
+      if (weight_r.id != 0) {
+        kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), dx.view, accumulate, arena, pool);
+        accumulate = true;
+      }
+      kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
+                             Span<const std::int32_t>(), dx.view, accumulate, pool);
+    }
+  }
+};
+
+}  // namespace ops
+
+/// Weights are (out, in) as in PyTorch; products are row-major.
+template <class Ctx, class T>
+class LinearOps {
+ public:
+  /// a b.  Shapes: (N, K) (K, M) -> (N, M).
+  Var matmul(Var a, Var b) {
+    Ctx& ctx = self();
+    if (!ctx.expect(ctx.cols(a) == ctx.rows(b), [&] {
+          return str_cat("matmul: (", ctx.rows(a), ", ", ctx.cols(a), ") times (", ctx.rows(b), ", ",
+                         ctx.cols(b), "); the inner sizes must agree");
+        })) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(a), ctx.cols(b), ctx.needs_grad(a, b));
+    kernels::gemm_nn(ctx.value(a), ctx.value(b), ctx.mutable_value(y), false, ctx.arena(), ctx.pool());
+    ctx.record(y, ops::MatMul{a, b, y});
+    return y;
+  }
+
+  /// act(x W^T + b), in one pass over y. `bias` is a (1, out) row, or Var{} for none.
+  /// Shapes: x (N, in), weight (out, in) -> (N, out).
+  Var linear(Var x, Var weight, Var bias, Activation activation = Activation::kNone, double slope = 0.01) {
+    Ctx& ctx = self();
+    if (!ctx.expect(ctx.cols(x) == ctx.cols(weight),
+                    [&] {
+                      return str_cat("linear: x has ", ctx.cols(x), " columns; the weight is (",
+                                     ctx.rows(weight), ", ", ctx.cols(weight), ")");
+                    }) ||
+        !ctx.expect(bias.id == 0 || ctx.value(bias).size() == ctx.rows(weight), [&] {
+          return str_cat("linear: the bias has ", ctx.value(bias).size(), " elements; the weight has ",
+                         ctx.rows(weight), " rows");
+        })) {
+      return {};
+    }
+    if (Ctx::kRecords && !derivative_from_output(activation)) {
+      return ctx.activation(activation, linear(x, weight, bias), slope);
+    }
+    const Var y =
+        ctx.allocate(ctx.rows(x), ctx.rows(weight), ctx.needs_grad(x, weight) || ctx.needs_grad(bias));
+    kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
+                    ctx.mutable_value(y), ctx.arena(), ctx.pool());
+    ctx.record(y, ops::Linear<T>{x, weight, bias, y, activation, static_cast<T>(slope)});
+    return y;
+  }
+
+  /// act(m W_l^T + x W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
+  /// one pass over blocks of rows that stay in cache. `weight_r` may be Var{} (no root weight), or the same Var
+  /// as `weight_l`, which then is one matrix [W_l | W_r] of (out, 2 in). Shapes: x (C N, in) for C configs of
+  /// one graph of N nodes -> (C N, out). Reduce: sum or mean.
+  Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
+           Activation activation = Activation::kNone, double slope = 0.01) {
+    Ctx& ctx = self();
+    const bool one_matrix = weight_l.id == weight_r.id;
+    const std::int64_t in = ctx.cols(x);
+    const std::int64_t num_nodes = adjacency.csr.num_rows();
+    if (!ctx.expect(num_nodes == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_nodes == 0,
+                    [&] {
+                      return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_nodes, " nodes");
+                    }) ||
+        !ctx.expect(ctx.cols(weight_l) == (one_matrix ? 2 * in : in), [&] {
+          return str_cat("sage: x has ", in, " columns; the weight is (", ctx.rows(weight_l), ", ",
+                         ctx.cols(weight_l), ")");
+        })) {
+      return {};
+    }
+    if (Ctx::kRecords && !derivative_from_output(activation)) {
+      return ctx.activation(activation, sage(reduce, adjacency, x, weight_l, weight_r, bias), slope);
+    }
+    const std::int64_t num_out = ctx.rows(weight_l);
+    const bool with_grad = ctx.needs_grad(x, weight_l) || ctx.needs_grad(weight_r, bias);
+    const Var y = ctx.allocate(ctx.rows(x), num_out, with_grad);
+    MatrixView<T> aggregated;
+    if (Ctx::kRecords && with_grad) {
+      aggregated = {ctx.arena().template allocate<T>(static_cast<std::size_t>(ctx.rows(x) * in)), ctx.rows(x),
+                    in};
+    }
+    const std::int64_t col_r = one_matrix ? in : 0;
+    {
+      const ArenaScope scratch(ctx.arena());
+      const auto packed_l = pack(ctx.value(weight_l).col_block(0, in));
+      const auto packed_r =
+          weight_r.id == 0 ? kernels::PackedMatrix<T>{} : pack(ctx.value(weight_r).col_block(col_r, in));
+      kernels::sage(reduce, adjacency.csr, ctx.value(x), packed_l, packed_r, row(bias), activation,
+                    static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
+    }
+    ctx.record(y, ops::Sage<T>{x, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated, activation,
+                               static_cast<T>(slope)});
+    return y;
+  }
+
+ private:
+  Ctx& self() { return static_cast<Ctx&>(*this); }
+  auto row(Var v) {
+    const auto view = self().value(v);
+    return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
+  }
+  template <class View>
+  auto pack(const View& weight) {
+    const auto size = static_cast<std::size_t>(kernels::packed_size<T>(weight.cols, weight.rows));
+    return kernels::pack_transposed(weight, self().arena().template allocate<T>(size));
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ops that normalise: layer, instance and batch norm, l2, and the row-wise softmax.
+#ifndef MLGRAPH_AUTOGRAD_OPS_NORM_HPP
+#define MLGRAPH_AUTOGRAD_OPS_NORM_HPP
+
+#include <cmath>
+#include <cstdint>
+
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/column_affine.hpp"
+#include "mlgraph/kernels/norm.hpp"
+#include "mlgraph/kernels/softmax.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace ops {
+
+/// y = (x - mean) / sqrt(var + eps) * gamma + beta per row.
+template <class T>
+struct LayerNorm {
+  Var x, gamma, beta, y;
+  Span<T> mean, rstd;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dgamma = row_grad(ctx, gamma);
+    const auto dbeta = row_grad(ctx, beta);
+    MatrixView<T> dx;
+    bool accumulate = false;
+    if (ctx.needs_grad(x)) {
+      const auto target = ctx.grad_target(x);
+      dx = target.view;
+      accumulate = target.accumulate;
+    }
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::layer_norm_backward(ctx.value(x), row_value(ctx, gamma), Span<const T>(mean), Span<const T>(rstd),
+                                 dy, dx, accumulate, dgamma, dbeta, ctx.arena(), ctx.pool());
+  }
+  template <class Ctx>
+  static Span<const T> row_value(Ctx& ctx, Var v) {
+    return {ctx.value(v).data, static_cast<std::size_t>(ctx.value(v).size())};
+  }
+  template <class Ctx>
+  static Span<T> row_grad(Ctx& ctx, Var v) {
+    if (v.id == 0 || !ctx.needs_grad(v)) return {};
+    const MatrixView<T> d = ctx.grad_accumulator(v);
+    return {d.data, static_cast<std::size_t>(d.size())};
+  }
+};
+
+/// y = (x - mean) / sqrt(var + eps) per segment and column.
+template <class T>
+struct InstanceNorm {
+  Var x, y;
+  Span<const std::int32_t> ptr;
+  MatrixView<T> mean, rstd;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::instance_norm_backward(ptr, ctx.value(x), MatrixView<const T>(mean), MatrixView<const T>(rstd), dy,
+                                    dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+  }
+};
+
+/// y = x * scale + shift per column (the affine part of batch norm; all of it in evaluation).
+struct ColumnAffine {
+  Var x, scale, shift, y;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    const auto row = [&](Var v) {
+      const MatrixView<T> d = ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
+      return Span<T>(d.data, static_cast<std::size_t>(d.size()));
+    };
+    const Span<T> dscale = row(scale);
+    const Span<T> dshift = row(shift);
+    MatrixView<T> dx;
+    bool accumulate = false;
+    if (ctx.needs_grad(x)) {
+      const auto target = ctx.grad_target(x);
+      dx = target.view;
+      accumulate = target.accumulate;
+    }
+    const MatrixView<const T> s = ctx.value(scale);
+    kernels::column_affine_backward(ctx.value(x), Span<const T>(s.data, static_cast<std::size_t>(s.size())), dy,
+                                    dx, accumulate, dscale, dshift, ctx.arena(), ctx.pool());
+  }
+};
+
+/// y = x / max(|x|, eps) per row.
+template <class T>
+struct L2Normalize {
+  Var x, y;
+  T eps;
+  Span<T> norm;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::l2_normalize_backward(ctx.value(y), Span<const T>(norm), eps, dy, dx.view, dx.accumulate,
+                                   ctx.pool());
+  }
+};
+
+/// y = softmax or log softmax over the columns of each row.
+struct SoftmaxRows {
+  Var x, y;
+  bool log;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    if (log) {
+      kernels::log_softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+    } else {
+      kernels::softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+    }
+  }
+};
+
+}  // namespace ops
+
+template <class Ctx, class T>
+class NormOps {
+ public:
+  /// Normalises each row: y = (x - mean) / sqrt(var + eps) * gamma + beta, biased variance.
+  /// Shapes: x (N, F); gamma and beta (1, F), or Var{} for none.
+  Var layer_norm(Var x, Var gamma, Var beta, double eps = 1e-5) {
+    Ctx& ctx = self();
+    if (!row_of("layer_norm", gamma, x) || !row_of("layer_norm", beta, x)) return {};
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x) || ctx.needs_grad(gamma, beta));
+    const Span<T> mean = scratch(ctx.rows(x));
+    const Span<T> rstd = scratch(ctx.rows(x));
+    kernels::layer_norm(ctx.value(x), row(gamma), row(beta), static_cast<T>(eps), ctx.mutable_value(y), mean,
+                        rstd, ctx.pool());
+    ctx.record(y, ops::LayerNorm<T>{x, gamma, beta, y, mean, rstd});
+    return y;
+  }
+
+  /// Normalises each column over the rows of each segment [ptr[g], ptr[g + 1]), without parameters.
+  /// Shapes: x (N, F), ptr (G + 1) -> (N, F). A segment of one row gives 0.
+  Var instance_norm(Span<const std::int32_t> ptr, Var x, double eps = 1e-5) {
+    Ctx& ctx = self();
+    if (!ctx.expect(!ptr.empty() && ptr.front() == 0 && ptr.back() == ctx.rows(x), [&] {
+          return str_cat("instance_norm: the segments end at ", ptr.empty() ? 0 : ptr.back(), "; x has ",
+                         ctx.rows(x), " rows");
+        })) {
+      return {};
+    }
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
+    const MatrixView<T> mean(scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x));
+    const MatrixView<T> rstd(scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x));
+    kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
+                           ctx.arena(), ctx.pool());
+    ctx.record(y, ops::InstanceNorm<T>{x, y, ptr, mean, rstd});
+    return y;
+  }
+
+  /// Normalises each column over all rows, then scales and shifts it. In training the batch's statistics are
+  /// used and the running ones move by `momentum` towards them (with the unbiased variance, as in PyTorch); in
+  /// evaluation the running ones are used. Shapes: x (N, F); gamma, beta (1, F); running_mean, running_var:
+  /// state vectors (F). Errors: training on a single row, which has no variance.
+  Var batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
+                 double momentum = 0.1, double eps = 1e-5) {
+    Ctx& ctx = self();
+    if (!row_of("batch_norm", gamma, x) || !row_of("batch_norm", beta, x)) return {};
+    const std::int64_t n = ctx.rows(x);
+    const std::int64_t width = ctx.cols(x);
+    if (!ctx.training()) return evaluate_batch_norm(x, gamma, beta, running_mean, running_var, eps);
+    if (!ctx.expect(n > 1, [&] { return str_cat("batch_norm: training needs 2 rows or more; x has ", n); }))
+      return {};
+
+    auto* const ptr = ctx.arena().template allocate<std::int32_t>(2);
+    ptr[0] = 0;
+    ptr[1] = static_cast<std::int32_t>(n);
+    const Var normalized = ctx.allocate(n, width, ctx.needs_grad(x));
+    const MatrixView<T> mean(scratch(width).data(), 1, width);
+    const MatrixView<T> rstd(scratch(width).data(), 1, width);
+    const Span<const std::int32_t> all(ptr, 2);
+    kernels::instance_norm(all, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(normalized), mean, rstd,
+                           ctx.arena(), ctx.pool());
+    ctx.record(normalized, ops::InstanceNorm<T>{x, normalized, all, mean, rstd});
+
+    T* const state_mean = ctx.state(running_mean);
+    T* const state_var = ctx.state(running_var);
+    if (state_mean != nullptr && state_var != nullptr) {
+      const T m = static_cast<T>(momentum);
+      const T unbiased = static_cast<T>(static_cast<double>(n) / static_cast<double>(n - 1));
+      for (std::int64_t k = 0; k < width; ++k) {
+        const T var = T(1) / (rstd.data[k] * rstd.data[k]) - static_cast<T>(eps);
+        state_mean[k] += m * (mean.data[k] - state_mean[k]);
+        state_var[k] += m * (unbiased * var - state_var[k]);
+      }
+    }
+    return column_affine(normalized, gamma, beta);
+  }
+
+  /// y = x / max(|x|, eps) for each row x.
+  Var l2_normalize(Var x, double eps = 1e-12) {
+    Ctx& ctx = self();
+    if (!ctx.status().ok()) return {};
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const Span<T> norm = scratch(ctx.rows(x));
+    kernels::l2_normalize(ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), norm, ctx.pool());
+    ctx.record(y, ops::L2Normalize<T>{x, y, static_cast<T>(eps), norm});
+    return y;
+  }
+
+  /// Softmax over the columns of each row.
+  Var softmax(Var x) { return softmax_rows(x, false); }
+  /// The logarithm of softmax(x), accurate where the softmax underflows.
+  Var log_softmax(Var x) { return softmax_rows(x, true); }
+
+  /// y = x * scale + shift per column.  Shapes: x (N, F); scale, shift (1, F).
+  Var column_affine(Var x, Var scale, Var shift) {
+    Ctx& ctx = self();
+    if (!row_of("column_affine", scale, x) || !row_of("column_affine", shift, x)) return {};
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x) || ctx.needs_grad(scale, shift));
+    kernels::column_affine(ctx.value(x), row(scale), row(shift), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, ops::ColumnAffine{x, scale, shift, y});
+    return y;
+  }
+
+ private:
+  Ctx& self() { return static_cast<Ctx&>(*this); }
+
+  Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
+                          double eps) {
+    Ctx& ctx = self();
+    const std::int64_t width = ctx.cols(x);
+    const T* const mean = ctx.value(ctx.param(running_mean)).data;
+    const T* const var = ctx.value(ctx.param(running_var)).data;
+    const Span<T> scale = scratch(width);
+    const Span<T> shift = scratch(width);
+    for (std::int64_t k = 0; k < width; ++k) {
+      const auto i = static_cast<std::size_t>(k);
+      scale[i] = T(1) / std::sqrt(var[k] + static_cast<T>(eps));
+      shift[i] = -mean[k] * scale[i];
+    }
+    const auto constant = [&](const Span<T>& s) { return ctx.input(MatrixView<const T>(s.data(), 1, width)); };
+    return column_affine(column_affine(x, constant(scale), constant(shift)), gamma, beta);
+  }
+  Var softmax_rows(Var x, bool log) {
+    Ctx& ctx = self();
+    if (!ctx.status().ok()) return {};
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    if (log) {
+      kernels::log_softmax_rows(ctx.value(x), ctx.mutable_value(y), ctx.pool());
+    } else {
+      kernels::softmax_rows(ctx.value(x), ctx.mutable_value(y), ctx.pool());
+    }
+    ctx.record(y, ops::SoftmaxRows{x, y, log});
+    return y;
+  }
+  bool row_of(const char* op, Var v, Var x) {
+    Ctx& ctx = self();
+    return ctx.expect(v.id == 0 || ctx.value(v).size() == ctx.cols(x), [&] {
+      return str_cat(op, ": a parameter has ", ctx.value(v).size(), " elements; x has ", ctx.cols(x),
+                     " columns");
+    });
+  }
+  auto row(Var v) {
+    const auto view = self().value(v);
+    return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
+  }
+  Span<T> scratch(std::int64_t n) {
+    const auto size = static_cast<std::size_t>(n);
+    return {self().arena().template allocate<T>(size), size};
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_AUTOGRAD_OPS_NORM_HPP

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// Var: the handle of a matrix in a context.
+#ifndef MLGRAPH_AUTOGRAD_VAR_HPP
+#define MLGRAPH_AUTOGRAD_VAR_HPP
+
+#include <cstdint>
+
+#include "mlgraph/core/config.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// A matrix in a Context, valid until its next begin(). The default one is the empty 0 x 0 matrix.
+struct Var {
+  std::int32_t id = 0;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_AUTOGRAD_VAR_HPP

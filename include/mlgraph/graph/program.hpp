@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program to be tuned: one graph, its candidate configurations, and what was measured of them. Borrowed
+// arrays.
+#ifndef MLGRAPH_GRAPH_PROGRAM_HPP
+#define MLGRAPH_GRAPH_PROGRAM_HPP
+
+#include <cstdint>
+#include <string_view>
+
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+
+namespace mlgraph {
+
+/// What a configuration decides.
+enum class Task : std::uint8_t {
+  kTile,    ///< one vector per graph: the tile sizes of a kernel
+  kLayout,  ///< one vector per configurable node: the layouts of its tensors
+};
+
+/// C configurations of one graph, borrowed: as int8 (layouts, whose entries are -1 ... 5) or as float.
+///
+/// Row c holds the features of configuration c: (F) for a tile, (K, F) row-major for a layout with K
+/// configurable nodes.
+struct ConfigView {
+  Span<const std::int8_t> narrow;    // (C, rows_per_config * F), or empty
+  Span<const float> wide;            // (C, rows_per_config * F), or empty
+  std::int64_t num_configs = 0;      // C
+  std::int64_t rows_per_config = 1;  // K for a layout, 1 for a tile
+  std::int64_t num_features = 0;     // F: 18 for the layouts and 24 for the tiles of TpuGraphs
+
+  [[nodiscard]] std::int64_t config_size() const { return rows_per_config * num_features; }
+  /// Copies configuration c, widened to float, to `out` (config_size()).
+  void copy_config(std::int64_t c, float* out) const {
+    MLGRAPH_ASSERT(c >= 0 && c < num_configs, "there is no such configuration");
+    const std::int64_t size = config_size();
+    if (!wide.empty()) {
+      for (std::int64_t i = 0; i < size; ++i) out[i] = wide.data()[c * size + i];
+    } else {
+      for (std::int64_t i = 0; i < size; ++i) out[i] = static_cast<float>(narrow.data()[c * size + i]);
+    }
+  }
+};
+
+/// One measured program, borrowed and validated.
+struct ProgramView {
+  std::string_view name;                 // the stem of its file
+  GraphView graph;                       // x as in the file, unnormalised; config_node for a layout
+  Span<const std::int32_t> node_splits;  // starts of the HLO computations, first 0, last N; empty when unknown
+  ConfigView configs;
+  Span<const std::int64_t> runtime;  // (C) ns
+  Span<const std::int64_t>
+      runtime_normalizer;  // (C) ns of the default config in the same run; empty for layouts
+
+  /// What is ranked: ns for a layout, a multiple of the default configuration's time for a tile.
+  [[nodiscard]] double label(std::int64_t c) const {
+    const auto i = static_cast<std::size_t>(c);
+    const auto ns = static_cast<double>(runtime[i]);
+    return runtime_normalizer.empty() ? ns : ns / static_cast<double>(runtime_normalizer[i]);
+  }
+};
+
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_GRAPH_PROGRAM_HPP

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+// Normalisation of columns over rows: of each graph's rows (instance norm) or of all rows (batch norm).
+#ifndef MLGRAPH_KERNELS_COLUMN_NORM_HPP
+#define MLGRAPH_KERNELS_COLUMN_NORM_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/kernels/simd.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace kernels {
+
+/// 1 / sqrt(variance + eps), and 0 where that would be infinite: what does not vary normalises to 0.
+template <class T>
+[[nodiscard]] T reciprocal_deviation(T variance, T eps) {
+  const T v = variance + eps;
+  return v > T(0) ? T(1) / std::sqrt(v) : v == T(0) ? T(0) : v;  // the last case keeps NaN
+}
+
+/// Segments of rows cut into blocks that fit a core's cache. The cut of a segment depends on its length and on
+/// the number of columns alone.
+class SegmentBlocks {
+ public:
+  /// One block: rows [begin, end) of segment `segment`; `index` counts the blocks of all segments.
+  struct Block {
+    std::int64_t segment, begin, end, index;
+  };
+
+  SegmentBlocks(Span<const std::int32_t> ptr, std::int64_t cols, Arena& scratch)
+      : ptr_(ptr),
+        rows_(std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(1, cols), 16, 1024)),
+        first_(scratch.allocate<std::int64_t>(ptr.size() + 1)) {
+    first_[0] = 0;
+    for (std::int64_t s = 0; s < num_segments(); ++s) {
+      first_[s + 1] = first_[s] + (num_rows(s) + rows_ - 1) / rows_;
+    }
+    const std::int64_t total = num_segments() == 0 ? 0 : ptr_.back() - ptr_.front();
+    const std::int64_t num_tasks = std::max<std::int64_t>(1, total * cols / kElements);
+    blocks_per_task_ = std::max<std::int64_t>(1, (num_blocks() + num_tasks - 1) / num_tasks);
+  }
+
+  [[nodiscard]] std::int64_t num_segments() const {
+    return ptr_.empty() ? 0 : static_cast<std::int64_t>(ptr_.size()) - 1;
+  }
+  [[nodiscard]] std::int64_t num_rows(std::int64_t s) const {
+    return ptr_[static_cast<std::size_t>(s + 1)] - ptr_[static_cast<std::size_t>(s)];
+  }
+  [[nodiscard]] std::int64_t num_blocks() const { return first_[num_segments()]; }
+  [[nodiscard]] std::int64_t first_block(std::int64_t s) const { return first_[s]; }
+  /// Rows in the blocks before the last one of a segment.
+  [[nodiscard]] std::int64_t block_rows() const { return rows_; }
+
+  /// Calls `body(block)` for every block, several at a time.
+  template <class Body>
+  void for_each(ThreadPool* pool, const Body& body) const {
+    parallel_for(pool, num_blocks(), blocks_per_task_, [&](std::int64_t begin, std::int64_t end) {
+      std::int64_t s = std::upper_bound(first_, first_ + num_segments() + 1, begin) - first_ - 1;
+      for (std::int64_t b = begin; b < end; ++b) {
+        while (b >= first_[s + 1]) ++s;
+        const std::int64_t row = ptr_[static_cast<std::size_t>(s)] + (b - first_[s]) * rows_;
+        const std::int64_t last = ptr_[static_cast<std::size_t>(s + 1)];
+        body(Block{s, row, std::min(row + rows_, last), b});
+      }
+    });
+  }
+
+ private:
+  static constexpr std::int64_t kElements = 16384;
+
+  Span<const std::int32_t> ptr_;
+  std::int64_t rows_;
+  std::int64_t* first_;  // (num_segments + 1) first block of each segment
+  std::int64_t blocks_per_task_ = 1;
+};
+
+/// Calls `body(width, c, lanes)` for groups of columns: `width` (an integral_constant) vectors at c, all full
+/// unless width is 1. Four vectors at once give independent chains of additions.
+template <class T, class Body>
+MLGRAPH_ALWAYS_INLINE void for_each_column_group(std::int64_t cols, const Body& body) {
+  std::int64_t c = 0;
+  for (; c + 4 * kLanes<T> <= cols; c += 4 * kLanes<T>) body(std::integral_constant<int, 4>{}, c, kLanes<T>);
+  for_each_piece<T>(cols - c,
+                    [&](std::int64_t i, std::int64_t m) { body(std::integral_constant<int, 1>{}, c + i, m); });
+}
+
+/// Mean and sum of squared differences from it of every column of one block of rows (at least one row).
+template <class T>
+void block_moments(MatrixView<const T> x, T* mean, T* squares) {
+  const Vec<T> inverse(T(1) / static_cast<T>(x.rows));
+  for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
+    constexpr int kWidth = decltype(width)::value;
+    Vec<T> first[kWidth], sums[kWidth];
+    for (int j = 0; j < kWidth; ++j) {
+      first[j] = load_n(x.row(0) + c + j * kLanes<T>, m);
+      sums[j] = Vec<T>(T(0));
+    }
+    for (std::int64_t r = 1; r < x.rows; ++r) {
+      for (int j = 0; j < kWidth; ++j) sums[j] += load_n(x.row(r) + c + j * kLanes<T>, m) - first[j];
+    }
+    for (int j = 0; j < kWidth; ++j) {
+      first[j] = multiply_add<T>(sums[j], inverse, first[j]);
+      sums[j] = Vec<T>(T(0));
+    }
+    for (std::int64_t r = 0; r < x.rows; ++r) {
+      for (int j = 0; j < kWidth; ++j) {
+        const Vec<T> d = load_n(x.row(r) + c + j * kLanes<T>, m) - first[j];
+        sums[j] = multiply_add<T>(d, d, sums[j]);
+      }
+    }
+    for (int j = 0; j < kWidth; ++j) {
+      store_n(mean + c + j * kLanes<T>, first[j], m);
+      store_n(squares + c + j * kLanes<T>, sums[j], m);
+    }
+  });
+}
+
+/// Mean and rstd of every column of every segment (0 for an empty one). Blocks are merged in order.
+/// Source: Chan, Golub, LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+/// 1979, equation 2.1.
+template <class T>
+void column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, T eps, MatrixView<T> mean,
+                       MatrixView<T> rstd, Arena& scratch, ThreadPool* pool) {
+  const std::int64_t cols = x.cols;
+  const ArenaScope scope(scratch);
+  T* const partial = scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * 2 * cols));
+  blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
+    block_moments<T>(x.row_block(b.begin, b.end - b.begin), partial + 2 * b.index * cols,
+                     partial + (2 * b.index + 1) * cols);
+  });
+  parallel_for(pool, blocks.num_segments(), row_block_size(cols),
+               [&](std::int64_t s_begin, std::int64_t s_end) {
+                 for (std::int64_t s = s_begin; s < s_end; ++s) {
+                   const std::int64_t num_rows = blocks.num_rows(s);
+                   for_each_piece<T>(cols, [&](std::int64_t c, std::int64_t m) {
+                     Vec<T> center(T(0)), squares(T(0));
+                     std::int64_t seen = 0;
+                     for (std::int64_t b = blocks.first_block(s); b < blocks.first_block(s + 1); ++b) {
+                       const std::int64_t count = std::min(blocks.block_rows(), num_rows - seen);
+                       const Vec<T> block_mean = load_n(partial + 2 * b * cols + c, m);
+                       const Vec<T> block_squares = load_n(partial + (2 * b + 1) * cols + c, m);
+                       if (seen == 0) {
+                         center = block_mean;
+                         squares = block_squares;
+                       } else {
+                         const T share = static_cast<T>(count) / static_cast<T>(seen + count);
+                         const Vec<T> d = block_mean - center;
+                         center = multiply_add<T>(d, Vec<T>(share), center);
+                         squares += multiply_add<T>(d * d, Vec<T>(share * static_cast<T>(seen)), block_squares);
+                       }
+                       seen += count;
+                     }
+                     store_n(mean.row(s) + c, center, m);
+                     store_n(rstd.row(s) + c, squares, m);
+                   });
+                   for (std::int64_t c = 0; c < cols; ++c) {
+                     T& v = rstd(s, c);
+                     v = num_rows == 0 ? T(0) : reciprocal_deviation(v / static_cast<T>(num_rows), eps);
+                   }
+                 }
+               });
+}
+
+/// y = (x - mean) * rstd [* gamma] [+ beta] with the mean and rstd of the row's segment.
+template <class T>
+void apply_column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
+                             MatrixView<const T> rstd, Span<const T> gamma, Span<const T> beta, MatrixView<T> y,
+                             ThreadPool* pool) {
+  blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
+    for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
+      constexpr int kWidth = decltype(width)::value;
+      Vec<T> center[kWidth], factor[kWidth], shift[kWidth];
+      for (int j = 0; j < kWidth; ++j) {
+        const std::int64_t col = c + j * kLanes<T>;
+        center[j] = load_n(mean.row(b.segment) + col, m);
+        factor[j] = load_n(rstd.row(b.segment) + col, m);
+        if (!gamma.empty()) factor[j] = factor[j] * load_n(gamma.data() + col, m);
+        shift[j] = beta.empty() ? Vec<T>(T(0)) : load_n(beta.data() + col, m);
+      }
+      for (std::int64_t r = b.begin; r < b.end; ++r) {
+        for (int j = 0; j < kWidth; ++j) {
+          const std::int64_t col = c + j * kLanes<T>;
+          store_n(y.row(r) + col, multiply_add<T>(load_n(x.row(r) + col, m) - center[j], factor[j], shift[j]),
+                  m);
+        }
+      }
+    });
+  });
+}
+
+/// Instance normalisation of graphs: every column of every segment of rows gets mean 0 and variance 1.
+///
+///   y = (x - mean) * rstd,   rstd = 1 / sqrt(variance + eps), biased variance, as PyG's InstanceNorm
+///
+/// Shapes: ptr (G + 1) ascending row boundaries; x, y (N, F), y may be x; mean, rstd (G, F), kept for the
+/// backward
+///         pass (0 for an empty segment). A segment of one row, and a constant column, give exactly 0.
+/// Cost:   x is read twice from memory; scratch 2 F elements for every 16384 elements of x, and G indices.
+/// Source: Ulyanov, Vedaldi, Lempitsky, arXiv:1607.08022.
+template <class T>
+void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, MatrixView<T> y,
+                   MatrixView<T> mean, MatrixView<T> rstd, Arena& scratch, ThreadPool* pool) {
+  const ArenaScope scope(scratch);
+  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  column_statistics<T>(blocks, x, eps, mean, rstd, scratch, pool);
+  apply_column_statistics<T>(blocks, x, mean, rstd, {}, {}, y, pool);
+}
+
+/// Sums over the rows of each segment of dy and of dy * x^, x^ = (x - mean) * rstd: what every backward needs.
+/// Shapes: sums (2 G, F), row 2 s for dy and row 2 s + 1 for dy * x^ of segment s.
+template <class T>
+void column_gradient_sums(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
+                          MatrixView<const T> rstd, MatrixView<const T> dy, MatrixView<T> sums, Arena& scratch,
+                          ThreadPool* pool) {
+  const std::int64_t cols = x.cols;
+  const ArenaScope scope(scratch);
+  T* const partial = scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * 2 * cols));
+  blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
+    T* const out = partial + 2 * b.index * cols;
+    for_each_column_group<T>(cols, [&](auto width, std::int64_t c, std::int64_t m) {
+      constexpr int kWidth = decltype(width)::value;
+      Vec<T> center[kWidth], factor[kWidth], sum_g[kWidth], sum_gx[kWidth];
+      for (int j = 0; j < kWidth; ++j) {
+        center[j] = load_n(mean.row(b.segment) + c + j * kLanes<T>, m);
+        factor[j] = load_n(rstd.row(b.segment) + c + j * kLanes<T>, m);
+        sum_g[j] = sum_gx[j] = Vec<T>(T(0));
+      }
+      for (std::int64_t r = b.begin; r < b.end; ++r) {
+        for (int j = 0; j < kWidth; ++j) {
+          const Vec<T> g = load_n(dy.row(r) + c + j * kLanes<T>, m);
+          sum_g[j] += g;
+          sum_gx[j] = multiply_add<T>(g, load_n(x.row(r) + c + j * kLanes<T>, m) - center[j], sum_gx[j]);
+        }
+      }
+      for (int j = 0; j < kWidth; ++j) {
+        store_n(out + c + j * kLanes<T>, sum_g[j], m);
+        store_n(out + cols + c + j * kLanes<T>, Vec<T>(sum_gx[j] * factor[j]), m);
+      }
+    });
+  });
+  parallel_for(pool, blocks.num_segments(), row_block_size(2 * cols),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t s = begin; s < end; ++s) {
+                   fill(T(0), sums.row(2 * s), 2 * cols, nullptr);
+                   for (std::int64_t b = blocks.first_block(s); b < blocks.first_block(s + 1); ++b) {
+                     add<T>(partial + 2 * b * cols, sums.row(2 * s), sums.row(2 * s), 2 * cols, nullptr);
+                   }
+                 }
+               });
+}
+
+/// dx [+]= rstd * gamma * (dy - mean(dy) - x^ * mean(dy * x^)), the means over the rows of the segment.
+template <class T>
+void apply_column_gradient(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
+                           MatrixView<const T> rstd, Span<const T> gamma, MatrixView<const T> sums,
+                           MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
+  blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
+    const Vec<T> inverse(T(1) / static_cast<T>(blocks.num_rows(b.segment)));
+    for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
+      const Vec<T> center = load_n(mean.row(b.segment) + c, m);
+      const Vec<T> deviation = load_n(rstd.row(b.segment) + c, m);
+      const Vec<T> mean_g = load_n(sums.row(2 * b.segment) + c, m) * inverse;
+      const Vec<T> slope = load_n(sums.row(2 * b.segment + 1) + c, m) * inverse * deviation;
+      const Vec<T> factor = gamma.empty() ? deviation : Vec<T>(deviation * load_n(gamma.data() + c, m));
+      for (std::int64_t r = b.begin; r < b.end; ++r) {
+        const Vec<T> d =
+            multiply_add<T>(-(load_n(x.row(r) + c, m) - center), slope, load_n(dy.row(r) + c, m) - mean_g);
+        store_or_add(dx.row(r) + c, Vec<T>(d * factor), m, accumulate);
+      }
+    });
+  });
+}
+
+/// dx of instance_norm from dy; x, mean and rstd as it saw and left them.
+template <class T>
+void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<const T> mean,
+                            MatrixView<const T> rstd, MatrixView<const T> dy, MatrixView<T> dx, bool accumulate,
+                            Arena& scratch, ThreadPool* pool) {
+  const ArenaScope scope(scratch);
+  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  const std::int64_t num_sums = 2 * blocks.num_segments();
+  const MatrixView<T> sums(scratch.allocate<T>(static_cast<std::size_t>(num_sums * x.cols)), num_sums, x.cols);
+  column_gradient_sums<T>(blocks, x, mean, rstd, dy, sums, scratch, pool);
+  apply_column_gradient<T>(blocks, x, mean, rstd, {}, sums, dy, dx, accumulate, pool);
+}
+
+/// Batch normalisation in training: every column over all rows, y = (x - mean) * rstd * gamma + beta.
+///
+/// Shapes: x, y (N, F); gamma, beta (F) or empty; mean, rstd (F) receive this batch's statistics (biased
+/// variance). Source: Ioffe, Szegedy, arXiv:1502.03167, algorithm 1.
+template <class T>
+void batch_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, T eps, MatrixView<T> y,
+                Span<T> mean, Span<T> rstd, Arena& scratch, ThreadPool* pool) {
+  const ArenaScope scope(scratch);
+  const std::int32_t ptr[2] = {0, static_cast<std::int32_t>(x.rows)};
+  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  const MatrixView<T> center(mean.data(), 1, x.cols);
+  const MatrixView<T> deviation(rstd.data(), 1, x.cols);
+  column_statistics<T>(blocks, x, eps, center, deviation, scratch, pool);
+  apply_column_statistics<T>(blocks, x, center, deviation, gamma, beta, y, pool);
+}
+
+/// Batch normalisation in evaluation, with stored statistics: y = (x - mean) * rstd * gamma + beta.
+template <class T>
+void batch_norm_eval(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, Span<const T> mean,
+                     Span<const T> rstd, MatrixView<T> y, ThreadPool* pool) {
+  for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
+    Vec<T> factor = load_n(rstd.data() + c, m);
+    if (!gamma.empty()) factor = factor * load_n(gamma.data() + c, m);
+    const Vec<T> shift = beta.empty() ? Vec<T>(T(0)) : load_n(beta.data() + c, m);
+    store_n(y.row(r) + c, multiply_add<T>(load_n(x.row(r) + c, m) - load_n(mean.data() + c, m), factor, shift),
+            m);
+  });
+}
+
+/// Backward of batch_norm in training. dx, dgamma, dbeta may each be empty; dgamma and dbeta are added to.
+template <class T>
+void batch_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const T> mean, Span<const T> rstd,
+                         MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, Span<T> dgamma,
+                         Span<T> dbeta, Arena& scratch, ThreadPool* pool) {
+  const ArenaScope scope(scratch);
+  const std::int32_t ptr[2] = {0, static_cast<std::int32_t>(x.rows)};
+  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  const MatrixView<const T> center(mean.data(), 1, x.cols);
+  const MatrixView<const T> deviation(rstd.data(), 1, x.cols);
+  const MatrixView<T> sums(scratch.allocate<T>(static_cast<std::size_t>(2 * x.cols)), 2, x.cols);
+  column_gradient_sums<T>(blocks, x, center, deviation, dy, sums, scratch, pool);
+  if (!dbeta.empty()) add<T>(sums.row(0), dbeta.data(), dbeta.data(), x.cols, nullptr);
+  if (!dgamma.empty()) add<T>(sums.row(1), dgamma.data(), dgamma.data(), x.cols, nullptr);
+  if (dx.data != nullptr) {
+    apply_column_gradient<T>(blocks, x, center, deviation, gamma, sums, dy, dx, accumulate, pool);
+  }
+}
+
+}  // namespace kernels
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_KERNELS_COLUMN_NORM_HPP

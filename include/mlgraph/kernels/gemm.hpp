@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Matrix products, the arithmetic of every layer: packed right operands, the three orientations, fused epilogues.
+#ifndef MLGRAPH_KERNELS_GEMM_HPP
+#define MLGRAPH_KERNELS_GEMM_HPP
+
+#include <cstdint>
+#include <type_traits>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/simd.hpp"
+
+#if defined(MLGRAPH_GEMM_EIGEN)
+#ifndef EIGEN_MPL2_ONLY
+#define EIGEN_MPL2_ONLY
+#endif
+#ifndef EIGEN_DONT_PARALLELIZE
+#define EIGEN_DONT_PARALLELIZE
+#endif
+#include <Eigen/Core>
+#else
+#include "mlgraph/kernels/gemm_pack.hpp"
+#include "mlgraph/kernels/gemm_tiled.hpp"
+#endif
+
+// Matrices are row-major with any stride. How the bits of a result come about:
+//
+//   nn, nt, packed   every element is one chain of fma over k = 0 ... K - 1, which starts from c when accumulating.
+//                    So they depend neither on the other rows nor on tiles or threads, and every instruction set
+//                    with fma gives the same.
+//   tn               the chain runs over the rows; more than 1023 rows are cut into at most 16 groups by their
+//                    number alone, and the groups' sums are added in order.
+//
+// With MLGRAPH_GEMM_EIGEN the order is Eigen's: still independent of threads, but not of the other rows.
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace kernels {
+
+// ---- epilogues: what happens to a finished sum before it leaves the cache ------------------------------------
+// `operator()(sum, col, n)` gets kLanes sums of one row that belong to columns col ... col + n - 1.
+
+/// Leaves the product as it is.
+template <class T>
+struct NoEpilogue {
+  static constexpr bool kIsIdentity = true;
+  Vec<T> operator()(const Vec<T>& sum, std::int64_t, std::int64_t) const { return sum; }
+};
+
+/// activation(sum + bias); `bias` has one element per column of the product, or is null.
+template <Activation A, class T>
+struct BiasActivation {
+  static constexpr bool kIsIdentity = false;
+  const T* bias = nullptr;
+  T slope = T(kLeakyReluSlope);
+
+  MLGRAPH_ALWAYS_INLINE Vec<T> operator()(const Vec<T>& sum, std::int64_t col, std::int64_t n) const {
+    return activate<A, T>(bias == nullptr ? sum : sum + load_n(bias + col, n), slope);
+  }
+};
+
+#if !defined(MLGRAPH_GEMM_EIGEN)
+
+/// c = epilogue(a * b + (accumulate ? c : 0)).
+///
+/// Shapes: a (N, K), b packed (K, M), c (N, M).
+/// Cost:   N*K*M multiply-adds; no scratch.
+template <class T, class Epilogue = NoEpilogue<T>>
+void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
+                 const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
+  detail::multiply(a, detail::RightOperand<T>(b), c, accumulate, epilogue, pool);
+}
+
+/// c = a * b + (accumulate ? c : 0).   Shapes: a (N, K), b (K, M), c (N, M).
+template <class T>
+void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
+             ThreadPool* pool) {
+  constexpr std::int64_t kRowsWorthPacking = 24;
+  if (a.rows <= kRowsWorthPacking && b.cols % kLanes<T> == 0) {
+    detail::multiply(a, detail::RightOperand<T>(b), c, accumulate, NoEpilogue<T>{}, pool);
+    return;
+  }
+  ArenaScope scope(scratch);
+  const PackedMatrix<T> packed = pack(b, scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols))));
+  gemm_packed(a, packed, c, accumulate, NoEpilogue<T>{}, pool);
+}
+
+/// c = a * b^T + (accumulate ? c : 0).   Shapes: a (N, K), b (M, K), c (N, M).
+template <class T>
+void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
+             ThreadPool* pool) {
+  ArenaScope scope(scratch);
+  const PackedMatrix<T> packed =
+      pack_transposed(b, scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows))));
+  gemm_packed(a, packed, c, accumulate, NoEpilogue<T>{}, pool);
+}
+
+/// c = a^T * b + (accumulate ? c : 0), the gradient of a weight.   Shapes: a (N, K), b (N, M), c (K, M).
+template <class T>
+void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
+             ThreadPool* pool) {
+  detail::multiply_transposed(a, b, c, accumulate, scratch, pool);
+}
+
+#else  // MLGRAPH_GEMM_EIGEN
+
+namespace detail {
+
+template <class T>
+using EigenMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+inline constexpr std::int64_t kEigenRows = 512;  // rows of one task
+
+template <class T>
+auto eigen_map(MatrixView<T> m) {
+  using Matrix = std::conditional_t<std::is_const_v<T>, const EigenMatrix<std::remove_const_t<T>>, EigenMatrix<T>>;
+  return Eigen::Map<Matrix, Eigen::Unaligned, Eigen::OuterStride<>>(m.data, m.rows, m.cols,
+                                                                   Eigen::OuterStride<>(m.stride));
+}
+
+// c = left * right + (accumulate ? c : 0) of Eigen expressions.
+template <class T, class Left, class Right>
+void eigen_multiply(const Left& left, const Right& right, MatrixView<T> c, bool accumulate) {
+  auto out = eigen_map(c);
+  if (accumulate) {
+    out.noalias() += left * right;
+  } else {
+    out.noalias() = left * right;
+  }
+}
+
+}  // namespace detail
+
+template <class T>
+struct PackedMatrix {
+  const T* data = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+};
+
+template <class T>
+[[nodiscard]] std::int64_t packed_size(std::int64_t k, std::int64_t m) {
+  return k * m;
+}
+
+template <class T>
+PackedMatrix<T> pack(MatrixView<const T> b, T* buffer) {
+  detail::eigen_map(MatrixView<T>(buffer, b.rows, b.cols)) = detail::eigen_map(b);
+  return {buffer, b.rows, b.cols};
+}
+
+template <class T>
+PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
+  detail::eigen_map(MatrixView<T>(buffer, b.cols, b.rows)) = detail::eigen_map(b).transpose();
+  return {buffer, b.cols, b.rows};
+}
+
+template <class T, class Epilogue = NoEpilogue<T>>
+void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
+                 const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
+  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm: shapes do not fit");
+  const auto right = detail::eigen_map(MatrixView<const T>(b.data, b.rows, b.cols));
+  parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
+    detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), right,
+                           c.row_block(begin, end - begin), accumulate);
+    if (Epilogue::kIsIdentity) return;
+    for (std::int64_t r = begin; r < end; ++r) {
+      for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
+        store_n(c.row(r) + j, epilogue(load_n(c.row(r) + j, n), j, n), n);
+      });
+    }
+  });
+}
+
+template <class T>
+void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool* pool) {
+  parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
+    detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), detail::eigen_map(b),
+                           c.row_block(begin, end - begin), accumulate);
+  });
+}
+
+template <class T>
+void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool* pool) {
+  parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
+    detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), detail::eigen_map(b).transpose(),
+                           c.row_block(begin, end - begin), accumulate);
+  });
+}
+
+template <class T>
+void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool*) {
+  detail::eigen_multiply(detail::eigen_map(a).transpose(), detail::eigen_map(b), c, accumulate);
+}
+
+#endif  // MLGRAPH_GEMM_EIGEN
+
+}  // namespace kernels
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_KERNELS_GEMM_HPP

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inner loop of every matrix product: a tile of the result that lives in registers.
+#ifndef MLGRAPH_KERNELS_GEMM_KERNEL_HPP
+#define MLGRAPH_KERNELS_GEMM_KERNEL_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/kernels/simd.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace kernels {
+namespace detail {
+
+// A tile of R rows and W vectors needs R * W accumulators, W registers for the right operand and one for the
+// broadcast left operand. Eight accumulators or more hide the latency of the multiply-adds; wider tiles load less.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kMaxTileVectors = 4;  // 32 registers
+inline constexpr int kTileRows[] = {0, 12, 12, 8, 6};
+#else
+inline constexpr int kMaxTileVectors = 2;  // 16 registers
+inline constexpr int kTileRows[] = {0, 8, 6};
+#endif
+
+// A multiple of every kTileRows: rows are handed to the tiles in such groups.
+inline constexpr std::int64_t kRowGroup = 24;
+
+// The columns of a right operand are cut into panels of 1 to kMaxTileVectors vectors, as equal as can be (5 vectors
+// are 3 + 2). The first `num_wider` panels have one vector more than the others.
+template <class T>
+struct Panels {
+  std::int64_t num = 0;
+  std::int64_t width = 0;  // vectors in the narrower panels
+  std::int64_t num_wider = 0;
+  std::int64_t num_vectors = 0;
+
+  explicit Panels(std::int64_t cols) {
+    num_vectors = (cols + kLanes<T> - 1) / kLanes<T>;
+    num = (num_vectors + kMaxTileVectors - 1) / kMaxTileVectors;
+    if (num == 0) return;
+    width = num_vectors / num;
+    num_wider = num_vectors % num;
+  }
+  [[nodiscard]] std::int64_t begin(std::int64_t p) const { return p * width + std::min(p, num_wider); }
+  [[nodiscard]] std::int64_t vectors(std::int64_t p) const { return width + (p < num_wider ? 1 : 0); }
+};
+
+// How the left operand of a tile is stored. kRows: element (row, k) at a[row * stride + k]. kColumns: at
+// a[k * stride + row], the transposed left operand of A^T B.
+enum class LeftLayout : bool { kRows, kColumns };
+
+// Calls body(std::integral_constant<int, i>{}) for i in [0, N), unrolled at any optimisation level.
+template <class Body, int... I>
+MLGRAPH_ALWAYS_INLINE void unroll_sequence(Body&& body, std::integer_sequence<int, I...>) {
+  (body(std::integral_constant<int, I>{}), ...);
+}
+template <int N, class Body>
+MLGRAPH_ALWAYS_INLINE void unroll(Body&& body) {
+  unroll_sequence(body, std::make_integer_sequence<int, N>{});
+}
+
+// What one call of a tile works on. `depth` is the length of the sums.
+template <class T>
+struct TileArgs {
+  const T* a;
+  std::int64_t a_stride;
+  const T* b;
+  std::int64_t b_stride;  // from one k to the next
+  T* c;
+  std::int64_t c_stride;
+  std::int64_t depth;
+  std::int64_t last_lanes;  // valid lanes of the last of the W vectors, 1 ... kLanes
+  bool accumulate;
+};
+
+// c = (accumulate ? c : 0) + a * b for R rows and W vectors. Each element is one chain of fma in the order of k,
+// whatever R and W are: the bits of a product do not depend on how it is cut.
+template <class T, int R, int W, LeftLayout kLayout>
+void gemm_tile(const TileArgs<T>& tile) {
+  const TileArgs<T> args = tile;  // a copy that no store can change: stays in registers
+  Vec<T> sum[R * W];
+  const auto lanes_of = [&](auto w) { return w == W - 1 ? args.last_lanes : kLanes<T>; };
+  if (args.accumulate) {
+    unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
+      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
+        sum[r * W + w] = load_n(args.c + r * args.c_stride + w * kLanes<T>, lanes_of(w));
+      });
+    });
+  } else {
+    unroll<R * W>([&](auto i) MLGRAPH_LAMBDA_INLINE { sum[i] = Vec<T>(T(0)); });
+  }
+  const T* a = args.a;
+  const T* b = args.b;
+  for (std::int64_t k = 0; k < args.depth; ++k) {
+    Vec<T> right[W];
+    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { right[w] = load(b + w * kLanes<T>); });
+    unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
+      const Vec<T> left(kLayout == LeftLayout::kRows ? a[r * args.a_stride] : a[r]);
+      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { sum[r * W + w] = kernels::multiply_add<T>(left, right[w], sum[r * W + w]); });
+    });
+    a += kLayout == LeftLayout::kRows ? 1 : args.a_stride;
+    b += args.b_stride;
+  }
+  unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
+    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
+      store_n(args.c + r * args.c_stride + w * kLanes<T>, sum[r * W + w], lanes_of(w));
+    });
+  });
+}
+
+constexpr int power_of_two_below(int n) {
+  int p = 1;
+  while (2 * p < n) p *= 2;
+  return p;
+}
+
+// All `rows` rows of one panel: tiles of R rows, then the rest by tiles of fewer rows.
+template <class T, int R, int W, LeftLayout kLayout>
+MLGRAPH_ALWAYS_INLINE void gemm_tiles(TileArgs<T>& args, std::int64_t rows) {
+  for (; rows >= R; rows -= R) {
+    gemm_tile<T, R, W, kLayout>(args);
+    args.a += R * (kLayout == LeftLayout::kRows ? args.a_stride : 1);
+    args.c += R * args.c_stride;
+  }
+  if constexpr (R > 1) {
+    if (rows > 0) gemm_tiles<T, power_of_two_below(R), W, kLayout>(args, rows);
+  }
+}
+
+// The same for a panel of `vectors` vectors.
+template <LeftLayout kLayout, class T>
+void gemm_panel(TileArgs<T> args, std::int64_t vectors, std::int64_t rows) {
+  switch (vectors) {
+    case 1: return gemm_tiles<T, kTileRows[1], 1, kLayout>(args, rows);
+    case 2: return gemm_tiles<T, kTileRows[2], 2, kLayout>(args, rows);
+#if defined(__AVX512F__) || defined(__aarch64__)
+    case 3: return gemm_tiles<T, kTileRows[3], 3, kLayout>(args, rows);
+    case 4: return gemm_tiles<T, kTileRows[4], 4, kLayout>(args, rows);
+#endif
+    default: MLGRAPH_ASSERT(false, "a panel has 1 to kMaxTileVectors vectors");
+  }
+}
+
+}  // namespace detail
+}  // namespace kernels
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_KERNELS_GEMM_KERNEL_HPP

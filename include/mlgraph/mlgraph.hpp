@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// The whole engine. A compiler includes infer.hpp instead, which costs less.
+#ifndef MLGRAPH_MLGRAPH_HPP
+#define MLGRAPH_MLGRAPH_HPP
+
+#include "mlgraph/core/version.hpp"
+#include "mlgraph/graph/partition.hpp"
+#include "mlgraph/graph/reduce.hpp"
+#include "mlgraph/graph/subgraph.hpp"
+#include "mlgraph/graph/topology.hpp"
+#include "mlgraph/infer.hpp"
+#include "mlgraph/train.hpp"
+
+#endif  // MLGRAPH_MLGRAPH_HPP

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// LayerNorm, InstanceNorm and BatchNorm.
+#ifndef MLGRAPH_NN_NORM_HPP
+#define MLGRAPH_NN_NORM_HPP
+
+#include <cstdint>
+#include <string_view>
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Normalises each row over its channels, then scales and shifts each channel.
+///
+///   y = (x - mean(x)) / sqrt(var(x) + eps) * weight + bias          (biased variance)
+///
+/// Shapes: (N, channels) -> the same; weight and bias (channels), 1 and 0 at the start.
+/// Source: Ba, Kiros, Hinton, arXiv:1607.06450; as torch.nn.LayerNorm.
+class LayerNorm {
+ public:
+  LayerNorm() = default;
+  LayerNorm(ParamSpec& p, std::string_view name, std::int64_t channels, double eps = 1e-5)
+      : weight_(p.vector(str_cat(name, ".weight"), channels, Init::constant(1))),
+        bias_(p.vector(str_cat(name, ".bias"), channels, Init::constant(0))),
+        eps_(eps) {}
+
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x) const {
+    return ctx.layer_norm(x, ctx.param(weight_), ctx.param(bias_), eps_);
+  }
+
+ private:
+  Param weight_, bias_;
+  double eps_ = 1e-5;
+};
+
+/// Normalises each channel over the nodes of each graph; it has no parameters.
+///
+/// Shapes: x (N, channels), ptr (G + 1): the nodes of graph g are [ptr[g], ptr[g + 1]) -> (N, channels).
+/// Source: Ulyanov, Vedaldi, Lempitsky, arXiv:1607.08022; as PyG's InstanceNorm without affine and running
+/// statistics.
+class InstanceNorm {
+ public:
+  explicit InstanceNorm(double eps = 1e-5) : eps_(eps) {}
+
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x, Span<const std::int32_t> ptr) const {
+    return ctx.instance_norm(ptr, x, eps_);
+  }
+
+ private:
+  double eps_;
+};
+
+/// Normalises each channel over all rows of the batch, then scales and shifts it. In evaluation the running
+/// statistics take the place of the batch's.
+///
+/// Shapes: (N, channels) -> the same; weight, bias, running_mean, running_var (channels).
+/// Errors: training on fewer than 2 rows.
+/// Source: Ioffe, Szegedy, arXiv:1502.03167; as torch.nn.BatchNorm1d.
+class BatchNorm {
+ public:
+  BatchNorm() = default;
+  BatchNorm(ParamSpec& p, std::string_view name, std::int64_t channels, double momentum = 0.1,
+            double eps = 1e-5)
+      : weight_(p.vector(str_cat(name, ".weight"), channels, Init::constant(1))),
+        bias_(p.vector(str_cat(name, ".bias"), channels, Init::constant(0))),
+        running_mean_(p.state_vector(str_cat(name, ".running_mean"), channels, Init::constant(0))),
+        running_var_(p.state_vector(str_cat(name, ".running_var"), channels, Init::constant(1))),
+        momentum_(momentum),
+        eps_(eps) {}
+
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x) const {
+    return ctx.batch_norm(x, ctx.param(weight_), ctx.param(bias_), running_mean_, running_var_, momentum_,
+                          eps_);
+  }
+
+ private:
+  Param weight_, bias_, running_mean_, running_var_;
+  double momentum_ = 0.1;
+  double eps_ = 1e-5;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_NN_NORM_HPP

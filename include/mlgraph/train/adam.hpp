@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adam and AdamW on one flat buffer of parameters, with PyTorch's formulas, names and defaults.
+#ifndef MLGRAPH_TRAIN_ADAM_HPP
+#define MLGRAPH_TRAIN_ADAM_HPP
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/simd.hpp"
+#include "mlgraph/train/gradient.hpp"
+
+namespace mlgraph {
+
+/// Options of torch.optim.Adam: weight decay, if any, is added to the gradient (L2 regularisation).
+struct AdamOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+};
+
+/// Options of torch.optim.AdamW: weight decay is decoupled from the gradient.
+struct AdamWOptions {
+  double lr = 1e-3;
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 1e-2;
+};
+
+MLGRAPH_BEGIN_ISA
+
+/// All that an Adam or AdamW carries from step to step; what a checkpoint stores.
+template <class T>
+struct AdamState {
+  AlignedVector<T> m;     ///< running mean of the gradient (torch: exp_avg)
+  AlignedVector<T> v;     ///< running mean of its square (torch: exp_avg_sq)
+  std::int64_t step = 0;  ///< steps taken
+};
+
+/// An error when an option is outside the range PyTorch accepts.
+template <class Options>
+[[nodiscard]] Status validate_adam(const Options& options) {
+  for (int i = 0; i < 2; ++i) {
+    const double beta = options.betas[static_cast<std::size_t>(i)];
+    if (!(beta >= 0 && beta < 1)) {
+      return Status::invalid_argument(str_cat("adam: betas[", i, "] is ", beta, "; it should be in [0, 1)"));
+    }
+  }
+  if (!(options.eps >= 0)) {
+    return Status::invalid_argument(str_cat("adam: eps is ", options.eps, "; it should be at least 0"));
+  }
+  if (!(options.weight_decay >= 0)) {
+    return Status::invalid_argument(
+        str_cat("adam: weight_decay is ", options.weight_decay, "; it should be at least 0"));
+  }
+  return {};
+}
+
+namespace detail {
+
+/// Calls `body(begin, end, decays)` for the runs of [begin, end) inside (decays = false) and outside of
+/// `no_decay`, which is sorted by offset.
+template <class Body>
+void for_each_decay_run(const std::vector<ParamRange>& no_decay, std::int64_t begin, std::int64_t end,
+                        Body&& body) {
+  for (const ParamRange& range : no_decay) {
+    const std::int64_t first = std::max(begin, static_cast<std::int64_t>(range.offset));
+    const std::int64_t last = std::min(end, static_cast<std::int64_t>(range.offset + range.size));
+    if (first >= last) continue;
+    if (begin < first) body(begin, first, true);
+    body(first, last, false);
+    begin = last;
+  }
+  if (begin < end) body(begin, end, true);
+}
+
+}  // namespace detail
+
+/// Adam (Options = AdamOptions) and AdamW (Options = AdamWOptions). With g the gradient and t the step, from 1:
+///
+///   Adam:  g <- g + weight_decay * p          AdamW:  p <- p - lr * weight_decay * p
+///   m <- beta1 * m + (1 - beta1) * g          v <- beta2 * v + (1 - beta2) * g^2
+///   p <- p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+///
+/// Deterministic: an element's result depends on nothing but its own history.
+/// Source: Kingma and Ba, arXiv:1412.6980; Loshchilov and Hutter, arXiv:1711.05101; eps outside of the bias
+/// correction, as in PyTorch.
+template <class T, class Options>
+class BasicAdam {
+ public:
+  explicit BasicAdam(std::size_t num_params, const Options& options = {}) : options_(options) {
+    state_.m.assign(num_params, T(0));
+    state_.v.assign(num_params, T(0));
+  }
+
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] const AdamState<T>& state() const { return state_; }
+
+  /// Continues from a checkpoint. Errors: sizes that are not num_params, or a negative step.
+  [[nodiscard]] Status set_state(AdamState<T> state) {
+    if (state.m.size() != state_.m.size() || state.v.size() != state_.v.size() || state.step < 0) {
+      return Status::invalid_argument(str_cat("adam: the state has ", state.m.size(), " and ", state.v.size(),
+                                              " moments at step ", state.step, " but there are ",
+                                              state_.m.size(), " parameters"));
+    }
+    state_ = std::move(state);
+    return {};
+  }
+
+  /// Parameters that are not decayed, such as biases and norms. None by default.
+  void set_no_decay(std::vector<ParamRange> ranges) {
+    std::sort(ranges.begin(), ranges.end(),
+              [](const ParamRange& a, const ParamRange& b) { return a.offset < b.offset; });
+    no_decay_ = std::move(ranges);
+  }
+
+  /// One step with the learning rate `lr`, as an LrSchedule gives it; both arrays have num_params elements.
+  ///
+  /// Errors: an option or `lr` is out of range; a gradient is not finite (named by its index). Nothing has
+  /// changed then.
+  [[nodiscard]] Status step(Span<T> params, Span<const T> grads, double lr, ThreadPool* pool = nullptr) {
+    MLGRAPH_ASSERT(params.size() == state_.m.size() && grads.size() == state_.m.size(),
+                   "adam was made for another number of parameters");
+    MLGRAPH_RETURN_IF_ERROR(validate_adam(options_));
+    if (!(lr >= 0) || std::isinf(lr)) {
+      return Status::invalid_argument(str_cat("adam: lr is ", lr, "; it should be finite and at least 0"));
+    }
+    MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
+    ++state_.step;
+    const double t = static_cast<double>(state_.step);
+    Factors factors;
+    factors.lr = lr;
+    factors.step_size = lr / (1 - std::pow(options_.betas[0], t));
+    factors.sqrt_correction = std::sqrt(1 - std::pow(options_.betas[1], t));
+    parallel_for(pool, static_cast<std::int64_t>(params.size()), detail::kParamBlock,
+                 [&](std::int64_t block_begin, std::int64_t block_end) {
+                   detail::for_each_decay_run(no_decay_, block_begin, block_end,
+                                              [&](std::int64_t begin, std::int64_t end, bool decays) {
+                                                const double decay = decays ? options_.weight_decay : 0;
+                                                update(params.data() + begin, grads.data() + begin, begin,
+                                                       end - begin, decay, factors);
+                                              });
+                 });
+    return {};
+  }
+
+  /// One step with the learning rate of the options.
+  [[nodiscard]] Status step(Span<T> params, Span<const T> grads, ThreadPool* pool = nullptr) {
+    return step(params, grads, options_.lr, pool);
+  }
+
+ private:
+  /// What depends on the step and not on the element.
+  struct Factors {
+    double lr, step_size, sqrt_correction;
+  };
+
+  void update(T* p, const T* g, std::int64_t offset, std::int64_t size, double decay, const Factors& factors) {
+    using kernels::load_n;
+    using kernels::store_n;
+    using V = kernels::Vec<T>;
+    const V beta1(static_cast<T>(options_.betas[0])), one_minus_beta1(static_cast<T>(1 - options_.betas[0]));
+    const V beta2(static_cast<T>(options_.betas[1])), one_minus_beta2(static_cast<T>(1 - options_.betas[1]));
+    const V sqrt_correction(static_cast<T>(factors.sqrt_correction)), eps(static_cast<T>(options_.eps));
+    const V minus_step_size(static_cast<T>(-factors.step_size));
+    const V l2(static_cast<T>(decay)), shrink(static_cast<T>(1 - factors.lr * decay));
+    T* const m = state_.m.data() + offset;
+    T* const v = state_.v.data() + offset;
+    kernels::for_each_piece<T>(size, [&](std::int64_t i, std::int64_t lanes) {
+      V param = load_n(p + i, lanes);
+      V grad = load_n(g + i, lanes);
+      if constexpr (std::is_same_v<Options, AdamWOptions>) {
+        param = param * shrink;
+      } else {
+        grad = grad + l2 * param;
+      }
+      const V mean = load_n(m + i, lanes) * beta1 + grad * one_minus_beta1;
+      const V square = load_n(v + i, lanes) * beta2 + grad * grad * one_minus_beta2;
+      const V denominator = xsimd::sqrt(square) / sqrt_correction + eps;
+      store_n(m + i, mean, lanes);
+      store_n(v + i, square, lanes);
+      store_n(p + i, param + minus_step_size * mean / denominator, lanes);
+    });
+  }
+
+  Options options_;
+  AdamState<T> state_;
+  std::vector<ParamRange> no_decay_;  // sorted by offset
+};
+
+template <class T>
+using Adam = BasicAdam<T, AdamOptions>;
+template <class T>
+using AdamW = BasicAdam<T, AdamWOptions>;
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_ADAM_HPP

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What optimizers and clipping need to know of a flat gradient: its ranges, its norm, and whether it is finite.
+#ifndef MLGRAPH_TRAIN_GRADIENT_HPP
+#define MLGRAPH_TRAIN_GRADIENT_HPP
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/simd.hpp"
+
+namespace mlgraph {
+
+/// Where one tensor lies in a flat buffer of parameters or gradients, in elements.
+struct ParamRange {
+  std::size_t offset = 0;
+  std::size_t size = 0;
+};
+
+MLGRAPH_BEGIN_ISA
+namespace detail {
+
+/// Elements per block of an elementwise pass over parameters.
+inline constexpr std::int64_t kParamBlock = 8192;
+
+/// A reduction is cut into at most this many blocks, so that its partial results fit on the stack.
+inline constexpr std::int64_t kMaxPartials = 64;
+
+/// Elements per block of a reduction over n: a function of n alone, as the order of summation must be.
+[[nodiscard]] inline std::int64_t reduction_block(std::int64_t n) {
+  return std::max<std::int64_t>(2 * kParamBlock, (n + kMaxPartials - 1) / kMaxPartials);
+}
+
+template <class T>
+[[nodiscard]] double sum_of_squares_serial(const T* x, std::int64_t n) {
+  constexpr std::int64_t kChains = 8;  // independent sums, so that an addition need not wait for the last one
+  double sums[kChains] = {};
+  std::int64_t i = 0;
+  for (; i + kChains <= n; i += kChains) {
+    for (std::int64_t k = 0; k < kChains; ++k) {
+      const double value = static_cast<double>(x[i + k]);
+      sums[k] += value * value;
+    }
+  }
+  for (; i < n; ++i) sums[0] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+
+/// The first non-finite element of x[0, n), or n.
+template <class T>
+[[nodiscard]] std::int64_t find_non_finite_serial(const T* x, std::int64_t n) {
+  constexpr std::int64_t kChunk = 1024;
+  for (std::int64_t begin = 0; begin < n; begin += kChunk) {
+    const std::int64_t size = std::min(kChunk, n - begin);
+    kernels::Vec<T> sum(T(0));  // 0 * x is 0 for every finite x and NaN for all others
+    kernels::for_each_piece<T>(size, [&](std::int64_t i, std::int64_t lanes) {
+      sum = sum + kernels::load_n(x + begin + i, lanes) * kernels::Vec<T>(T(0));
+    });
+    if (kernels::reduce_add<T>(sum) == T(0)) continue;
+    for (std::int64_t i = begin; i < begin + size; ++i) {
+      if (!std::isfinite(x[i])) return i;
+    }
+  }
+  return n;
+}
+
+}  // namespace detail
+
+/// The sum of x_i^2, accumulated in double in an order that depends on the size alone. Not finite when some
+/// element is not (or, for double elements, beyond 1e154).
+template <class T>
+[[nodiscard]] double sum_of_squares(Span<const T> x, ThreadPool* pool = nullptr) {
+  const std::int64_t n = static_cast<std::int64_t>(x.size());
+  const std::int64_t block = detail::reduction_block(n);
+  double partials[detail::kMaxPartials] = {};
+  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
+    partials[begin / block] = detail::sum_of_squares_serial(x.data() + begin, end - begin);
+  });
+  double total = 0;
+  for (const double partial : partials) total += partial;
+  return total;
+}
+
+/// The index of the first element that is infinite or NaN; x.size() when all are finite.
+template <class T>
+[[nodiscard]] std::size_t find_non_finite(Span<const T> x, ThreadPool* pool = nullptr) {
+  const std::int64_t n = static_cast<std::int64_t>(x.size());
+  const std::int64_t block = detail::reduction_block(n);
+  std::int64_t first[detail::kMaxPartials];
+  std::fill(first, first + detail::kMaxPartials, n);
+  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t at = begin + detail::find_non_finite_serial(x.data() + begin, end - begin);
+    if (at < end) first[begin / block] = at;
+  });
+  return static_cast<std::size_t>(*std::min_element(first, first + detail::kMaxPartials));
+}
+
+/// An error that names the first gradient that is infinite or NaN: `gradient 12 is nan; it should be finite`.
+/// The caller who knows the manifest finds the tensor's name with find_non_finite().
+template <class T>
+[[nodiscard]] Status check_finite_gradient(Span<const T> grads, ThreadPool* pool = nullptr) {
+  const std::size_t i = find_non_finite(grads, pool);
+  if (i == grads.size()) return {};
+  return Status::invalid_argument(str_cat("gradient ", i, " is ", grads[i], "; it should be finite"));
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_GRADIENT_HPP

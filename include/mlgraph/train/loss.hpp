@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Losses on a tape: the mean over slates of a ranking loss, and cross-entropy for classifiers.
+#ifndef MLGRAPH_TRAIN_LOSS_HPP
+#define MLGRAPH_TRAIN_LOSS_HPP
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/train/loss_kernels.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Which loss a slate (the configs of one graph that are scored together) gets; formulas in loss_kernels.hpp.
+struct LossOptions {
+  enum class Kind : std::uint8_t { kMse, kMape, kPairwiseHinge, kPairwiseLogistic, kListMle, kDiffMat };
+
+  Kind kind = Kind::kPairwiseHinge;
+  double margin = 1;       ///< of the pairwise hinge (1) and DiffMat (0.01 is customary)
+  double temperature = 1;  ///< of ListMLE
+  ListMleOrder order = ListMleOrder::kSlowestFirst;
+  double mse_weight = 0;  ///< adds this much mean squared error to a ranking loss
+};
+
+namespace ops {
+
+/// A scalar loss whose gradient was computed with its value: dx += dy * gradient.
+template <class T>
+struct ScalarLoss {
+  Var x, y;
+  const T* gradient;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dx = ctx.grad_target(x);
+    kernels::scale(*ctx.out_grad(y).data, gradient, dx.view.data, dx.view.size(), dx.accumulate, ctx.pool());
+  }
+};
+
+}  // namespace ops
+
+namespace detail {
+
+template <class T>
+T slate_loss(const LossOptions& options, Span<const T> score, Span<const double> label, std::uint64_t seed,
+             Span<T> gradient, Arena& scratch) {
+  using Kind = LossOptions::Kind;
+  const T margin = static_cast<T>(options.margin);
+  switch (options.kind) {
+    case Kind::kMse:
+      return kernels::mse_loss(score, label, gradient);
+    case Kind::kMape:
+      return kernels::mape_loss(score, label, gradient);
+    case Kind::kPairwiseHinge:
+      return kernels::pairwise_hinge_loss(score, label, margin, gradient, scratch);
+    case Kind::kPairwiseLogistic:
+      return kernels::pairwise_logistic_loss(score, label, gradient, scratch);
+    case Kind::kDiffMat:
+      return kernels::diff_mat_loss(score, label, margin, gradient, scratch);
+    case Kind::kListMle:
+      return kernels::list_mle_loss(score, label, static_cast<T>(options.temperature), options.order, seed,
+                                    gradient, scratch);
+  }
+  return T(0);
+}
+
+}  // namespace detail
+
+/// The mean over slates of a loss between scores and labels.
+///
+/// Shapes: score (M, 1), label (M), ptr (S + 1): slate s is [ptr[s], ptr[s + 1]) -> (1, 1).
+/// Units:  labels in any unit for the pairwise and list losses, which see their order only; MSE and MAPE
+/// compare scores
+///         with them, so labels must be scaled.
+/// Errors: sizes that differ; a temperature of 0 or below.
+/// Cost:   O(C^2) for the pairwise losses of C configs, O(C log C) for ListMLE, O(C) for the others.
+template <class Ctx>
+Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::int32_t> ptr,
+                 const LossOptions& options) {
+  using T = typename Ctx::Scalar;
+  const std::int64_t n = ctx.rows(score);
+  const bool sizes_fit = ctx.cols(score) == 1 && static_cast<std::int64_t>(label.size()) == n && !ptr.empty() &&
+                         ptr.front() == 0 && ptr.back() == n;
+  if (!ctx.expect(sizes_fit,
+                  [&] {
+                    return str_cat("ranking_loss: scores are (", n, ", ", ctx.cols(score), "), ", label.size(),
+                                   " labels, slates end at ", ptr.empty() ? 0 : ptr.back());
+                  }) ||
+      !ctx.expect(options.temperature > 0, [&] {
+        return str_cat("ranking_loss: the temperature is ", options.temperature, "; it must be above 0");
+      })) {
+    return {};
+  }
+  const Var loss = ctx.allocate(1, 1, ctx.needs_grad(score));
+  const auto size = static_cast<std::size_t>(n);
+  T* const gradient = ctx.arena().template allocate<T>(size);
+  T* const mse_gradient = ctx.arena().template allocate<T>(size);
+  const std::size_t num_slates = ptr.size() - 1;
+  const std::uint64_t seed = ctx.next_seed();
+  double total = 0;
+  for (std::size_t s = 0; s < num_slates; ++s) {
+    const auto begin = static_cast<std::size_t>(ptr[s]);
+    const auto count = static_cast<std::size_t>(ptr[s + 1]) - begin;
+    const Span<const T> scores(ctx.value(score).data + begin, count);
+    const Span<const double> labels = label.subspan(begin, count);
+    const Span<T> d_score(gradient + begin, count);
+    total += static_cast<double>(
+        detail::slate_loss<T>(options, scores, labels, mix64(seed ^ s), d_score, ctx.arena()));
+    if (options.mse_weight != 0) {
+      const Span<T> d_mse(mse_gradient + begin, count);
+      total += options.mse_weight * static_cast<double>(kernels::mse_loss(scores, labels, d_mse));
+      kernels::axpy(static_cast<T>(options.mse_weight), d_mse.data(), d_score.data(),
+                    static_cast<std::int64_t>(count), nullptr);
+    }
+  }
+  const double mean = num_slates == 0 ? 0 : 1 / static_cast<double>(num_slates);
+  kernels::scale(static_cast<T>(mean), gradient, gradient, n, false, nullptr);
+  *ctx.mutable_value(loss).data = static_cast<T>(total * mean);
+  ctx.record(loss, ops::ScalarLoss<T>{score, loss, gradient});
+  return loss;
+}
+
+/// Softmax cross-entropy, the mean over rows.
+///
+/// Shapes: logits (G, num_classes), label (G) in [0, num_classes) -> (1, 1).
+/// Errors: sizes that differ; a label outside the classes, with its place.
+template <class Ctx>
+Var cross_entropy(Ctx& ctx, Var logits, Span<const std::int32_t> label) {
+  using T = typename Ctx::Scalar;
+  const MatrixView<const T> z = ctx.value(logits);
+  if (!ctx.expect(z.rows == static_cast<std::int64_t>(label.size()), [&] {
+        return str_cat("cross_entropy: ", z.rows, " rows of logits, ", label.size(), " labels");
+      })) {
+    return {};
+  }
+  const Status labels_fit = kernels::check_class_labels(label, z.cols);
+  if (!ctx.expect(labels_fit.ok(), [&] { return labels_fit.message(); })) return {};
+  const Var loss = ctx.allocate(1, 1, ctx.needs_grad(logits));
+  T* const gradient = ctx.arena().template allocate<T>(static_cast<std::size_t>(z.size()));
+  *ctx.mutable_value(loss).data =
+      kernels::cross_entropy_loss(z, label, MatrixView<T>(gradient, z.rows, z.cols));
+  ctx.record(loss, ops::ScalarLoss<T>{logits, loss, gradient});
+  return loss;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_LOSS_HPP

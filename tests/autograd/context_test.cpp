@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/autograd/context.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <limits>
+
+#include "allocation_counter.hpp"
+#include "autograd/op_table.hpp"
+
+namespace mlgraph {
+namespace {
+
+MatrixView<const float> matrix(const std::vector<float>& values, std::int64_t rows) {
+  return {values.data(), rows, static_cast<std::int64_t>(values.size()) / rows};
+}
+
+std::vector<float> copy(MatrixView<const float> view) { return {view.data, view.data + view.size()}; }
+
+std::vector<float> random_values(std::int64_t n, std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = static_cast<float>(rng.uniform(-1, 1));
+  return values;
+}
+
+TEST_CASE("a leaf's gradient is the sum over all its uses") {
+  Tape tape;
+  const std::vector<float> x = {1, 2, 3};
+  const Var v = tape.leaf(matrix(x, 1));
+  const Var loss = tape.sum(tape.add(tape.mul(v, v), tape.scale(v, 3)));
+  CHECK(*tape.value(loss).data == 14 + 18);
+  REQUIRE(tape.backward(loss).ok());
+  CHECK(copy(tape.grad(v)) == std::vector<float>{5, 7, 9});
+}
+
+TEST_CASE("a leaf that the loss does not depend on has no gradient") {
+  Tape tape;
+  const std::vector<float> x = {1, 2};
+  const Var used = tape.leaf(matrix(x, 1));
+  const Var unused = tape.leaf(matrix(x, 1));
+  (void)tape.relu(unused);
+  REQUIRE(tape.backward(tape.sum(used)).ok());
+  CHECK(tape.grad(unused).data == nullptr);
+}
+
+TEST_CASE("detach stops the gradient and keeps the value") {
+  Tape tape;
+  const std::vector<float> x = {2};
+  const Var v = tape.leaf(matrix(x, 1));
+  const Var loss = tape.mul(v, tape.detach(v));
+  CHECK(*tape.value(loss).data == 4);
+  REQUIRE(tape.backward(loss).ok());
+  CHECK(*tape.grad(v).data == 2);
+}
+
+TEST_CASE("backward starts at a scalar") {
+  Tape tape;
+  const std::vector<float> x = {1, 2};
+  CHECK(tape.backward(tape.leaf(matrix(x, 1))).message() ==
+        "backward starts at a loss of (1, 1); this one is (1, 2)");
+}
+
+TEST_CASE("a loss without anything to train is no error") {
+  Tape tape;
+  const std::vector<float> x = {1, 2};
+  CHECK(tape.backward(tape.sum(tape.input(matrix(x, 1)))).ok());
+}
+
+TEST_CASE("an input with gaps between its rows is read right") {
+  Eager eager;
+  const std::vector<float> x = {1, 2, 99, 3, 4, 99};
+  const Var v = eager.input(MatrixView<const float>(x.data(), 2, 2, 3));
+  CHECK(copy(eager.value(v)) == std::vector<float>{1, 2, 3, 4});
+}
+
+TEST_CASE("shapes that do not fit fail the context with a sentence, and begin() starts afresh") {
+  Tape tape;
+  const std::vector<float> a = random_values(6, 1);
+  const Var x = tape.leaf(matrix(a, 2));  // (2, 3)
+  const Var y = tape.leaf(matrix(a, 3));  // (3, 2)
+  const Var sum = tape.add(x, y);
+  CHECK(tape.status().message() == "add: the operands are (2, 3) and (3, 2); they must have the same shape");
+  CHECK(tape.rows(sum) == 0);
+  const Var after = tape.relu(tape.matmul(sum, x));
+  CHECK(tape.rows(after) == 0);
+  CHECK(tape.status().message() == "add: the operands are (2, 3) and (3, 2); they must have the same shape");
+  CHECK(tape.backward(after).message() == tape.status().message());
+  tape.begin();
+  CHECK(tape.status().ok());
+}
+
+TEST_CASE("every op says what is wrong with its shapes") {
+  const testing::TestGraph graph = testing::test_graphs()[4];  // 6 nodes, 7 edges
+  const EdgesView edges = graph.edges.view();
+  const std::vector<float> values = random_values(64, 2);
+  const std::vector<std::int32_t> bad_index = {0, 9};
+  const std::vector<std::int32_t> ptr = {0, 3};
+  const std::vector<float> weights = {1, 2};
+  Eager ctx;
+  const auto of = [&](std::int64_t rows, std::int64_t cols) {
+    return ctx.input(MatrixView<const float>(values.data(), rows, cols));
+  };
+  const auto message = [&](auto&& op) {
+    ctx.begin();
+    CHECK(op().id == 0);
+    return ctx.status().message();
+  };
+  CHECK(message([&] { return ctx.mul(of(1, 2), of(2, 1)); }) ==
+        "mul: the operands are (1, 2) and (2, 1); they must have the same shape");
+  CHECK(message([&] { return ctx.matmul(of(2, 3), of(4, 2)); }) ==
+        "matmul: (2, 3) times (4, 2); the inner sizes must agree");
+  CHECK(message([&] { return ctx.linear(of(2, 3), of(4, 2), Var{}); }) ==
+        "linear: x has 3 columns; the weight is (4, 2)");
+  CHECK(message([&] { return ctx.linear(of(2, 3), of(4, 3), of(1, 3)); }) ==
+        "linear: the bias has 3 elements; the weight has 4 rows");
+  CHECK(message([&] { return ctx.concat(of(2, 3), of(3, 3)); }) ==
+        "concat: an operand has 3 rows; the first has 2");
+  CHECK(message([&] { return ctx.slice_cols(of(2, 3), 2, 2); }) ==
+        "slice_cols: rows [0, 2) and columns [2, 4) are not inside (2, 3)");
+  CHECK(message([&] { return ctx.slice_rows(of(2, 3), -1, 2); }) ==
+        "slice_rows: rows [-1, 1) and columns [0, 3) are not inside (2, 3)");
+  CHECK(message([&] { return ctx.prelu(of(2, 3), of(1, 2)); }) ==
+        "prelu: the slope has 2 elements; x has 3 columns");
+  CHECK(message([&] { return ctx.dropout(of(2, 3), 1.0); }) == "dropout: p is 1; it must be in [0, 1)");
+  CHECK(message([&] { return ctx.scale_rows(of(3, 2), weights); }) ==
+        "scale_rows: x has 3 rows, which is no multiple of 2 factors");
+  CHECK(message([&] { return ctx.gather_rows(of(3, 2), bad_index); }) ==
+        "gather_rows: index 1 is 9; there are 3 rows");
+  CHECK(message([&] { return ctx.index_add(of(3, 2), bad_index, of(2, 2)); }) ==
+        "index_add: index 1 is 9; there are 3 rows");
+  CHECK(message([&] { return ctx.index_add(of(3, 2), bad_index, of(2, 3)); }) ==
+        "index_add: delta is (2, 3); it should be (2, 2)");
+  CHECK(message([&] { return ctx.repeat_rows(of(3, 2), -1); }) == "repeat_rows: -1 copies");
+  CHECK(message([&] { return ctx.spmm(Reduce::kSum, edges.forward, of(5, 2)); }) ==
+        "spmm: x has 5 rows; the graph has 6 nodes");
+  CHECK(message([&] { return ctx.spmm(Reduce::kSum, edges.forward, of(6, 2), weights); }) ==
+        "spmm: 2 edge weights for 7 edges");
+  CHECK(message([&] { return ctx.spmm_heads(edges.forward, of(2, 2), of(6, 2)); }) ==
+        "spmm_heads: weight is (2, 2) and x is (6, 2); the graph has 7 edges and 6 nodes");
+  CHECK(message([&] { return ctx.sage(Reduce::kMean, edges.forward, of(5, 2), of(3, 2), Var{}, Var{}); }) ==
+        "sage: x has 5 rows; the graph has 6 nodes");
+  CHECK(message([&] { return ctx.sage(Reduce::kMean, edges.forward, of(6, 2), of(3, 4), Var{}, Var{}); }) ==
+        "sage: x has 2 columns; the weight is (3, 4)");
+  CHECK(message([&] { return ctx.segment_reduce(Reduce::kSum, ptr, of(4, 2)); }) ==
+        "segment_reduce: the segments cover [0, 3); x has 4 rows");
+  CHECK(message([&] { return ctx.segment_softmax(ptr, of(4, 2)); }) ==
+        "segment_softmax: the segments cover [0, 3); x has 4 rows");
+  CHECK(message([&] { return ctx.instance_norm(ptr, of(4, 2)); }) ==
+        "instance_norm: the segments end at 3; x has 4 rows");
+  CHECK(message([&] { return ctx.layer_norm(of(4, 2), of(1, 3), Var{}); }) ==
+        "layer_norm: a parameter has 3 elements; x has 2 columns");
+  CHECK(message([&] { return ctx.column_affine(of(4, 2), Var{}, of(1, 3)); }) ==
+        "column_affine: a parameter has 3 elements; x has 2 columns");
+  CHECK(message([&] { return ctx.cross_config_attention(of(4, 2), 3, of(1, 1)); }) ==
+        "cross_config_attention: x has 4 rows, which is no multiple of 3 configs");
+  const std::vector<float> zero = {0};
+  CHECK(message([&] { return ctx.cross_config_attention(of(4, 2), 2, ctx.input(matrix(zero, 1))); }) ==
+        "cross_config_attention: the temperature must be one number above 0");
+}
+
+/// A model that uses most ops, to compare runs with each other.
+struct Everything {
+  ParamSpec spec;
+  Param w, b, wl, wr, gamma, beta, temperature;
+  std::vector<std::int32_t> ids;
+  Edges edges;
+  std::vector<std::int32_t> ptr;
+  std::vector<float> x;
+  static constexpr std::int32_t kNodes = 700;
+
+  Everything() {
+    w = spec.matrix("w", 40, 24, Init::fan_in());
+    b = spec.vector("b", 40, Init::uniform(0.1));
+    wl = spec.matrix("wl", 40, 40, Init::fan_in());
+    wr = spec.matrix("wr", 40, 40, Init::fan_in());
+    gamma = spec.vector("gamma", 40, Init::constant(1));
+    beta = spec.vector("beta", 40, Init::constant(0));
+    temperature = spec.vector("t", 1, Init::constant(0.5));
+    Rng rng(5);
+    std::vector<std::int32_t> source, target;
+    for (std::int32_t i = 1; i < kNodes; ++i) {
+      for (int k = 0; k < 2; ++k) {
+        source.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(i))));
+        target.push_back(i);
+      }
+    }
+    EdgeOptions options;
+    options.duplicates = EdgeOptions::Duplicates::kMerge;
+    options.both = true;
+    edges = Edges::from_list(kNodes, source, target, options).value();
+    ptr = {0, 3 * kNodes};
+    x = random_values(3 * kNodes * 24, 11);
+  }
+
+  template <class Ctx>
+  Var forward(Ctx& ctx) const {
+    const EdgesView view = edges.view();
+    Var h = ctx.linear(ctx.input(MatrixView<const float>(x.data(), 3 * kNodes, 24)), ctx.param(w), ctx.param(b),
+                       Activation::kRelu);
+    h = ctx.sage(Reduce::kMean, view.forward, h, ctx.param(wl), ctx.param(wr), ctx.param(b), Activation::kRelu);
+    h = ctx.layer_norm(h, ctx.param(gamma), ctx.param(beta));
+    h = ctx.dropout(h, 0.2);
+    h = ctx.add(h, ctx.spmm(Reduce::kMax, view.both, h));
+    h = ctx.instance_norm(ptr, h);
+    h = ctx.cross_config_attention(h, 3, ctx.param(temperature));
+    h = ctx.gelu(h);
+    return ctx.sum(ctx.segment_reduce(Reduce::kMean, ptr, h));
+  }
+};
+
+TEST_CASE("values and gradients have the same bits for 1, 2, 3 and 7 threads") {
+  const Everything model;
+  std::vector<AlignedVector<float>> gradients;
+  std::vector<float> losses;
+  for (const int threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
+    Tape tape(&pool);
+    Parameters<float> parameters(model.spec, 1);
+    tape.bind(model.spec, parameters);
+    tape.begin(9);
+    const Var loss = model.forward(tape);
+    losses.push_back(*tape.value(loss).data);
+    REQUIRE(tape.backward(loss).ok());
+    gradients.push_back(parameters.grad);
+  }
+  float norm = 0;
+  for (const float g : gradients[0]) norm += g * g;
+  CHECK(norm > 0);
+  for (std::size_t i = 1; i < gradients.size(); ++i) {
+    CHECK(std::memcmp(&losses[0], &losses[i], sizeof(float)) == 0);
+    CHECK(std::memcmp(gradients[0].data(), gradients[i].data(), gradients[0].size() * sizeof(float)) == 0);
+  }
+}
+
+TEST_CASE("eager and a tape in evaluation give the same bits") {
+  const Everything model;
+  const Parameters<float> parameters(model.spec, 1);
+  Tape tape;
+  tape.set_training(false);
+  tape.bind(model.spec, Span<const float>(parameters.value));
+  Eager eager;
+  eager.bind(model.spec, Span<const float>(parameters.value));
+  const float recorded = *tape.value(model.forward(tape)).data;
+  const float direct = *eager.value(model.forward(eager)).data;
+  CHECK(std::memcmp(&recorded, &direct, sizeof(float)) == 0);
+}
+
+TEST_CASE("from the second step of one shape on nothing is allocated") {
+  const Everything model;
+  Parameters<float> parameters(model.spec, 1);
+  Tape tape;
+  tape.bind(model.spec, parameters);
+  const auto step = [&](std::uint64_t seed) {
+    tape.begin(seed);
+    return tape.backward(model.forward(tape)).ok();
+  };
+  REQUIRE(step(1));
+  const std::size_t used = tape.used_bytes();
+  const std::size_t before = testing::num_allocations();
+  const bool second = step(2);
+  const bool third = step(3);
+  const std::size_t after = testing::num_allocations();
+  CHECK(second);
+  CHECK(third);
+  CHECK(after == before);
+  CHECK(tape.used_bytes() == used);
+}
+
+TEST_CASE("the gradients of a step do not depend on the step before") {
+  const Everything model;
+  Parameters<float> parameters(model.spec, 1);
+  Tape tape;
+  tape.bind(model.spec, parameters);
+  const auto step = [&](std::uint64_t seed) {
+    parameters.zero_grad();
+    tape.begin(seed);
+    REQUIRE(tape.backward(model.forward(tape)).ok());
+    return parameters.grad;
+  };
+  const AlignedVector<float> first = step(1);
+  const AlignedVector<float> other = step(2);  // another dropout
+  CHECK(other != first);
+  CHECK(step(1) == first);
+}
+
+TEST_CASE("two tapes on two threads share one model") {
+  const Everything model;
+  const Parameters<float> parameters(model.spec, 1);
+  float result[2] = {0, 1};
+  ThreadPool pool(2);
+  pool.run(2, [&](std::int64_t i) {
+    Eager eager;
+    eager.bind(model.spec, Span<const float>(parameters.value));
+    result[i] = *eager.value(model.forward(eager)).data;
+  });
+  CHECK(result[0] == result[1]);
+}
+
+TEST_CASE("gradient memory is reused: a long chain needs few buffers") {
+  Tape tape;
+  const std::vector<float> x = random_values(1024, 1);
+  const Var leaf = tape.leaf(matrix(x, 1));
+  Var h = leaf;
+  for (int i = 0; i < 100; ++i) h = tape.tanh(h);
+  const Var loss = tape.sum(h);
+  const std::size_t forward = tape.used_bytes();
+  REQUIRE(tape.backward(loss).ok());
+  CHECK(tape.used_bytes() - forward < 5 * 1024 * sizeof(float));
+}
+
+TEST_CASE("batch norm moves its running statistics in training and uses them in evaluation") {
+  ParamSpec spec;
+  const Param gamma = spec.vector("gamma", 2, Init::constant(1));
+  const Param beta = spec.vector("beta", 2, Init::constant(0));
+  const Param mean = spec.state_vector("mean", 2, Init::constant(0));
+  const Param var = spec.state_vector("var", 2, Init::constant(1));
+  CHECK(spec.num_trainable() < spec.size());
+  Parameters<float> parameters(spec, 1);
+  const std::vector<float> x = {1, 10, 3, 10};
+  Tape tape;
+  tape.bind(spec, parameters);
+  const Var y = tape.batch_norm(tape.input(matrix(x, 2)), tape.param(gamma), tape.param(beta), mean, var);
+  CHECK(tape.value(y)(0, 0) == doctest::Approx(-1).epsilon(1e-4));
+  CHECK(tape.value(y)(1, 1) == 0);
+  const float* const state = parameters.value.data() + spec.num_trainable();
+  CHECK(state[mean.offset] == doctest::Approx(0.2));
+  CHECK(state[var.offset] == doctest::Approx(0.9 + 0.1 * 2));  // unbiased variance of {1, 3} is 2
+  tape.begin();
+  tape.set_training(false);
+  const Var z = tape.batch_norm(tape.input(matrix(x, 2)), tape.param(gamma), tape.param(beta), mean, var);
+  CHECK(tape.value(z)(0, 0) == doctest::Approx((1 - 0.2) / std::sqrt(1.1 + 1e-5)));
+  tape.begin();
+  tape.set_training(true);
+  (void)tape.batch_norm(tape.input(matrix(x, 1)), Var{}, Var{}, mean, var);
+  CHECK(tape.status().message() == "batch_norm: training needs 2 rows or more; x has 1");
+}
+
+}  // namespace
+}  // namespace mlgraph

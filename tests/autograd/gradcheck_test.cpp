@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/autograd/gradcheck.hpp"
+
+#include <doctest/doctest.h>
+
+#include "autograd/op_table.hpp"
+
+namespace mlgraph {
+namespace {
+
+using testing::OpCase;
+using testing::Shape;
+
+Status check_case(const OpCase& row) {
+  Rng rng(7);
+  std::vector<AlignedVector<double>> data;
+  std::vector<MatrixView<double>> inputs;
+  data.reserve(row.inputs.size());
+  for (const Shape& shape : row.inputs) {
+    data.emplace_back(static_cast<std::size_t>(shape.rows * shape.cols));
+    for (double& x : data.back()) x = rng.uniform(row.low, row.high);
+    inputs.emplace_back(data.back().data(), shape.rows, shape.cols);
+  }
+  const ParamSpec spec;
+  Parameters<double> none(spec, 0);
+  return gradcheck(row.f, inputs, spec, none);
+}
+
+TEST_CASE("every op's backward agrees with central differences") {
+  const std::vector<OpCase> table = testing::op_table();
+  REQUIRE(table.size() > 400);
+  for (const OpCase& row : table) {
+    const Status status = check_case(row);
+    INFO(row.name);
+    CHECK_MESSAGE(status.ok(), status.message());
+  }
+}
+
+/// y = x^2, whose backward forgets the factor 2.
+struct WrongSquare {
+  Var x, y;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dy = ctx.out_grad(y);
+    kernels::mul_accumulate(dy.data, ctx.value(x).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
+  }
+};
+
+Var wrong_square(DoubleTape& tape, Var x) {
+  const Var y = tape.allocate(tape.rows(x), tape.cols(x), tape.needs_grad(x));
+  kernels::mul(tape.value(x).data, tape.value(x).data, tape.mutable_value(y).data, tape.value(x).size(),
+               nullptr);
+  tape.record(y, WrongSquare{x, y});
+  return y;
+}
+
+TEST_CASE("a wrong backward is found and its first element named") {
+  const Status status = check_case(
+      {"wrong", {{2, 3}}, [](DoubleTape& t, const std::vector<Var>& v) { return wrong_square(t, v[0]); }});
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.message().rfind("gradient of input 0 at (0, 0) is ", 0) == 0);
+  CHECK(status.message().find("; the central difference is ") != std::string::npos);
+}
+
+TEST_CASE("a gradient that is missing where the value depends on the input is found") {
+  const Status status = check_case({"detached", {{1, 2}}, [](DoubleTape& t, const std::vector<Var>& v) {
+                                      return t.add(v[0], t.detach(v[0]));
+                                    }});
+  REQUIRE_FALSE(status.ok());
+  CHECK(status.message().rfind("gradient of input 0 at (0, 0)", 0) == 0);
+}
+
+TEST_CASE("a value that is not finite is no pass") {
+  const Status status = check_case({"log of a negative",
+                                    {{1, 1}},
+                                    [](DoubleTape& t, const std::vector<Var>& v) { return t.log(v[0]); },
+                                    -2,
+                                    -1});
+  CHECK_FALSE(status.ok());
+}
+
+TEST_CASE("the status of a failed forward pass is returned") {
+  const Status status =
+      check_case({"bad shapes", {{2, 3}, {3, 3}}, [](DoubleTape& t, const std::vector<Var>& v) {
+                    return t.add(v[0], v[1]);
+                  }});
+  CHECK(status.message() == "add: the operands are (2, 3) and (3, 3); they must have the same shape");
+}
+
+TEST_CASE("parameters are checked by name") {
+  ParamSpec spec;
+  const Param w = spec.matrix("w", 2, 3, Init::normal(1));
+  Parameters<double> parameters(spec, 3);
+  std::vector<double> x = {1, -2, 0.5};
+  const std::vector<MatrixView<double>> inputs = {{x.data(), 1, 3}};
+  CHECK(gradcheck([&](DoubleTape& t, const std::vector<Var>& v) { return t.linear(v[0], t.param(w), Var{}); },
+                  inputs, spec, parameters)
+            .ok());
+  const Status wrong =
+      gradcheck([&](DoubleTape& t, const std::vector<Var>&) { return wrong_square(t, t.param(w)); }, inputs,
+                spec, parameters);
+  CHECK(wrong.message().rfind("gradient of w element 0 is ", 0) == 0);
+}
+
+}  // namespace
+}  // namespace mlgraph

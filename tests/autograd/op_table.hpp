@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of every op, over the shapes that break kernels: one row, odd widths, isolated nodes, empty
+// segments. gradcheck_test.cpp runs it; a new op gets its row here.
+#ifndef MLGRAPH_TESTS_AUTOGRAD_OP_TABLE_HPP
+#define MLGRAPH_TESTS_AUTOGRAD_OP_TABLE_HPP
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/autograd/gradcheck.hpp"
+#include "mlgraph/graph/csr.hpp"
+
+namespace mlgraph::testing {
+
+struct Shape {
+  std::int64_t rows, cols;
+};
+
+/// One row of the table: random leaves of these shapes (values in [low, high)) go through `f`.
+struct OpCase {
+  std::string name;
+  std::vector<Shape> inputs;
+  std::function<Var(DoubleTape&, const std::vector<Var>&)> f;
+  double low = -1.5;
+  double high = 1.5;
+};
+
+/// Graphs with an isolated node, a self edge, a hub, and none at all.
+struct TestGraph {
+  std::string name;
+  Edges edges;
+};
+
+inline std::vector<TestGraph> test_graphs() {
+  std::vector<TestGraph> graphs;
+  const auto add = [&](std::string name, std::int32_t num_nodes, std::vector<std::int32_t> source,
+                       std::vector<std::int32_t> target) {
+    EdgeOptions options;
+    options.both = true;
+    graphs.push_back({std::move(name), Edges::from_list(num_nodes, source, target, options).value()});
+  };
+  add("one node", 1, {}, {});
+  add("one node with a self edge", 1, {0}, {0});
+  add("no edges", 3, {}, {});
+  add("isolated node and hub", 7, {0, 1, 2, 4, 5, 0, 6, 0, 1}, {3, 3, 3, 3, 3, 1, 0, 4, 5});
+  add("chain with shortcuts", 6, {0, 1, 2, 3, 4, 0, 2}, {1, 2, 3, 4, 5, 5, 5});
+  return graphs;
+}
+
+/// Numbers and indices the cases borrow; they live as long as the program.
+struct OpTableData {
+  std::vector<TestGraph> graphs = test_graphs();
+  std::vector<std::int32_t> index = {2, 0, 2, 2, 4, 1};
+  std::vector<std::int32_t> distinct = {3, 0};
+  std::vector<std::int32_t> with_empty = {0, 0, 2, 2, 5};
+  std::vector<std::int32_t> one_segment = {0, 5};
+  std::vector<double> row_factor = {0.5, -2, 1.5};
+  std::vector<std::vector<double>> edge_weight;
+};
+
+inline const OpTableData& op_table_data() {
+  static const OpTableData data = [] {
+    OpTableData d;
+    for (const TestGraph& graph : d.graphs) {
+      std::vector<double> weight;
+      for (std::int64_t e = 0; e < graph.edges.num_edges(); ++e)
+        weight.push_back(0.3 + 0.2 * static_cast<double>(e));
+      d.edge_weight.push_back(weight);
+    }
+    return d;
+  }();
+  return data;
+}
+
+inline std::vector<OpCase> op_table() {
+  using Vars = const std::vector<Var>&;
+  const OpTableData& d = op_table_data();
+  std::vector<OpCase> table;
+  const auto add = [&](std::string name, std::vector<Shape> inputs,
+                       std::function<Var(DoubleTape&, const std::vector<Var>&)> f, double low = -1.5,
+                       double high = 1.5) {
+    table.push_back({std::move(name), std::move(inputs), std::move(f), low, high});
+  };
+
+  for (const Shape s : {Shape{1, 1}, Shape{3, 17}, Shape{5, 8}}) {
+    const std::string at = " (" + std::to_string(s.rows) + ", " + std::to_string(s.cols) + ")";
+    add("add" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[1]); });
+    add("add, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[0]); });
+    add("mul" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[1]); });
+    add("mul, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[0]); });
+    add("scale" + at, {s}, [](DoubleTape& t, Vars v) { return t.scale(v[0], -0.7); });
+    add("relu" + at, {s}, [](DoubleTape& t, Vars v) { return t.relu(v[0]); });
+    add("leaky_relu" + at, {s}, [](DoubleTape& t, Vars v) { return t.leaky_relu(v[0], 0.2); });
+    add("gelu" + at, {s}, [](DoubleTape& t, Vars v) { return t.gelu(v[0]); });
+    add("silu" + at, {s}, [](DoubleTape& t, Vars v) { return t.silu(v[0]); });
+    add("sigmoid" + at, {s}, [](DoubleTape& t, Vars v) { return t.sigmoid(v[0]); });
+    add("tanh" + at, {s}, [](DoubleTape& t, Vars v) { return t.tanh(v[0]); });
+    add("exp" + at, {s}, [](DoubleTape& t, Vars v) { return t.exp(v[0]); });
+    add(
+        "log" + at, {s}, [](DoubleTape& t, Vars v) { return t.log(v[0]); }, 0.2, 3);
+    add("sum" + at, {s}, [](DoubleTape& t, Vars v) { return t.sum(v[0]); });
+    add("sum of a sum's operand used twice" + at, {s},
+        [](DoubleTape& t, Vars v) { return t.add(t.sum(v[0]), t.sum(t.mul(v[0], v[0]))); });
+    add("prelu, one slope" + at, {s, {1, 1}}, [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
+    add("prelu, a slope per column" + at, {s, {1, s.cols}},
+        [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
+    add("dropout" + at, {s}, [](DoubleTape& t, Vars v) { return t.dropout(v[0], 0.4); });
+    add("detach stops the gradient" + at, {s},
+        [](DoubleTape& t, Vars v) { return t.add(v[0], t.detach(t.scale(t.input(t.value(v[0])), 0.0))); });
+    add("concat" + at, {s, {s.rows, 2}, s}, [](DoubleTape& t, Vars v) { return t.concat(v[0], v[1], v[2]); });
+    add("concat of the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.concat(v[0], v[0]); });
+    add("slice_cols" + at, {s},
+        [s](DoubleTape& t, Vars v) { return t.slice_cols(v[0], s.cols / 2, s.cols - s.cols / 2); });
+    add("slice_rows" + at, {s},
+        [s](DoubleTape& t, Vars v) { return t.slice_rows(v[0], s.rows / 2, s.rows - s.rows / 2); });
+    add("slice_rows, none" + at, {s, s},
+        [](DoubleTape& t, Vars v) { return t.add(t.sum(t.slice_rows(v[0], 0, 0)), t.sum(v[1])); });
+    add("softmax" + at, {s}, [](DoubleTape& t, Vars v) { return t.softmax(v[0]); });
+    add("log_softmax" + at, {s}, [](DoubleTape& t, Vars v) { return t.log_softmax(v[0]); });
+    add("column_affine" + at, {s, {1, s.cols}, {1, s.cols}},
+        [](DoubleTape& t, Vars v) { return t.column_affine(v[0], v[1], v[2]); });
+    add("column_affine, scale only" + at, {s, {1, s.cols}},
+        [](DoubleTape& t, Vars v) { return t.column_affine(v[0], v[1], Var{}); });
+    add("layer_norm" + at, {s, {1, s.cols}, {1, s.cols}},
+        [](DoubleTape& t, Vars v) { return t.layer_norm(v[0], v[1], v[2]); });
+    add("layer_norm, plain" + at, {s}, [](DoubleTape& t, Vars v) { return t.layer_norm(v[0], Var{}, Var{}); });
+    add("l2_normalize" + at, {s}, [](DoubleTape& t, Vars v) { return t.l2_normalize(v[0]); });
+    add("repeat_rows" + at, {s}, [](DoubleTape& t, Vars v) { return t.repeat_rows(v[0], 3); });
+    add("squeeze-excite gate" + at, {s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], t.sigmoid(v[0])); });
+    for (const std::int64_t out : {1, 5, 33}) {
+      const std::string to = at + " to " + std::to_string(out);
+      add("matmul" + to, {s, {s.cols, out}}, [](DoubleTape& t, Vars v) { return t.matmul(v[0], v[1]); });
+      add("linear" + to, {s, {out, s.cols}, {1, out}},
+          [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], v[2]); });
+      add("linear without bias" + to, {s, {out, s.cols}},
+          [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], Var{}); });
+      for (const Activation a : {Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu,
+                                 Activation::kSilu, Activation::kSigmoid, Activation::kTanh}) {
+        add("linear with activation " + std::to_string(static_cast<int>(a)) + to, {s, {out, s.cols}, {1, out}},
+            [a](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], v[2], a, 0.2); });
+      }
+    }
+    for (const std::int64_t configs : {1, 4}) {
+      add("cross_config_attention of " + std::to_string(configs) + at, {{s.rows * configs, s.cols}, {1, 1}},
+          [configs](DoubleTape& t, Vars v) {
+            // A temperature away from 0, however the leaf was drawn.
+            return t.cross_config_attention(v[0], configs, t.sigmoid(v[1]));
+          });
+    }
+  }
+
+  add("instance_norm with empty segments", {{5, 17}},
+      [&d](DoubleTape& t, Vars v) { return t.instance_norm(d.with_empty, v[0]); });
+  add("instance_norm of one segment", {{5, 3}},
+      [&d](DoubleTape& t, Vars v) { return t.instance_norm(d.one_segment, v[0]); });
+  add("segment_softmax with empty segments", {{5, 17}},
+      [&d](DoubleTape& t, Vars v) { return t.segment_softmax(d.with_empty, v[0]); });
+  add("gather_rows", {{5, 17}}, [&d](DoubleTape& t, Vars v) { return t.gather_rows(v[0], d.index); });
+  add("index_add", {{5, 17}, {2, 17}},
+      [&d](DoubleTape& t, Vars v) { return t.index_add(v[0], d.distinct, v[1]); });
+  add("scale_rows", {{3, 17}}, [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });
+  add("scale_rows of copies", {{6, 5}},
+      [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });
+  for (const Reduce r : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
+    const std::string name = r == Reduce::kSum ? "sum" : r == Reduce::kMean ? "mean" : "max";
+    add("segment_reduce " + name, {{5, 17}},
+        [&d, r](DoubleTape& t, Vars v) { return t.segment_reduce(r, d.with_empty, v[0]); });
+    for (std::size_t g = 0; g < d.graphs.size(); ++g) {
+      const EdgesView edges = d.graphs[g].edges.view();
+      const std::int64_t n = edges.num_nodes();
+      const Span<const double> weight(d.edge_weight[g]);
+      for (const Direction direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
+        const AdjacencyView adjacency = edges.along(direction);
+        const std::string of =
+            name + " along " + std::to_string(static_cast<int>(direction)) + " of " + d.graphs[g].name;
+        for (const std::int64_t width : {1, 17}) {
+          add("spmm " + of, {{n, width}},
+              [adjacency, r](DoubleTape& t, Vars v) { return t.spmm(r, adjacency, v[0]); });
+          add("spmm of 3 copies, " + of, {{3 * n, width}},
+              [adjacency, r](DoubleTape& t, Vars v) { return t.spmm(r, adjacency, v[0]); });
+        }
+        if (direction != Direction::kBoth) {
+          add("weighted spmm " + of, {{n, 5}},
+              [adjacency, r, weight](DoubleTape& t, Vars v) { return t.spmm(r, adjacency, v[0], weight); });
+        }
+        if (r == Reduce::kMax) continue;
+        for (const Activation a : {Activation::kNone, Activation::kRelu, Activation::kGelu}) {
+          const std::string with = "activation " + std::to_string(static_cast<int>(a)) + ", " + of;
+          add("sage " + with, {{2 * n, 7}, {5, 7}, {5, 7}, {1, 5}}, [adjacency, r, a](DoubleTape& t, Vars v) {
+            return t.sage(r, adjacency, v[0], v[1], v[2], v[3], a);
+          });
+          add("sage, one matrix, " + with, {{n, 7}, {5, 14}, {1, 5}}, [adjacency, r, a](DoubleTape& t, Vars v) {
+            return t.sage(r, adjacency, v[0], v[1], v[1], v[2], a);
+          });
+        }
+        add("sage without root weight, " + of, {{n, 3}, {17, 3}},
+            [adjacency, r](DoubleTape& t, Vars v) { return t.sage(r, adjacency, v[0], v[1], Var{}, Var{}); });
+      }
+    }
+  }
+  for (const TestGraph& graph : d.graphs) {
+    const AdjacencyView adjacency = graph.edges.view().forward;
+    add("spmm_heads of " + graph.name, {{graph.edges.num_edges(), 3}, {graph.edges.num_nodes(), 15}},
+        [adjacency](DoubleTape& t, Vars v) { return t.spmm_heads(adjacency, v[0], v[1]); });
+  }
+  add("a chain of ops that share operands", {{5, 8}, {8, 8}}, [](DoubleTape& t, Vars v) {
+    const Var h = t.tanh(t.matmul(v[0], v[1]));
+    const Var k = t.add(h, v[0]);
+    return t.add(t.mul(k, h), t.relu(k));
+  });
+  return table;
+}
+
+}  // namespace mlgraph::testing
+
+#endif  // MLGRAPH_TESTS_AUTOGRAD_OP_TABLE_HPP

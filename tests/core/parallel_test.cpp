@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/core/parallel.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <vector>
+
+namespace mlgraph {
+namespace {
+
+TEST_CASE("every task runs once, for any number of threads") {
+  for (const int threads : {1, 2, 3, 7}) {
+    ThreadPool pool(threads);
+    CHECK(pool.num_threads() == threads);
+    for (const std::int64_t n : {0, 1, 2, 5, 1000}) {
+      std::vector<int> runs(static_cast<std::size_t>(n));
+      pool.run(n, [&](std::int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
+      for (const int r : runs) CHECK(r == 1);
+    }
+  }
+}
+
+TEST_CASE("a pool of fewer than one thread takes one per processor") {
+  ThreadPool pool(0);
+  CHECK(pool.num_threads() >= 1);
+}
+
+TEST_CASE("many short calls follow each other without losing one") {
+  ThreadPool pool(4);
+  std::atomic<std::int64_t> total{0};
+  for (int call = 0; call < 3000; ++call) pool.run(5, [&](std::int64_t i) { total += i; });
+  CHECK(total == 3000 * 10);
+}
+
+TEST_CASE("parallel_for cuts [0, n) into the same blocks with and without a pool") {
+  ThreadPool pool(3);
+  for (const std::int64_t n : {0, 1, 9, 10, 11, 95}) {
+    std::vector<std::int64_t> serial(static_cast<std::size_t>(n), -1), parallel = serial;
+    const auto mark = [](std::vector<std::int64_t>& to) {
+      return [&to](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) to[static_cast<std::size_t>(i)] = begin * 1000 + end;
+      };
+    };
+    parallel_for(nullptr, n, 10, mark(serial));
+    parallel_for(&pool, n, 10, mark(parallel));
+    CHECK(serial == parallel);
+    for (const std::int64_t m : serial) CHECK(m != -1);
+  }
+}
+
+}  // namespace
+}  // namespace mlgraph

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Gives the checkers of this folder and odr/shared_code.py one mistake each, which they must find."""
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+
+sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).parent.parent / "odr")]
+sys.dont_write_bytecode = True
+import headers_alone  # noqa: E402
+import layering  # noqa: E402
+import shared_code  # noqa: E402
+
+GOOD = {
+    "core/a.hpp": "#include <vector>",
+    "graph/b.hpp": '#include "mlgraph/core/a.hpp"\n// #include <iostream> in a comment is not an include',
+    "kernels/simd.hpp": "#include <xsimd/xsimd.hpp>",
+    "kernels/gemm.hpp": '#include <Eigen/Core>\n#include "mlgraph/kernels/simd.hpp"',
+    "kernels/reference/c.hpp": '#include "mlgraph/core/a.hpp"',
+    "model/m.hpp": '#include "mlgraph/cost_model.hpp"\n#include "mlgraph/kernels/gemm.hpp"',
+    "infer/i.hpp": '#include "mlgraph/model/m.hpp"',
+    "train/t.hpp": '#include "mlgraph/model/m.hpp"',
+    "io/z.hpp": '#include <zlib.h>\n#include <fstream>\n#include "mlgraph/train/t.hpp"',
+    "cost_model.hpp": '#include "mlgraph/graph/b.hpp"',
+    "infer.hpp": '#include "mlgraph/infer/i.hpp"',
+    "train.hpp": '#include "mlgraph/train/t.hpp"',
+    "mlgraph.hpp": '#include "mlgraph/infer.hpp"\n#include "mlgraph/train.hpp"',
+}
+
+# (header, what it contains instead, what the message must contain)
+LAYERING_MISTAKES = [
+    ("core/a.hpp", '#include "mlgraph/graph/b.hpp"', "core/a.hpp:5: core comes before graph"),
+    ("graph/b.hpp", "#include <vector>\n#include <iostream>", "graph/b.hpp:6: <iostream> is a header that prints"),
+    ("graph/b.hpp", "#include <Eigen/Dense>", "<Eigen/Dense> is Eigen; it belongs in mlgraph/kernels/gemm.hpp"),
+    ("graph/b.hpp", "# include <xsimd/xsimd.hpp>", "is xsimd; it belongs in mlgraph/kernels/simd.hpp"),
+    ("core/a.hpp", "#include <immintrin.h>", "it belongs in kernels"),
+    ("train/t.hpp", "#include <nlohmann/json.hpp>", "is a library of io; it belongs in io"),
+    ("train/t.hpp", "#include <random>", "no header of mlgraph needs"),
+    ("train/t.hpp", '#include "mlgraph/infer/i.hpp"', "train and infer never include each other"),
+    ("infer/i.hpp", '#include "mlgraph/train/t.hpp"', "infer and train never include each other"),
+    ("infer/i.hpp", '#include "mlgraph/io/z.hpp"', "infer comes before io"),
+    ("infer/i.hpp", '#include "mlgraph/infer.hpp"', "is for users"),
+    ("graph/b.hpp", '#include "mlgraph/cost_model.hpp"', "graph comes before cost_model.hpp"),
+    ("cost_model.hpp", '#include "mlgraph/kernels/simd.hpp"', "may need core and graph alone"),
+    ("infer.hpp", '#include "mlgraph/train.hpp"', "infer.hpp:1: reaches mlgraph/train/t.hpp"),
+    ("mlgraph.hpp", '#include "mlgraph/io/z.hpp"', "mlgraph.hpp:1: reaches mlgraph/io/z.hpp"),
+    ("core/a.hpp", '#include "mlgraph/core/a.hpp"', "includes itself"),
+    ("core/a.hpp", '#include "mlgraph/core/gone.hpp"', "mlgraph/core/gone.hpp does not exist"),
+    ("core/a.hpp", '#include "b.hpp"', 'should be "mlgraph/<room>/<name>.hpp"'),
+    ("graph/b.hpp", "#include <mlgraph/core/a.hpp>", "should be \"mlgraph/core/a.hpp\""),
+    ("extra/e.hpp", "", "extra is not a room"),
+    ("util.hpp", "", "is in no room"),
+    ("core/a.inl", "", "is not a .hpp file"),
+]
+
+# (what the header contains, what the message must contain)
+COMPILATION_MISTAKES = [
+    ("inline std::size_t f() { return 0; }", "core/a.hpp (g++ -std=c++17): "),
+    ("#include <string>\nint f() { return 0; }", "f() is not inline"),
+    ("#include <string>\ninline std::string f() { static std::string s; return s; }\nstatic std::string t = f();",
+     "is a static constructor"),
+    ("inline int counter = 0;\ninline int* f() { return &counter; }\nstatic int other = 1;", "other"),
+    ("inline int f(double x) { return x; }", "-Werror=float-conversion"),
+    ("inline int f() { throw 1; }", "-fno-exceptions"),
+]
+
+# `misplaced` computes outside of the namespace of the instruction set, `chosen` only looks at a pointer.
+TWO_INSTRUCTION_SETS = """
+namespace mlgraph {
+inline float misplaced(float a, float b) { return a * b; }
+inline bool chosen(const float* p) { return p != nullptr; }
+inline namespace ISA { inline float placed(float a, float b) { return a * b; } }
+}
+float use(float a) { return mlgraph::misplaced(a, a) + mlgraph::placed(a, a) + mlgraph::chosen(&a); }
+"""
+
+
+def write_tree(root, headers):
+    for name, text in headers.items():
+        path = root / "mlgraph" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        guard = "MLGRAPH_" + name.replace("/", "_").replace(".", "_").upper()
+        path.write_text(f"// SPDX-License-Identifier: Apache-2.0\n// A header.\n#ifndef {guard}\n#define {guard}\n"
+                        f"{text}\n#endif\n", encoding="utf-8")
+
+
+def problems_of(check, headers):
+    with tempfile.TemporaryDirectory() as folder:
+        write_tree(pathlib.Path(folder), headers)
+        return check(folder)
+
+
+def main():
+    failures = []
+
+    def expect(found, text, where):
+        if not any(text in problem for problem in found):
+            failures.append(f"{where}: no message contains `{text}`; messages: {found}")
+
+    found = problems_of(layering.check_tree, GOOD)
+    if found:
+        failures.append(f"layering.py finds fault with a good tree: {found}")
+    for header, text, message in LAYERING_MISTAKES:
+        expect(problems_of(layering.check_tree, {**GOOD, header: text}), message, f"layering.py, {header} = {text!r}")
+    with tempfile.TemporaryDirectory() as folder:
+        write_tree(pathlib.Path(folder), GOOD)
+        (pathlib.Path(folder) / "mlgraph/core/a.hpp").write_text("#pragma once\n", encoding="utf-8")
+        found = layering.check_tree(folder)
+        expect(found, "the first line is not the licence line", "layering.py, bare header")
+        expect(found, "the include guard is not MLGRAPH_CORE_A_HPP", "layering.py, bare header")
+
+    alone = lambda folder: headers_alone.check_tree(folder)[1]  # noqa: E731
+    found = problems_of(alone, {"core/a.hpp": "inline int f() { return 1; }"})
+    if found:
+        failures.append(f"headers_alone.py finds fault with a good tree: {found}")
+    for text, message in COMPILATION_MISTAKES:
+        expect(problems_of(alone, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
+
+    if platform.machine() == "x86_64":
+        with tempfile.TemporaryDirectory() as folder:
+            source = pathlib.Path(folder) / "two.cpp"
+            source.write_text(TWO_INSTRUCTION_SETS, encoding="utf-8")
+            for name, flags in (("isa_sse2", []), ("isa_avx2_fma", ["-mavx2", "-mfma"])):
+                subprocess.run(["g++", "-O0", f"-DISA={name}", *flags, "-c", source, "-o", f"{folder}/{name}.o"],
+                               check=True)
+            found = shared_code.check([f"{folder}/isa_sse2.o"], [f"{folder}/isa_avx2_fma.o"])
+            if found != (3, 2, ["_ZN7mlgraph9misplacedEff"]):
+                failures.append(f"shared_code.py finds {found}")
+
+    for failure in failures:
+        print(failure)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/hlo_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "io/hlo_fixtures.hpp"
+#include "mlgraph/io/file.hpp"
+#include "test_data.hpp"
+
+using namespace mlgraph;
+using testing::bytes_of;
+
+namespace {
+
+io::HloModule every_attribute() { return io::read_hlo_text(testing::kEveryAttribute).value(); }
+
+std::string tuning_data(bool wrapped) {
+  std::string bytes;
+  protozero::pbf_writer out(bytes);
+  out.add_message(1, testing::to_proto(every_attribute()));
+  out.add_uint64(2, 3);
+  std::string outer;
+  protozero::pbf_writer(outer).add_message(1, bytes);
+  return wrapped ? outer : bytes;
+}
+
+}  // namespace
+
+TEST_CASE("each kind of HLO file is recognised and gives its modules") {
+  const struct {
+    std::string bytes;
+    io::HloFileKind kind;
+    const char* name;
+  } kFiles[] = {
+      {std::string(testing::kEveryAttribute), io::HloFileKind::kText, "HLO text"},
+      {"// by hand\n\n" + std::string(testing::kEveryAttribute), io::HloFileKind::kText, "HLO text"},
+      {testing::to_hlo_proto(every_attribute()), io::HloFileKind::kHloProto, "HloProto"},
+      {testing::to_proto(every_attribute()), io::HloFileKind::kModuleProto, "HloModuleProto"},
+      {tuning_data(false), io::HloFileKind::kModuleTuningData, "ModuleTuningData"},
+      {tuning_data(true), io::HloFileKind::kTuningData, "TuningData"},
+  };
+  for (const auto& each : kFiles) {
+    CAPTURE(each.name);
+    CHECK(io::hlo_file_kind(bytes_of(each.bytes)) == each.kind);
+    CHECK(io::hlo_file_kind_name(each.kind) == each.name);
+    const auto modules = io::read_hlo_modules(bytes_of(each.bytes), "f");
+    REQUIRE_MESSAGE(modules.ok(), modules.status().message());
+    REQUIRE(modules->size() == 1);
+    testing::check_same_graph((*modules)[0], every_attribute());
+  }
+}
+
+TEST_CASE("other bytes are no HLO file, and errors name the file") {
+  for (const std::string& bytes : {std::string(), std::string("PK\x03\x04"), std::string("hello world"),
+                                   std::string("{\"a\": 1}"), std::string("\x0a\x00", 2)}) {
+    CHECK(io::hlo_file_kind(bytes_of(bytes)) == io::HloFileKind::kUnknown);
+    const auto modules = io::read_hlo_modules(bytes_of(bytes), "x.bin");
+    CHECK(modules.status().code() == StatusCode::kInvalidArgument);
+    CHECK(modules.status().message() ==
+          "x.bin: is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or TuningData");
+  }
+  CHECK(io::hlo_file_kind_name(io::HloFileKind::kUnknown) == "unknown");
+  CHECK(io::read_hlo_modules(bytes_of("HloModule m\n!"), "x.hlo").status().message() ==
+        "x.hlo:2:1: expected a computation, found '!'");
+  // A ModuleTuningData whose module has a computation without instructions.
+  const std::string empty("\x0a\x02\x1a\x00\x10\x01", 6);
+  CHECK(io::read_hlo_modules(bytes_of(empty), "x.pb").status().message() ==
+        "x.pb: protobuf: there is no instruction, in computation 1");
+}
+
+TEST_CASE("the real files are recognised") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  const auto kind = [&](const std::string& path) { return io::hlo_file_kind(io::read_file(dir + path).value()); };
+  CHECK(kind("/tpugraphs/pb/module_tuning_data_layout.pb") == io::HloFileKind::kModuleTuningData);
+  CHECK(kind("/tpugraphs/pb/op_tuning_data.pb") == io::HloFileKind::kTuningData);
+  CHECK(kind("/tpugraphs/npz/layout/alexnet_train_slice.npz") == io::HloFileKind::kUnknown);
+  for (const auto& entry : std::filesystem::directory_iterator(dir + "/hlo")) {
+    CHECK(io::hlo_file_kind(io::read_file(entry.path().string()).value()) == io::HloFileKind::kText);
+  }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/hlo_proto.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <string_view>
+
+#include "io/hlo_fixtures.hpp"
+#include "mlgraph/io/hlo_features.hpp"
+#include "mlgraph/io/hlo_text.hpp"
+
+using namespace mlgraph;
+using testing::bytes_of;
+using testing::Ints;
+
+namespace {
+
+io::HloModule every_attribute() { return io::read_hlo_text(testing::kEveryAttribute).value(); }
+
+/// A module of one computation with one instruction that `fill` writes.
+template <class Fill>
+std::string one_instruction(Fill&& fill) {
+  std::string bytes;
+  protozero::pbf_writer module(bytes);
+  testing::add_message(module, 3, [&](protozero::pbf_writer& computation) {
+    testing::add_message(computation, 2, fill);
+    computation.add_int64(6, 0);
+  });
+  return bytes;
+}
+
+io::HloInstruction read_one(const std::string& bytes) {
+  return io::read_hlo_module_proto(bytes_of(bytes)).value().computations.at(0).instructions.at(0);
+}
+
+}  // namespace
+
+TEST_CASE("an HLO protobuf is read with every attribute that makes a feature") {
+  const io::HloModule module = every_attribute();
+  const io::HloModule bare = io::read_hlo_module_proto(bytes_of(testing::to_proto(module))).value();
+  testing::check_same_graph(module, bare);
+  const io::HloModule wrapped = io::read_hlo_proto(bytes_of(testing::to_hlo_proto(module))).value();
+  testing::check_same_graph(module, wrapped);
+  CHECK(wrapped.entry_computation_id == module.entry_computation_id);
+}
+
+TEST_CASE("absent fields are zero, and repeated integers may be unpacked") {
+  const io::HloInstruction inst = read_one(one_instruction([](protozero::pbf_writer& out) {
+    out.add_string(2, "reduce-window");
+    out.add_int64(14, 3);
+    out.add_int64(14, -4);
+    testing::add_message(out, 15, [](protozero::pbf_writer& window) {
+      testing::add_message(window, 1, [](protozero::pbf_writer& dim) { dim.add_int64(1, 5); });
+    });
+    testing::add_message(out, 17, [](protozero::pbf_writer& slice) { slice.add_int64(2, 9); });
+  }));
+  CHECK(inst.id == 0);
+  CHECK(inst.dimensions == Ints{3, -4});
+  REQUIRE(inst.window.size() == 1);
+  CHECK(inst.window[0].size == 5);
+  CHECK(inst.window[0].stride == 0);
+  CHECK(inst.window[0].window_dilation == 0);
+  CHECK(inst.window[0].base_dilation == 0);
+  CHECK(inst.slice.at(0).limit == 9);
+  CHECK(inst.slice.at(0).stride == 0);
+  CHECK(!inst.convolution);
+  CHECK(!inst.dot);
+  CHECK(!inst.gather);
+}
+
+TEST_CASE("unknown fields and known fields of another wire type are skipped") {
+  const io::HloInstruction inst = read_one(one_instruction([](protozero::pbf_writer& out) {
+    out.add_string(2, "add");
+    out.add_fixed32(14, 1);   // dimensions
+    out.add_fixed64(35, 1);   // id
+    out.add_int64(3, 1);      // shape
+    out.add_string(60, "x");  // is_stable
+    out.add_string(900, "unknown");
+    out.add_int64(35, 42);
+  }));
+  CHECK(inst.id == 42);
+  CHECK(inst.dimensions.empty());
+  CHECK(!inst.is_stable);
+}
+
+TEST_CASE("malformed HLO protobufs are reported with their place") {
+  const auto error = [](const std::string& bytes) { return io::read_hlo_module_proto(bytes_of(bytes)).status(); };
+  CHECK(error("").message() == "protobuf: the module has no computation");
+  CHECK(io::read_hlo_proto({}).status().message() == "protobuf: there is no module (field 1 of HloProto)");
+  CHECK(error(std::string("\x1a\x00", 2)).message() == "protobuf: there is no instruction, in computation 1");
+  CHECK(error(one_instruction([](protozero::pbf_writer& out) { out.add_string(1, "name"); })).message() ==
+        "protobuf: the opcode is missing, in computation 1, instruction 1");
+
+  std::string bytes = testing::to_proto(every_attribute());
+  bytes.resize(bytes.size() - 500);
+  const Status truncated = error(bytes);
+  CHECK(truncated.code() == StatusCode::kDataLoss);
+  CHECK(truncated.message() == "protobuf: truncated or malformed bytes (end of buffer exception), in computation 5");
+  const Status varint = error("\x1a\x0f\x12\x0d\x70\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+  CHECK(varint.message() ==
+        "protobuf: truncated or malformed bytes (varint too long exception), in computation 1, instruction 1");
+}
+
+TEST_CASE("HLO protobufs cannot nest deeper or take more memory than allowed") {
+  std::string shape;
+  for (int i = 0; i < 120; ++i) {
+    std::string outer;
+    protozero::pbf_writer(outer).add_message(4, shape);
+    shape = outer;
+  }
+  const std::string deep = one_instruction([&](protozero::pbf_writer& out) { out.add_message(3, shape); });
+  const Status depth = io::read_hlo_module_proto(bytes_of(deep)).status();
+  CHECK(depth.code() == StatusCode::kResourceExhausted);
+  CHECK(depth.message() == "protobuf: messages are nested deeper than 100, in computation 1, instruction 1");
+
+  // Two bytes of input each ask for a whole HloShape.
+  std::string wide;
+  for (int i = 0; i < 10000; ++i) wide += std::string("\x22\x00", 2);
+  const std::string bytes = one_instruction([&](protozero::pbf_writer& out) { out.add_message(3, wide); });
+  io::HloLimits limits;
+  limits.max_memory_bytes = 100000;
+  const Status memory = io::read_hlo_module_proto(bytes_of(bytes), limits).status();
+  CHECK(memory.code() == StatusCode::kResourceExhausted);
+  CHECK(memory.message() == "protobuf: needs more than the 100000 bytes allowed, in computation 1, instruction 1");
+}
+
+TEST_CASE("truncated and changed HLO protobufs end in a status") {
+  io::HloLimits limits;
+  limits.max_memory_bytes = std::uint64_t{1} << 24;
+  int num_errors = 0;
+  const auto read = [&](std::string_view text) {
+    const auto module = io::read_hlo_proto(bytes_of(text), limits);
+    if (!module.ok() || !io::featurize(*module).ok()) ++num_errors;
+  };
+  const std::string bytes = testing::to_hlo_proto(every_attribute());
+  testing::with_every_truncation(bytes, read);
+  CHECK(num_errors == static_cast<int>(bytes.size()) - 1);  // all but the cut in front of the skipped field 3
+  num_errors = 0;
+  testing::with_random_changes(bytes, 10000, 3, read);
+  CHECK(num_errors > 2000);
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/hlo_text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "io/hlo_fixtures.hpp"
+#include "mlgraph/io/file.hpp"
+#include "mlgraph/io/hlo_features.hpp"
+#include "mlgraph/io/hlo_proto.hpp"
+#include "test_data.hpp"
+
+using namespace mlgraph;
+using testing::Ints;
+
+namespace {
+
+io::HloModule parse(std::string_view text) { return io::read_hlo_text(text, "t.hlo").value(); }
+
+/// The instruction of this name, in the last computation that has it.
+const io::HloInstruction& find(const io::HloModule& module, std::string_view name) {
+  const io::HloInstruction* found = nullptr;
+  for (const io::HloComputation& computation : module.computations) {
+    for (const io::HloInstruction& inst : computation.instructions) {
+      if (inst.name == name) found = &inst;
+    }
+  }
+  REQUIRE(found != nullptr);
+  return *found;
+}
+
+/// The message that one bad line in an ENTRY computation of two parameters gives; the line is number 4.
+std::string error_of_line(const std::string& line) {
+  const std::string text = "HloModule m\nENTRY e {\n  a = f32[2]{0} parameter(0)\n" + line + "\n}\n";
+  const auto result = io::read_hlo_text(text, "t.hlo");
+  REQUIRE(!result.ok());
+  CHECK(result.status().code() == StatusCode::kDataLoss);
+  return result.status().message();
+}
+std::string error_of(std::string_view text) {
+  const auto result = io::read_hlo_text(text, "t.hlo");
+  REQUIRE(!result.ok());
+  return result.status().message();
+}
+
+}  // namespace
+
+TEST_CASE("every attribute that makes a feature is read from HLO text") {
+  const io::HloModule m = parse(testing::kEveryAttribute);
+  CHECK(m.name == "every");
+  CHECK(m.entry_computation_name == "main");
+  REQUIRE(m.computations.size() == 5);
+  CHECK(m.computations[4].id == m.entry_computation_id);
+  CHECK(m.computations[1].name == "less");
+  CHECK(m.computations[0].root_id == find(m, "sum").id);
+
+  CHECK(find(m, "a").shape.element_type == 11);
+  CHECK(find(m, "a").shape.dimensions == Ints{8, 16, 16, 4});
+  CHECK(find(m, "a").shape.minor_to_major == Ints{3, 2, 1, 0});
+  CHECK(find(m, "k").shape.minor_to_major == Ints{2, 3, 1, 0});
+  CHECK(find(m, "k").parameter_number == 1);
+  CHECK(find(m, "k").op_name == "it's \"k\"");
+
+  const io::HloInstruction& conv = find(m, "conv");
+  CHECK(conv.operand_ids == Ints{find(m, "a").id, find(m, "k").id});
+  REQUIRE(conv.window.size() == 2);
+  CHECK(conv.window[0].size == 3);
+  CHECK(conv.window[1].size == 5);
+  CHECK(conv.window[0].stride == 2);
+  CHECK(conv.window[1].stride == 1);
+  CHECK(conv.window[0].padding_low == 1);
+  CHECK(conv.window[1].padding_low == -1);
+  CHECK(conv.window[1].padding_high == 3);
+  CHECK(conv.window[0].base_dilation == 1);
+  CHECK(conv.window[1].base_dilation == 2);
+  CHECK(conv.window[0].window_dilation == 2);
+  CHECK(conv.window[1].window_dilation == 1);
+  CHECK(conv.window[0].window_reversal);
+  CHECK(!conv.window[1].window_reversal);
+  REQUIRE(conv.convolution);
+  CHECK(conv.convolution->input_batch == 0);
+  CHECK(conv.convolution->input_feature == 3);
+  CHECK(conv.convolution->input_spatial == Ints{1, 2});
+  CHECK(conv.convolution->kernel_input_feature == 2);
+  CHECK(conv.convolution->kernel_output_feature == 3);
+  CHECK(conv.convolution->kernel_spatial == Ints{0, 1});
+  CHECK(conv.convolution->output_batch == 0);
+  CHECK(conv.convolution->output_feature == 3);
+  CHECK(conv.convolution->output_spatial == Ints{2, 1});
+  CHECK(conv.feature_group_count == 2);
+  CHECK(conv.batch_group_count == 1);  // not printed: XLA's default
+
+  CHECK(find(m, "pool").window.size() == 4);
+  CHECK(find(m, "pool").window[2].stride == 1);
+  CHECK(find(m, "pool").called_computation_ids == Ints{m.computations[0].id});
+  CHECK(find(m, "spread").called_computation_ids == Ints{m.computations[1].id, m.computations[0].id});
+  const io::HloInstruction& cut = find(m, "cut");
+  REQUIRE(cut.slice.size() == 4);
+  CHECK(cut.slice[0].start == 0);
+  CHECK(cut.slice[0].limit == 8);
+  CHECK(cut.slice[0].stride == 2);
+  CHECK(cut.slice[1].start == 1);
+  CHECK(cut.slice[1].stride == 1);
+  CHECK(find(m, "piece").dynamic_slice_sizes == Ints{2, 2, 7, 12});
+  const io::HloInstruction& padded = find(m, "padded");
+  REQUIRE(padded.padding.size() == 4);
+  CHECK(padded.padding[0].edge_padding_low == 1);
+  CHECK(padded.padding[3].edge_padding_low == -1);
+  CHECK(padded.padding[3].edge_padding_high == 3);
+  CHECK(padded.padding[3].interior_padding == 1);
+  CHECK(padded.padding[2].interior_padding == 0);
+  CHECK(find(m, "some").shape.has_dynamic_dimension);
+  CHECK(find(m, "some").shape.dimensions == Ints{5, 27, 12});
+  CHECK(find(m, "some").feature_group_count == 1);  // XLA gives custom calls groups as well
+  CHECK(!padded.shape.has_dynamic_dimension);
+  CHECK(padded.feature_group_count == 0);
+
+  const io::HloInstruction& dot = find(m, "product");
+  REQUIRE(dot.dot);
+  CHECK(dot.dot->lhs_batch == Ints{0});
+  CHECK(dot.dot->rhs_batch == Ints{0});
+  CHECK(dot.dot->lhs_contracting == Ints{2});
+  CHECK(dot.dot->rhs_contracting == Ints{2});
+  CHECK(dot.operand_ids.size() == 2);
+  CHECK(find(m, "rows").dimensions == Ints{0});
+  const io::HloInstruction& gather = find(m, "picked");
+  REQUIRE(gather.gather);
+  CHECK(gather.gather->offset_dims == Ints{1, 2});
+  CHECK(gather.gather->collapsed_slice_dims == Ints{0});
+  CHECK(gather.gather->start_index_map == Ints{0});
+  CHECK(gather.gather->index_vector_dim == 1);
+  CHECK(gather.gather_slice_sizes == Ints{1, 27, 27});
+  CHECK(gather.indices_are_sorted);
+  CHECK(find(m, "sorted").is_stable);
+  CHECK(find(m, "sorted").dimensions == Ints{2});
+  CHECK(find(m, "total").dimensions == Ints{1, 2});
+  CHECK(find(m, "v").tuple_index == 1);
+  CHECK(find(m, "loop").called_computation_ids == Ints{m.computations[3].id, m.computations[2].id});
+  CHECK(find(m, "last").called_computation_ids == Ints{m.computations[2].id, m.computations[3].id});
+  REQUIRE(find(m, "last").shape.tuple_shapes.size() == 2);
+  CHECK(find(m, "last").shape.element_type == io::kTupleType);
+  CHECK(m.computations[4].root_id == find(m, "last").id);
+}
+
+TEST_CASE("text in both dialects and protobuf of the same module give the same graph") {
+  const io::HloModule module = parse(testing::kEveryAttribute);
+  testing::check_same_graph(module, parse(testing::to_text(module, true)));
+  testing::check_same_graph(module, parse(testing::to_text(module, false)));
+  const std::string proto = testing::to_proto(module);
+  testing::check_same_graph(module, io::read_hlo_module_proto(testing::bytes_of(proto)).value());
+}
+
+TEST_CASE("the HLO files of real programs have the counted computations, nodes and edges") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  // Counted by a script of regular expressions that shares no code with the parser.
+  const struct {
+    const char* file;
+    std::size_t num_computations;
+    std::int64_t num_nodes, num_edges;
+  } kFiles[] = {
+      {"argsort_axis_1024x512_bf16.hlo", 5, 50, 60},
+      {"bench_scan_N2000_M3.hlo", 4, 40, 50},
+      {"bert_single_torch_xla.hlo", 38, 926, 1073},
+      {"depthwise_conv_3x3_1x256x56x56_bf16.hlo", 1, 4, 3},
+      {"dlrm_keras_jax_f32_test_step.hlo", 23, 331, 412},
+      {"dlrm_keras_jax_f32_train_step.hlo", 74, 1386, 1974},
+      {"gemma3_1b_flax_call.hlo", 403, 9738, 12688},
+      {"gpt2_1layer_torch_xla.hlo", 7, 204, 216},
+      {"hlo_llama31_70b_fp8_16x8.hlo", 342, 4052, 5764},
+      {"layer_norm_1x4096x768_bf16.hlo", 3, 37, 41},
+      {"mha_block_1x12x128x64_bf16.hlo", 3, 41, 42},
+      {"mobilenet_v2.hlo", 55, 3924, 4800},
+      {"resnet50_keras_jax_f32.hlo", 16, 1755, 2235},
+      {"topk_logits_k10_1x50000_bf16.hlo", 1, 4, 3},
+  };
+  for (const auto& each : kFiles) {
+    CAPTURE(each.file);
+    const auto bytes = io::read_file(dir + "/hlo/" + each.file).value();
+    const auto module = io::read_hlo_text(io::as_text(bytes), each.file);
+    REQUIRE_MESSAGE(module.ok(), module.status().message());
+    const auto graph = io::featurize(*module);
+    REQUIRE_MESSAGE(graph.ok(), graph.status().message());
+    CHECK(module->computations.size() == each.num_computations);
+    CHECK(module->computations.back().id == module->entry_computation_id);
+    CHECK(graph->num_nodes == each.num_nodes);
+    CHECK(graph->num_edges == each.num_edges);
+    // The same module through the printers of this test, in both dialects and as protobuf.
+    testing::check_same_graph(*module, parse(testing::to_text(*module, true)));
+    testing::check_same_graph(*module, parse(testing::to_text(*module, false)));
+    const std::string proto = testing::to_proto(*module);
+    testing::check_same_graph(*module, io::read_hlo_module_proto(testing::bytes_of(proto)).value());
+  }
+}
+
+TEST_CASE("what the text leaves out has XLA's defaults") {
+  const io::HloModule m = parse(R"(HloModule m
+    main { a = f32[2,3] parameter(0) b = f32[] parameter(1)
+      w = f32[2,3] reduce-window(a, b), window={size=1x1}
+      c = f32[2,3] convolution(a, a), dim_labels=bf_io->bf
+      s = f32[1,3] slice(a), slice={[0:1], [0:3]}
+      p = f32[?,3] pad(a, b), padding=0_0x1_2 })");
+  CHECK(find(m, "a").shape.minor_to_major == Ints{1, 0});
+  CHECK(find(m, "b").shape.minor_to_major.empty());
+  CHECK(find(m, "w").window[1].stride == 1);
+  CHECK(find(m, "w").window[1].window_dilation == 1);
+  CHECK(find(m, "w").window[1].base_dilation == 1);
+  CHECK(find(m, "w").window[1].padding_low == 0);
+  CHECK(find(m, "c").window.empty());
+  CHECK(find(m, "c").feature_group_count == 1);
+  CHECK(find(m, "s").slice[1].stride == 1);
+  CHECK(find(m, "p").padding[1].interior_padding == 0);
+  CHECK(find(m, "p").shape.has_dynamic_dimension);
+  CHECK(find(m, "p").shape.dimensions == Ints{std::numeric_limits<std::int64_t>::min(), 3});
+  // Without ROOT the last instruction is the root, and the only computation the entry.
+  CHECK(m.computations[0].root_id == find(m, "p").id);
+  CHECK(m.entry_computation_name == "main");
+}
+
+TEST_CASE("attributes that nobody reads are skipped whatever they contain") {
+  const io::HloModule m = parse(R"x(HloModule m, a={ {0}: (41, {}, must-alias) }, b="}\"{", c=[2,3]<=[3,2]T(1,0)
+    // a comment with { and "
+    ENTRY e {
+      a = f32[2]{0} parameter(0), origin={{"x" {1}}}, backend_config={"k": "}]{", "l": [1, {"m": "\\"}]}
+      b = f32[2]{0} custom-call(a), custom_call_target="t(", api_version=API_V2, control-predecessors={a}, literal=s32[2] {1, 2}, metadata={op_type="}" source_file="\"," op_name="n\t\101" source_line=1}, backend_config={heads = 64 : i64, e = 1.0e+00 : f64, deep = {x = dense<[1, 2]>}}
+      ROOT c = (f32[2]{0}, token[]) tuple(/*index=0*/b, a), channel_id=3, replica_groups=[2,64]<=[2,64]T(1,0), statistics={v=0} })x");
+  REQUIRE(m.computations[0].instructions.size() == 3);
+  CHECK(find(m, "b").op_name == "n\tA");
+  CHECK(find(m, "c").operand_ids == Ints{find(m, "b").id, find(m, "a").id});
+}
+
+TEST_CASE("an asynchronous operation in short form calls a computation of its own") {
+  const io::HloModule m = parse(R"(HloModule m
+    ENTRY e {
+      a = f32[8]{0} parameter(0)
+      start = ((f32[8]{0}), f32[2]{0}, u32[]) slice-start(a), slice={[2:4]}, metadata={op_name="n"}
+      half = ((f32[8]{0}), f32[2]{0}, u32[]) slice-update(start)
+      ROOT done = f32[2]{0} slice-done(half)
+    })");
+  REQUIRE(m.computations.size() == 2);
+  const io::HloComputation& wrapped = m.computations[0];
+  REQUIRE(wrapped.instructions.size() == 2);
+  CHECK(wrapped.instructions[0].opcode == "parameter");
+  CHECK(wrapped.instructions[0].shape.dimensions == Ints{8});
+  CHECK(wrapped.instructions[1].opcode == "slice");
+  CHECK(wrapped.instructions[1].slice[0].start == 2);
+  CHECK(wrapped.instructions[1].shape.dimensions == Ints{2});
+  CHECK(wrapped.root_id == wrapped.instructions[1].id);
+  CHECK(find(m, "start").opcode == "async-start");
+  CHECK(find(m, "start").slice.empty());
+  CHECK(find(m, "start").op_name == "n");
+  CHECK(find(m, "start").called_computation_ids == Ints{wrapped.id});
+  CHECK(find(m, "half").opcode == "async-update");
+  CHECK(find(m, "done").opcode == "async-done");
+  CHECK(io::featurize(m).value().edge_index == Ints{1, 0, 3, 1, 3, 2, 4, 3, 5, 4});
+}
+
+TEST_CASE("malformed HLO text is reported with file, line, column, what is and what should be") {
+  CHECK(error_of("") == "t.hlo:1:1: expected 'HloModule', found the end of the file");
+  CHECK(error_of("\n  Hlo") == "t.hlo:2:3: expected 'HloModule', found 'Hlo'");
+  CHECK(error_of("HloModule m\n") == "t.hlo:2:1: expected a computation, found the end of the file");
+  CHECK(error_of("HloModule m\na { x = f32[] parameter(0) }\nb { x = f32[] parameter(0) }\n") ==
+        "t.hlo:4:1: expected a computation marked ENTRY, found the end of the file");
+  CHECK(error_of("HloModule m\nENTRY a { x = f32[] parameter(0) }\nENTRY b { x = f32[] parameter(0) }\n") ==
+        "t.hlo:3:1: expected one computation marked ENTRY, found another");
+  CHECK(error_of("HloModule m\na { x = f32[] parameter(0) }\na { x = f32[] parameter(0) }\n") ==
+        "t.hlo:3:1: expected a new name for the computation, found 'a'");
+  CHECK(error_of("HloModule m\na {\n}") == "t.hlo:3:1: expected an instruction or '}', found '}'");
+  CHECK(error_of("HloModule m, k={(}\n") == "t.hlo:1:18: expected ')', found '}'");
+  CHECK(error_of("HloModule m, k=\"\n") == "t.hlo:1:16: expected a string that ends, found one that does not");
+  CHECK(error_of("HloModule m\na (x: f32[]) f32[] {") == "t.hlo:2:14: expected '->', found 'f32'");
+
+  CHECK(error_of_line("  b = f32[2]{0} add(a, %nope)") ==
+        "t.hlo:4:24: expected an earlier instruction of this computation, found '%nope'");
+  CHECK(error_of_line("  b = f32[2]{0} fusion(a), calls=nope") ==
+        "t.hlo:4:34: expected an earlier computation, found 'nope'");
+  CHECK(error_of_line("  b = f33[2]{0} add(a, a)") == "t.hlo:4:7: expected an element type such as f32, found 'f33'");
+  CHECK(error_of_line("  b = f32[2,x]{0} add(a, a)") ==
+        "t.hlo:4:13: expected the size of a dimension, found 'x'");
+  CHECK(error_of_line("  b = f32[2]{1,0} add(a, a)") == "t.hlo:4:13: expected a layout of 1 dimensions, found 2");
+  CHECK(error_of_line("  b = f32[2]{0} add(a a)") == "t.hlo:4:23: expected ')', found 'a'");
+  CHECK(error_of_line("  b f32[2]{0} add(a, a)") == "t.hlo:4:5: expected '=', found 'f32'");
+  CHECK(error_of_line("  a = f32[2]{0} add(a, a)") ==
+        "t.hlo:4:3: expected a new name for the instruction, found 'a'");
+  CHECK(error_of_line("  ROOT b = f32[2]{0} add(a, a)\n  ROOT c = f32[2]{0} add(a, a)") ==
+        "t.hlo:5:3: expected one ROOT in a computation, found another");
+  CHECK(error_of_line("  b = f32[2]{0} parameter(x)") == "t.hlo:4:27: expected a parameter number, found 'x'");
+  CHECK(error_of_line("  b = f32[2]{0} broadcast(a), dimensions={0,}") ==
+        "t.hlo:4:45: expected an integer, found '}'");
+  CHECK(error_of_line("  b = f32[2]{0} broadcast(a), dimensions={99999999999999999999}") ==
+        "t.hlo:4:43: expected an integer, found '99999999999999999999'");
+  CHECK(error_of_line("  b = f32[2]{0} reduce-window(a, a), window={size=3y3}") ==
+        "t.hlo:4:51: expected sizes such as 3x3, found '3y3'");
+  CHECK(error_of_line("  b = f32[2]{0} reduce-window(a, a), window={size=3x3 pad=1}") ==
+        "t.hlo:4:59: expected a padding such as 1_1x1_1, found '1'");
+  CHECK(error_of_line("  b = f32[2]{0} reduce-window(a, a), window={size=3x3 stride=2}") ==
+        "t.hlo:4:45: expected a window whose fields all have 2 dimensions, as size has, found 1");
+  CHECK(error_of_line("  b = f32[2]{0} reduce-window(a, a), window={sise=3x3}") ==
+        "t.hlo:4:46: expected size, stride, pad, lhs_dilate, rhs_dilate or rhs_reversal, found 'sise'");
+  CHECK(error_of_line("  b = f32[2]{0} pad(a, a), padding=1") ==
+        "t.hlo:4:36: expected a padding such as 0_0x1_1_2, found '1'");
+  CHECK(error_of_line("  b = f32[2]{0} slice(a), slice={[1]}") == "t.hlo:4:36: expected ':', found ']'");
+  CHECK(error_of_line("  b = f32[2]{0} sort(a), is_stable=yes") == "t.hlo:4:36: expected true or false, found 'yes'");
+  for (const char* labels : {"bf01", "bf01_oi01", "bf01_oi01->bf0", "bb01_oi01->bf01", "bf02_oi01->bf01",
+                             "bf01_oi00->bf01", "bf01_oi01->bfx1"}) {
+    CHECK(error_of_line(std::string("  b = f32[2]{0} convolution(a, a), dim_labels=") + labels) ==
+          std::string("t.hlo:4:47: expected dimension labels such as bf01_oi01->bf01, found '") + labels + "'");
+  }
+  CHECK(error_of_line("  b = f32[2]{0} constant({1, 2)") == "t.hlo:4:31: expected '}', found ')'");
+  CHECK(error_of_line("  b = f32[2]{0} negate(a), to_apply={c = f32[] constant(1)}") ==
+        "t.hlo:4:38: expected an earlier computation, found 'c'");
+  CHECK(error_of_line("  b = f32[2]{0} slice-start(a), slice={[0:1]}") ==
+        "t.hlo:4:3: expected an asynchronous start of shape ((operands), result, ...), found another shape");
+  CHECK(error_of_line("  \x01 = f32[2]{0} negate(a)") ==
+        "t.hlo:4:3: expected an instruction or '}', found the byte 1");
+}
+
+TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
+  const std::string deep_shape = "HloModule m\ne { a = " + std::string(200, '(') + std::string(200, ')') + " tuple() }";
+  const auto shape = io::read_hlo_text(deep_shape, "t.hlo");
+  CHECK(shape.status().code() == StatusCode::kResourceExhausted);
+  CHECK(shape.status().message() == "t.hlo:2:109: expected tuples at most 100 deep, found more");
+
+  const std::string deep_group = "HloModule m, a=" + std::string(100000, '{') + std::string(100000, '}') + "\n";
+  const auto group = io::read_hlo_text(deep_group, "t.hlo");
+  CHECK(group.status().code() == StatusCode::kResourceExhausted);
+  CHECK(group.status().message() == "t.hlo:1:16: expected brackets at most 100 deep, found more");
+
+  io::HloLimits limits;
+  limits.max_memory_bytes = 5000;
+  const auto memory = io::read_hlo_text(testing::kEveryAttribute, "t.hlo", limits);
+  CHECK(memory.status().code() == StatusCode::kResourceExhausted);
+  CHECK(memory.status().message().find("expected a module that fits into 5000 bytes, found a larger one") !=
+        std::string::npos);
+}
+
+TEST_CASE("truncated and changed HLO text ends in a status") {
+  io::HloLimits limits;
+  limits.max_memory_bytes = std::uint64_t{1} << 24;
+  int num_errors = 0;
+  const auto read = [&](std::string_view text) {
+    const auto module = io::read_hlo_text(text, "t.hlo", limits);
+    if (!module.ok()) {
+      CHECK(module.status().message().substr(0, 6) == "t.hlo:");
+      ++num_errors;
+    } else {
+      static_cast<void>(io::featurize(*module).ok());
+    }
+  };
+  testing::with_every_truncation(testing::kEveryAttribute, read);
+  // Complete without its last newline, and as a module of the first computation alone (three cuts in white space).
+  CHECK(num_errors == static_cast<int>(testing::kEveryAttribute.size()) - 4);
+  num_errors = 0;
+  testing::with_random_changes(testing::kEveryAttribute, 5000, 1, read);
+  const std::string old_dialect = testing::to_text(parse(testing::kEveryAttribute), true);
+  testing::with_random_changes(old_dialect, 5000, 2, read);
+  CHECK(num_errors > 2000);
+}

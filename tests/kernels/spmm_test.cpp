@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/kernels/spmm.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "kernels/csr_fixture.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/kernels/reference/spmm.hpp"
+#include "mlgraph/kernels/spmm_heads.hpp"
+
+namespace {
+
+using mlgraph::AdjacencyView;
+using mlgraph::CsrView;
+using mlgraph::MatrixView;
+using mlgraph::Span;
+using mlgraph::str_cat;
+using mlgraph::ThreadPool;
+using mlgraph::kernels::Reduce;
+using mlgraph::testing::make_csr;
+using mlgraph::testing::random_csr;
+using mlgraph::testing::random_values;
+using mlgraph::testing::TestCsr;
+using mlgraph::testing::TestMatrix;
+namespace kernels = mlgraph::kernels;
+namespace reference = mlgraph::reference;
+
+constexpr std::int64_t kWidths[] = {1, 3, 16, 17, 64, 100, 128, 130};
+constexpr Reduce kReduces[] = {Reduce::kSum, Reduce::kMean, Reduce::kMax};
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class T>
+double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
+  REQUIRE(a.size() == b.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  }
+  return largest;
+}
+
+double inner(const MatrixView<const double>& a, const MatrixView<const double>& b) {
+  double sum = 0;
+  for (std::int64_t r = 0; r < a.rows; ++r) {
+    for (std::int64_t c = 0; c < a.cols; ++c) sum += a(r, c) * b(r, c);
+  }
+  return sum;
+}
+
+/// Everything that one call of spmm() and of spmm_backward() depends on.
+struct Case {
+  Reduce reduce;
+  bool weighted;
+  std::int64_t width, copies;
+  bool accumulate;
+  std::int64_t gap;
+};
+
+/// For 30 nodes.
+std::size_t argmax_size(const Case& c) {
+  return static_cast<std::size_t>(c.reduce == Reduce::kMax ? 30 * c.copies * c.width : 0);
+}
+
+template <class Check>
+void for_all_cases(const Check& check) {
+  for (const Reduce reduce : kReduces) {
+    for (const bool weighted : {false, true}) {
+      for (const std::int64_t width : kWidths) {
+        for (const std::int64_t copies : {1, 3}) {
+          for (const bool accumulate : {false, true}) {
+            for (const std::int64_t gap : {0, 5}) {
+              INFO(str_cat("reduce ", static_cast<int>(reduce), ", weighted ", weighted, ", width ", width,
+                           ", copies ", copies, ", accumulate ", accumulate, ", gap ", gap));
+              check(Case{reduce, weighted, width, copies, accumulate, gap});
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("spmm gives the bits of the reference", T, float, double) {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
+  for_all_cases([&](const Case& c) {
+    const TestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
+    TestMatrix<T> fast(30 * c.copies, c.width, 4, c.gap);
+    TestMatrix<T> slow = fast;
+    std::vector<std::int32_t> fast_argmax(argmax_size(c), -7);
+    std::vector<std::int32_t> slow_argmax = fast_argmax;
+    const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
+    kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), fast.view(), fast_argmax, c.accumulate, nullptr);
+    reference::spmm<T>(c.reduce, g.csr(), w, x.view(), slow.view(), slow_argmax, c.accumulate);
+    CHECK(fast.values == slow.values);
+    CHECK(fast_argmax == slow_argmax);
+  });
+}
+
+TEST_CASE_TEMPLATE("spmm_backward gives the bits of the reference", T, float, double) {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
+  for_all_cases([&](const Case& c) {
+    const TestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
+    const TestMatrix<T> dy(30 * c.copies, c.width, 5, c.gap);
+    TestMatrix<T> y(30 * c.copies, c.width, 4);
+    TestMatrix<T> fast(26 * c.copies, c.width, 6, c.gap);
+    TestMatrix<T> slow = fast;
+    std::vector<std::int32_t> argmax(argmax_size(c));
+    const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
+    kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), y.view(), argmax, false, nullptr);
+    kernels::spmm_backward<T>(c.reduce, g.adjacency(), w, dy.view(), argmax, fast.view(), c.accumulate,
+                              nullptr);
+    reference::spmm_backward<T>(c.reduce, g.adjacency(), w, dy.view(), argmax, slow.view(), c.accumulate);
+    CHECK(fast.values == slow.values);
+  });
+}
+
+TEST_CASE_TEMPLATE("spmm_backward_weight is close to the reference and accumulates", T, float, double) {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  for (const Reduce reduce : {Reduce::kSum, Reduce::kMean}) {
+    for (const std::int64_t width : kWidths) {
+      for (const std::int64_t copies : {1, 3}) {
+        INFO(str_cat("reduce ", static_cast<int>(reduce), ", width ", width, ", copies ", copies));
+        const TestMatrix<T> x(26 * copies, width, 3, 2);
+        const TestMatrix<T> dy(30 * copies, width, 5, 1);
+        std::vector<T> fast = random_values<T>(g.num_edges(), 6);
+        std::vector<T> slow = fast;
+        kernels::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), fast, nullptr);
+        reference::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), slow);
+        const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
+        CHECK(largest_difference(fast, slow) <= epsilon * static_cast<double>(8 * width * copies));
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, double) {
+  const TestCsr g = random_csr(900, 1000, 2500, 7);
+  const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
+  const std::int64_t width = 300;  // some 100 rows are one task
+  const TestMatrix<T> x(2000, width, 3);
+  const TestMatrix<T> dy(1800, width, 5);
+  for (const Reduce reduce : kReduces) {
+    const auto run = [&](ThreadPool* pool) {
+      TestMatrix<T> y(1800, width, 1);
+      TestMatrix<T> dx(2000, width, 1);
+      std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? y.values.size() : 0);
+      std::vector<T> dw(weights.size());
+      kernels::spmm<T>(reduce, g.csr(), weights, x.view(), y.view(), argmax, false, pool);
+      kernels::spmm_backward<T>(reduce, g.adjacency(), weights, dy.view(), argmax, dx.view(), false, pool);
+      if (reduce != Reduce::kMax) {
+        kernels::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), dw, pool);
+      }
+      y.values.insert(y.values.end(), dx.values.begin(), dx.values.end());
+      y.values.insert(y.values.end(), dw.begin(), dw.end());
+      return y.values;
+    };
+    const std::vector<T> serial = run(nullptr);
+    for (const int num_threads : {1, 2, 3, 7}) {
+      ThreadPool pool(num_threads);
+      INFO(str_cat("reduce ", static_cast<int>(reduce), ", threads ", num_threads));
+      CHECK(same_bits(run(&pool), serial));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("spmm_row gives the bits of spmm", T, float, double) {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
+  for_all_cases([&](const Case& c) {
+    if (c.copies != 1 || c.accumulate) return;
+    const TestMatrix<T> x(26, c.width, 3, c.gap);
+    TestMatrix<T> all(30, c.width, 4);
+    TestMatrix<T> each(30, c.width, 5);
+    const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
+    kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), all.view(), {}, false, nullptr);
+    for (std::int32_t i = 0; i < 30; ++i) {
+      kernels::spmm_row<T>(c.reduce, g.csr(), w, x.view(), i, each.view().row(i));
+    }
+    CHECK(same_bits(all.values, each.values));
+  });
+}
+
+TEST_CASE("a node without edges becomes zero, or stays as it is when accumulating") {
+  const TestCsr g = make_csr(3, 2, {{0, 1}});
+  const TestMatrix<float> x(2, 5, 1);
+  for (const Reduce reduce : kReduces) {
+    TestMatrix<float> y(3, 5, 2);
+    const TestMatrix<float> before = y;
+    kernels::spmm<float>(reduce, g.csr(), {}, x.view(), y.view(), {}, true, nullptr);
+    for (std::int64_t k = 0; k < 5; ++k) CHECK(y.view()(1, k) == before.view()(1, k));
+    std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? 15 : 0, 9);
+    kernels::spmm<float>(reduce, g.csr(), {}, x.view(), y.view(), argmax, false, nullptr);
+    for (std::int64_t k = 0; k < 5; ++k) {
+      CHECK(y.view()(0, k) == x.view()(1, k));
+      CHECK(y.view()(1, k) == 0);
+      CHECK(y.view()(2, k) == 0);
+    }
+    if (reduce == Reduce::kMax)
+      CHECK(argmax == std::vector<std::int32_t>{0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1});
+  }
+}
+
+TEST_CASE("graphs without nodes, without edges and matrices without columns are fine") {
+  const TestCsr none = make_csr(0, 0, {});
+  TestMatrix<float> empty(0, 4, 1);
+  const TestCsr edgeless = make_csr(2, 3, {});
+  const TestMatrix<float> three(3, 4, 1);
+  TestMatrix<float> no_columns(2, 0, 1);
+  for (const Reduce reduce : kReduces) {
+    kernels::spmm<float>(reduce, none.csr(), {}, empty.view(), empty.view(), {}, false, nullptr);
+    kernels::spmm_backward<float>(reduce, none.adjacency(), {}, empty.view(), {}, empty.view(), false, nullptr);
+    kernels::spmm<float>(reduce, CsrView(), {}, empty.view(), empty.view(), {}, false, nullptr);
+    kernels::spmm<float>(reduce, edgeless.csr(), {}, TestMatrix<float>(3, 0, 1).view(), no_columns.view(), {},
+                         false, nullptr);
+    TestMatrix<float> two(2, 4, 1);
+    TestMatrix<float> back(3, 4, 1);
+    std::vector<std::int32_t> argmax(8);
+    kernels::spmm<float>(reduce, edgeless.csr(), {}, three.view(), two.view(), argmax, false, nullptr);
+    kernels::spmm_backward<float>(reduce, edgeless.adjacency(), {}, two.view(), argmax, back.view(), false,
+                                  nullptr);
+    CHECK(two.values == std::vector<float>(8, 0.0f));
+    CHECK(back.values == std::vector<float>(12, 0.0f));
+  }
+  kernels::spmm_backward_weight<float>(Reduce::kSum, none.csr(), empty.view(), empty.view(), {}, nullptr);
+}
+
+TEST_CASE_TEMPLATE("of equal maxima the first edge counts, and a NaN is never lost", T, float, double) {
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  const T inf = std::numeric_limits<T>::infinity();
+  const TestCsr g = make_csr(1, 4, {{0, 2}, {0, 0}, {0, 1}, {0, 3}});
+  //                column: tie  zeros  NaN first  NaN later  -inf
+  std::vector<T> x = {1, T(0),  7,   nan, -inf,   // node 0, edge 1
+                      1, T(0),  8,   9,   -inf,   // node 1, edge 2
+                      0, -T(0), nan, 1,   -inf,   // node 2, edge 0
+                      1, T(0),  9,   inf, -inf};  // node 3, edge 3
+  std::vector<T> y(5);
+  std::vector<std::int32_t> argmax(5);
+  kernels::spmm<T>(Reduce::kMax, g.csr(), {}, MatrixView<const T>(x.data(), 4, 5),
+                   MatrixView<T>(y.data(), 1, 5), argmax, false, nullptr);
+  CHECK(y[0] == 1);
+  CHECK(y[1] == 0);
+  CHECK(std::isnan(y[2]));
+  CHECK(std::isnan(y[3]));
+  CHECK(y[4] == -inf);
+  CHECK(argmax == std::vector<std::int32_t>{1, 0, 0, 1, 0});
+
+  std::vector<T> dy = {1, 2, 3, 4, 5};
+  std::vector<T> dx(20);
+  kernels::spmm_backward<T>(Reduce::kMax, g.adjacency(), {}, MatrixView<const T>(dy.data(), 1, 5), argmax,
+                            MatrixView<T>(dx.data(), 4, 5), false, nullptr);
+  CHECK(dx == std::vector<T>{1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2, 3, 0, 5, 0, 0, 0, 0, 0});
+}
+
+TEST_CASE("spmm is the product with the dense adjacency matrix, and spmm_backward with its transpose") {
+  const TestCsr g = random_csr(12, 10, 40, 3);
+  const std::vector<double> w = random_values<double>(g.num_edges(), 4);
+  const TestMatrix<double> x(10, 7, 5);
+  const TestMatrix<double> dy(12, 7, 6);
+  for (const Reduce reduce : {Reduce::kSum, Reduce::kMean}) {
+    std::vector<double> dense(120);
+    for (std::int32_t i = 0; i < 12; ++i) {
+      for (std::int32_t e = g.row_ptr[static_cast<std::size_t>(i)];
+           e < g.row_ptr[static_cast<std::size_t>(i) + 1]; ++e) {
+        const double divisor = reduce == Reduce::kMean ? g.csr().degree(i) : 1;
+        dense[static_cast<std::size_t>(i * 10 + g.col[static_cast<std::size_t>(e)])] +=
+            w[static_cast<std::size_t>(e)] / divisor;
+      }
+    }
+    TestMatrix<double> y(12, 7, 1);
+    TestMatrix<double> dx(10, 7, 1);
+    kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), {}, false, nullptr);
+    kernels::spmm_backward<double>(reduce, g.adjacency(), w, dy.view(), {}, dx.view(), false, nullptr);
+    for (std::int64_t k = 0; k < 7; ++k) {
+      for (std::int64_t i = 0; i < 12; ++i) {
+        double sum = 0;
+        for (std::int64_t j = 0; j < 10; ++j)
+          sum += dense[static_cast<std::size_t>(i * 10 + j)] * x.view()(j, k);
+        CHECK(y.view()(i, k) == doctest::Approx(sum).epsilon(1e-12));
+      }
+      for (std::int64_t j = 0; j < 10; ++j) {
+        double sum = 0;
+        for (std::int64_t i = 0; i < 12; ++i)
+          sum += dense[static_cast<std::size_t>(i * 10 + j)] * dy.view()(i, k);
+        CHECK(dx.view()(j, k) == doctest::Approx(sum).epsilon(1e-12));
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients agree with finite differences") {
+  const TestCsr g = random_csr(8, 7, 25, 3);
+  const double step = 1e-6;
+  for (const Reduce reduce : kReduces) {
+    INFO("reduce " << static_cast<int>(reduce));
+    std::vector<double> w = random_values<double>(g.num_edges(), 4);
+    TestMatrix<double> x(14, 5, 5);
+    const TestMatrix<double> dy(16, 5, 6);
+    TestMatrix<double> y(16, 5, 1);
+    const auto loss = [&] {
+      kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), {}, false, nullptr);
+      return inner(dy.view(), static_cast<const TestMatrix<double>&>(y).view());
+    };
+    const auto slope = [&](double& value) {
+      const double saved = value;
+      value = saved + step;
+      const double up = loss();
+      value = saved - step;
+      const double down = loss();
+      value = saved;
+      return (up - down) / (2 * step);
+    };
+    TestMatrix<double> dx(14, 5, 1);
+    std::vector<std::int32_t> argmax(y.values.size());
+    kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), argmax, false, nullptr);
+    kernels::spmm_backward<double>(reduce, g.adjacency(), w, dy.view(), argmax, dx.view(), false, nullptr);
+    for (std::size_t i = 0; i < x.values.size(); ++i) {
+      CHECK(dx.values[i] == doctest::Approx(slope(x.values[i])).epsilon(1e-6));
+    }
+    if (reduce == Reduce::kMax) continue;
+    std::vector<double> dw(w.size());
+    kernels::spmm_backward_weight<double>(reduce, g.csr(), std::as_const(x).view(), dy.view(), dw, nullptr);
+    for (std::size_t e = 0; e < w.size(); ++e) {
+      CHECK(dw[e] == doctest::Approx(slope(w[e])).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("weights per head: forward and both gradients are close to the reference", T, float,
+                   double) {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  const double tolerance = 200 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  for (const std::int64_t heads : {1, 2, 5}) {
+    for (const std::int64_t width : {1, 3, 16, 33, 130}) {
+      for (const std::int64_t copies : {1, 3}) {
+        for (const bool shared : {false, true}) {
+          for (const bool accumulate : {false, true}) {
+            INFO(str_cat("heads ", heads, ", width ", width, ", copies ", copies, ", shared ", shared,
+                         ", accumulate ", accumulate));
+            const TestMatrix<T> w(90 * (shared ? 1 : copies), heads, 2, 1);
+            const TestMatrix<T> x(26 * copies, heads * width, 3, 2);
+            const TestMatrix<T> dy(30 * copies, heads * width, 4, 3);
+            TestMatrix<T> y(30 * copies, heads * width, 5, 1);
+            TestMatrix<T> slow_y = y;
+            kernels::spmm_heads<T>(g.csr(), w.view(), x.view(), y.view(), accumulate, nullptr);
+            reference::spmm_heads<T>(g.csr(), w.view(), x.view(), slow_y.view(), accumulate);
+            CHECK(largest_difference(y.values, slow_y.values) < tolerance);
+
+            TestMatrix<T> dx(26 * copies, heads * width, 6, 1);
+            TestMatrix<T> slow_dx = dx;
+            kernels::spmm_heads_backward<T>(g.adjacency(), w.view(), dy.view(), dx.view(), accumulate, nullptr);
+            reference::spmm_heads_backward<T>(g.adjacency(), w.view(), dy.view(), slow_dx.view(), accumulate);
+            CHECK(largest_difference(dx.values, slow_dx.values) < tolerance);
+
+            TestMatrix<T> dw(w.rows, heads, 7, 1);
+            TestMatrix<T> slow_dw = dw;
+            kernels::spmm_heads_backward_weight<T>(g.csr(), x.view(), dy.view(), dw.view(), accumulate,
+                                                   nullptr);
+            reference::spmm_heads_backward_weight<T>(g.csr(), x.view(), dy.view(), slow_dw.view(), accumulate);
+            CHECK(largest_difference(dw.values, slow_dw.values) < 4 * tolerance);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("weights per head: the gradients are those of a bilinear form") {
+  const TestCsr g = random_csr(30, 26, 90, 1);
+  const TestMatrix<double> w(270, 4, 2), x(78, 20, 3), dy(90, 20, 4);
+  TestMatrix<double> y(90, 20, 5), dx(78, 20, 6), dw(270, 4, 7);
+  kernels::spmm_heads<double>(g.csr(), w.view(), x.view(), y.view(), false, nullptr);
+  kernels::spmm_heads_backward<double>(g.adjacency(), w.view(), dy.view(), dx.view(), false, nullptr);
+  kernels::spmm_heads_backward_weight<double>(g.csr(), x.view(), dy.view(), dw.view(), false, nullptr);
+  const double value = inner(std::as_const(y).view(), dy.view());
+  CHECK(std::abs(value) > 0.1);
+  CHECK(inner(std::as_const(dx).view(), x.view()) == doctest::Approx(value).epsilon(1e-12));
+  CHECK(inner(std::as_const(dw).view(), w.view()) == doctest::Approx(value).epsilon(1e-12));
+}
+
+TEST_CASE("weights per head: the number of threads does not change a bit, and one head is spmm") {
+  const TestCsr g = random_csr(900, 1000, 2500, 7);
+  const TestMatrix<float> w(5000, 3, 2), x(2000, 300, 3), dy(1800, 300, 4);
+  const auto run = [&](ThreadPool* pool) {
+    TestMatrix<float> y(1800, 300, 5), dx(2000, 300, 6), dw(5000, 3, 7);
+    kernels::spmm_heads<float>(g.csr(), w.view(), x.view(), y.view(), false, pool);
+    kernels::spmm_heads_backward<float>(g.adjacency(), w.view(), dy.view(), dx.view(), false, pool);
+    kernels::spmm_heads_backward_weight<float>(g.csr(), x.view(), dy.view(), dw.view(), false, pool);
+    y.values.insert(y.values.end(), dx.values.begin(), dx.values.end());
+    y.values.insert(y.values.end(), dw.values.begin(), dw.values.end());
+    return y.values;
+  };
+  const std::vector<float> serial = run(nullptr);
+  for (const int num_threads : {1, 2, 3, 7}) {
+    ThreadPool pool(num_threads);
+    INFO("threads " << num_threads);
+    CHECK(same_bits(run(&pool), serial));
+  }
+
+  const TestMatrix<float> one(2500, 1, 8);
+  TestMatrix<float> by_heads(900, 300, 1), by_spmm(900, 300, 2);
+  const MatrixView<const float> first_copy = x.view().row_block(0, 1000);
+  kernels::spmm_heads<float>(g.csr(), one.view(), first_copy, by_heads.view(), false, nullptr);
+  kernels::spmm<float>(Reduce::kSum, g.csr(), one.values, first_copy, by_spmm.view(), {}, false, nullptr);
+  CHECK(same_bits(by_heads.values, by_spmm.values));
+}
+
+TEST_CASE("weights per head: graphs without nodes and without edges are fine") {
+  const TestCsr none = make_csr(0, 0, {});
+  const TestCsr edgeless = make_csr(2, 3, {});
+  TestMatrix<float> no_weights(0, 2, 1), empty(0, 4, 1), y(2, 4, 1), dx(3, 4, 1);
+  const TestMatrix<float> x(3, 4, 1);
+  kernels::spmm_heads<float>(none.csr(), no_weights.view(), empty.view(), empty.view(), false, nullptr);
+  kernels::spmm_heads<float>(edgeless.csr(), no_weights.view(), x.view(), y.view(), false, nullptr);
+  kernels::spmm_heads_backward<float>(edgeless.adjacency(), no_weights.view(), std::as_const(y).view(),
+                                      dx.view(), false, nullptr);
+  kernels::spmm_heads_backward_weight<float>(edgeless.csr(), x.view(), std::as_const(y).view(),
+                                             no_weights.view(), false, nullptr);
+  CHECK(y.values == std::vector<float>(8, 0.0f));
+  CHECK(dx.values == std::vector<float>(12, 0.0f));
+}
+
+}  // namespace
