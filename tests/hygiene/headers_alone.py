@@ -27,9 +27,9 @@ EXCEPTIONS = [[], ["-fno-exceptions", "-fno-rtti"]]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 
 
-def run(command):
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
+def run(command, folder="."):
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "CCACHE_NOHASHDIR": "1"}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout.strip()
 
 
@@ -48,40 +48,40 @@ def bad_symbols(object_file):
             yield name, "is not inline"
 
 
-def check_header(folder, header, flags, launcher, scratch):
-    """Problems of one header under all combinations, as a list of messages."""
+def check_header(header, flags, launcher, scratch):
+    """Problems of one header under all combinations, as a list of messages.
+
+    `scratch` has a link `include`: all paths are relative, so that ccache knows the compilation from another clone.
+    """
     problems = {}
     stem = header.replace("/", "_")
-    source = scratch / f"{stem}.cpp"
-    source.write_text(f'#include "{header}"\n', encoding="utf-8")
+    (scratch / f"{stem}.cpp").write_text(f'#include "{header}"\n', encoding="utf-8")
     for compiler, standard, exceptions in itertools.product(COMPILERS, STANDARDS, EXCEPTIONS):
-        object_file = scratch / f"{stem}.o"
         how = " ".join([compiler, standard, *exceptions])
-        code, output = run([*launcher, compiler, standard, "-O0", *exceptions, *WARNINGS, f"-I{folder}", *flags, "-c",
-                            str(source), "-o", str(object_file)])
+        code, output = run([*launcher, compiler, standard, "-O0", *exceptions, *WARNINGS, "-Iinclude", *flags, "-c",
+                            f"{stem}.cpp", "-o", f"{stem}.o"], scratch)
         if exceptions and header.startswith("mlgraph/io/") and "#error" in output and "needs exceptions" in output:
             continue
         if code != 0:
             problems.setdefault("\n".join(output.splitlines()[:8]) or f"exit code {code}", how)
             continue
-        for name, why in bad_symbols(object_file):
+        for name, why in bad_symbols(scratch / f"{stem}.o"):
             problems.setdefault(f"{name} {why}", how)
     return [f"{header} ({how}): {what}" for what, how in problems.items()]
 
 
-def check_two_files(folder, headers, flags, launcher, scratch):
+def check_two_files(headers, flags, launcher, scratch):
     """Two files that include everything must make one program."""
     everything = "".join(f'#include "{header}"\n' for header in headers)
     objects = []
     for name, text in (("one", "int main() { return 0; }\n"), ("two", "")):
-        source = scratch / f"everything_{name}.cpp"
-        source.write_text(everything + text, encoding="utf-8")
-        objects.append(str(source.with_suffix(".o")))
-        code, output = run([*launcher, "g++", "-std=c++17", "-O0", f"-I{folder}", *flags, "-c", str(source), "-o",
-                            objects[-1]])
+        (scratch / f"{name}.cpp").write_text(everything + text, encoding="utf-8")
+        objects.append(f"{name}.o")
+        code, output = run([*launcher, "g++", "-std=c++17", "-O0", "-Iinclude", *flags, "-c", f"{name}.cpp", "-o",
+                            objects[-1]], scratch)
         if code != 0:
             return [f"all headers in one file: {output}"]
-    code, output = run(["g++", *objects, "-o", str(scratch / "everything"), "-pthread"])
+    code, output = run(["g++", *objects, "-o", "everything", "-pthread"], scratch)
     return [f"two files that include all headers: {output}"] if code != 0 else []
 
 
@@ -96,11 +96,12 @@ def check_tree(folder, flags=(), skip=(), jobs=1):
         return 0, [f"{folder}: there is no header in mlgraph/"]
     with tempfile.TemporaryDirectory() as scratch_name, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         scratch = pathlib.Path(scratch_name)
-        tasks = [pool.submit(check_header, root, header, flags, launcher, scratch) for header in headers]
+        (scratch / "include").symlink_to(root)
+        tasks = [pool.submit(check_header, header, flags, launcher, scratch) for header in headers]
         for task in tasks:
             problems += task.result()
         if not problems:
-            problems += check_two_files(root, headers, flags, launcher, scratch)
+            problems += check_two_files(headers, flags, launcher, scratch)
     return len(headers) * len(COMPILERS) * len(STANDARDS) * len(EXCEPTIONS), problems
 
 

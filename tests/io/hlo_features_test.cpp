@@ -20,8 +20,8 @@ namespace {
 io::HloModule every_attribute() { return io::read_hlo_text(testing::kEveryAttribute).value(); }
 
 /// Columns [begin, begin + size) of the row whose instruction has this name (the last one of that name).
-std::vector<float> columns(const io::HloModule& module, std::string_view name, std::size_t begin, std::size_t size,
-                           const io::HloFeatureOptions& options = {}) {
+std::vector<float> columns(const io::HloModule& module, std::string_view name, std::size_t begin,
+                           std::size_t size, const io::HloFeatureOptions& options = {}) {
   const io::HloGraph graph = io::featurize(module, options).value();
   std::size_t row = 0;
   std::size_t found = static_cast<std::size_t>(graph.num_nodes);
@@ -80,25 +80,25 @@ TEST_CASE("every published feature stands in its column") {
   CHECK(columns(m, "k", 30, 1) == Floats{1});
   CHECK(columns(m, "total", 31, 6) == Floats{1, 2, 0, 0, 0, 0});
   CHECK(columns(m, "rows", 31, 6) == Floats{0, 0, 0, 0, 0, 0});
-  CHECK(columns(m, "conv", 37, 8) == Floats{3, 5, 0, 0, 0, 0, 8, 15});    // size
-  CHECK(columns(m, "conv", 45, 8) == Floats{2, 1, 0, 0, 0, 0, 3, 2});     // stride
-  CHECK(columns(m, "conv", 53, 8) == Floats{1, -1, 0, 0, 0, 0, 0, -1});   // padding_low
-  CHECK(columns(m, "conv", 61, 8) == Floats{0, 3, 0, 0, 0, 0, 3, 0});     // padding_high
-  CHECK(columns(m, "conv", 69, 8) == Floats{2, 1, 0, 0, 0, 0, 3, 2});     // window_dilation (rhs)
-  CHECK(columns(m, "conv", 77, 8) == Floats{1, 2, 0, 0, 0, 0, 3, 2});     // base_dilation (lhs)
-  CHECK(columns(m, "conv", 85, 8) == Floats{1, 0, 0, 0, 0, 0, 1, 1});     // reversal
-  CHECK(columns(m, "conv", 93, 2) == Floats{0, 3});                       // input batch, feature
+  CHECK(columns(m, "conv", 37, 8) == Floats{3, 5, 0, 0, 0, 0, 8, 15});   // size
+  CHECK(columns(m, "conv", 45, 8) == Floats{2, 1, 0, 0, 0, 0, 3, 2});    // stride
+  CHECK(columns(m, "conv", 53, 8) == Floats{1, -1, 0, 0, 0, 0, 0, -1});  // padding_low
+  CHECK(columns(m, "conv", 61, 8) == Floats{0, 3, 0, 0, 0, 0, 3, 0});    // padding_high
+  CHECK(columns(m, "conv", 69, 8) == Floats{2, 1, 0, 0, 0, 0, 3, 2});    // window_dilation (rhs)
+  CHECK(columns(m, "conv", 77, 8) == Floats{1, 2, 0, 0, 0, 0, 3, 2});    // base_dilation (lhs)
+  CHECK(columns(m, "conv", 85, 8) == Floats{1, 0, 0, 0, 0, 0, 1, 1});    // reversal
+  CHECK(columns(m, "conv", 93, 2) == Floats{0, 3});                      // input batch, feature
   CHECK(columns(m, "conv", 95, 4) == Floats{1, 2, 0, 0});
   CHECK(columns(m, "conv", 99, 2) == Floats{2, 3});
   CHECK(columns(m, "conv", 101, 4) == Floats{0, 1, 0, 0});
   CHECK(columns(m, "conv", 105, 2) == Floats{0, 3});
   CHECK(columns(m, "conv", 107, 2) == Floats{2, 1});
-  CHECK(columns(m, "cut", 109, 4) == Floats{0, 1, 1, 0});                 // start
-  CHECK(columns(m, "cut", 113, 4) == Floats{2, 1, 6, 4});                 // stride: 2, 1, 2, 1
-  CHECK(columns(m, "cut", 117, 4) == Floats{8, 3, 37, 4032});             // limit: 8, 3, 14, 12
+  CHECK(columns(m, "cut", 109, 4) == Floats{0, 1, 1, 0});      // start
+  CHECK(columns(m, "cut", 113, 4) == Floats{2, 1, 6, 4});      // stride: 2, 1, 2, 1
+  CHECK(columns(m, "cut", 117, 4) == Floats{8, 3, 37, 4032});  // limit: 8, 3, 14, 12
   CHECK(columns(m, "piece", 121, 4) == Floats{2, 2, 23, 336});
-  CHECK(columns(m, "padded", 125, 4) == Floats{1, 0, 1, 0});              // low: 1, 0, 1, -1
-  CHECK(columns(m, "padded", 129, 4) == Floats{0, 0, 4, 0});              // high: 0, 0, 1, 3
+  CHECK(columns(m, "padded", 125, 4) == Floats{1, 0, 1, 0});  // low: 1, 0, 1, -1
+  CHECK(columns(m, "padded", 129, 4) == Floats{0, 0, 4, 0});  // high: 0, 0, 1, 3
   CHECK(columns(m, "sorted", 133, 1) == Floats{1});
   CHECK(columns(m, "k", 134, 6) == Floats{2, 3, 1, 0, 0, 0});
 }

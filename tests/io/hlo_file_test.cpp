@@ -60,7 +60,8 @@ TEST_CASE("other bytes are no HLO file, and errors name the file") {
     const auto modules = io::read_hlo_modules(bytes_of(bytes), "x.bin");
     CHECK(modules.status().code() == StatusCode::kInvalidArgument);
     CHECK(modules.status().message() ==
-          "x.bin: is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or TuningData");
+          "x.bin: is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or "
+          "TuningData");
   }
   CHECK(io::hlo_file_kind_name(io::HloFileKind::kUnknown) == "unknown");
   CHECK(io::read_hlo_modules(bytes_of("HloModule m\n!"), "x.hlo").status().message() ==
@@ -73,7 +74,9 @@ TEST_CASE("other bytes are no HLO file, and errors name the file") {
 
 TEST_CASE("the real files are recognised") {
   MLGRAPH_REQUIRE_DATA(dir);
-  const auto kind = [&](const std::string& path) { return io::hlo_file_kind(io::read_file(dir + path).value()); };
+  const auto kind = [&](const std::string& path) {
+    return io::hlo_file_kind(io::read_file(dir + path).value());
+  };
   CHECK(kind("/tpugraphs/pb/module_tuning_data_layout.pb") == io::HloFileKind::kModuleTuningData);
   CHECK(kind("/tpugraphs/pb/op_tuning_data.pb") == io::HloFileKind::kTuningData);
   CHECK(kind("/tpugraphs/npz/layout/alexnet_train_slice.npz") == io::HloFileKind::kUnknown);

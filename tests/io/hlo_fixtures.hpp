@@ -29,7 +29,7 @@ inline Span<const std::byte> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
 
-// ---- protobuf ----------------------------------------------------------------------------------------------
+// ---- protobuf --------------------------------------------------------------
 
 inline void add_ints(protozero::pbf_writer& out, std::uint32_t tag, const Ints& list) {
   out.add_packed_int64(tag, list.begin(), list.end());
@@ -179,7 +179,7 @@ inline std::string to_hlo_proto(const io::HloModule& module) {
   return bytes;
 }
 
-// ---- text, as XLA prints it ----------------------------------------------------------------------------------
+// ---- text, as XLA prints it ------------------------------------------------
 
 template <class List, class Text>
 std::string join(const List& list, std::string_view separator, Text&& text) {
@@ -215,12 +215,15 @@ inline std::string to_text(const io::HloShape& shape) {
 }
 
 template <class Field>
-std::string window_field(const io::HloInstruction& inst, std::string_view name, std::int64_t absent, Field&& field) {
+std::string window_field(const io::HloInstruction& inst, std::string_view name, std::int64_t absent,
+                         Field&& field) {
   bool all_absent = true;
-  for (const io::HloWindowDimension& dim : inst.window) all_absent &= static_cast<std::int64_t>(field(dim)) == absent;
+  for (const io::HloWindowDimension& dim : inst.window)
+    all_absent &= static_cast<std::int64_t>(field(dim)) == absent;
   if (all_absent) return {};
-  return str_cat(" ", name, "=") +
-         join(inst.window, "x", [&](const auto& dim) { return str_cat(static_cast<std::int64_t>(field(dim))); });
+  return str_cat(" ", name, "=") + join(inst.window, "x", [&](const auto& dim) {
+           return str_cat(static_cast<std::int64_t>(field(dim)));
+         });
 }
 
 inline std::string window_text(const io::HloInstruction& inst) {
@@ -230,7 +233,8 @@ inline std::string window_text(const io::HloInstruction& inst) {
   bool has_pad = false;
   for (const Dim& dim : inst.window) has_pad |= dim.padding_low != 0 || dim.padding_high != 0;
   if (has_pad) {
-    out += " pad=" + join(inst.window, "x", [](const Dim& d) { return str_cat(d.padding_low, "_", d.padding_high); });
+    out += " pad=" +
+           join(inst.window, "x", [](const Dim& d) { return str_cat(d.padding_low, "_", d.padding_high); });
   }
   out += window_field(inst, "lhs_dilate", 1, [](const Dim& dim) { return dim.base_dilation; });
   out += window_field(inst, "rhs_dilate", 1, [](const Dim& dim) { return dim.window_dilation; });
@@ -268,7 +272,9 @@ inline std::string called_text(const io::HloModule& module, const io::HloInstruc
 
 inline std::string attributes_text(const io::HloModule& module, const io::HloInstruction& inst) {
   std::string out;
-  const auto add = [&](std::string_view name, const std::string& value) { out += str_cat(", ", name, "=", value); };
+  const auto add = [&](std::string_view name, const std::string& value) {
+    out += str_cat(", ", name, "=", value);
+  };
   if (inst.opcode == "iota") {
     add("iota_dimension", str_cat(inst.dimensions.at(0)));
   } else if (!inst.dimensions.empty() || inst.opcode == "broadcast") {
@@ -276,17 +282,18 @@ inline std::string attributes_text(const io::HloModule& module, const io::HloIns
   }
   if (!inst.window.empty()) add("window", window_text(inst));
   if (const auto& conv = inst.convolution) {
-    add("dim_labels", labels_text(conv->input_batch, 'b', conv->input_feature, 'f', conv->input_spatial) + "_" +
-                          labels_text(conv->kernel_input_feature, 'i', conv->kernel_output_feature, 'o',
-                                      conv->kernel_spatial) +
-                          "->" +
-                          labels_text(conv->output_batch, 'b', conv->output_feature, 'f', conv->output_spatial));
+    add("dim_labels",
+        labels_text(conv->input_batch, 'b', conv->input_feature, 'f', conv->input_spatial) + "_" +
+            labels_text(conv->kernel_input_feature, 'i', conv->kernel_output_feature, 'o',
+                        conv->kernel_spatial) +
+            "->" + labels_text(conv->output_batch, 'b', conv->output_feature, 'f', conv->output_spatial));
   }
   if (inst.feature_group_count > 1) add("feature_group_count", str_cat(inst.feature_group_count));
   if (inst.batch_group_count > 1) add("batch_group_count", str_cat(inst.batch_group_count));
   if (!inst.slice.empty()) {
     add("slice", "{" + join(inst.slice, ", ", [](const io::HloSliceDimension& dim) {
-                   return str_cat("[", dim.start, ":", dim.limit, dim.stride == 1 ? "" : str_cat(":", dim.stride), "]");
+                   return str_cat("[", dim.start, ":", dim.limit,
+                                  dim.stride == 1 ? "" : str_cat(":", dim.stride), "]");
                  }) + "}");
   }
   if (!inst.dynamic_slice_sizes.empty()) add("dynamic_slice_sizes", braced(inst.dynamic_slice_sizes));
@@ -321,7 +328,8 @@ inline std::string attributes_text(const io::HloModule& module, const io::HloIns
 /// `old_dialect`: with operand shapes and '%'; otherwise bare names.
 inline std::string to_text(const io::HloModule& module, bool old_dialect) {
   const std::string percent = old_dialect ? "%" : "";
-  std::string out = "HloModule " + module.name + ", is_scheduled=true, entry_computation_layout={(f32[2]{0})->f32[]}\n";
+  std::string out =
+      "HloModule " + module.name + ", is_scheduled=true, entry_computation_layout={(f32[2]{0})->f32[]}\n";
   for (const io::HloComputation& computation : module.computations) {
     out += computation.id == module.entry_computation_id ? "\nENTRY " : "\n";
     out += percent + computation.name + (old_dialect ? " (p.0: f32[2], p.1: (s32[])) -> f32[2] {\n" : " {\n");
@@ -344,7 +352,7 @@ inline std::string to_text(const io::HloModule& module, bool old_dialect) {
   return out;
 }
 
-// ---- comparison and corruption -------------------------------------------------------------------------------
+// ---- comparison and corruption ---------------------------------------------
 
 /// Everything a module becomes, with every option that adds columns.
 inline io::HloGraph graph_of(const io::HloModule& module) {
@@ -362,7 +370,8 @@ inline void check_same_graph(const io::HloModule& a, const io::HloModule& b) {
   for (std::size_t i = 0; i < x.node_feat.size(); ++i) {
     if (x.node_feat[i] == y.node_feat[i]) continue;
     FAIL("row " << i / static_cast<std::size_t>(x.num_features) << ", column "
-                << i % static_cast<std::size_t>(x.num_features) << ": " << x.node_feat[i] << " and " << y.node_feat[i]);
+                << i % static_cast<std::size_t>(x.num_features) << ": " << x.node_feat[i] << " and "
+                << y.node_feat[i]);
   }
   CHECK(x.node_opcode == y.node_opcode);
   CHECK(x.edge_index == y.edge_index);
@@ -380,7 +389,7 @@ inline void check_same_graph(const io::HloModule& a, const io::HloModule& b) {
   }
 }
 
-/// Calls `read` with every proper prefix of the bytes, each in a buffer of its own so that sanitizers see overruns.
+/// Calls `read` with every proper prefix of the bytes, each in its own buffer so that sanitizers see overruns.
 template <class Read>
 void with_every_truncation(std::string_view bytes, Read&& read) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
@@ -404,7 +413,8 @@ void with_random_changes(std::string_view bytes, int count, std::uint64_t seed, 
 }
 
 /// A module in the newer dialect that has every attribute features are made of.
-inline constexpr std::string_view kEveryAttribute = R"(HloModule every, input_output_alias={ {0}: (0, {}, may-alias) }
+inline constexpr std::string_view kEveryAttribute =
+    R"(HloModule every, input_output_alias={ {0}: (0, {}, may-alias) }
 
 FileNames
 1 "a \"file\".py"

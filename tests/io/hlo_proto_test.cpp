@@ -85,7 +85,9 @@ TEST_CASE("unknown fields and known fields of another wire type are skipped") {
 }
 
 TEST_CASE("malformed HLO protobufs are reported with their place") {
-  const auto error = [](const std::string& bytes) { return io::read_hlo_module_proto(bytes_of(bytes)).status(); };
+  const auto error = [](const std::string& bytes) {
+    return io::read_hlo_module_proto(bytes_of(bytes)).status();
+  };
   CHECK(error("").message() == "protobuf: the module has no computation");
   CHECK(io::read_hlo_proto({}).status().message() == "protobuf: there is no module (field 1 of HloProto)");
   CHECK(error(std::string("\x1a\x00", 2)).message() == "protobuf: there is no instruction, in computation 1");
@@ -96,7 +98,8 @@ TEST_CASE("malformed HLO protobufs are reported with their place") {
   bytes.resize(bytes.size() - 500);
   const Status truncated = error(bytes);
   CHECK(truncated.code() == StatusCode::kDataLoss);
-  CHECK(truncated.message() == "protobuf: truncated or malformed bytes (end of buffer exception), in computation 5");
+  CHECK(truncated.message() ==
+        "protobuf: truncated or malformed bytes (end of buffer exception), in computation 5");
   const Status varint = error("\x1a\x0f\x12\x0d\x70\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
   CHECK(varint.message() ==
         "protobuf: truncated or malformed bytes (varint too long exception), in computation 1, instruction 1");
@@ -122,7 +125,8 @@ TEST_CASE("HLO protobufs cannot nest deeper or take more memory than allowed") {
   limits.max_memory_bytes = 100000;
   const Status memory = io::read_hlo_module_proto(bytes_of(bytes), limits).status();
   CHECK(memory.code() == StatusCode::kResourceExhausted);
-  CHECK(memory.message() == "protobuf: needs more than the 100000 bytes allowed, in computation 1, instruction 1");
+  CHECK(memory.message() ==
+        "protobuf: needs more than the 100000 bytes allowed, in computation 1, instruction 1");
 }
 
 TEST_CASE("truncated and changed HLO protobufs end in a status") {

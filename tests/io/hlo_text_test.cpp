@@ -161,20 +161,13 @@ TEST_CASE("the HLO files of real programs have the counted computations, nodes a
     std::size_t num_computations;
     std::int64_t num_nodes, num_edges;
   } kFiles[] = {
-      {"argsort_axis_1024x512_bf16.hlo", 5, 50, 60},
-      {"bench_scan_N2000_M3.hlo", 4, 40, 50},
-      {"bert_single_torch_xla.hlo", 38, 926, 1073},
-      {"depthwise_conv_3x3_1x256x56x56_bf16.hlo", 1, 4, 3},
-      {"dlrm_keras_jax_f32_test_step.hlo", 23, 331, 412},
-      {"dlrm_keras_jax_f32_train_step.hlo", 74, 1386, 1974},
-      {"gemma3_1b_flax_call.hlo", 403, 9738, 12688},
-      {"gpt2_1layer_torch_xla.hlo", 7, 204, 216},
-      {"hlo_llama31_70b_fp8_16x8.hlo", 342, 4052, 5764},
-      {"layer_norm_1x4096x768_bf16.hlo", 3, 37, 41},
-      {"mha_block_1x12x128x64_bf16.hlo", 3, 41, 42},
-      {"mobilenet_v2.hlo", 55, 3924, 4800},
-      {"resnet50_keras_jax_f32.hlo", 16, 1755, 2235},
-      {"topk_logits_k10_1x50000_bf16.hlo", 1, 4, 3},
+      {"argsort_axis_1024x512_bf16.hlo", 5, 50, 60},      {"bench_scan_N2000_M3.hlo", 4, 40, 50},
+      {"bert_single_torch_xla.hlo", 38, 926, 1073},       {"depthwise_conv_3x3_1x256x56x56_bf16.hlo", 1, 4, 3},
+      {"dlrm_keras_jax_f32_test_step.hlo", 23, 331, 412}, {"dlrm_keras_jax_f32_train_step.hlo", 74, 1386, 1974},
+      {"gemma3_1b_flax_call.hlo", 403, 9738, 12688},      {"gpt2_1layer_torch_xla.hlo", 7, 204, 216},
+      {"hlo_llama31_70b_fp8_16x8.hlo", 342, 4052, 5764},  {"layer_norm_1x4096x768_bf16.hlo", 3, 37, 41},
+      {"mha_block_1x12x128x64_bf16.hlo", 3, 41, 42},      {"mobilenet_v2.hlo", 55, 3924, 4800},
+      {"resnet50_keras_jax_f32.hlo", 16, 1755, 2235},     {"topk_logits_k10_1x50000_bf16.hlo", 1, 4, 3},
   };
   for (const auto& each : kFiles) {
     CAPTURE(each.file);
@@ -276,10 +269,12 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
         "t.hlo:4:24: expected an earlier instruction of this computation, found '%nope'");
   CHECK(error_of_line("  b = f32[2]{0} fusion(a), calls=nope") ==
         "t.hlo:4:34: expected an earlier computation, found 'nope'");
-  CHECK(error_of_line("  b = f33[2]{0} add(a, a)") == "t.hlo:4:7: expected an element type such as f32, found 'f33'");
+  CHECK(error_of_line("  b = f33[2]{0} add(a, a)") ==
+        "t.hlo:4:7: expected an element type such as f32, found 'f33'");
   CHECK(error_of_line("  b = f32[2,x]{0} add(a, a)") ==
         "t.hlo:4:13: expected the size of a dimension, found 'x'");
-  CHECK(error_of_line("  b = f32[2]{1,0} add(a, a)") == "t.hlo:4:13: expected a layout of 1 dimensions, found 2");
+  CHECK(error_of_line("  b = f32[2]{1,0} add(a, a)") ==
+        "t.hlo:4:13: expected a layout of 1 dimensions, found 2");
   CHECK(error_of_line("  b = f32[2]{0} add(a a)") == "t.hlo:4:23: expected ')', found 'a'");
   CHECK(error_of_line("  b f32[2]{0} add(a, a)") == "t.hlo:4:5: expected '=', found 'f32'");
   CHECK(error_of_line("  a = f32[2]{0} add(a, a)") ==
@@ -302,7 +297,8 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
   CHECK(error_of_line("  b = f32[2]{0} pad(a, a), padding=1") ==
         "t.hlo:4:36: expected a padding such as 0_0x1_1_2, found '1'");
   CHECK(error_of_line("  b = f32[2]{0} slice(a), slice={[1]}") == "t.hlo:4:36: expected ':', found ']'");
-  CHECK(error_of_line("  b = f32[2]{0} sort(a), is_stable=yes") == "t.hlo:4:36: expected true or false, found 'yes'");
+  CHECK(error_of_line("  b = f32[2]{0} sort(a), is_stable=yes") ==
+        "t.hlo:4:36: expected true or false, found 'yes'");
   for (const char* labels : {"bf01", "bf01_oi01", "bf01_oi01->bf0", "bb01_oi01->bf01", "bf02_oi01->bf01",
                              "bf01_oi00->bf01", "bf01_oi01->bfx1"}) {
     CHECK(error_of_line(std::string("  b = f32[2]{0} convolution(a, a), dim_labels=") + labels) ==
@@ -318,7 +314,8 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
 }
 
 TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
-  const std::string deep_shape = "HloModule m\ne { a = " + std::string(200, '(') + std::string(200, ')') + " tuple() }";
+  const std::string deep_shape =
+      "HloModule m\ne { a = " + std::string(200, '(') + std::string(200, ')') + " tuple() }";
   const auto shape = io::read_hlo_text(deep_shape, "t.hlo");
   CHECK(shape.status().code() == StatusCode::kResourceExhausted);
   CHECK(shape.status().message() == "t.hlo:2:109: expected tuples at most 100 deep, found more");
@@ -350,7 +347,7 @@ TEST_CASE("truncated and changed HLO text ends in a status") {
     }
   };
   testing::with_every_truncation(testing::kEveryAttribute, read);
-  // Complete without its last newline, and as a module of the first computation alone (three cuts in white space).
+  // Complete without its last newline, and (cut in the space after it) as a module of the first computation.
   CHECK(num_errors == static_cast<int>(testing::kEveryAttribute.size()) - 4);
   num_errors = 0;
   testing::with_random_changes(testing::kEveryAttribute, 5000, 1, read);

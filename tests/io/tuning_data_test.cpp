@@ -56,7 +56,7 @@ struct Run {
   std::int64_t time = 0;
   bool error = false;
   bool is_default = false;
-  Ints kernel_bounds = {};             // tile config, when not empty
+  Ints kernel_bounds = {};                      // tile config, when not empty
   std::vector<std::vector<Ints>> layouts = {};  // layout config, when not empty: per node, per tensor
 };
 
@@ -84,7 +84,8 @@ std::string module_tuning(const std::vector<Run>& runs, const Ints& config_nodes
             for (const std::vector<Ints>& node : run.layouts) {
               testing::add_message(layout, 1, [&](protozero::pbf_writer& tensors) {
                 for (const Ints& dims : node) {
-                  testing::add_message(tensors, 1, [&](protozero::pbf_writer& t) { testing::add_ints(t, 1, dims); });
+                  testing::add_message(tensors, 1,
+                                       [&](protozero::pbf_writer& t) { testing::add_ints(t, 1, dims); });
                 }
               });
             }
@@ -104,7 +105,9 @@ std::string module_tuning(const std::vector<Run>& runs, const Ints& config_nodes
   return bytes;
 }
 
-io::ModuleTuningData read(const std::string& bytes) { return io::read_module_tuning_data(bytes_of(bytes)).value(); }
+io::ModuleTuningData read(const std::string& bytes) {
+  return io::read_module_tuning_data(bytes_of(bytes)).value();
+}
 
 std::string tuning(const std::vector<std::string>& modules) {
   std::string bytes;
@@ -121,7 +124,8 @@ TEST_CASE("the layout file becomes the golden npz, bit for bit") {
   MLGRAPH_REQUIRE_DATA(dir);
   const auto bytes = io::read_file(dir + "/tpugraphs/pb/module_tuning_data_layout.pb").value();
   const io::ModuleTuningData data = io::read_module_tuning_data(bytes).value();
-  const auto golden = io::NpzReader::open(dir + "/tpugraphs/golden/layout/module_tuning_data_layout.npz").value();
+  const auto golden =
+      io::NpzReader::open(dir + "/tpugraphs/golden/layout/module_tuning_data_layout.npz").value();
   CHECK(data.fingerprint == 1647297092728839203u);
   CHECK(data.module.name == "main__.10904");
   CHECK(data.module.computations.size() == 143);
@@ -145,7 +149,8 @@ TEST_CASE("the tile file becomes the golden npz files, bit for bit") {
   CHECK(modules.size() == 15);
   for (const io::ModuleTuningData& data : modules) {
     CAPTURE(data.module.name);
-    const auto golden = io::NpzReader::open(dir + "/tpugraphs/golden/tile/" + data.module.name + ".npz").value();
+    const auto golden =
+        io::NpzReader::open(dir + "/tpugraphs/golden/tile/" + data.module.name + ".npz").value();
     check_graph(golden, data.module);
     const io::TileConfigs configs = io::tile_configs(data).value();
     check_key(golden, "config_feat", configs.config_feat);
@@ -171,10 +176,12 @@ TEST_CASE("layout configs hold three layouts of six dimensions per node, padded 
   CHECK(configs.node_config_ids == Ints{2, 0});
   CHECK(configs.config_runtime == Ints{100, 90, 80});
   constexpr int x = -1;
-  const std::vector<int> expected = {
-      1, 0, x, x, x, x, 0, 1, x, x, x, x, 2, 1, 0, x, x, x, 0, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x,  //
-      x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, 1, x, x, x, x, x, 2, x, x, x, x, x, 3, x, x, x, x, x,  //
-      0, 1, 2, 3, 4, 5, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+  const std::vector<int> expected = {1, 0, x, x, x, x, 0, 1, x, x, x, x, 2, 1, 0, x, x, x,
+                                     0, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x,  //
+                                     x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x,
+                                     1, x, x, x, x, x, 2, x, x, x, x, x, 3, x, x, x, x, x,  //
+                                     0, 1, 2, 3, 4, 5, x, x, x, x, x, x, x, x, x, x, x, x,
+                                     x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
   CHECK(std::vector<int>(configs.node_config_feat.begin(), configs.node_config_feat.end()) == expected);
 }
 
@@ -183,13 +190,14 @@ TEST_CASE("tile configs hold bounds with sum and product, where an empty list ha
                                                 {50, false, false, {2, 3, 4, 5, 6, 7, 8}},
                                                 {70, false, true, {1}},
                                                 {60, true, false, {1}},
-                                            })}))).value();
+                                            })})))
+                           .value();
   const io::TileConfigs configs = io::tile_configs(modules.at(0)).value();
   CHECK(configs.num_configs == 2);
   CHECK(configs.config_runtime == Ints{50, 70});
   CHECK(configs.config_runtime_normalizers == Ints{70, 70});
   CHECK(configs.config_feat == std::vector<float>{2, 3, 4, 5, 6, 7, 35, 40320, 7, 0, 0, 0, 0, 0, 7, 7,  //
-                                                  0, 0, 0, 0, 0, 0, 0,  0,                               //
+                                                  0, 0, 0, 0, 0, 0, 0,  0,                              //
                                                   1, 0, 0, 0, 0, 0, 1,  1,     7, 0, 0, 0, 0, 0, 7, 7,  //
                                                   0, 0, 0, 0, 0, 0, 0,  0});
 }
@@ -217,7 +225,8 @@ TEST_CASE("tuning files that contradict themselves are refused") {
   CHECK(missing.status().message() == "tuning_data: configurable node 3 is not below num_nodes, 3");
   const auto count = io::layout_configs(read(module_tuning({{50, false, false, {}, kLayouts}}, {0, 1, 2})));
   CHECK(count.status().message() == "tuning_data: run 0 configures 2 nodes; config_index_to_node has 3");
-  const auto dims = io::read_module_tuning_data(bytes_of(module_tuning({{50, false, false, {}, {{{128}}}}}, {0})));
+  const auto dims =
+      io::read_module_tuning_data(bytes_of(module_tuning({{50, false, false, {}, {{{128}}}}}, {0})));
   CHECK(dims.status().message() == "protobuf: a layout has dimension 128, should be -1 to 127, in run 1");
   const auto empty = io::read_module_tuning_data(bytes_of(std::string("\x10\x05")));
   CHECK(empty.status().message() == "protobuf: there is no HLO module (field 1 of ModuleTuningData)");
@@ -225,7 +234,7 @@ TEST_CASE("tuning files that contradict themselves are refused") {
   std::string cut = tuning({module_tuning({{50, false, true, {1}}}), module_tuning({{50, false, true, {1}}})});
   cut.resize(cut.size() - 1);
   CHECK(io::read_tuning_data(bytes_of(cut)).status().message() ==
-        "protobuf: truncated or malformed bytes (end of buffer exception), in module 1");
+        "protobuf: truncated or malformed bytes (end of buffer exception), in module 2");
 }
 
 TEST_CASE("truncated and changed tuning files end in a status") {

@@ -156,7 +156,7 @@ TEST_CASE("dropout keeps the share 1 - p and the mean, and seeds beside each oth
     CHECK((a[i] == 0 || a[i] == doctest::Approx(1 / 0.7)));
     kept += a[i] != 0;
     both += a[i] != 0 && b[i] != 0;
-    exchanged += a[i] != 0 && b[i ^ 6u] != 0;  // 1 ^ (i / 2) and 2 ^ (i ^ 6) / 2 are the same
+    exchanged += a[i] != 0 && b[i ^ 3u] != 0;  // 1 ^ i and 2 ^ (i ^ 3) are the same word
   }
   // Standard deviations are about 150 elements.
   CHECK(std::fabs(static_cast<double>(kept) - 0.7 * static_cast<double>(n)) < 900);

@@ -67,6 +67,15 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     param_state_ = parameters.value.data() + num_trainable_;
   }
 
+  /// The same with a gradient buffer of the caller's, (ParamSpec::num_trainable()), and read-only parameters:
+  /// several contexts can then share one set of parameters.
+  void bind(const ParamSpec& spec, Span<const T> values, Span<T> grads) {
+    MLGRAPH_ASSERT(static_cast<std::int64_t>(grads.size()) == spec.num_trainable(),
+                   "grads are not of this ParamSpec");
+    bind(spec, values);
+    param_grads_ = grads.data();
+  }
+
   /// Starts a step: forgets every Var and keeps the memory. `seed` decides what dropout drops in it.
   void begin(std::uint64_t seed = 0) {
     arena_.rewind();

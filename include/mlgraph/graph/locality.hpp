@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -150,10 +151,13 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
   const auto size_of = [&](std::int32_t j) -> std::int32_t& { return size[static_cast<std::size_t>(j)]; };
   NodeMap num_links;  // per segment, of the node at hand
   std::vector<std::int32_t> neighbours;
+  std::vector<bool> stale(segment_of.size(), true);  // a neighbour moved since the node was visited
   bool moved = true;
   for (int pass = 0; pass < num_passes && moved; ++pass) {
     moved = false;
     for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
+      if (!stale[static_cast<std::size_t>(v)]) continue;
+      stale[static_cast<std::size_t>(v)] = false;
       const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
       if (size_of(own) <= min_size) continue;
       num_links.reset(num_segments);
@@ -181,6 +185,8 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
       --size_of(own);
       ++size_of(best);
       moved = true;
+      for_each_neighbour(edges, Direction::kBoth, v,
+                         [&](std::int32_t w) { stale[static_cast<std::size_t>(w)] = true; });
     }
   }
 }
@@ -189,7 +195,8 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
 
 /// Segments with few edges between them, whatever their directions (cycles are fine). Three starts - segments
 /// grown from node to node best-first and breadth-first, and intervals of ids - are refined by moving nodes at
-/// the boundaries while that lowers the cut; the one with the smallest cut is returned.
+/// the boundaries while that lowers the cut; the one whose cut is smallest after one pass is refined to the
+/// end.
 ///
 /// Sizes:  at most `max_size`; as few segments as leave each a sixteenth of room for moves; moves shrink none
 /// below
@@ -215,17 +222,18 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
     std::fill(starts[2].begin() + detail::even_cut(num_nodes, num_segments, j),
               starts[2].begin() + detail::even_cut(num_nodes, num_segments, j + 1), j);
   }
-  Partition best;
+  // One pass tells which start is the best; only that one is refined to the end.
+  std::size_t best = 0;
   std::int64_t best_cut = -1;
-  for (std::vector<std::int32_t>& segment_of : starts) {
-    detail::refine_boundary(edges, num_segments, min_size, max_size, num_passes, segment_of);
-    Partition partition = detail::partition_from_labels(segment_of, num_segments);
-    const std::int64_t cut = partition_stats(edges, partition).edge_cut;
+  for (std::size_t i = 0; i < std::size(starts); ++i) {
+    detail::refine_boundary(edges, num_segments, min_size, max_size, std::min(num_passes, 1), starts[i]);
+    const std::int64_t cut = detail::count_cut(edges, starts[i]);
     if (best_cut >= 0 && cut >= best_cut) continue;
     best_cut = cut;
-    best = std::move(partition);
+    best = i;
   }
-  return best;
+  detail::refine_boundary(edges, num_segments, min_size, max_size, std::max(num_passes - 1, 0), starts[best]);
+  return detail::partition_from_labels(starts[best], num_segments);
 }
 
 MLGRAPH_END_ISA

@@ -94,6 +94,17 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
   return partition;
 }
 
+inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int32_t>& segment_of) {
+  std::int64_t cut = 0;
+  for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
+    const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
+    for_each_neighbour(edges.forward.csr, v, [&](std::int32_t, std::int32_t w) {
+      if (segment_of[static_cast<std::size_t>(w)] != own) ++cut;
+    });
+  }
+  return cut;
+}
+
 }  // namespace detail
 
 /// Counts the edges between segments and the sizes of the segments. Cost: O(N + E).
@@ -107,12 +118,7 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
     stats.smallest = j == 0 ? size : std::min(stats.smallest, size);
     stats.largest = std::max(stats.largest, size);
   }
-  for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-    detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t, std::int32_t w) {
-      const auto& segment_of = partition.segment_of;
-      if (segment_of[static_cast<std::size_t>(v)] != segment_of[static_cast<std::size_t>(w)]) ++stats.edge_cut;
-    });
-  }
+  stats.edge_cut = detail::count_cut(edges, partition.segment_of);
   if (stats.num_segments > 0) {
     stats.balance = static_cast<double>(stats.largest) * stats.num_segments / edges.num_nodes();
   }

@@ -24,12 +24,15 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
+/// What read_file() reads at most, unless told otherwise: 2 GiB.
+inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 31;
+
 /// The bytes of `path`.
 ///
-/// Errors: kNotFound when there is no such file, kUnavailable when the system refuses to open or read it (a folder
-///         too), kResourceExhausted when it holds more than `max_bytes`. Nothing is allocated beyond `max_bytes`.
-[[nodiscard]] inline Result<std::vector<std::byte>> read_file(
-    const std::string& path, std::uint64_t max_bytes = std::uint64_t{1} << 31) {
+/// Errors: kNotFound when there is no such file; kUnavailable when the system refuses to open or read it, and
+///         for a folder; kResourceExhausted when it holds more than `max_bytes`: never allocated.
+[[nodiscard]] inline Result<std::vector<std::byte>> read_file(const std::string& path,
+                                                              std::uint64_t max_bytes = kMaxFileBytes) {
   std::error_code error;
   const std::filesystem::file_status kind = std::filesystem::status(path, error);
   if (kind.type() == std::filesystem::file_type::not_found) {

@@ -36,8 +36,8 @@ class HloAttributeParser : public HloScanner {
   /// Counts memory that is about to be taken.
   bool take(std::uint64_t bytes) {
     if (budget_.take(bytes)) return true;
-    return fail_at(position(), str_cat("a module that fits into ", budget_.max_bytes(), " bytes"), "a larger one",
-                   StatusCode::kResourceExhausted);
+    return fail_at(position(), str_cat("a module that fits into ", budget_.max_bytes(), " bytes"),
+                   "a larger one", StatusCode::kResourceExhausted);
   }
   template <class T>
   bool append(std::vector<T>& list, const T& value) {
@@ -70,7 +70,8 @@ class HloAttributeParser : public HloScanner {
     if (name == "is_stable") return boolean(inst.is_stable);
     if (name == "indices_are_sorted") return boolean(inst.indices_are_sorted);
     if (name == "metadata") return metadata(inst.op_name);
-    if (name == "index" && inst.opcode == "get-tuple-element") return integer(inst.tuple_index, "a tuple index");
+    if (name == "index" && inst.opcode == "get-tuple-element")
+      return integer(inst.tuple_index, "a tuple index");
     if (name == "slice" && inst.opcode == "slice") return slice(inst.slice);
     if (name == "padding" && inst.opcode == "pad") return padding(inst.padding);
     if (inst.opcode == "dot") return dot_attribute(name, inst, known);
@@ -109,7 +110,8 @@ class HloAttributeParser : public HloScanner {
     if (has_layout) return layout(out);
     if (peek_here() == '{' && peek_second() == '}') return skip_group();
     if (!take(out.dimensions.size() * sizeof(std::int64_t))) return false;
-    for (std::size_t i = out.dimensions.size(); i-- > 0;) out.minor_to_major.push_back(static_cast<std::int64_t>(i));
+    for (std::size_t i = out.dimensions.size(); i-- > 0;)
+      out.minor_to_major.push_back(static_cast<std::int64_t>(i));
     return true;
   }
 
@@ -175,7 +177,8 @@ class HloAttributeParser : public HloScanner {
     for (;;) {
       std::int64_t value = 0;
       const std::from_chars_result result = std::from_chars(at, end, value);
-      if (result.ec != std::errc()) return fail_at(begin, expected, str_cat("'", text, "'"), StatusCode::kDataLoss);
+      if (result.ec != std::errc())
+        return fail_at(begin, expected, str_cat("'", text, "'"), StatusCode::kDataLoss);
       group.push_back(value);
       at = result.ptr;
       if (at != end && *at == '_' && group.size() < max_width) {
@@ -221,7 +224,8 @@ class HloAttributeParser : public HloScanner {
     }
     for (const auto* list : {&stride, &pad, &lhs_dilate, &rhs_dilate, &rhs_reversal}) {
       if (!list->empty() && list->size() != size.size()) {
-        return fail_at(begin, str_cat("a window whose fields all have ", size.size(), " dimensions, as size has"),
+        return fail_at(begin,
+                       str_cat("a window whose fields all have ", size.size(), " dimensions, as size has"),
                        str_cat(list->size()), StatusCode::kDataLoss);
       }
     }
@@ -246,15 +250,14 @@ class HloAttributeParser : public HloScanner {
     const std::string_view text = atom();
     const std::size_t underscore = text.find('_');
     const std::size_t arrow = text.find("->");
-    const bool good = underscore != std::string_view::npos && arrow != std::string_view::npos && underscore < arrow &&
-                      labels(text.substr(0, underscore), 'b', 'f', out.input_batch, out.input_feature,
-                             out.input_spatial) &&
-                      labels(text.substr(underscore + 1, arrow - underscore - 1), 'i', 'o', out.kernel_input_feature,
-                             out.kernel_output_feature, out.kernel_spatial) &&
-                      labels(text.substr(arrow + 2), 'b', 'f', out.output_batch, out.output_feature,
-                             out.output_spatial) &&
-                      out.input_spatial.size() == out.kernel_spatial.size() &&
-                      out.input_spatial.size() == out.output_spatial.size();
+    const bool good =
+        underscore != std::string_view::npos && arrow != std::string_view::npos && underscore < arrow &&
+        labels(text.substr(0, underscore), 'b', 'f', out.input_batch, out.input_feature, out.input_spatial) &&
+        labels(text.substr(underscore + 1, arrow - underscore - 1), 'i', 'o', out.kernel_input_feature,
+               out.kernel_output_feature, out.kernel_spatial) &&
+        labels(text.substr(arrow + 2), 'b', 'f', out.output_batch, out.output_feature, out.output_spatial) &&
+        out.input_spatial.size() == out.kernel_spatial.size() &&
+        out.input_spatial.size() == out.output_spatial.size();
     if (!good) {
       return fail_at(begin, "dimension labels such as bf01_oi01->bf01", str_cat("'", text, "'"),
                      StatusCode::kDataLoss);
@@ -263,8 +266,8 @@ class HloAttributeParser : public HloScanner {
   }
 
   /// One of the three parts: each letter at most once, and the digits 0, 1, ... once each.
-  static bool labels(std::string_view text, char first, char second, std::int64_t& first_at, std::int64_t& second_at,
-                     std::vector<std::int64_t>& spatial) {
+  static bool labels(std::string_view text, char first, char second, std::int64_t& first_at,
+                     std::int64_t& second_at, std::vector<std::int64_t>& spatial) {
     bool seen_first = false;
     bool seen_second = false;
     std::size_t num_spatial = 0;

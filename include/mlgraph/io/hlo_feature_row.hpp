@@ -142,7 +142,7 @@ class FeatureWriter {
   }
   /// put_list_sp() of one field of every element.
   template <class Element, class Field>
-  void put_field_sp(const std::vector<Element>& list, std::size_t columns, Field Element::* field) {
+  void put_field_sp(const std::vector<Element>& list, std::size_t columns, Field Element::*field) {
     put_list_sp(list.size(), columns, [&](std::size_t i) { return list[i].*field; });
   }
 
@@ -153,8 +153,9 @@ class FeatureWriter {
 
 /// One-hot columns of the element type in TpuGraphs' order; newer types than these have none.
 inline void write_element_type(std::int32_t type, FeatureWriter& out) {
-  constexpr std::string_view kOrder[] = {"invalid", "pred", "s8",  "s16", "s32",  "s64", "u8",    "u16",    "u32",  "u64",
-                                         "f16",     "f32",  "f64", "bf16", "c64", "c128", "tuple", "opaque", "token"};
+  constexpr std::string_view kOrder[] = {"invalid", "pred", "s8",    "s16",    "s32",  "s64", "u8",
+                                         "u16",     "u32",  "u64",   "f16",    "f32",  "f64", "bf16",
+                                         "c64",     "c128", "tuple", "opaque", "token"};
   static_assert(sizeof(kOrder) / sizeof(kOrder[0]) == 19, "19 columns");
   const std::string_view name = hlo_element_type_name(type);
   for (const std::string_view column : kOrder) out.put(column == name);
@@ -212,7 +213,8 @@ inline void write_features(const HloInstruction& inst, bool is_root, FeatureWrit
 inline void write_tiles(const std::vector<std::int64_t>& sizes, FeatureWriter& out) {
   constexpr std::int64_t kTile = 128;
   out.put_list(sizes.size(), 6, [&](std::size_t i) {
-    const std::int64_t rest = (sizes[i] % kTile + kTile + kTile - 1) % kTile;  // sizes may be negative in broken files
+    const std::int64_t rest =
+        (sizes[i] % kTile + kTile + kTile - 1) % kTile;  // sizes may be negative in broken files
     return static_cast<float>(rest) / static_cast<float>(kTile);
   });
   out.put_list(sizes.size(), 6, [&](std::size_t i) {
@@ -221,7 +223,7 @@ inline void write_tiles(const std::vector<std::int64_t>& sizes, FeatureWriter& o
   });
 }
 
-/// The kHloExtraFeatures columns of one instruction; `first` and `second` are the shapes of its operands or null.
+/// The kHloExtraFeatures columns of one instruction; `first` and `second`: shapes of its operands, or null.
 inline void write_extra_features(const HloInstruction& inst, bool is_root, const HloShape* first,
                                  const HloShape* second, FeatureWriter& out) {
   const HloDotDimensions dot = inst.dot.value_or(HloDotDimensions{});

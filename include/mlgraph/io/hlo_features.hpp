@@ -65,8 +65,9 @@ class HloIndex {
         index.rows_.push_back({&inst, inst.id == computation.root_id});
       }
       if (root < 0) {
-        return Status::data_loss(str_cat("hlo_features: the root of computation '", computation.name, "' is id ",
-                                         computation.root_id, ", which none of its instructions has"));
+        return Status::data_loss(str_cat("hlo_features: the root of computation '", computation.name,
+                                         "' is id ", computation.root_id,
+                                         ", which none of its instructions has"));
       }
       index.root_of_computation_.emplace_back(computation.id, root);
     }
@@ -117,13 +118,16 @@ inline Status append_edges(const HloIndex& index, std::size_t row, std::vector<s
   sources.clear();
   for (const std::int64_t id : inst.operand_ids) {
     sources.push_back(index.row_of(id));
-    if (sources.back() < 0) return edge_error(inst, row, str_cat("consumes id ", id, ", which no instruction has"));
+    if (sources.back() < 0)
+      return edge_error(inst, row, str_cat("consumes id ", id, ", which no instruction has"));
   }
   std::sort(sources.begin(), sources.end());
-  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());  // an operand used twice is one edge
+  sources.erase(std::unique(sources.begin(), sources.end()),
+                sources.end());  // an operand used twice is one edge
   for (const std::int64_t id : inst.called_computation_ids) {
     sources.push_back(index.root_of(id));
-    if (sources.back() < 0) return edge_error(inst, row, str_cat("calls id ", id, ", which no computation has"));
+    if (sources.back() < 0)
+      return edge_error(inst, row, str_cat("calls id ", id, ", which no computation has"));
   }
   std::sort(sources.begin(), sources.end());
   for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -154,14 +158,16 @@ inline bool ends_segment(std::string_view computation_name) {
 
 /// The graph and the node features of a module.
 ///
-/// Nodes are all instructions of all computations in file order; an edge [u, v] says that u consumes the output of v,
-/// either as an operand or as the root of a computation that u calls. Which column is which: hlo_feature_row.hpp.
+/// Nodes are all instructions of all computations in file order; an edge [u, v] says that u consumes the output
+/// of v, either as an operand or as the root of a computation that u calls. Which column is which:
+/// hlo_feature_row.hpp.
 ///
 /// Shapes: node_feat (N, num_hlo_features(options)); see HloGraph.
 /// Errors: kDataLoss when ids are not unique, refer to nothing, or make self or duplicate edges.
 /// Cost:   O(N log N + E log E); memory 4 bytes per feature and 16 per edge.
 /// Source: Phothilimthana et al., arXiv:2308.13490, and its published feature list.
-[[nodiscard]] inline Result<HloGraph> featurize(const HloModule& module, const HloFeatureOptions& options = {}) {
+[[nodiscard]] inline Result<HloGraph> featurize(const HloModule& module,
+                                                const HloFeatureOptions& options = {}) {
   MLGRAPH_ASSIGN_OR_RETURN(const detail::HloIndex index, detail::HloIndex::make(module));
   const std::vector<detail::HloIndex::Row>& rows = index.rows();
   const auto num_features = static_cast<std::size_t>(num_hlo_features(options));

@@ -39,12 +39,18 @@ enum class HloFileKind : std::uint8_t {
 
 [[nodiscard]] constexpr std::string_view hlo_file_kind_name(HloFileKind kind) {
   switch (kind) {
-    case HloFileKind::kText: return "HLO text";
-    case HloFileKind::kHloProto: return "HloProto";
-    case HloFileKind::kModuleProto: return "HloModuleProto";
-    case HloFileKind::kModuleTuningData: return "ModuleTuningData";
-    case HloFileKind::kTuningData: return "TuningData";
-    case HloFileKind::kUnknown: break;
+    case HloFileKind::kText:
+      return "HLO text";
+    case HloFileKind::kHloProto:
+      return "HloProto";
+    case HloFileKind::kModuleProto:
+      return "HloModuleProto";
+    case HloFileKind::kModuleTuningData:
+      return "ModuleTuningData";
+    case HloFileKind::kTuningData:
+      return "TuningData";
+    case HloFileKind::kUnknown:
+      break;
   }
   return "unknown";
 }
@@ -73,7 +79,9 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
         has_varint_2 = true;
         message.skip();
         break;
-      default: has_field_4 |= message.tag() == 4; message.skip();
+      default:
+        has_field_4 |= message.tag() == 4;
+        message.skip();
     }
   }
   if (has_varint_2 || has_field_4) return HloFileKind::kModuleTuningData;
@@ -90,8 +98,8 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
   detail::HloScanner scanner(as_text(bytes), "", 1);
   if (scanner.peek_word("HloModule")) return HloFileKind::kText;
   try {
-    return detail::proto_kind(
-        protozero::pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()), 0);
+    return detail::proto_kind(protozero::pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
+                              0);
   } catch (const protozero::exception&) {
     return HloFileKind::kUnknown;
   }
@@ -99,7 +107,7 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
 
 /// The modules in the bytes, whatever kind of HLO file they are; runs are left out.
 ///
-/// Errors: kInvalidArgument when the bytes are no HLO file, otherwise those of the reader, with the name in front.
+/// Errors: kInvalidArgument when the bytes are no HLO file, otherwise the reader's, the file's name in front.
 [[nodiscard]] inline Result<std::vector<HloModule>> read_hlo_modules(Span<const std::byte> bytes,
                                                                      std::string_view file_name,
                                                                      const HloLimits& limits = {}) {
@@ -110,7 +118,8 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
   const HloFileKind kind = hlo_file_kind(bytes);
   if (kind == HloFileKind::kUnknown) {
     return Status::invalid_argument(str_cat(
-        file_name, ": is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or TuningData"));
+        file_name,
+        ": is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or TuningData"));
   }
   if (kind == HloFileKind::kTuningData) {
     Result<std::vector<ModuleTuningData>> all = read_tuning_data(bytes, limits);

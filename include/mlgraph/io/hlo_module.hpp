@@ -15,7 +15,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
-/// What a reader may spend. Checked before memory is taken, so a small hostile file cannot ask for a large amount.
+/// What a reader may spend. Checked before memory is taken: a small hostile file cannot ask for a large amount.
 struct HloLimits {
   /// Bound on what the structs below hold together (lists may have up to twice that in reserve).
   std::uint64_t max_memory_bytes = std::uint64_t{1} << 32;

@@ -16,10 +16,45 @@ namespace io {
 namespace detail {
 
 /// Opcode id -> name; id 0 is "unknown". 97 (trace) and 101 (tuple-select) are retired.
-inline constexpr std::string_view kOpcodeNames[] = {"", "abs", "add", "add-dependency", "after-all", "all-reduce", "all-to-all", "atan2", "batch-norm-grad", "batch-norm-inference", "batch-norm-training", "bitcast", "bitcast-convert", "broadcast", "call", "ceil", "cholesky", "clamp", "collective-permute", "count-leading-zeros", "compare", "complex", "concatenate", "conditional", "constant", "convert", "convolution", "copy", "copy-done", "copy-start", "cosine", "custom-call", "divide", "domain", "dot", "dynamic-slice", "dynamic-update-slice", "exponential", "exponential-minus-one", "fft", "floor", "fusion", "gather", "get-dimension-size", "set-dimension-size", "get-tuple-element", "imag", "infeed", "iota", "is-finite", "log", "log-plus-one", "and", "not", "or", "xor", "map", "maximum", "minimum", "multiply", "negate", "outfeed", "pad", "parameter", "partition-id", "popcnt", "power", "real", "recv", "recv-done", "reduce", "reduce-precision", "reduce-window", "remainder", "replica-id", "reshape", "reverse", "rng", "rng-get-and-update-state", "rng-bit-generator", "round-nearest-afz", "rsqrt", "scatter", "select", "select-and-scatter", "send", "send-done", "shift-left", "shift-right-arithmetic", "shift-right-logical", "sign", "sine", "slice", "sort", "sqrt", "subtract", "tanh", "trace", "transpose", "triangular-solve", "tuple", "tuple-select", "while", "cbrt", "all-gather", "collective-permute-start", "collective-permute-done", "logistic", "dynamic-reshape", "all-reduce-start", "all-reduce-done", "reduce-scatter", "all-gather-start", "all-gather-done", "opt-barrier", "async-start", "async-update", "async-done", "round-nearest-even", "stochastic-convert", "tan"};
+// clang-format off
+inline constexpr std::string_view kOpcodeNames[] = {
+    /*   0 */ "",
+    /*   1 */ "abs", "add", "add-dependency", "after-all", "all-reduce",
+    /*   6 */ "all-to-all", "atan2", "batch-norm-grad", "batch-norm-inference", "batch-norm-training",
+    /*  11 */ "bitcast", "bitcast-convert", "broadcast", "call", "ceil",
+    /*  16 */ "cholesky", "clamp", "collective-permute", "count-leading-zeros", "compare",
+    /*  21 */ "complex", "concatenate", "conditional", "constant", "convert",
+    /*  26 */ "convolution", "copy", "copy-done", "copy-start", "cosine",
+    /*  31 */ "custom-call", "divide", "domain", "dot", "dynamic-slice",
+    /*  36 */ "dynamic-update-slice", "exponential", "exponential-minus-one", "fft", "floor",
+    /*  41 */ "fusion", "gather", "get-dimension-size", "set-dimension-size", "get-tuple-element",
+    /*  46 */ "imag", "infeed", "iota", "is-finite", "log",
+    /*  51 */ "log-plus-one", "and", "not", "or", "xor",
+    /*  56 */ "map", "maximum", "minimum", "multiply", "negate",
+    /*  61 */ "outfeed", "pad", "parameter", "partition-id", "popcnt",
+    /*  66 */ "power", "real", "recv", "recv-done", "reduce",
+    /*  71 */ "reduce-precision", "reduce-window", "remainder", "replica-id", "reshape",
+    /*  76 */ "reverse", "rng", "rng-get-and-update-state", "rng-bit-generator", "round-nearest-afz",
+    /*  81 */ "rsqrt", "scatter", "select", "select-and-scatter", "send",
+    /*  86 */ "send-done", "shift-left", "shift-right-arithmetic", "shift-right-logical", "sign",
+    /*  91 */ "sine", "slice", "sort", "sqrt", "subtract",
+    /*  96 */ "tanh", "trace", "transpose", "triangular-solve", "tuple",
+    /* 101 */ "tuple-select", "while", "cbrt", "all-gather", "collective-permute-start",
+    /* 106 */ "collective-permute-done", "logistic", "dynamic-reshape", "all-reduce-start", "all-reduce-done",
+    /* 111 */ "reduce-scatter", "all-gather-start", "all-gather-done", "opt-barrier", "async-start",
+    /* 116 */ "async-update", "async-done", "round-nearest-even", "stochastic-convert", "tan",
+};
+// clang-format on
 
 /// XLA's PrimitiveType number -> name in HLO text.
-inline constexpr std::string_view kElementTypeNames[] = {"invalid", "pred", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64", "f16", "f32", "f64", "tuple", "opaque", "c64", "bf16", "token", "c128", "f8e5m2", "f8e4m3fn", "s4", "u4", "f8e4m3b11fnuz", "f8e5m2fnuz", "f8e4m3fnuz", "s2", "u2", "f8e4m3", "f8e3m4", "s1", "u1", "f4e2m1fn", "f8e8m0fnu"};
+// clang-format off
+inline constexpr std::string_view kElementTypeNames[] = {
+    /*  0 */ "invalid", "pred", "s8", "s16", "s32", "s64", "u8", "u16", "u32",
+    /*  9 */ "u64", "f16", "f32", "f64", "tuple", "opaque", "c64", "bf16", "token",
+    /* 18 */ "c128", "f8e5m2", "f8e4m3fn", "s4", "u4", "f8e4m3b11fnuz", "f8e5m2fnuz", "f8e4m3fnuz", "s2",
+    /* 27 */ "u2", "f8e4m3", "f8e3m4", "s1", "u1", "f4e2m1fn", "f8e8m0fnu",
+};
+// clang-format on
 
 inline constexpr std::size_t kNumOpcodeNames = sizeof(kOpcodeNames) / sizeof(kOpcodeNames[0]);
 inline constexpr std::size_t kNumElementTypeNames = sizeof(kElementTypeNames) / sizeof(kElementTypeNames[0]);

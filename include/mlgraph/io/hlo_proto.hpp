@@ -32,14 +32,21 @@ class HloProtoReader : public ProtoReader {
     computation_ = instruction_ = 0;
     while (message.next()) {
       switch (message.tag_and_type()) {
-        case bytes_field(1): get_text(message, module.name); break;
-        case bytes_field(2): get_text(message, module.entry_computation_name); break;
+        case bytes_field(1):
+          get_text(message, module.name);
+          break;
+        case bytes_field(2):
+          get_text(message, module.entry_computation_name);
+          break;
         case bytes_field(3):
           ++computation_;
           read_computation(message.get_message(), append(module.computations));
           break;
-        case varint_field(6): module.entry_computation_id = get_int64(message); break;
-        default: message.skip();
+        case varint_field(6):
+          module.entry_computation_id = get_int64(message);
+          break;
+        default:
+          message.skip();
       }
     }
     if (module.computations.empty()) fail(StatusCode::kDataLoss, "the module has no computation");
@@ -52,14 +59,21 @@ class HloProtoReader : public ProtoReader {
     instruction_ = 0;
     while (message.next()) {
       switch (message.tag_and_type()) {
-        case bytes_field(1): get_text(message, computation.name); break;
+        case bytes_field(1):
+          get_text(message, computation.name);
+          break;
         case bytes_field(2):
           ++instruction_;
           read_instruction(message.get_message(), append(computation.instructions));
           break;
-        case varint_field(5): computation.id = get_int64(message); break;
-        case varint_field(6): computation.root_id = get_int64(message); break;
-        default: message.skip();
+        case varint_field(5):
+          computation.id = get_int64(message);
+          break;
+        case varint_field(6):
+          computation.root_id = get_int64(message);
+          break;
+        default:
+          message.skip();
       }
     }
     instruction_ = 0;
@@ -70,34 +84,81 @@ class HloProtoReader : public ProtoReader {
     const Nest nest(*this);
     while (message.next()) {
       switch (message.tag_and_type()) {
-        case bytes_field(1): get_text(message, inst.name); break;
-        case bytes_field(2): get_text(message, inst.opcode); break;
-        case bytes_field(3): read_shape(message.get_message(), inst.shape); break;
-        case bytes_field(7): read_metadata(message.get_message(), inst.op_name); break;
-        case varint_field(9): inst.parameter_number = get_int64(message); break;
-        case varint_field(13): inst.tuple_index = get_int64(message); break;
+        case bytes_field(1):
+          get_text(message, inst.name);
+          break;
+        case bytes_field(2):
+          get_text(message, inst.opcode);
+          break;
+        case bytes_field(3):
+          read_shape(message.get_message(), inst.shape);
+          break;
+        case bytes_field(7):
+          read_metadata(message.get_message(), inst.op_name);
+          break;
+        case varint_field(9):
+          inst.parameter_number = get_int64(message);
+          break;
+        case varint_field(13):
+          inst.tuple_index = get_int64(message);
+          break;
         case varint_field(14):
-        case bytes_field(14): get_ints(message, inst.dimensions); break;
-        case bytes_field(15): read_window(message.get_message(), inst.window); break;
-        case bytes_field(16): read_convolution(message.get_message(), present(inst.convolution)); break;
-        case bytes_field(17): read_slice(message.get_message(), append(inst.slice)); break;
+        case bytes_field(14):
+          get_ints(message, inst.dimensions);
+          break;
+        case bytes_field(15):
+          read_dimensions(message.get_message(), inst.window,
+                          [&](auto part, auto& dim) { read_window_dimension(part, dim); });
+          break;
+        case bytes_field(16):
+          read_convolution(message.get_message(), present(inst.convolution));
+          break;
+        case bytes_field(17):
+          read_slice(message.get_message(), append(inst.slice));
+          break;
         case varint_field(20):
-        case bytes_field(20): get_ints(message, inst.dynamic_slice_sizes); break;
-        case bytes_field(21): read_padding(message.get_message(), inst.padding); break;
-        case bytes_field(30): read_dot(message.get_message(), present(inst.dot)); break;
-        case bytes_field(33): read_gather(message.get_message(), present(inst.gather)); break;
+        case bytes_field(20):
+          get_ints(message, inst.dynamic_slice_sizes);
+          break;
+        case bytes_field(21):
+          read_dimensions(message.get_message(), inst.padding,
+                          [&](auto part, auto& dim) { read_padding_dimension(part, dim); });
+          break;
+        case bytes_field(30):
+          read_dot(message.get_message(), present(inst.dot));
+          break;
+        case bytes_field(33):
+          read_gather(message.get_message(), present(inst.gather));
+          break;
         case varint_field(34):
-        case bytes_field(34): get_ints(message, inst.gather_slice_sizes); break;
-        case varint_field(35): inst.id = get_int64(message); break;
+        case bytes_field(34):
+          get_ints(message, inst.gather_slice_sizes);
+          break;
+        case varint_field(35):
+          inst.id = get_int64(message);
+          break;
         case varint_field(36):
-        case bytes_field(36): get_ints(message, inst.operand_ids); break;
+        case bytes_field(36):
+          get_ints(message, inst.operand_ids);
+          break;
         case varint_field(38):
-        case bytes_field(38): get_ints(message, inst.called_computation_ids); break;
-        case varint_field(50): inst.feature_group_count = get_int64(message); break;
-        case varint_field(58): inst.batch_group_count = get_int64(message); break;
-        case varint_field(60): inst.is_stable = get_flag(message); break;
-        case varint_field(67): inst.indices_are_sorted = get_flag(message); break;
-        default: message.skip();
+        case bytes_field(38):
+          get_ints(message, inst.called_computation_ids);
+          break;
+        case varint_field(50):
+          inst.feature_group_count = get_int64(message);
+          break;
+        case varint_field(58):
+          inst.batch_group_count = get_int64(message);
+          break;
+        case varint_field(60):
+          inst.is_stable = get_flag(message);
+          break;
+        case varint_field(67):
+          inst.indices_are_sorted = get_flag(message);
+          break;
+        default:
+          message.skip();
       }
     }
     if (inst.opcode.empty()) fail(StatusCode::kDataLoss, "the opcode is missing");
@@ -123,38 +184,40 @@ class HloProtoReader : public ProtoReader {
     const Nest nest(*this);
     while (message.next()) {
       switch (message.tag_and_type()) {
-        case varint_field(2): shape.element_type = static_cast<std::int32_t>(get_int64(message)); break;
+        case varint_field(2):
+          shape.element_type = static_cast<std::int32_t>(get_int64(message));
+          break;
         case varint_field(3):
-        case bytes_field(3): get_ints(message, shape.dimensions); break;
-        case bytes_field(4): read_shape(message.get_message(), append(shape.tuple_shapes)); break;
-        case bytes_field(5): read_layout(message.get_message(), shape.minor_to_major); break;
-        case varint_field(6): shape.has_dynamic_dimension |= get_flag(message); break;
+        case bytes_field(3):
+          get_ints(message, shape.dimensions);
+          break;
+        case bytes_field(4):
+          read_shape(message.get_message(), append(shape.tuple_shapes));
+          break;
+        case bytes_field(5):
+          read_fields(message.get_message(), {}, {{1, &shape.minor_to_major}});
+          break;
+        case varint_field(6):
+          shape.has_dynamic_dimension |= get_flag(message);
+          break;
         case bytes_field(6): {
           const protozero::data_view packed = message.get_view();
           for (std::size_t i = 0; i < packed.size(); ++i) shape.has_dynamic_dimension |= packed.data()[i] != 0;
           break;
         }
-        default: message.skip();
+        default:
+          message.skip();
       }
     }
   }
 
-  void read_layout(protozero::pbf_reader message, std::vector<std::int64_t>& minor_to_major) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1):
-        case bytes_field(1): get_ints(message, minor_to_major); break;
-        default: message.skip();
-      }
-    }
-  }
-
-  void read_window(protozero::pbf_reader message, std::vector<HloWindowDimension>& window) {
+  /// A message inside another that only wraps `repeated ... dimensions = 1`.
+  template <class Dimension, class Read>
+  void read_dimensions(protozero::pbf_reader message, std::vector<Dimension>& list, Read&& read) {
     const Nest nest(*this);
     while (message.next()) {
       if (message.tag_and_type() == bytes_field(1)) {
-        read_window_dimension(message.get_message(), append(window));
+        read(message.get_message(), append(list));
       } else {
         message.skip();
       }
@@ -162,110 +225,50 @@ class HloProtoReader : public ProtoReader {
   }
 
   void read_window_dimension(protozero::pbf_reader message, HloWindowDimension& dim) {
-    const Nest nest(*this);
     dim.stride = dim.window_dilation = dim.base_dilation = 0;  // what proto3 means by absent
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1): dim.size = get_int64(message); break;
-        case varint_field(2): dim.stride = get_int64(message); break;
-        case varint_field(3): dim.padding_low = get_int64(message); break;
-        case varint_field(4): dim.padding_high = get_int64(message); break;
-        case varint_field(5): dim.window_dilation = get_int64(message); break;
-        case varint_field(6): dim.base_dilation = get_int64(message); break;
-        case varint_field(7): dim.window_reversal = get_flag(message); break;
-        default: message.skip();
-      }
-    }
+    std::int64_t reversal = 0;
+    read_fields(message,
+                {{1, &dim.size},
+                 {2, &dim.stride},
+                 {3, &dim.padding_low},
+                 {4, &dim.padding_high},
+                 {5, &dim.window_dilation},
+                 {6, &dim.base_dilation},
+                 {7, &reversal}},
+                {});
+    dim.window_reversal = reversal != 0;
   }
 
   void read_convolution(protozero::pbf_reader message, HloConvolutionDimensions& dims) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(3): dims.kernel_input_feature = get_int64(message); break;
-        case varint_field(4): dims.kernel_output_feature = get_int64(message); break;
-        case varint_field(6):
-        case bytes_field(6): get_ints(message, dims.kernel_spatial); break;
-        case varint_field(7): dims.input_batch = get_int64(message); break;
-        case varint_field(8): dims.input_feature = get_int64(message); break;
-        case varint_field(9): dims.output_batch = get_int64(message); break;
-        case varint_field(10): dims.output_feature = get_int64(message); break;
-        case varint_field(11):
-        case bytes_field(11): get_ints(message, dims.input_spatial); break;
-        case varint_field(12):
-        case bytes_field(12): get_ints(message, dims.output_spatial); break;
-        default: message.skip();
-      }
-    }
+    read_fields(message,
+                {{3, &dims.kernel_input_feature},
+                 {4, &dims.kernel_output_feature},
+                 {7, &dims.input_batch},
+                 {8, &dims.input_feature},
+                 {9, &dims.output_batch},
+                 {10, &dims.output_feature}},
+                {{6, &dims.kernel_spatial}, {11, &dims.input_spatial}, {12, &dims.output_spatial}});
   }
 
   void read_slice(protozero::pbf_reader message, HloSliceDimension& dim) {
-    const Nest nest(*this);
     dim.stride = 0;  // what proto3 means by absent
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1): dim.start = get_int64(message); break;
-        case varint_field(2): dim.limit = get_int64(message); break;
-        case varint_field(3): dim.stride = get_int64(message); break;
-        default: message.skip();
-      }
-    }
-  }
-
-  void read_padding(protozero::pbf_reader message, std::vector<HloPaddingDimension>& padding) {
-    const Nest nest(*this);
-    while (message.next()) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        read_padding_dimension(message.get_message(), append(padding));
-      } else {
-        message.skip();
-      }
-    }
+    read_fields(message, {{1, &dim.start}, {2, &dim.limit}, {3, &dim.stride}}, {});
   }
 
   void read_padding_dimension(protozero::pbf_reader message, HloPaddingDimension& dim) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1): dim.edge_padding_low = get_int64(message); break;
-        case varint_field(2): dim.edge_padding_high = get_int64(message); break;
-        case varint_field(3): dim.interior_padding = get_int64(message); break;
-        default: message.skip();
-      }
-    }
+    read_fields(message, {{1, &dim.edge_padding_low}, {2, &dim.edge_padding_high}, {3, &dim.interior_padding}},
+                {});
   }
 
   void read_dot(protozero::pbf_reader message, HloDotDimensions& dims) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1):
-        case bytes_field(1): get_ints(message, dims.lhs_contracting); break;
-        case varint_field(2):
-        case bytes_field(2): get_ints(message, dims.rhs_contracting); break;
-        case varint_field(3):
-        case bytes_field(3): get_ints(message, dims.lhs_batch); break;
-        case varint_field(4):
-        case bytes_field(4): get_ints(message, dims.rhs_batch); break;
-        default: message.skip();
-      }
-    }
+    read_fields(
+        message, {},
+        {{1, &dims.lhs_contracting}, {2, &dims.rhs_contracting}, {3, &dims.lhs_batch}, {4, &dims.rhs_batch}});
   }
 
   void read_gather(protozero::pbf_reader message, HloGatherDimensions& dims) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1):
-        case bytes_field(1): get_ints(message, dims.offset_dims); break;
-        case varint_field(2):
-        case bytes_field(2): get_ints(message, dims.collapsed_slice_dims); break;
-        case varint_field(3):
-        case bytes_field(3): get_ints(message, dims.start_index_map); break;
-        case varint_field(4): dims.index_vector_dim = get_int64(message); break;
-        default: message.skip();
-      }
-    }
+    read_fields(message, {{4, &dims.index_vector_dim}},
+                {{1, &dims.offset_dims}, {2, &dims.collapsed_slice_dims}, {3, &dims.start_index_map}});
   }
 };
 
@@ -286,7 +289,8 @@ class HloProtoReader : public ProtoReader {
 /// Reads an HloProto, which is what XLA writes as `*.hlo.pb`.
 ///
 /// Errors: as read_hlo_module_proto(); kDataLoss when it holds no module.
-[[nodiscard]] inline Result<HloModule> read_hlo_proto(Span<const std::byte> bytes, const HloLimits& limits = {}) {
+[[nodiscard]] inline Result<HloModule> read_hlo_proto(Span<const std::byte> bytes,
+                                                      const HloLimits& limits = {}) {
   return detail::read_protobuf<detail::HloProtoReader, HloModule>(
       bytes, limits, [](detail::HloProtoReader& reader, protozero::pbf_reader message, HloModule& module) {
         const detail::HloProtoReader::Nest nest(reader);

@@ -48,7 +48,8 @@ class HloScanner {
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t newline = before.rfind('\n');
     const std::size_t column = newline == std::string_view::npos ? position + 1 : position - newline;
-    status_ = Status(code, str_cat(file_name_, ":", line, ":", column, ": expected ", expected, ", found ", found));
+    status_ =
+        Status(code, str_cat(file_name_, ":", line, ":", column, ": expected ", expected, ", found ", found));
     return false;
   }
 
@@ -196,7 +197,9 @@ class HloScanner {
 
  private:
   static bool is_word_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-  static bool is_word_part(char c) { return is_word_start(c) || (c >= '0' && c <= '9') || c == '.' || c == '-'; }
+  static bool is_word_part(char c) {
+    return is_word_start(c) || (c >= '0' && c <= '9') || c == '.' || c == '-';
+  }
   static bool is_opener(char c) { return c == '(' || c == '[' || c == '{'; }
   static bool is_closer(char c) { return c == ')' || c == ']' || c == '}'; }
   static char closer_of(char c) { return c == '(' ? ')' : c == '[' ? ']' : '}'; }
@@ -264,7 +267,9 @@ class HloScanner {
   }
 
   static void unescape(std::string_view escaped, std::string& out) {
-    const auto octal = [&](std::size_t i) { return i < escaped.size() && escaped[i] >= '0' && escaped[i] <= '7'; };
+    const auto octal = [&](std::size_t i) {
+      return i < escaped.size() && escaped[i] >= '0' && escaped[i] <= '7';
+    };
     out.clear();
     for (std::size_t i = 0; i < escaped.size(); ++i) {
       char c = escaped[i];

@@ -86,7 +86,8 @@ class HloTextParser : public HloAttributeParser {
     skip_space();
     const std::size_t begin = position();
     const bool is_entry = eat_word("ENTRY");
-    if (is_entry && has_entry) return fail_at(begin, "one computation marked ENTRY", "another", StatusCode::kDataLoss);
+    if (is_entry && has_entry)
+      return fail_at(begin, "one computation marked ENTRY", "another", StatusCode::kDataLoss);
     skip_space();
     const std::size_t name_begin = position();
     std::string_view name_text;
@@ -163,7 +164,8 @@ class HloTextParser : public HloAttributeParser {
         HloShape operand;
         if (!shape(operand)) return false;
       }
-      if (!id_of(instruction_ids_, "an earlier instruction of this computation", inst.operand_ids)) return false;
+      if (!id_of(instruction_ids_, "an earlier instruction of this computation", inst.operand_ids))
+        return false;
     } while (eat(','));
     return true;
   }
@@ -190,8 +192,8 @@ class HloTextParser : public HloAttributeParser {
 
   static bool names_computations(std::string_view attribute_name) {
     for (const std::string_view each :
-         {"to_apply", "calls", "body", "condition", "branch_computations", "true_computation", "false_computation",
-          "called_computations", "select", "scatter"}) {
+         {"to_apply", "calls", "body", "condition", "branch_computations", "true_computation",
+          "false_computation", "called_computations", "select", "scatter"}) {
       if (attribute_name == each) return true;
     }
     return false;
@@ -218,8 +220,8 @@ class HloTextParser : public HloAttributeParser {
     return found != names.end() ? append(ids, found->second) : fail_at(begin, expected);
   }
 
-  /// `slice-start` is short for an async-start that calls a computation of one slice: leaves `async-start`'s role in
-  /// the result and the wrapped opcode in `opcode`. Empty for every other opcode.
+  /// `slice-start` is short for an async-start that calls a computation of one slice: returns `async-start` and
+  /// leaves `slice` in `opcode`. Returns nothing for every other opcode.
   static std::string_view split_async_opcode(std::string& opcode) {
     if (hlo_opcode_id(opcode) != 0) return {};
     for (const std::string_view role : {"async-start", "async-update", "async-done"}) {
@@ -259,7 +261,9 @@ class HloTextParser : public HloAttributeParser {
         parameter.opcode = "parameter";
         parameter.id = ++last_instruction_id_;
         parameter.parameter_number = static_cast<std::int64_t>(parameter_ids.size());
-        const auto by_id = [](const HloInstruction& earlier, std::int64_t wanted) { return earlier.id < wanted; };
+        const auto by_id = [](const HloInstruction& earlier, std::int64_t wanted) {
+          return earlier.id < wanted;
+        };
         parameter.shape =
             std::lower_bound(current.instructions.begin(), current.instructions.end(), id, by_id)->shape;
         parameter_ids.push_back(parameter.id);
@@ -290,10 +294,11 @@ class HloTextParser : public HloAttributeParser {
 
 /// Reads a module from HLO text.
 ///
-/// Computations and instructions keep the order of the text; ids are given out in that order. Literals, shardings,
-/// backend configs and everything else that makes no feature is skipped. Where the text leaves something out, XLA's
-/// defaults hold: layouts are major to minor, windows have stride and dilation 1 and no padding, groups are 1.
-/// `slice-start(...)` and the like become an async-start that calls a computation of its own, as in a protobuf.
+/// Computations and instructions keep the order of the text; ids are given out in that order. Literals,
+/// shardings, backend configs and everything else that makes no feature is skipped. Where the text leaves
+/// something out, XLA's defaults hold: layouts are major to minor, windows have stride and dilation 1 and no
+/// padding, groups are 1. `slice-start(...)` and the like become an async-start that calls a computation of its
+/// own, as in a protobuf.
 ///
 /// Errors: kDataLoss with `file:line:column: expected ..., found ...`; kResourceExhausted beyond `limits`. Not
 ///         understood: computations written inside an attribute (XLA's "full bodies" print option).

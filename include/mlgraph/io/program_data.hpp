@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
@@ -189,6 +190,15 @@ inline Status check_finite_configs(const ConfigView& configs) {
 
 }  // namespace detail
 
+/// The values of a matrix without gaps between its rows: in place where there are none, else copied to `buffer`.
+[[nodiscard]] inline Span<const float> packed_rows(MatrixView<const float> x, AlignedVector<float>& buffer) {
+  if (x.is_contiguous()) return {x.data, static_cast<std::size_t>(x.size())};
+  buffer.clear();
+  buffer.reserve(static_cast<std::size_t>(x.size()));
+  for (std::int64_t r = 0; r < x.rows; ++r) buffer.insert(buffer.end(), x.row(r), x.row(r) + x.cols);
+  return buffer;
+}
+
 /// What check_program looks at.
 enum class ProgramCheck : std::uint8_t {
   kStructure,  ///< counts, ids, edges, splits, labels
@@ -229,11 +239,9 @@ enum class ProgramCheck : std::uint8_t {
   Program program;
   program.name = std::string(view.name);
   program.num_features = view.graph.x.cols;
-  program.x.reserve(static_cast<std::size_t>(view.graph.x.size()));
-  for (std::int64_t v = 0; v < view.graph.x.rows; ++v) {
-    program.x.insert(program.x.end(), view.graph.x.row(v), view.graph.x.row(v) + view.graph.x.cols);
-  }
   const auto copy = [](auto from, auto& to) { to.assign(from.begin(), from.end()); };
+  AlignedVector<float> gapless;
+  copy(packed_rows(view.graph.x, gapless), program.x);
   copy(view.graph.opcode, program.opcode);
   copy(view.graph.edge_source, program.edge_source);
   copy(view.graph.edge_target, program.edge_target);

@@ -7,12 +7,14 @@
 
 // protozero reports malformed bytes by exceptions; they are caught inside these headers and become a Status.
 #if !MLGRAPH_EXCEPTIONS
-#error "mlgraph's protobuf readers need exceptions (protozero throws): compile this file without -fno-exceptions"
+#error \
+    "mlgraph's protobuf readers need exceptions (protozero throws): compile this file without -fno-exceptions"
 #endif
 
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <new>
 #include <protozero/exception.hpp>
 #include <protozero/pbf_reader.hpp>
@@ -90,7 +92,8 @@ class ProtoReader {
  protected:
   void take(std::uint64_t bytes) {
     if (!budget_.take(bytes)) {
-      fail(StatusCode::kResourceExhausted, str_cat("needs more than the ", budget_.max_bytes(), " bytes allowed"));
+      fail(StatusCode::kResourceExhausted,
+           str_cat("needs more than the ", budget_.max_bytes(), " bytes allowed"));
     }
   }
 
@@ -117,6 +120,35 @@ class ProtoReader {
     const char* at = packed.data();
     const char* const end = at + packed.size();
     while (at != end) append(list) = static_cast<std::int64_t>(protozero::decode_varint(&at, end));
+  }
+
+  struct IntField {
+    std::uint32_t tag;
+    std::int64_t* value;
+  };
+  struct ListField {
+    std::uint32_t tag;
+    std::vector<std::int64_t>* list;
+  };
+  /// A whole message of which only integers and lists of integers are wanted.
+  void read_fields(protozero::pbf_reader message, std::initializer_list<IntField> ints,
+                   std::initializer_list<ListField> lists) {
+    const Nest nest(*this);
+    while (message.next()) {
+      const std::uint32_t field = message.tag_and_type();
+      bool found = false;
+      for (const IntField& each : ints) {
+        if (found || field != varint_field(each.tag)) continue;
+        *each.value = get_int64(message);
+        found = true;
+      }
+      for (const ListField& each : lists) {
+        if (found || (field != varint_field(each.tag) && field != bytes_field(each.tag))) continue;
+        get_ints(message, *each.list);
+        found = true;
+      }
+      if (!found) message.skip();
+    }
   }
 
   // The part being read, from 1; 0 = none.

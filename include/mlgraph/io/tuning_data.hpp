@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the raw TpuGraphs files (ModuleTuningData, TuningData) and turns their runs into config features and labels.
+// Reads the raw TpuGraphs files (ModuleTuningData, TuningData) and turns their runs into configs and labels.
 #ifndef MLGRAPH_IO_TUNING_DATA_HPP
 #define MLGRAPH_IO_TUNING_DATA_HPP
 
@@ -63,17 +63,17 @@ struct ModuleTuningData {
 /// Layout configs and labels, in the form of a TpuGraphs npz.
 struct LayoutConfigs {
   std::int64_t num_configs = 0;
-  std::vector<std::int64_t> node_config_ids;   // (nc)
-  std::vector<std::int8_t> node_config_feat;   // (num_configs, nc, 18), values -1..127
-  std::vector<std::int64_t> config_runtime;    // (num_configs) nanoseconds
+  std::vector<std::int64_t> node_config_ids;  // (nc)
+  std::vector<std::int8_t> node_config_feat;  // (num_configs, nc, 18), values -1..127
+  std::vector<std::int64_t> config_runtime;   // (num_configs) nanoseconds
 };
 
 /// Tile configs and labels, in the form of a TpuGraphs npz.
 struct TileConfigs {
   std::int64_t num_configs = 0;
-  std::vector<float> config_feat;                         // (num_configs, 24)
-  std::vector<std::int64_t> config_runtime;               // (num_configs) nanoseconds
-  std::vector<std::int64_t> config_runtime_normalizers;   // (num_configs) nanoseconds of the default config
+  std::vector<float> config_feat;                        // (num_configs, 24)
+  std::vector<std::int64_t> config_runtime;              // (num_configs) nanoseconds
+  std::vector<std::int64_t> config_runtime_normalizers;  // (num_configs) nanoseconds of the default config
 };
 
 namespace detail {
@@ -110,14 +110,19 @@ class TuningReader : public HloProtoReader {
           run_ = run;
           break;
         }
-        case varint_field(2): data.fingerprint = message.get_uint64(); break;
+        case varint_field(2):
+          data.fingerprint = message.get_uint64();
+          break;
         case bytes_field(3):
           ++run_;
           read_run(message.get_message(), append(data.runs), data.layouts);
           break;
         case varint_field(4):
-        case bytes_field(4): get_ints(message, data.config_nodes); break;
-        default: message.skip();
+        case bytes_field(4):
+          get_ints(message, data.config_nodes);
+          break;
+        default:
+          message.skip();
       }
     }
     run_ = 0;
@@ -131,27 +136,33 @@ class TuningReader : public HloProtoReader {
     const Nest nest(*this);
     while (message.next()) {
       switch (message.tag_and_type()) {
-        case bytes_field(1): read_op_config(message.get_message(), run); break;
-        case bytes_field(2): read_module_config(message.get_message(), run, layouts); break;
-        case varint_field(3): run.has_error = get_flag(message); break;
-        case bytes_field(3): run.has_error = message.get_view().size() != 0; break;
-        case bytes_field(4): read_profile(message.get_message(), run); break;
-        case varint_field(5): run.is_default = get_flag(message); break;
-        default: message.skip();
+        case bytes_field(1):
+          read_op_config(message.get_message(), run);
+          break;
+        case bytes_field(2):
+          read_module_config(message.get_message(), run, layouts);
+          break;
+        case varint_field(3):
+          run.has_error = get_flag(message);
+          break;
+        case bytes_field(3):
+          run.has_error = message.get_view().size() != 0;
+          break;
+        case bytes_field(4):
+          read_profile(message.get_message(), run);
+          break;
+        case varint_field(5):
+          run.is_default = get_flag(message);
+          break;
+        default:
+          message.skip();
       }
     }
   }
 
   void read_profile(protozero::pbf_reader message, TuningRun& run) {
-    const Nest nest(*this);
     run.has_profile = true;
-    while (message.next()) {
-      if (message.tag_and_type() == varint_field(4)) {
-        run.compute_time_ns = get_int64(message);
-      } else {
-        message.skip();
-      }
-    }
+    read_fields(message, {{4, &run.compute_time_ns}}, {});
   }
 
   void read_op_config(protozero::pbf_reader message, TuningRun& run) {
@@ -166,18 +177,7 @@ class TuningReader : public HloProtoReader {
   }
 
   void read_tile(protozero::pbf_reader message, TileSizes& tile) {
-    const Nest nest(*this);
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1):
-        case bytes_field(1): get_ints(message, tile.kernel_bounds); break;
-        case varint_field(2):
-        case bytes_field(2): get_ints(message, tile.output_bounds); break;
-        case varint_field(3):
-        case bytes_field(3): get_ints(message, tile.input_bounds); break;
-        default: message.skip();
-      }
-    }
+    read_fields(message, {}, {{1, &tile.kernel_bounds}, {2, &tile.output_bounds}, {3, &tile.input_bounds}});
   }
 
   void read_module_config(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
@@ -193,7 +193,8 @@ class TuningReader : public HloProtoReader {
 
   void read_layout_config(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
     const Nest nest(*this);
-    if (run.num_layout_nodes >= 0) fail(StatusCode::kDataLoss, "the run has two layout configs, should have one");
+    if (run.num_layout_nodes >= 0)
+      fail(StatusCode::kDataLoss, "the run has two layout configs, should have one");
     run.num_layout_nodes = 0;
     run.layout_offset = layouts.size();
     while (message.next()) {
@@ -222,15 +223,8 @@ class TuningReader : public HloProtoReader {
   }
 
   void read_tensor(protozero::pbf_reader message, std::int8_t* row) {
-    const Nest nest(*this);
     dims_.clear();
-    while (message.next()) {
-      switch (message.tag_and_type()) {
-        case varint_field(1):
-        case bytes_field(1): get_ints(message, dims_); break;
-        default: message.skip();
-      }
-    }
+    read_fields(message, {}, {{1, &dims_}});
     for (std::size_t i = 0; row != nullptr && i < dims_.size() && i < 6; ++i) {
       if (dims_[i] < -1 || dims_[i] > 127) {
         fail(StatusCode::kDataLoss, str_cat("a layout has dimension ", dims_[i], ", should be -1 to 127"));
@@ -282,15 +276,16 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
 
 /// The measured runs of a layout file as config features and labels; runs that are no measurement are left out.
 ///
-/// Errors: kNotFound when no run is a measurement with a layout config; kDataLoss when a configurable node is not a
-///         graph node, or a run configures another number of nodes.
+/// Errors: kNotFound when no run is a measurement with a layout config; kDataLoss when a configurable node
+///         is no graph node, or a run configures another number of nodes.
 [[nodiscard]] inline Result<LayoutConfigs> layout_configs(const ModuleTuningData& data) {
   LayoutConfigs out;
   const std::int64_t num_nodes = data.module.num_instructions();
   const auto num_config_nodes = static_cast<std::int64_t>(data.config_nodes.size());
   for (const std::int64_t node : data.config_nodes) {
     if (node < 0 || node >= num_nodes) {
-      return Status::data_loss(str_cat("tuning_data: configurable node ", node, " is not below num_nodes, ", num_nodes));
+      return Status::data_loss(
+          str_cat("tuning_data: configurable node ", node, " is not below num_nodes, ", num_nodes));
     }
   }
   for (std::size_t i = 0; i < data.runs.size(); ++i) {
@@ -301,13 +296,14 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
                                        " nodes; config_index_to_node has ", num_config_nodes));
     }
     const auto begin = data.layouts.begin() + static_cast<std::ptrdiff_t>(run.layout_offset);
-    out.node_config_feat.insert(out.node_config_feat.end(), begin, begin + num_config_nodes * kLayoutConfigWidth);
+    out.node_config_feat.insert(out.node_config_feat.end(), begin,
+                                begin + num_config_nodes * kLayoutConfigWidth);
     out.config_runtime.push_back(run.compute_time_ns);
   }
   out.num_configs = static_cast<std::int64_t>(out.config_runtime.size());
   if (out.num_configs == 0) {
-    return Status::not_found(str_cat("tuning_data: none of the ", data.runs.size(), " runs of '", data.module.name,
-                                     "' is a measurement with a layout config"));
+    return Status::not_found(str_cat("tuning_data: none of the ", data.runs.size(), " runs of '",
+                                     data.module.name, "' is a measurement with a layout config"));
   }
   out.node_config_ids = data.config_nodes;
   return out;
@@ -315,8 +311,8 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
 
 /// The measured runs of a tile kernel as config features and labels; runs that are no measurement are left out.
 ///
-/// Errors: kNotFound when the kernel carries no ranking and the dataset drops it: fewer than two measurements, a run
-///         without tile sizes, or no measured default run.
+/// Errors: kNotFound when the kernel carries no ranking and the dataset drops it: fewer than two
+///         measurements, a run without tile sizes, or no measured default run.
 [[nodiscard]] inline Result<TileConfigs> tile_configs(const ModuleTuningData& data) {
   TileConfigs out;
   std::int64_t normalizer = 0;
@@ -334,7 +330,8 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
     out.config_runtime.push_back(run.compute_time_ns);
   }
   out.num_configs = static_cast<std::int64_t>(out.config_runtime.size());
-  if (out.num_configs < 2) return dropped(str_cat(out.num_configs, " of its runs are measurements, should be 2 or more"));
+  if (out.num_configs < 2)
+    return dropped(str_cat(out.num_configs, " of its runs are measurements, should be 2 or more"));
   if (normalizer == 0) return dropped("its default run is not measured");
   out.config_runtime_normalizers.assign(out.config_runtime.size(), normalizer);
   return out;

@@ -159,14 +159,21 @@ void dropout(const T* x, T* y, std::int64_t n, double p, std::uint64_t seed, boo
   const T keep = static_cast<T>(1 / (1 - p));
   // Seeds are often consecutive numbers: mixed first, else seed ^ i would meet the same words in another order.
   const std::uint64_t stream = mix64(seed);
-  for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
-    alignas(kAlignment) T factor[static_cast<std::size_t>(kLanes<T>)];
-    for (std::int64_t j = 0; j < kLanes<T>; j += 2) {  // each half of a random word decides about one element
-      const std::uint64_t bits = mix64(stream ^ static_cast<std::uint64_t>((i + j) / 2));
-      factor[j] = static_cast<std::uint32_t>(bits) < threshold ? T(0) : keep;
-      factor[j + 1] = static_cast<std::uint32_t>(bits >> 32) < threshold ? T(0) : keep;
+  parallel_for(pool, n, kElementBlock, [=](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t kChunk = 256;  // three plain loops over a chunk are what compilers vectorise
+    alignas(kAlignment) std::uint32_t bits[kChunk];
+    alignas(kAlignment) T factor[kChunk];
+    for (std::int64_t i = begin; i < end; i += kChunk) {
+      for (std::int64_t j = 0; j < kChunk / 2; ++j) {  // a random word decides about two elements
+        const std::uint64_t word = mix64(stream ^ static_cast<std::uint64_t>(i / 2 + j));
+        bits[j] = static_cast<std::uint32_t>(word);
+        bits[j + kChunk / 2] = static_cast<std::uint32_t>(word >> 32);
+      }
+      for (std::int64_t j = 0; j < kChunk; ++j) factor[j] = keep * static_cast<T>(bits[j] >= threshold);
+      for_each_piece<T>(std::min(kChunk, end - i), [&](std::int64_t j, std::int64_t m) {
+        store_or_add(y + i + j, load_n(x + i + j, m) * load(factor + j), m, accumulate);
+      });
     }
-    store_or_add(y + i, load_n(x + i, m) * Vec<T>::load_aligned(factor), m, accumulate);
   });
 }
 

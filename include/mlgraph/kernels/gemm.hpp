@@ -71,37 +71,64 @@ struct BiasActivation {
 template <class T, class Epilogue = NoEpilogue<T>>
 void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
                  const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
-  detail::multiply(a, detail::RightOperand<T>(b), c, accumulate, epilogue, pool);
+  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_packed: shapes do not fit");
+  detail::multiply(a, detail::PackedRight<T>{b}, c, accumulate, epilogue, pool);
 }
 
-/// c = a * b + (accumulate ? c : 0).   Shapes: a (N, K), b (K, M), c (N, M).
+/// c = a * b + (accumulate ? c : 0).
+///
+/// Shapes: a (N, K), b (K, M), c (N, M).
+/// Cost:   N*K*M multiply-adds; scratch packed_size(K, M), none for few rows.
 template <class T>
 void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
              ThreadPool* pool) {
-  constexpr std::int64_t kRowsWorthPacking = 24;
+  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_nn: shapes do not fit");
+  constexpr std::int64_t kRowsWorthPacking = 256;
   if (a.rows <= kRowsWorthPacking && b.cols % kLanes<T> == 0) {
-    detail::multiply(a, detail::RightOperand<T>(b), c, accumulate, NoEpilogue<T>{}, pool);
-    return;
+    detail::multiply(a, detail::PlainRight<T>{b}, c, accumulate, NoEpilogue<T>{}, pool);
+  } else if (a.rows <= detail::gemm_rows_per_task<T>(a.cols, c.cols)) {
+    detail::CopiedRight<T, false> right(b);
+    detail::multiply_rows(a, right, c, accumulate, NoEpilogue<T>{});
+  } else {
+    ArenaScope scope(scratch);
+    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols)));
+    gemm_packed(a, pack(b, buffer), c, accumulate, NoEpilogue<T>{}, pool);
   }
-  ArenaScope scope(scratch);
-  const PackedMatrix<T> packed = pack(b, scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols))));
-  gemm_packed(a, packed, c, accumulate, NoEpilogue<T>{}, pool);
 }
 
-/// c = a * b^T + (accumulate ? c : 0).   Shapes: a (N, K), b (M, K), c (N, M).
+/// epilogue of a * b^T: gemm_nt() with everything that gemm_packed() takes.
+template <class T, class Epilogue>
+void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
+                      const Epilogue& epilogue, Arena& scratch, ThreadPool* pool) {
+  MLGRAPH_ASSERT(a.cols == b.cols && b.rows == c.cols && a.rows == c.rows, "gemm_nt: shapes do not fit");
+  if (a.rows <= detail::gemm_rows_per_task<T>(a.cols, c.cols)) {
+    detail::CopiedRight<T, true> right(b);
+    detail::multiply_rows(a, right, c, accumulate, epilogue);
+  } else {
+    ArenaScope scope(scratch);
+    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+    gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
+  }
+}
+
+/// c = a * b^T + (accumulate ? c : 0).
+///
+/// Shapes: a (N, K), b (M, K), c (N, M).
+/// Cost:   N*K*M multiply-adds; scratch packed_size(K, M), none for few rows.
 template <class T>
 void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
              ThreadPool* pool) {
-  ArenaScope scope(scratch);
-  const PackedMatrix<T> packed =
-      pack_transposed(b, scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows))));
-  gemm_packed(a, packed, c, accumulate, NoEpilogue<T>{}, pool);
+  gemm_nt_epilogue(a, b, c, accumulate, NoEpilogue<T>{}, scratch, pool);
 }
 
-/// c = a^T * b + (accumulate ? c : 0), the gradient of a weight.   Shapes: a (N, K), b (N, M), c (K, M).
+/// c = a^T * b + (accumulate ? c : 0), the gradient of a weight.
+///
+/// Shapes: a (N, K), b (N, M), c (K, M).
+/// Cost:   N*K*M multiply-adds; scratch for at most 16 matrices of c's size, none for fewer than 1024 rows.
 template <class T>
 void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
              ThreadPool* pool) {
+  MLGRAPH_ASSERT(a.rows == b.rows && a.cols == c.rows && b.cols == c.cols, "gemm_tn: shapes do not fit");
   detail::multiply_transposed(a, b, c, accumulate, scratch, pool);
 }
 

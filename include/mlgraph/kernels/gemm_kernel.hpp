@@ -63,6 +63,34 @@ MLGRAPH_ALWAYS_INLINE void unroll(Body&& body) {
   unroll_sequence(body, std::make_integer_sequence<int, N>{});
 }
 
+MLGRAPH_ALWAYS_INLINE void prefetch_line([[maybe_unused]] const void* p) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p, 0, 3);
+#endif
+}
+MLGRAPH_ALWAYS_INLINE void prefetch_line_to_write([[maybe_unused]] void* p) {
+#if defined(__GNUC__) || defined(__clang__)
+  __builtin_prefetch(p, 1, 3);
+#endif
+}
+
+// Elements of a cache line: as many steps of k use up one line of a row.
+template <class T>
+inline constexpr std::int64_t kLineSteps = 64 / static_cast<std::int64_t>(sizeof(T));
+
+// Memory that will be needed soon. A tile asks for `lines` cache lines of it every kLineSteps steps: asking for more
+// at once would fill the queue of outstanding lines and stop the arithmetic.
+template <class T>
+struct ReadAhead {
+  const T* next = nullptr;
+  std::int64_t lines = 0;
+
+  MLGRAPH_ALWAYS_INLINE void request() {
+    for (std::int64_t i = 0; i < lines; ++i, next += kLineSteps<T>) prefetch_line(next);
+  }
+  void skip(std::int64_t requests) { next += requests * lines * kLineSteps<T>; }
+};
+
 // What one call of a tile works on. `depth` is the length of the sums.
 template <class T>
 struct TileArgs {
@@ -75,13 +103,15 @@ struct TileArgs {
   std::int64_t depth;
   std::int64_t last_lanes;  // valid lanes of the last of the W vectors, 1 ... kLanes
   bool accumulate;
+  ReadAhead<T> ahead_a, ahead_b;  // kColumns only; with kRows the next tile's rows are known
 };
 
 // c = (accumulate ? c : 0) + a * b for R rows and W vectors. Each element is one chain of fma in the order of k,
 // whatever R and W are: the bits of a product do not depend on how it is cut.
 template <class T, int R, int W, LeftLayout kLayout>
 void gemm_tile(const TileArgs<T>& tile) {
-  const TileArgs<T> args = tile;  // a copy that no store can change: stays in registers
+  constexpr bool kRows = kLayout == LeftLayout::kRows;
+  TileArgs<T> args = tile;  // a copy that no store to c can change: it stays in registers
   Vec<T> sum[R * W];
   const auto lanes_of = [&](auto w) { return w == W - 1 ? args.last_lanes : kLanes<T>; };
   if (args.accumulate) {
@@ -93,18 +123,39 @@ void gemm_tile(const TileArgs<T>& tile) {
   } else {
     unroll<R * W>([&](auto i) MLGRAPH_LAMBDA_INLINE { sum[i] = Vec<T>(T(0)); });
   }
-  const T* a = args.a;
-  const T* b = args.b;
-  for (std::int64_t k = 0; k < args.depth; ++k) {
+  const auto step = [&]() MLGRAPH_LAMBDA_INLINE {
     Vec<T> right[W];
-    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { right[w] = load(b + w * kLanes<T>); });
+    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { right[w] = load(args.b + w * kLanes<T>); });
     unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
-      const Vec<T> left(kLayout == LeftLayout::kRows ? a[r * args.a_stride] : a[r]);
-      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { sum[r * W + w] = kernels::multiply_add<T>(left, right[w], sum[r * W + w]); });
+      const Vec<T> left(args.a[kRows ? r * args.a_stride : r]);
+      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
+        sum[r * W + w] = multiply_add<T>(left, right[w], sum[r * W + w]);
+      });
     });
-    a += kLayout == LeftLayout::kRows ? 1 : args.a_stride;
-    b += args.b_stride;
+    args.a += kRows ? 1 : args.a_stride;
+    args.b += args.b_stride;
+  };
+  // Requested before it is needed: the next tile's left operand, and the lines that this tile (kRows) or the next one
+  // (kColumns, which reads them as well) writes.
+  T* soon = args.c + (kRows ? 0 : R * args.c_stride);
+  std::int64_t k = 0;
+  for (int row = 0; k + kLineSteps<T> <= args.depth; k += kLineSteps<T>, ++row) {
+    if constexpr (kRows) {
+      unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE { prefetch_line(args.a + (R + r) * args.a_stride); });
+    } else {
+      args.ahead_a.request();
+      args.ahead_b.request();
+    }
+    if (row < R) {
+      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { prefetch_line_to_write(soon + w * kLanes<T>); });
+      soon += args.c_stride;
+    }
+    for (std::int64_t i = 0; i < kLineSteps<T>; i += 2) {
+      step();
+      step();
+    }
   }
+  for (; k < args.depth; ++k) step();
   unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
     unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
       store_n(args.c + r * args.c_stride + w * kLanes<T>, sum[r * W + w], lanes_of(w));
@@ -125,6 +176,10 @@ MLGRAPH_ALWAYS_INLINE void gemm_tiles(TileArgs<T>& args, std::int64_t rows) {
     gemm_tile<T, R, W, kLayout>(args);
     args.a += R * (kLayout == LeftLayout::kRows ? args.a_stride : 1);
     args.c += R * args.c_stride;
+    if constexpr (kLayout == LeftLayout::kColumns) {
+      args.ahead_a.skip(args.depth / kLineSteps<T>);
+      args.ahead_b.skip(args.depth / kLineSteps<T>);
+    }
   }
   if constexpr (R > 1) {
     if (rows > 0) gemm_tiles<T, power_of_two_below(R), W, kLayout>(args, rows);

@@ -56,6 +56,25 @@ void transpose_partial_block(const T* src, std::int64_t src_stride, std::int64_t
   for (std::int64_t k = 0; k < num_k; ++k) store(dst + k * dst_stride, load(out + k * kLanes<T>));
 }
 
+// The transpose of rows [begin, begin + vectors * kLanes) of b, those past its end as zeros, to `out` without a gap.
+template <class T>
+void transpose_panel(MatrixView<const T> b, std::int64_t begin, std::int64_t vectors, T* out) {
+  const std::int64_t stride = vectors * kLanes<T>;
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    const std::int64_t m = begin + v * kLanes<T>;
+    const std::int64_t num_m = std::min(kLanes<T>, b.rows - m);
+    for (std::int64_t k = 0; k < b.cols; k += kLanes<T>) {
+      const std::int64_t num_k = std::min(kLanes<T>, b.cols - k);
+      T* block = out + k * stride + v * kLanes<T>;
+      if (num_m == kLanes<T> && num_k == kLanes<T>) {
+        transpose_block(b.row(m) + k, b.stride, block, stride);
+      } else {
+        transpose_partial_block(b.row(m) + k, b.stride, num_m, num_k, block, stride);
+      }
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Packs b (K, M) into `buffer` of packed_size(K, M) elements, which the result borrows.
@@ -75,21 +94,8 @@ template <class T>
 PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
   const detail::Panels<T> panels(b.rows);
   for (std::int64_t p = 0; p < panels.num; ++p) {
-    const std::int64_t stride = panels.vectors(p) * kLanes<T>;
-    T* panel = buffer + b.cols * panels.begin(p) * kLanes<T>;
-    for (std::int64_t v = 0; v < panels.vectors(p); ++v) {
-      const std::int64_t m = (panels.begin(p) + v) * kLanes<T>;
-      const std::int64_t num_m = std::min(kLanes<T>, b.rows - m);
-      for (std::int64_t k = 0; k < b.cols; k += kLanes<T>) {
-        const std::int64_t num_k = std::min(kLanes<T>, b.cols - k);
-        T* out = panel + k * stride + v * kLanes<T>;
-        if (num_m == kLanes<T> && num_k == kLanes<T>) {
-          transpose_block(b.row(m) + k, b.stride, out, stride);
-        } else {
-          detail::transpose_partial_block(b.row(m) + k, b.stride, num_m, num_k, out, stride);
-        }
-      }
-    }
+    const std::int64_t begin = panels.begin(p) * kLanes<T>;
+    detail::transpose_panel(b, begin, panels.vectors(p), buffer + b.cols * begin);
   }
   return {buffer, b.cols, b.rows};
 }

@@ -23,29 +23,76 @@ namespace detail {
 // A panel is used in pieces of at most this depth, so that a piece (32 KB) stays in the first cache.
 template <class T>
 inline constexpr std::int64_t kMaxDepth = 32768 / (kMaxTileVectors * kLanes<T> * static_cast<std::int64_t>(sizeof(T)));
+template <class T>
+inline constexpr std::int64_t kMaxPieceSize = kMaxDepth<T> * kMaxTileVectors* kLanes<T>;
 
 // Multiply-adds below which a task is not worth handing to another thread (about 10 us).
 inline constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;
 
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// A right operand, packed or as it is. One that is not packed has whole vectors only.
-template <class T>
-struct RightOperand {
-  const T* data;
-  std::int64_t rows;
-  std::int64_t cols;
-  std::int64_t stride;  // 0: packed
+// ---- right operands: where a piece of a panel comes from ----------------------------------------------------
+// piece(col, vectors, k, depth): steps k ... k + depth - 1 of the panel of `vectors` vectors that starts at column col.
 
-  RightOperand(const PackedMatrix<T>& b) : data(b.data), rows(b.rows), cols(b.cols), stride(0) {}  // NOLINT
-  explicit RightOperand(MatrixView<const T> b) : data(b.data), rows(b.rows), cols(b.cols), stride(b.stride) {}
+template <class T>
+struct Piece {
+  const T* data;
+  std::int64_t stride;
 };
+
+template <class T>
+struct PackedRight {
+  PackedMatrix<T> b;
+  Piece<T> piece(std::int64_t col, std::int64_t vectors, std::int64_t k, std::int64_t) const {
+    return {b.data + b.rows * col + k * vectors * kLanes<T>, vectors * kLanes<T>};
+  }
+};
+
+// b (K, M) as it is; M is a multiple of kLanes.
+template <class T>
+struct PlainRight {
+  MatrixView<const T> b;
+  Piece<T> piece(std::int64_t col, std::int64_t, std::int64_t k, std::int64_t) const {
+    return {b.row(k) + col, b.stride};
+  }
+};
+
+// b (K, M), or the transpose of b (M, K), copied piece by piece into one buffer, which so stays in the first cache.
+// For so few rows that every piece is needed once only.
+template <class T, bool kTransposed>
+struct CopiedRight {
+  MatrixView<const T> b;
+  alignas(kAlignment) T buffer[kMaxPieceSize<T>];
+
+  explicit CopiedRight(MatrixView<const T> view) : b(view) {}
+  Piece<T> piece(std::int64_t col, std::int64_t vectors, std::int64_t k, std::int64_t depth) {
+    if constexpr (kTransposed) {
+      transpose_panel(b.col_block(k, depth), col, vectors, buffer);
+    } else {
+      pack_panel(b.row_block(k, depth), col, vectors, buffer);
+    }
+    return {buffer, vectors * kLanes<T>};
+  }
+};
+
+// ---- a b ------------------------------------------------------------------------------------------------------
+
+// Rows [first, last) and columns [begin, end) of c through the epilogue.
+template <class T, class Epilogue>
+void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end,
+                    const Epilogue& epilogue) {
+  for (std::int64_t r = first; r < last; ++r) {
+    for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) {
+      T* out = c.row(r) + begin + j;
+      store_n(out, epilogue(load_n(out, n), begin + j, n), n);
+    });
+  }
+}
 
 // c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth; the
 // epilogue follows while the rows it works on are still in the first cache.
-template <class T, class Epilogue>
-void multiply_rows(MatrixView<const T> a, const RightOperand<T>& b, MatrixView<T> c, bool accumulate,
-                   const Epilogue& epilogue) {
+template <class T, class Right, class Epilogue>
+void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate, const Epilogue& epilogue) {
   const Panels<T> panels(c.cols);
   const std::int64_t num_pieces = std::max<std::int64_t>(1, divide_up(a.cols, kMaxDepth<T>));
   const std::int64_t depth = divide_up(a.cols, num_pieces);
@@ -55,26 +102,20 @@ void multiply_rows(MatrixView<const T> a, const RightOperand<T>& b, MatrixView<T
     const std::int64_t end = std::min(c.cols, col + vectors * kLanes<T>);
     TileArgs<T> args{};
     args.a_stride = a.stride;
-    args.b_stride = b.stride == 0 ? vectors * kLanes<T> : b.stride;
     args.c_stride = c.stride;
     args.last_lanes = end - col - (vectors - 1) * kLanes<T>;
-    for (std::int64_t piece = 0; piece < num_pieces; ++piece) {
-      const std::int64_t k = piece * depth;
-      args.b = b.data + (b.stride == 0 ? b.rows * col : col) + k * args.b_stride;
+    for (std::int64_t k = 0, i = 0; i < num_pieces; k += depth, ++i) {
       args.depth = std::min(depth, a.cols - k);
-      args.accumulate = accumulate || piece > 0;
-      for (std::int64_t i = 0; i < a.rows; i += kRowGroup) {
-        const std::int64_t rows = std::min(kRowGroup, a.rows - i);
-        args.a = a.row(i) + k;
-        args.c = c.row(i) + col;
+      const Piece<T> piece = right.piece(col, vectors, k, args.depth);
+      args.b = piece.data;
+      args.b_stride = piece.stride;
+      args.accumulate = accumulate || i > 0;
+      for (std::int64_t row = 0; row < a.rows; row += kRowGroup) {
+        const std::int64_t rows = std::min(kRowGroup, a.rows - row);
+        args.a = a.row(row) + k;
+        args.c = c.row(row) + col;
         gemm_panel<LeftLayout::kRows>(args, vectors, rows);
-        if (Epilogue::kIsIdentity || piece + 1 < num_pieces) continue;
-        for (std::int64_t r = i; r < i + rows; ++r) {
-          for_each_piece<T>(end - col, [&](std::int64_t j, std::int64_t n) {
-            T* out = c.row(r) + col + j;
-            store_n(out, epilogue(load_n(out, n), col + j, n), n);
-          });
-        }
+        if (!Epilogue::kIsIdentity && i + 1 == num_pieces) apply_epilogue(c, row, row + rows, col, end, epilogue);
       }
     }
   }
@@ -88,12 +129,12 @@ std::int64_t gemm_rows_per_task(std::int64_t depth, std::int64_t cols) {
   return std::max<std::int64_t>(3, divide_up(kMinTaskWork, work_per_row * kRowGroup)) * kRowGroup;
 }
 
-template <class T, class Epilogue>
-void multiply(MatrixView<const T> a, const RightOperand<T>& b, MatrixView<T> c, bool accumulate,
-              const Epilogue& epilogue, ThreadPool* pool) {
-  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm: shapes do not fit");
+// The same by blocks of rows, on the threads of the pool.
+template <class T, class Right, class Epilogue>
+void multiply(MatrixView<const T> a, const Right& right, MatrixView<T> c, bool accumulate, const Epilogue& epilogue,
+              ThreadPool* pool) {
   parallel_for(pool, c.rows, gemm_rows_per_task<T>(a.cols, c.cols), [&](std::int64_t begin, std::int64_t end) {
-    multiply_rows(a.row_block(begin, end - begin), b, c.row_block(begin, end - begin), accumulate, epilogue);
+    multiply_rows(a.row_block(begin, end - begin), right, c.row_block(begin, end - begin), accumulate, epilogue);
   });
 }
 
@@ -108,68 +149,79 @@ constexpr std::int64_t num_row_groups(std::int64_t rows) {
   return std::min(kMaxRowGroups, std::max<std::int64_t>(1, rows / kRowsPerRowGroup));
 }
 
-// Panel p of a^T b, for the rows in the views. The rows go by blocks whose panel of b is first copied together.
+// Panels [first, last) of a^T b into `out`, for the rows in the views. The rows go by blocks that stay in the second
+// cache; the panel of a block of b is first copied together. Meanwhile the next block is requested from memory, spread
+// evenly over the work on this one.
 template <class T>
-void multiply_transposed_panel(MatrixView<const T> a, MatrixView<const T> b, const Panels<T>& panels, std::int64_t p,
-                               T* out, std::int64_t out_stride, std::int64_t last_lanes, bool accumulate) {
-  alignas(kAlignment) T panel[kMaxDepth<T> * kMaxTileVectors * kLanes<T>];
+void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, std::int64_t first, std::int64_t last,
+                                MatrixView<T> out, bool accumulate) {
+  alignas(kAlignment) T panel[kMaxPieceSize<T>];
+  constexpr std::int64_t kTile = kTileRows[kMaxTileVectors] * kMaxTileVectors * kLanes<T>;  // elements of out
+  constexpr std::int64_t kMaxLines = 8;
+  const Panels<T> panels(b.cols);
   const std::int64_t num_blocks = std::max<std::int64_t>(1, divide_up(a.rows, kMaxDepth<T>));
   const std::int64_t block = divide_up(a.rows, num_blocks);
-  const std::int64_t vectors = panels.vectors(p);
-  const std::int64_t col = panels.begin(p) * kLanes<T>;
   TileArgs<T> args{};
   args.a_stride = a.stride;
   args.b = panel;
-  args.b_stride = vectors * kLanes<T>;
-  args.c = out;
-  args.c_stride = out_stride;
-  args.last_lanes = last_lanes;
+  args.c_stride = out.stride;
   for (std::int64_t i = 0; i < num_blocks; ++i) {
     const std::int64_t begin = i * block;
     args.a = a.row(begin);
     args.depth = std::min(block, a.rows - begin);
     args.accumulate = accumulate || i > 0;
-    pack_panel(b.row_block(begin, args.depth), col, vectors, panel);
-    gemm_panel<LeftLayout::kColumns>(args, vectors, a.cols);
+    const bool is_last = i + 1 == num_blocks;
+    args.ahead_a = {a.row(begin + args.depth), is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, b.cols)))};
+    args.ahead_b = {b.row(begin + args.depth), is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, a.cols)))};
+    for (std::int64_t p = first; p < last; ++p) {
+      const std::int64_t vectors = panels.vectors(p);
+      const std::int64_t col = panels.begin(p) * kLanes<T>;
+      args.b_stride = vectors * kLanes<T>;
+      args.c = out.data + col;
+      args.last_lanes = std::min(kLanes<T>, out.cols - col - (vectors - 1) * kLanes<T>);
+      pack_panel(b.row_block(begin, args.depth), col, vectors, panel);
+      gemm_panel<LeftLayout::kColumns>(args, vectors, a.cols);
+      args.ahead_a.next += args.depth * a.stride / (last - first);
+      args.ahead_b.next += args.depth * b.stride / (last - first);
+    }
   }
 }
 
 template <class T>
 void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                          Arena& scratch, ThreadPool* pool) {
-  MLGRAPH_ASSERT(a.rows == b.rows && a.cols == c.rows && b.cols == c.cols, "gemm_tn: shapes do not fit");
   const Panels<T> panels(c.cols);
   const std::int64_t padded_cols = panels.num_vectors * kLanes<T>;
   const std::int64_t num_groups = num_row_groups(a.rows);
   const std::int64_t group = divide_up(a.rows, num_groups);
   if (a.rows * c.rows * padded_cols < 2 * kMinTaskWork) pool = nullptr;
   if (num_groups == 1) {
-    parallel_for(pool, panels.num, 1, [&](std::int64_t p, std::int64_t) {
-      const std::int64_t col = panels.begin(p) * kLanes<T>;
-      const std::int64_t last = std::min(c.cols - col - (panels.vectors(p) - 1) * kLanes<T>, kLanes<T>);
-      multiply_transposed_panel(a, b, panels, p, c.data + col, c.stride, last, accumulate);
+    const std::int64_t panels_per_task = pool == nullptr ? std::max<std::int64_t>(1, panels.num) : 1;
+    parallel_for(pool, panels.num, panels_per_task, [&](std::int64_t first, std::int64_t last) {
+      multiply_transposed_panels(a, b, first, last, c, accumulate);
     });
     return;
   }
   ArenaScope scope(scratch);
   const std::int64_t part_size = c.rows * padded_cols;
   T* parts = scratch.allocate<T>(static_cast<std::size_t>(num_groups * part_size));
-  parallel_for(pool, num_groups * panels.num, 1, [&](std::int64_t task, std::int64_t) {
-    const std::int64_t g = task / panels.num;
-    const std::int64_t p = task % panels.num;
+  parallel_for(pool, num_groups, 1, [&](std::int64_t g, std::int64_t) {
     const std::int64_t count = std::min(group, a.rows - g * group);
-    multiply_transposed_panel(a.row_block(g * group, count), b.row_block(g * group, count), panels, p,
-                              parts + g * part_size + panels.begin(p) * kLanes<T>, padded_cols, kLanes<T>, false);
+    multiply_transposed_panels(a.row_block(g * group, count), b.row_block(g * group, count), 0, panels.num,
+                               MatrixView<T>(parts + g * part_size, c.rows, padded_cols), false);
   });
-  for (std::int64_t k = 0; k < c.rows; ++k) {
-    for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
-      const T* part = parts + k * padded_cols + j;
-      Vec<T> sum = load(part);
-      for (std::int64_t g = 1; g < num_groups; ++g) sum = sum + load(part + g * part_size);
-      if (accumulate) sum = load_n(c.row(k) + j, n) + sum;
-      store_n(c.row(k) + j, sum, n);
-    });
-  }
+  const std::int64_t rows_per_task = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, padded_cols));
+  parallel_for(pool, c.rows, rows_per_task, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t k = begin; k < end; ++k) {
+      for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
+        const T* part = parts + k * padded_cols + j;
+        Vec<T> sum = load(part);
+        for (std::int64_t g = 1; g < num_groups; ++g) sum = sum + load(part + g * part_size);
+        if (accumulate) sum = load_n(c.row(k) + j, n) + sum;
+        store_n(c.row(k) + j, sum, n);
+      });
+    }
+  });
 }
 
 }  // namespace detail

@@ -113,8 +113,8 @@ void layer_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const 
           return Vec<T>((load_n(x.row(r) + c, m) - center) * factor);
         };
         const auto gradient = [&](std::int64_t c, std::int64_t m) {  // 0 in the lanes past m
-          const Vec<T> d = load_n(dy.row(r) + c, m);
-          return gamma.empty() ? d : Vec<T>(d * load_n(gamma.data() + c, m));
+          const Vec<T> weight = gamma.empty() ? Vec<T>(T(1)) : load_n(gamma.data() + c, m);
+          return Vec<T>(load_n(dy.row(r) + c, m) * weight);
         };
         Vec<T> sum_g(T(0)), sum_gx(T(0));
         for_each_piece<T>(cols, [&](std::int64_t c, std::int64_t m) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON as a stream of tokens: a strict reader without recursion, and a writer. For headers and metadata of models.
+// JSON as a stream of tokens: a strict reader without recursion, and a writer. For headers and metadata of
+// models.
 #ifndef MLGRAPH_MODEL_JSON_TEXT_HPP
 #define MLGRAPH_MODEL_JSON_TEXT_HPP
 
@@ -20,8 +21,8 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace detail {
 
-/// Bytes of the UTF-8 character at the front of `text`, 0 when there is none: overlong forms, surrogates, values
-/// past U+10FFFF and cut sequences are no characters (Unicode 15, table 3-7).
+/// Bytes of the UTF-8 character at the front of `text`, 0 when there is none: overlong forms, surrogates,
+/// values past U+10FFFF and cut sequences are no characters (Unicode 15, table 3-7).
 [[nodiscard]] inline std::size_t utf8_character(std::string_view text) {
   const auto byte = [text](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;  // 0 is no continuation byte
@@ -95,7 +96,7 @@ inline void append_json_string(std::string& out, std::string_view text) {
 }
 
 /// `text` in quotes for an error message: without control characters, and cut when it is long.
-[[nodiscard]] inline std::string quoted(std::string_view text) {
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
   constexpr std::size_t kLongest = 100;
   std::size_t end = text.size();
   if (end > kLongest) {  // not inside a character
@@ -124,13 +125,14 @@ enum class JsonToken : std::uint8_t {
 
 /// Reads JSON (RFC 8259) token by token: what comes out up to an error has been grammatical.
 ///
-/// Strict: no comments, no trailing commas, no byte order mark, valid UTF-8, paired surrogates, numbers within the
-/// range of double. Equal keys in one object are for the caller to refuse. Memory: the longest string, and a byte
-/// per level; no recursion.
+/// Strict: no comments, no trailing commas, no byte order mark, valid UTF-8, paired surrogates, numbers within
+/// the range of double. Equal keys in one object are for the caller to refuse. Memory: the longest string, and
+/// a byte per level; no recursion.
 class JsonReader {
  public:
   /// Borrows `text`. Values nested deeper than `max_depth` are an error.
-  explicit JsonReader(std::string_view text, std::size_t max_depth = 32) : input_(text), max_depth_(max_depth) {}
+  explicit JsonReader(std::string_view text, std::size_t max_depth = 32)
+      : input_(text), max_depth_(max_depth) {}
 
   /// The next token. Commas and colons are checked, not reported.
   JsonToken next() {
@@ -172,7 +174,8 @@ class JsonReader {
 
   [[nodiscard]] char peek() const { return at_ < input_.size() ? input_[at_] : '\0'; }
   void skip_spaces() {
-    while (at_ < input_.size() && std::string_view(" \t\n\r").find(input_[at_]) != std::string_view::npos) ++at_;
+    while (at_ < input_.size() && std::string_view(" \t\n\r").find(input_[at_]) != std::string_view::npos)
+      ++at_;
   }
 
   JsonToken fail(std::size_t at, std::string_view what) {
@@ -183,7 +186,7 @@ class JsonReader {
     if (at_ >= input_.size()) return fail(at_, str_cat("the text ends; there should be ", should));
     const std::size_t bytes = detail::utf8_character(input_.substr(at_));
     if (bytes == 0) return fail(at_, "is not valid UTF-8");
-    return fail(at_, str_cat("is ", quoted(input_.substr(at_, bytes)), "; should be ", should));
+    return fail(at_, str_cat("is ", in_quotes(input_.substr(at_, bytes)), "; should be ", should));
   }
 
   JsonToken read() {
@@ -392,8 +395,9 @@ class JsonWriter {
   /// A number that reads back exactly, or true or false. Must be finite.
   template <class T>
   JsonWriter& number(T value) {
-    static_assert(std::is_arithmetic_v<T>);
-    if constexpr (std::is_floating_point_v<T>) MLGRAPH_ASSERT(value - value == 0, "JSON has finite numbers only");
+    static_assert(std::is_arithmetic_v<T> && !std::is_same_v<T, char>);
+    if constexpr (std::is_floating_point_v<T>)
+      MLGRAPH_ASSERT(value - value == 0, "JSON has finite numbers only");
     comma();
     out_ += str_cat(value);
     return *this;

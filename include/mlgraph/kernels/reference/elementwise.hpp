@@ -74,8 +74,8 @@ T activate_derivative(kernels::Activation f, T slope, T x) {
 template <class T>
 void dropout(const T* x, T* y, std::int64_t n, double p, std::uint64_t seed, bool accumulate) {
   for (std::int64_t i = 0; i < n; ++i) {
-    const std::uint64_t bits = mix64(mix64(seed) ^ static_cast<std::uint64_t>(i / 2));
-    const auto half = static_cast<std::uint32_t>(i % 2 == 0 ? bits : bits >> 32);
+    const std::uint64_t word = mix64(mix64(seed) ^ static_cast<std::uint64_t>(i / 256 * 128 + i % 128));
+    const auto half = static_cast<std::uint32_t>(i % 256 < 128 ? word : word >> 32);
     const T v = half * 0x1.0p-32 < p ? T(0) : x[i] * static_cast<T>(1 / (1 - p));
     y[i] = accumulate ? y[i] + v : v;
   }

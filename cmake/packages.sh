@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by tests/run, examples/run and bench/run: finds out which Debian packages are missing and installs them.
+# shellcheck shell=bash
+
+# Whether what the package gives is there, from whatever source.
+have_package() {
+  local header
+  case $1 in
+    cmake | make | g++ | python3 | pkg-config) command -v "$1" >/dev/null; return ;;
+    clang) command -v clang++ >/dev/null; return ;;
+    libclang-rt-dev)  # the runtime of clang's sanitizers; part of clang itself before Debian 12
+      echo 'int main() {}' | clang++ -x c++ -fsanitize=address,undefined -o /dev/null - 2>/dev/null; return ;;
+    libeigen3-dev) header=eigen3/Eigen/Core ;;
+    libxsimd-dev) header=xsimd/xsimd.hpp ;;
+    doctest-dev) header=doctest/doctest.h ;;
+    libbenchmark-dev) header=benchmark/benchmark.h ;;
+    zlib1g-dev) header=zlib.h ;;
+    libzip-dev) header=zip.h ;;
+    libprotozero-dev) header=protozero/pbf_reader.hpp ;;
+    nlohmann-json3-dev) header=nlohmann/json.hpp ;;
+    *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; return ;;
+  esac
+  [ -e "/usr/include/$header" ] || [ -e "/usr/local/include/$header" ]
+}
+
+# missing_packages <package>...: those that are not there, one per line.
+missing_packages() {
+  local package
+  for package in "$@"; do
+    have_package "$package" || echo "$package"
+  done
+}
+
+# need_packages <package>...: installs what is missing. Asks first on a terminal; elsewhere says what it does.
+need_packages() {
+  local missing sudo=() by_hand log answer
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -gt 0 ] || return 0
+
+  echo "Missing: ${missing[*]}"
+  if ! command -v apt-get >/dev/null; then
+    echo "These are Debian's names; without apt-get this script cannot install them and goes on without."
+    return 0
+  fi
+  by_hand="sudo apt-get install --no-install-recommends ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+      echo "This user may not install packages. Please run: $by_hand"
+      return 1
+    fi
+    sudo=(sudo)
+  fi
+  if [ -t 0 ] && [ -t 1 ]; then
+    read -r -p "Install them with apt-get now? [Y/n] " answer
+    case $answer in
+      [nN]*) echo "To install them by hand: $by_hand"; return 1 ;;
+    esac
+  else
+    echo "Installing them with apt-get."
+  fi
+
+  log=$(mktemp)
+  "${sudo[@]}" apt-get update -qq >"$log" 2>&1 || true  # the lists that are there may do
+  if [[ " ${missing[*]} " == *" libclang-rt-dev "* ]] && ! apt-cache show libclang-rt-dev >/dev/null 2>&1; then
+    mapfile -t missing < <(printf '%s\n' "${missing[@]}" | grep -vx libclang-rt-dev)
+  fi
+  if ! "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+      -o DPkg::Lock::Timeout=300 "${missing[@]}" >>"$log" 2>&1 </dev/null; then
+    tail -n 15 "$log"
+    rm -f "$log"
+    echo "apt-get failed. To install them by hand: $by_hand"
+    return 1
+  fi
+  rm -f "$log"
+  mapfile -t missing < <(missing_packages "$@")
+  if [ ${#missing[@]} -gt 0 ]; then
+    echo "Still missing after the installation: ${missing[*]}"
+    return 1
+  fi
+}
+
+# What every build needs, and what the file formats (mlgraph::io) need.
+# shellcheck disable=SC2034  # used by the scripts that source this file
+engine_packages=(cmake g++ libeigen3-dev libxsimd-dev)
+command -v ninja >/dev/null || engine_packages+=(make)
+# shellcheck disable=SC2034
+io_packages=(zlib1g-dev libzip-dev libprotozero-dev nlohmann-json3-dev)
+
+# configure <build folder> <cmake argument>...: with Ninja and ccache where they are installed.
+configure() {
+  local folder=$1 generator=()
+  shift
+  if [ ! -e "$folder/CMakeCache.txt" ] && command -v ninja >/dev/null; then
+    generator=(-G Ninja)
+  fi
+  if command -v ccache >/dev/null; then
+    # Clones in different folders share what was compiled.
+    export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+  fi
+  cmake -S . -B "$folder" "${generator[@]}" "$@"
+}
+
+# quietly <log file> <command>...: shows the output only when the command fails.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  if ! "$@" >"$log" 2>&1 </dev/null; then
+    # What went wrong first, not what followed from it.
+    if grep -nE '(error|Error|ERROR)[: ]' "$log" >/dev/null; then
+      grep -E -m 8 -A 4 '(error|Error|ERROR)[: ]' "$log" | head -n 40
+    else
+      tail -n 40 "$log"
+    fi
+    echo "The whole output is in $log"
+    return 1
+  fi
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// load_programs: the programs of a file, a folder or a dataset pack; pack_programs: a folder becomes a pack.
+#ifndef MLGRAPH_IO_PROGRAM_SET_HPP
+#define MLGRAPH_IO_PROGRAM_SET_HPP
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/io/config_groups.hpp"
+#include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/dataset_pack_writer.hpp"
+#include "mlgraph/io/hlo_features.hpp"
+#include "mlgraph/io/program_data.hpp"
+#include "mlgraph/io/program_summary.hpp"
+#include "mlgraph/io/tpugraphs.hpp"
+#include "mlgraph/io/tpugraphs_proto.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace io {
+
+struct LoadOptions {
+  /// What each file must hold, and the most bytes of one program. (A pack holds at least configs.)
+  TpuGraphsOptions tpugraphs;
+  /// How protobufs and HLO are featurized.
+  HloFeatureOptions features;
+  /// Measurements of the same config; kKeep for evaluation. A pack from which they were not
+  /// removed is copied into memory for it.
+  Duplicates duplicates = Duplicates::kKeep;
+  /// Files of a folder that cannot be read become notes instead of the error of the whole.
+  bool skip_bad_files = false;
+  /// How a pack is verified when it is opened; see DatasetPack. Files are always checked in full.
+  ProgramCheck pack_check = ProgramCheck::kStructure;
+  /// The most bytes of all programs together; a pack that is only mapped does not count.
+  std::uint64_t max_total_bytes = std::uint64_t{16} << 30;
+  /// For verifying a pack; may be null.
+  ThreadPool* pool = nullptr;
+};
+
+/// Programs of one task, in memory or mapped. Moves, but does not copy; the views stay valid when it is moved.
+class ProgramSet {
+ public:
+  ProgramSet(ProgramSet&&) noexcept = default;
+  ProgramSet& operator=(ProgramSet&&) noexcept = default;
+
+  [[nodiscard]] Task task() const { return task_; }
+  /// In the order of their files' paths; of one file or pack, in its order.
+  [[nodiscard]] Span<const ProgramView> views() const { return views_; }
+  /// The file that a program came from.
+  [[nodiscard]] const std::string& file_of(std::size_t index) const { return files_[file_index_[index]]; }
+  /// What the user should know: files that were skipped, programs that cannot be ranked or are reported corrupt.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  friend Result<ProgramSet> load_programs(const std::string& path, const LoadOptions& options);
+  ProgramSet() = default;
+
+  void add_view(const ProgramView& program, const std::string& file) {
+    if (views_.empty()) task_ = task_of(program);
+    if (files_.empty() || files_.back() != file) files_.push_back(file);
+    file_index_.push_back(files_.size() - 1);
+    views_.push_back(program);
+    for (const std::string& warning : program_warnings(program)) {
+      notes_.push_back(str_cat(file, ": program '", program.name, "' ", warning));
+    }
+  }
+
+  Task task_ = Task::kTile;
+  std::vector<std::unique_ptr<Program>> programs_;  // one by one: a name that is short would move with a Program
+  std::optional<DatasetPack> pack_;
+  std::vector<ProgramView> views_;
+  std::vector<std::string> files_;
+  std::vector<std::size_t> file_index_;  // of each view
+  std::vector<std::string> notes_;
+};
+
+namespace detail {
+
+/// The first bytes of a file; fewer, if it has fewer.
+[[nodiscard]] inline Result<std::string> read_magic(const std::string& path) {
+  const auto close = [](std::FILE* file) { std::fclose(file); };
+  const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rb"), close);
+  if (file == nullptr) {
+    const int error = errno;
+    if (error == ENOENT) return Status::not_found(str_cat(path, ": no such file or folder"));
+    return Status::unavailable(
+        str_cat(path, ": cannot be opened: ", std::error_code(error, std::generic_category()).message()));
+  }
+  char bytes[8];
+  return std::string(bytes, std::fread(bytes, 1, sizeof(bytes), file.get()));
+}
+
+[[nodiscard]] inline bool is_pack_magic(const std::string& magic) {
+  return is_dataset_pack(as_bytes(Span<const char>(magic.data(), magic.size())));
+}
+
+/// The programs of one file that is no pack.
+[[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& path, const std::string& magic,
+                                                                    const LoadOptions& options,
+                                                                    std::vector<std::string>& notes) {
+  const bool zipped = std::string_view(magic).substr(0, 2) == "PK";
+  if (!zipped && std::filesystem::path(path).extension() != ".npz") {
+    return read_programs_pb(path, options.tpugraphs, options.features, &notes);
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(Program program, read_tpugraphs_npz(path, options.tpugraphs));
+  std::vector<Program> programs;
+  programs.push_back(std::move(program));
+  return programs;
+}
+
+/// All *.npz and *.pb below a folder, sorted.
+[[nodiscard]] inline Result<std::vector<std::string>> list_program_files(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> files;
+  fs::recursive_directory_iterator at(folder, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    const fs::path extension = at->path().extension();
+    std::error_code ignored;
+    if ((extension == ".npz" || extension == ".pb") && at->is_regular_file(ignored)) files.push_back(at->path().string());
+  }
+  if (error) return Status::unavailable(str_cat(folder, ": cannot be listed: ", error.message()));
+  if (files.empty()) return Status::not_found(str_cat(folder, ": has no .npz or .pb file"));
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+/// Calls `on_program(Program&&, const std::string& file)`, which returns a Status, for each program of a file that is no
+/// pack or of a folder; one file is in memory at a time.
+template <class OnProgram>
+Status for_each_program(const std::string& path, const LoadOptions& options, std::vector<std::string>& notes,
+                        OnProgram&& on_program) {
+  std::error_code error;
+  const bool folder = std::filesystem::is_directory(path, error);
+  std::vector<std::string> files{path};
+  if (folder) {
+    MLGRAPH_ASSIGN_OR_RETURN(files, list_program_files(path));
+  }
+  Status first_bad;
+  std::size_t num_bad = 0;
+  for (const std::string& file : files) {
+    Status status;
+    const Result<std::string> magic = read_magic(file);
+    if (magic.ok()) {
+      Result<std::vector<Program>> programs = read_program_file(file, *magic, options, notes);
+      status = programs.status();
+      for (std::size_t i = 0; status.ok() && i < programs->size(); ++i) {
+        MLGRAPH_RETURN_IF_ERROR(on_program(std::move((*programs)[i]), file));
+      }
+    } else {
+      status = magic.status();
+    }
+    if (status.ok()) continue;
+    if (!folder || !options.skip_bad_files) return status;
+    notes.push_back(str_cat("skipped: ", status.message()));
+    if (num_bad++ == 0) first_bad = status;
+  }
+  if (num_bad < files.size()) return {};
+  return Status(first_bad.code(), str_cat(path, ": none of ", num_bad, " files can be read; the first: ",
+                                          first_bad.message()));
+}
+
+[[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file, Task first) {
+  return Status::invalid_argument(str_cat(file, ": is a ", task_name(task), " program, and ", first_file, " a ",
+                                          task_name(first), " program; one set holds one task"));
+}
+
+}  // namespace detail
+
+/// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, or a folder (searched to the bottom
+/// for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
+///
+/// Errors: those of the readers, naming the file; programs of different tasks; no program at all; kResourceExhausted
+///         beyond options.max_total_bytes.
+/// Cost:   a pack: milliseconds, and what options.pack_check costs; files: reading and inflating them.
+[[nodiscard]] inline Result<ProgramSet> load_programs(const std::string& path, const LoadOptions& options = {}) {
+  ProgramSet set;
+  std::uint64_t total_bytes = 0;
+  const auto add_program = [&](Program&& program, const std::string& file) -> Status {
+    set.programs_.push_back(std::make_unique<Program>(std::move(program)));
+    const ProgramView view = set.programs_.back()->view();
+    if (!set.views_.empty() && task_of(view) != set.task_) {
+      return detail::mixed_tasks(file, task_of(view), set.files_[0], set.task_);
+    }
+    total_bytes += program_bytes(view);
+    if (total_bytes > options.max_total_bytes) {
+      return Status::resource_exhausted(str_cat(path, ": the first ", set.views_.size() + 1, " programs have ",
+                                                total_bytes, " bytes; the limit is ", options.max_total_bytes,
+                                                " (of a dataset pack, only what is used is in memory)"));
+    }
+    set.add_view(view, file);
+    return {};
+  };
+  const auto add_file = [&](Program&& program, const std::string& file) -> Status {
+    if (options.duplicates == Duplicates::kKeep) return add_program(std::move(program), file);
+    return add_program(deduplicate(program.view(), options.duplicates), file);
+  };
+
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    MLGRAPH_ASSIGN_OR_RETURN(const std::string magic, detail::read_magic(path));
+    if (detail::is_pack_magic(magic)) {
+      MLGRAPH_ASSIGN_OR_RETURN(DatasetPack pack, DatasetPack::open(path));
+      MLGRAPH_RETURN_IF_ERROR(pack.verify(options.pack_check, options.pool));
+      if (pack.views().empty()) return Status::not_found(str_cat(path, ": has no program"));
+      for (const ProgramView& view : pack.views()) {
+        if (!view.runtime.empty() || options.tpugraphs.require != Require::kRuntimes) continue;
+        return Status::invalid_argument(str_cat(path, ": program '", view.name, "' has no runtimes"));
+      }
+      set.pack_.emplace(std::move(pack));
+      for (std::size_t i = 0; i < set.pack_->views().size(); ++i) {
+        const ProgramView& view = set.pack_->views()[i];
+        if (options.duplicates == Duplicates::kKeep || set.pack_->is_distinct(i)) {
+          set.add_view(view, path);
+        } else {
+          MLGRAPH_RETURN_IF_ERROR(add_program(deduplicate(view, options.duplicates), path));
+        }
+      }
+      return set;
+    }
+  }
+  MLGRAPH_RETURN_IF_ERROR(detail::for_each_program(path, options, set.notes_, add_file));
+  return set;
+}
+
+/// What pack_programs did.
+struct PackReport {
+  Task task = Task::kTile;
+  std::int64_t num_programs = 0;
+  std::int64_t num_configs = 0;     // that were read
+  std::int64_t num_duplicates = 0;  // of them left out
+  std::uint64_t file_bytes = 0;
+  std::vector<std::string> notes;  // as ProgramSet::notes()
+};
+
+/// Writes the programs at `from` (a file or a folder, as load_programs) as a pack to `to`. One file is in memory at a
+/// time, so the size of the whole does not matter: options.max_total_bytes is not looked at.
+///
+/// Errors: those of load_programs and of DatasetPackWriter. `to` is then as it was.
+[[nodiscard]] inline Result<PackReport> pack_programs(const std::string& from, const std::string& to,
+                                                      const LoadOptions& options = {}) {
+  MLGRAPH_ASSIGN_OR_RETURN(DatasetPackWriter writer, DatasetPackWriter::create(to, options.duplicates));
+  PackReport report;
+  std::string first_file;
+  const auto add = [&](const ProgramView& program, const std::string& file) -> Status {
+    if (first_file.empty()) {
+      first_file = file;
+      report.task = task_of(program);
+    }
+    if (task_of(program) != report.task) return detail::mixed_tasks(file, task_of(program), first_file, report.task);
+    for (const std::string& warning : program_warnings(program)) {
+      report.notes.push_back(str_cat(file, ": program '", program.name, "' ", warning));
+    }
+    report.num_configs += program.configs.num_configs;
+    return writer.add(program);
+  };
+  std::error_code error;
+  std::string magic;
+  if (!std::filesystem::is_directory(from, error)) {
+    MLGRAPH_ASSIGN_OR_RETURN(magic, detail::read_magic(from));
+  }
+  if (detail::is_pack_magic(magic)) {  // a pack again: to remove its duplicates
+    MLGRAPH_ASSIGN_OR_RETURN(const DatasetPack pack, DatasetPack::open(from));
+    MLGRAPH_RETURN_IF_ERROR(pack.verify(ProgramCheck::kAll, options.pool));
+    for (const ProgramView& view : pack.views()) MLGRAPH_RETURN_IF_ERROR(add(view, from));
+  } else {
+    MLGRAPH_RETURN_IF_ERROR(detail::for_each_program(
+        from, options, report.notes,
+        [&](const Program& program, const std::string& file) { return add(program.view(), file); }));
+  }
+  MLGRAPH_RETURN_IF_ERROR(writer.finish());
+  report.num_programs = writer.num_programs();
+  report.num_duplicates = writer.num_duplicates();
+  report.file_bytes = writer.file_bytes();
+  return report;
+}
+
+}  // namespace io
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_IO_PROGRAM_SET_HPP

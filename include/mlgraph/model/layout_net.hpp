@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// LayoutNet: the dataset's cost models of a whole program, which rank the layouts of its tensors.
+#ifndef MLGRAPH_MODEL_LAYOUT_NET_HPP
+#define MLGRAPH_MODEL_LAYOUT_NET_HPP
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/model/model_options.hpp"
+#include "mlgraph/model/net_input.hpp"
+#include "mlgraph/nn/embedding.hpp"
+#include "mlgraph/nn/gcn_conv.hpp"
+#include "mlgraph/nn/linear.hpp"
+#include "mlgraph/nn/mlp.hpp"
+#include "mlgraph/nn/pool.hpp"
+#include "mlgraph/nn/sage_conv.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Opcode embedding and node features -> graph layers, told of the layouts at the configurable nodes -> score.
+///
+/// layout-resgcn:  x <- x + Â leaky_relu(W [x ; config] + b), Â = D^-1/2 (A + A^T + I) D^-1/2
+/// layout-sage:    x <- x + relu(W_l mean over neighbours + W_r x + b), the configuration in the input
+///
+/// Read-out: [mean over nodes ; l2(sum over nodes) ; l2(sum over configurable nodes)] -> MLP -> score; larger =
+/// slower. The configuration joins before the layers (early); or after them (late), where each configurable
+/// node is read out with its configuration by an MLP of its own and the sum over these nodes is the score: the
+/// graph is then computed once for all configurations. Shapes: NetInput with config (C K, G) -> (C, 1). Source:
+/// arXiv:2308.13490, section 4.3 (resgcn). Late join and sage are not among the authors' layout models.
+class LayoutNet {
+ public:
+  LayoutNet() = default;
+  LayoutNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
+            std::int64_t num_config_features)
+      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+    const std::int64_t hidden = options.hidden_channels;
+    const bool early = options.join == Join::kEarly;
+    encode_ = Linear(p, "encode", options.opcode_channels + num_node_features, hidden);
+    if (early && options.arch == Arch::kLayoutSage)
+      config_.emplace_back(p, "config", num_config_features, hidden, false);
+    for (std::int64_t k = 0; k < options.num_layers; ++k) {
+      const std::string name = str_cat("layers.", k);
+      if (options.arch == Arch::kLayoutSage) {
+        convs_.emplace_back(p, name, hidden, hidden, sage());
+      } else {
+        linears_.emplace_back(p, str_cat(name, ".lin"), hidden, hidden);
+        if (early) config_.emplace_back(p, str_cat(name, ".config"), num_config_features, hidden, false);
+      }
+    }
+    if (early) {
+      MlpOptions plain;
+      plain.activation = Activation::kLeakyRelu;
+      plain.bias = false;  // a constant would not change a ranking
+      head_ = MLP(p, "head", {3 * hidden, hidden, 1}, plain);
+    } else {
+      node_ = Linear(p, "node", hidden, hidden);
+      config_.emplace_back(p, "config", num_config_features, hidden, false);
+      head_ = MLP(p, "head", {hidden, hidden, 1});
+    }
+  }
+
+  template <class Ctx>
+  Var forward(Ctx& ctx, const NetInput& in) const {
+    const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    const Var h = encode_(ctx, features, Activation::kLeakyRelu, kSlope);
+    return options_.join == Join::kEarly ? early(ctx, h, in) : late(ctx, h, in);
+  }
+
+ private:
+  static constexpr double kSlope = 0.2;
+
+  SAGEConvOptions sage() const {
+    SAGEConvOptions options;
+    options.direction = options_.direction;
+    return options;
+  }
+
+  /// Every configuration has its own copy of the nodes.
+  template <class Ctx>
+  Var early(Ctx& ctx, Var h, const NetInput& in) const {
+    const Span<const std::int32_t> rows = detail::config_rows(ctx, in);
+    const Var config = ctx.input(in.config);
+    h = ctx.repeat_rows(h, in.num_configs);
+    if (options_.arch == Arch::kLayoutSage) h = ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
+    h = layers(ctx, h, in, &config, rows);
+
+    const std::int64_t num_config_nodes = static_cast<std::int64_t>(in.config_node.size());
+    const Span<const std::int32_t> nodes = detail::equal_segments(ctx, in.num_configs, in.num_nodes());
+    const Span<const std::int32_t> config_nodes = detail::equal_segments(ctx, in.num_configs, num_config_nodes);
+    const Var mean = global_mean_pool(ctx, h, nodes);
+    const Var sum = ctx.l2_normalize(global_add_pool(ctx, h, nodes));
+    const Var configurable = ctx.l2_normalize(global_add_pool(ctx, ctx.gather_rows(h, rows), config_nodes));
+    return head_(ctx, ctx.dropout(ctx.concat(mean, sum, configurable), options_.dropout));
+  }
+
+  /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration.
+  template <class Ctx>
+  Var late(Ctx& ctx, Var h, const NetInput& in) const {
+    h = layers(ctx, h, in, nullptr, {});
+    const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
+    const Var z =
+        ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
+    const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
+    const auto num_config_nodes = static_cast<std::int64_t>(in.config_node.size());
+    return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, num_config_nodes));
+  }
+
+  template <class Ctx>
+  Var layers(Ctx& ctx, Var h, const NetInput& in, const Var* config, Span<const std::int32_t> rows) const {
+    for (const SAGEConv& conv : convs_) h = ctx.add(h, conv(ctx, h, in.edges, Activation::kRelu));
+    if (linears_.empty()) return h;
+    const AdjacencyView& adjacency = in.edges.along(options_.direction);
+    const auto norm = gcn_norm(ctx, adjacency);
+    for (std::size_t k = 0; k < linears_.size(); ++k) {
+      Var z = linears_[k](ctx, h);
+      if (config != nullptr) z = ctx.index_add(z, rows, config_[k](ctx, *config));
+      const Var y = ctx.leaky_relu(z, kSlope);
+      const Var mixed =
+          ctx.add(ctx.spmm(Reduce::kSum, adjacency, y, norm.edge_weight), ctx.scale_rows(y, norm.self_weight));
+      h = ctx.add(h, mixed);
+    }
+    return h;
+  }
+
+  ModelOptions options_;
+  Embedding opcode_;
+  Linear encode_, node_;
+  std::vector<Linear>
+      config_;  // maps of the config features: one for all (sage, late), or one per layer (resgcn)
+  std::vector<Linear> linears_;
+  std::vector<SAGEConv> convs_;
+  MLP head_;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_MODEL_LAYOUT_NET_HPP

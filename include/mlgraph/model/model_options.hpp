@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// ModelOptions: everything that decides a cost model's shape, and its text form in a model file's metadata.
+#ifndef MLGRAPH_MODEL_MODEL_OPTIONS_HPP
+#define MLGRAPH_MODEL_MODEL_OPTIONS_HPP
+
+#include <charconv>
+#include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/model/normalizer.hpp"
+
+namespace mlgraph {
+
+/// The baselines of the TpuGraphs paper (arXiv:2308.13490, section 4).
+enum class Arch : std::uint8_t { kTileSage, kTileResGcn, kTileMlp, kLayoutResGcn, kLayoutSage };
+
+/// Where the configuration enters.
+enum class Join : std::uint8_t {
+  kEarly,  ///< at every node (tile), at its configurable node (layout): before the graph layers
+  kLate,   ///< beside the pooled graph: cheap, as the graph is computed once for all configurations
+};
+
+/// How a configuration's numbers become features.
+enum class ConfigEncoding : std::uint8_t {
+  kScaled,  ///< normalised like node features, by `config_scaling`
+  kOneHot,  ///< each entry as one of 8 classes, -1 ... 6: for layouts, whose entries are axis numbers
+};
+
+/// Options of a cost model. Sizes that data decides (numbers of features) are not here: see CostModel.
+struct ModelOptions {
+  Arch arch = Arch::kTileSage;
+  Join join = Join::kEarly;
+  Direction direction = Direction::kBoth;
+  std::int64_t num_opcodes = 121;
+  std::int64_t opcode_channels = 64;  ///< width of the opcode embedding
+  std::int64_t hidden_channels = 64;
+  std::int64_t num_layers = 3;
+  double dropout = 0;
+  Scaling node_scaling = Scaling::kMinMax;
+  Scaling config_scaling = Scaling::kMinMax;
+  ConfigEncoding config_encoding = ConfigEncoding::kScaled;
+
+  [[nodiscard]] Task task() const {
+    return arch == Arch::kLayoutResGcn || arch == Arch::kLayoutSage ? Task::kLayout : Task::kTile;
+  }
+};
+
+MLGRAPH_BEGIN_ISA
+
+[[nodiscard]] inline std::string_view arch_name(Arch arch) {
+  constexpr std::string_view kNames[] = {"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn",
+                                         "layout-sage"};
+  return kNames[static_cast<std::size_t>(arch)];
+}
+
+[[nodiscard]] inline Result<Arch> parse_arch(std::string_view name) {
+  for (const Arch a :
+       {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn, Arch::kLayoutSage}) {
+    if (name == arch_name(a)) return a;
+  }
+  return Status::invalid_argument(str_cat(
+      "arch is \"", name, "\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage"));
+}
+
+/// The authors' settings of each baseline.
+[[nodiscard]] inline ModelOptions default_options(Arch arch) {
+  ModelOptions options;
+  options.arch = arch;
+  if (arch == Arch::kTileResGcn || arch == Arch::kTileMlp) options.opcode_channels = 32;
+  if (options.task() == Task::kLayout) {
+    options.opcode_channels = 32;
+    options.hidden_channels = arch == Arch::kLayoutResGcn ? 32 : 64;
+    options.num_layers = arch == Arch::kLayoutResGcn ? 2 : 3;
+    options.config_encoding = ConfigEncoding::kOneHot;
+  }
+  return options;
+}
+
+/// An error for sizes no model can have.
+[[nodiscard]] inline Status validate(const ModelOptions& options) {
+  const auto check = [](const char* name, std::int64_t value, std::int64_t low, std::int64_t high) -> Status {
+    if (value >= low && value <= high) return {};
+    return Status::invalid_argument(
+        str_cat("model: ", name, " is ", value, "; should be in [", low, ", ", high, "]"));
+  };
+  MLGRAPH_RETURN_IF_ERROR(check("num_opcodes", options.num_opcodes, 1, 65536));
+  MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, 4096));
+  MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, 4096));
+  MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, 64));
+  if (!(options.dropout >= 0 && options.dropout < 1)) {
+    return Status::invalid_argument(str_cat("model: dropout is ", options.dropout, "; should be in [0, 1)"));
+  }
+  return {};
+}
+
+/// Key and value of each option, as a model file's metadata has them.
+[[nodiscard]] inline std::map<std::string, std::string> to_metadata(const ModelOptions& options) {
+  constexpr std::string_view kDirections[] = {"forward", "reverse", "both"};
+  return {
+      {"arch", std::string(arch_name(options.arch))},
+      {"join", options.join == Join::kEarly ? "early" : "late"},
+      {"direction", std::string(kDirections[static_cast<std::size_t>(options.direction)])},
+      {"num_opcodes", str_cat(options.num_opcodes)},
+      {"opcode_channels", str_cat(options.opcode_channels)},
+      {"hidden_channels", str_cat(options.hidden_channels)},
+      {"num_layers", str_cat(options.num_layers)},
+      {"dropout", str_cat(options.dropout)},
+      {"node_scaling", std::string(scaling_name(options.node_scaling))},
+      {"config_scaling", std::string(scaling_name(options.config_scaling))},
+      {"config_encoding", options.config_encoding == ConfigEncoding::kOneHot ? "one-hot" : "scaled"},
+  };
+}
+
+namespace detail {
+
+/// Reads options one by one out of metadata; the first that is missing or wrong is the status.
+class MetadataReader {
+ public:
+  explicit MetadataReader(const std::map<std::string, std::string>& metadata) : metadata_(metadata) {}
+
+  [[nodiscard]] const Status& status() const { return status_; }
+
+  std::string_view text(const char* key) {
+    const auto found = metadata_.find(key);
+    if (found != metadata_.end()) return found->second;
+    fail(str_cat("model: metadata has no \"", key, "\""));
+    return {};
+  }
+  template <class Number>
+  Number number(const char* key) {
+    const std::string_view value = text(key);
+    Number result = 0;
+    const std::from_chars_result end = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (status_.ok() && (end.ec != std::errc() || end.ptr != value.data() + value.size())) {
+      fail(str_cat("model: metadata \"", key, "\" is \"", value, "\"; should be a number"));
+    }
+    return result;
+  }
+  /// The position of the value among `names`.
+  std::size_t one_of(const char* key, std::initializer_list<std::string_view> names) {
+    const std::string_view value = text(key);
+    std::size_t i = 0;
+    for (const std::string_view name : names) {
+      if (value == name) return i;
+      ++i;
+    }
+    fail(str_cat("model: metadata \"", key, "\" is \"", value, "\", which this version does not know"));
+    return 0;
+  }
+
+ private:
+  void fail(std::string message) {
+    if (status_.ok()) status_ = Status::invalid_argument(std::move(message));
+  }
+
+  const std::map<std::string, std::string>& metadata_;
+  Status status_;
+};
+
+}  // namespace detail
+
+/// The inverse of to_metadata(); other keys are ignored. Errors: an option that is missing, unknown or out of
+/// range.
+[[nodiscard]] inline Result<ModelOptions> from_metadata(const std::map<std::string, std::string>& metadata) {
+  detail::MetadataReader in(metadata);
+  ModelOptions options;
+  options.arch = static_cast<Arch>(
+      in.one_of("arch", {"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"}));
+  options.join = static_cast<Join>(in.one_of("join", {"early", "late"}));
+  options.direction = static_cast<Direction>(in.one_of("direction", {"forward", "reverse", "both"}));
+  options.num_opcodes = in.number<std::int64_t>("num_opcodes");
+  options.opcode_channels = in.number<std::int64_t>("opcode_channels");
+  options.hidden_channels = in.number<std::int64_t>("hidden_channels");
+  options.num_layers = in.number<std::int64_t>("num_layers");
+  options.dropout = in.number<double>("dropout");
+  options.node_scaling =
+      static_cast<Scaling>(in.one_of("node_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
+  options.config_scaling =
+      static_cast<Scaling>(in.one_of("config_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
+  options.config_encoding = static_cast<ConfigEncoding>(in.one_of("config_encoding", {"scaled", "one-hot"}));
+  MLGRAPH_RETURN_IF_ERROR(in.status());
+  MLGRAPH_RETURN_IF_ERROR(validate(options));
+  return options;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_MODEL_MODEL_OPTIONS_HPP

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// TileNet: the dataset's cost models of a fused kernel, which rank tile sizes.
+#ifndef MLGRAPH_MODEL_TILE_NET_HPP
+#define MLGRAPH_MODEL_TILE_NET_HPP
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/model/model_options.hpp"
+#include "mlgraph/model/net_input.hpp"
+#include "mlgraph/nn/embedding.hpp"
+#include "mlgraph/nn/linear.hpp"
+#include "mlgraph/nn/mlp.hpp"
+#include "mlgraph/nn/pool.hpp"
+#include "mlgraph/nn/sage_conv.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Opcode embedding and node features -> graph layers -> sum over nodes -> score; larger = slower.
+///
+/// tile-sage:    x <- l2(leaky_relu(W [(A + A^T) x ; x] + b))                       (SAGE on the sum of both
+/// directions) tile-resgcn:  x <- x + MLP(A y + A^T y + y), y = leaky_relu(x), A the row-normalised adjacency
+/// with self loops tile-mlp:     x <- leaky_relu(W x + b), without edges: the control
+///
+/// The configuration joins every node before the layers (early), or the pooled graph after them (late), which
+/// computes the graph once for all configurations. Shapes: NetInput with config (C, G) -> (C, 1). Source:
+/// arXiv:2308.13490, section 4.2; the residual network differs from the authors' in its input layer, which is a
+///         linear map to hidden_channels.
+class TileNet {
+ public:
+  TileNet() = default;
+  TileNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
+          std::int64_t num_config_features)
+      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+    const std::int64_t hidden = options.hidden_channels;
+    const bool early = options.join == Join::kEarly;
+    std::int64_t width = options.opcode_channels + num_node_features + (early ? num_config_features : 0);
+    if (options.arch == Arch::kTileResGcn) {
+      encode_ = Linear(p, "encode", width, hidden);
+      width = hidden;
+    }
+    for (std::int64_t k = 0; k < options.num_layers; ++k) {
+      const std::string name = str_cat("layers.", k);
+      switch (options.arch) {
+        case Arch::kTileResGcn:
+          mlps_.push_back(MLP(p, name, {hidden, hidden, hidden}, leaky()));
+          break;
+        case Arch::kTileMlp:
+          linears_.emplace_back(p, name, width, hidden);
+          break;
+        default:
+          convs_.emplace_back(p, name, width, hidden, sage());
+          break;
+      }
+      width = hidden;
+    }
+    head_ = MLP(p, "head", {width + (early ? 0 : num_config_features), hidden, hidden, 1}, leaky());
+  }
+
+  template <class Ctx>
+  Var forward(Ctx& ctx, const NetInput& in) const {
+    const bool early = options_.join == Join::kEarly;
+    const std::int64_t num_copies = early ? in.num_configs : 1;
+    Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    if (early) {
+      const Var config =
+          ctx.gather_rows(ctx.input(in.config), detail::segment_ids(ctx, num_copies, in.num_nodes()));
+      h = ctx.concat(ctx.repeat_rows(h, num_copies), config);
+    }
+    h = layers(ctx, h, in.edges);
+    h = ctx.dropout(h, options_.dropout);
+    Var pooled = global_add_pool(ctx, h, detail::equal_segments(ctx, num_copies, in.num_nodes()));
+    if (!early) pooled = ctx.concat(ctx.repeat_rows(pooled, in.num_configs), ctx.input(in.config));
+    return head_(ctx, pooled);
+  }
+
+ private:
+  static constexpr double kSlope = 0.2;  // of leaky relu, TensorFlow's default
+
+  static MlpOptions leaky() {
+    MlpOptions options;
+    options.activation = Activation::kLeakyRelu;
+    return options;
+  }
+  SAGEConvOptions sage() const {
+    SAGEConvOptions options;
+    options.reduce = Reduce::kSum;
+    options.direction = options_.direction;
+    options.one_matrix = true;
+    options.normalize = true;
+    return options;
+  }
+
+  template <class Ctx>
+  Var layers(Ctx& ctx, Var h, const EdgesView& edges) const {
+    for (const SAGEConv& conv : convs_) h = conv(ctx, h, edges, Activation::kLeakyRelu, kSlope);
+    for (const Linear& linear : linears_) h = linear(ctx, h, Activation::kLeakyRelu, kSlope);
+    if (mlps_.empty()) return h;
+    const RowNorm<typename Ctx::Scalar> norm = row_norm(ctx, edges);
+    h = encode_(ctx, h);
+    for (const MLP& mlp : mlps_) {
+      const Var y = ctx.leaky_relu(h, kSlope);
+      Var sum = ctx.add(y, ctx.scale_rows(y, norm.self));
+      if (options_.direction != Direction::kReverse)
+        sum = ctx.add(sum, ctx.spmm(Reduce::kSum, edges.forward, y, norm.forward));
+      if (options_.direction != Direction::kForward)
+        sum = ctx.add(sum, ctx.spmm(Reduce::kSum, edges.reverse, y, norm.reverse));
+      h = ctx.add(h, mlp(ctx, sum));
+    }
+    return h;
+  }
+
+  /// A = D^-1 (A + I): the weight of each edge in the order of both CSRs, and the diagonal of A (+ A^T along
+  /// both).
+  template <class T>
+  struct RowNorm {
+    Span<const T> forward, reverse, self;
+  };
+  template <class Ctx>
+  RowNorm<typename Ctx::Scalar> row_norm(Ctx& ctx, const EdgesView& edges) const {
+    using T = typename Ctx::Scalar;
+    const CsrView& csr = edges.forward.csr;
+    const std::size_t num_edges = csr.col.size();
+    const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+    T* const forward = ctx.arena().template allocate<T>(num_edges);
+    T* const reverse = ctx.arena().template allocate<T>(num_edges);
+    T* const self = ctx.arena().template allocate<T>(num_nodes);
+    const T diagonals = options_.direction == Direction::kBoth ? T(2) : T(1);
+    for (std::size_t i = 0; i < num_nodes; ++i) {
+      const T weight = T(1) / static_cast<T>(1 + csr.degree(static_cast<std::int32_t>(i)));
+      self[i] = diagonals * weight;
+      for (auto e = csr.row_ptr[i]; e < csr.row_ptr[i + 1]; ++e) forward[e] = weight;
+    }
+    const Span<const std::int32_t> map = edges.forward.transposed_to_csr;
+    for (std::size_t e = 0; e < num_edges; ++e) reverse[e] = forward[map[e]];
+    return {{forward, num_edges}, {reverse, num_edges}, {self, num_nodes}};
+  }
+
+  ModelOptions options_;
+  Embedding opcode_;
+  Linear encode_;
+  std::vector<SAGEConv> convs_;
+  std::vector<Linear> linears_;
+  std::vector<MLP> mlps_;
+  MLP head_;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_MODEL_TILE_NET_HPP

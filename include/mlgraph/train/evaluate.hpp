@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evaluates a cost model as the official evaluation of TpuGraphs does: per graph, then the mean over graphs.
+#ifndef MLGRAPH_TRAIN_EVALUATE_HPP
+#define MLGRAPH_TRAIN_EVALUATE_HPP
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/metrics.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// The K of each top-K slowdown that is reported.
+inline constexpr std::array<std::int64_t, 4> kSlowdownAt = {1, 5, 10, 100};
+
+/// How well one graph's configurations are ranked, or the mean over graphs.
+struct RankingMetrics {
+  double kendall_tau = 0;
+  double ordered_pair_accuracy = 0;
+  std::array<double, kSlowdownAt.size()>
+      slowdown{};  // best true label among the K best-scored, over the best, minus 1
+};
+
+struct GraphEvaluation {
+  std::string name;
+  std::int64_t num_configs = 0;
+  RankingMetrics metrics;
+  std::vector<float> score;  // of each config of the selection
+};
+
+struct Evaluation {
+  std::vector<GraphEvaluation> graphs;
+  RankingMetrics mean;
+  std::vector<std::string> skipped;  // "name: why" of graphs that carry no ranking
+};
+
+/// Metrics of one graph from scores and labels. Constant scores rank nothing: their tau is 0.
+/// Errors: labels without an order (one config, placeholders, all equal).
+[[nodiscard]] inline Result<RankingMetrics> ranking_metrics(Span<const float> score, Span<const double> label) {
+  RankingMetrics m;
+  MLGRAPH_ASSIGN_OR_RETURN(m.ordered_pair_accuracy, ordered_pair_accuracy(score, label));
+  const Result<double> tau = kendall_tau_b(score, label);
+  m.kendall_tau = tau.ok() ? *tau : 0;  // the labels have an order, so it was the scores that have none
+  for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, kSlowdownAt[i]));
+  }
+  return m;
+}
+
+/// The mean over graphs of each metric; zeros for no graphs.
+[[nodiscard]] inline RankingMetrics mean_of(const std::vector<GraphEvaluation>& graphs) {
+  RankingMetrics mean;
+  if (graphs.empty()) return mean;
+  const double weight = 1 / static_cast<double>(graphs.size());
+  for (const GraphEvaluation& g : graphs) {
+    mean.kendall_tau += weight * g.metrics.kendall_tau;
+    mean.ordered_pair_accuracy += weight * g.metrics.ordered_pair_accuracy;
+    for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) mean.slowdown[i] += weight * g.metrics.slowdown[i];
+  }
+  return mean;
+}
+
+/// Scores the selected configurations of each program and compares them with the labels.
+///
+/// Programs whose labels carry no ranking (one config, placeholder labels) are skipped with a note.
+/// Errors: a program the model cannot score; no program with a ranking.
+[[nodiscard]] inline Result<Evaluation> evaluate(const GnnCostModel& model,
+                                                 Span<const PreparedProgram> programs,
+                                                 ThreadPool* pool = nullptr) {
+  Evaluation evaluation;
+  std::vector<double> label;
+  for (const PreparedProgram& program : programs) {
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection, pool));
+    label.clear();
+    for (const std::int32_t c : program.selection) label.push_back(program.view.label(c));
+    Result<RankingMetrics> metrics = ranking_metrics(score, label);
+    std::string name(program.view.name);
+    if (!metrics.ok()) {
+      evaluation.skipped.push_back(str_cat(name, ": ", metrics.status().message()));
+      continue;
+    }
+    evaluation.graphs.push_back(
+        {std::move(name), static_cast<std::int64_t>(score.size()), *metrics, std::move(score)});
+  }
+  if (evaluation.graphs.empty()) {
+    return Status::invalid_argument(
+        evaluation.skipped.empty()
+            ? std::string("there is nothing to evaluate")
+            : str_cat("no graph has labels that rank its configs; ", evaluation.skipped[0]));
+  }
+  evaluation.mean = mean_of(evaluation.graphs);
+  return evaluation;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_EVALUATE_HPP

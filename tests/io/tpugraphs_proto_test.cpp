@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/tpugraphs_proto.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "io/program_fixtures.hpp"
+#include "test_data.hpp"
+
+using namespace mlgraph;
+using io::Program;
+using io::Require;
+using testing::message_of;
+
+namespace {
+
+io::HloGraph small_graph() {
+  io::HloGraph graph;
+  graph.num_nodes = 3;
+  graph.num_edges = 2;
+  graph.num_features = 1;
+  graph.node_feat = {1, 2, 3};
+  graph.node_opcode = {63, 63, 2};
+  graph.edge_index = {2, 0, 2, 1};
+  graph.node_splits = {0, 3};
+  return graph;
+}
+
+}  // namespace
+
+TEST_CASE("a featurized module is a program without configs, its edges turned to run from the producer") {
+  const Result<Program> program = io::make_program("add", small_graph());
+  REQUIRE_MESSAGE(program.ok(), program.status().message());
+  const ProgramView view = program->view();
+  CHECK(view.name == "add");
+  CHECK(view.graph.x(2, 0) == 3);
+  CHECK(view.graph.edge_source[1] == 1);
+  CHECK(view.graph.edge_target[1] == 2);
+  CHECK(view.node_splits.size() == 2);
+  CHECK(view.configs.num_configs == 0);
+  CHECK(view.runtime.empty());
+}
+
+TEST_CASE("HLO text is a graph, and an error where configurations are needed") {
+  const std::string text =
+      "HloModule m\n\nENTRY main {\n  a = f32[2]{0} parameter(0)\n  ROOT b = f32[2]{0} negate(a)\n}\n";
+  const Span<const std::byte> bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  io::TpuGraphsOptions options;
+  CHECK(message_of(io::read_programs_pb(bytes, "m", "m.hlo", options)) ==
+        "tpugraphs: m.hlo is HLO text, which has no configurations");
+  options.require = Require::kGraph;
+  const Result<std::vector<Program>> programs = io::read_programs_pb(bytes, "stem", "m.hlo", options);
+  REQUIRE_MESSAGE(programs.ok(), programs.status().message());
+  REQUIRE(programs->size() == 1);
+  const Program& program = (*programs)[0];
+  CHECK(program.name == "stem");
+  CHECK(program.num_features == 140);
+  REQUIRE(program.edge_source.size() == 1);
+  CHECK(program.edge_source[0] == 0);
+  CHECK(program.edge_target[0] == 1);
+}
+
+TEST_CASE("bytes that are no HLO file are an error with the file's name") {
+  const std::string text = "not a module";
+  const Span<const std::byte> bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  const std::string message = message_of(io::read_programs_pb(bytes, "x", "x.pb"));
+  CHECK(message.find("x.pb: is neither HLO text nor a protobuf") == 0);
+  CHECK(io::read_programs_pb("does/not/exist.pb").status().code() == StatusCode::kNotFound);
+}
+
+// ---- real data --------------------------------------------------------------------------------------------
+
+TEST_CASE("the raw layout file is the program of its golden npz") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  const Result<std::vector<Program>> raw = io::read_programs_pb(dir + "/tpugraphs/pb/module_tuning_data_layout.pb");
+  REQUIRE_MESSAGE(raw.ok(), raw.status().message());
+  REQUIRE(raw->size() == 1);
+  const Result<Program> golden = io::read_tpugraphs_npz(dir + "/tpugraphs/golden/layout/module_tuning_data_layout.npz");
+  REQUIRE_MESSAGE(golden.ok(), golden.status().message());
+  CHECK(testing::difference((*raw)[0].view(), golden->view()) == "");
+  CHECK(golden->num_configs == 112);
+}
+
+TEST_CASE("the raw tile file is the programs of the golden npz files") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  std::vector<std::string> notes;
+  const Result<std::vector<Program>> raw = io::read_programs_pb(dir + "/tpugraphs/pb/op_tuning_data.pb", {}, {}, &notes);
+  REQUIRE_MESSAGE(raw.ok(), raw.status().message());
+  CHECK(raw->size() == 15);
+  for (const Program& program : *raw) {
+    CAPTURE(program.name);
+    const Result<Program> golden = io::read_tpugraphs_npz(dir + "/tpugraphs/golden/tile/" + program.name + ".npz");
+    REQUIRE_MESSAGE(golden.ok(), golden.status().message());
+    CHECK(testing::difference(program.view(), golden->view()) == "");
+  }
+}
+
+TEST_CASE("a raw file beyond the limit is an error") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  io::TpuGraphsOptions options;
+  options.max_bytes = 10000;
+  const Status status = io::read_programs_pb(dir + "/tpugraphs/pb/op_tuning_data.pb", options).status();
+  CHECK(status.code() == StatusCode::kResourceExhausted);
+  CHECK(status.message().find("op_tuning_data.pb: protobuf: needs more than the 10000 bytes allowed") !=
+        std::string::npos);
+}
