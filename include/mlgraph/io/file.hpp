@@ -30,7 +30,7 @@ inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 31;
 /// The bytes of `path`.
 ///
 /// Errors: kNotFound when there is no such file; kUnavailable when the system refuses to open or read it, and
-///         for a folder; kResourceExhausted when it holds more than `max_bytes`: never allocated.
+///         for a folder; kResourceExhausted when it holds more than `max_bytes`. No more is allocated.
 [[nodiscard]] inline Result<std::vector<std::byte>> read_file(const std::string& path,
                                                               std::uint64_t max_bytes = kMaxFileBytes) {
   std::error_code error;

@@ -141,7 +141,7 @@ class TpuGraphsReader {
     program_.num_features = x[1];
     MLGRAPH_RETURN_IF_ERROR(read_by_rows("node_feat", x[0] * x[1], program_.x));
 
-    MLGRAPH_ASSIGN_OR_RETURN(const Shape edges, take("edge_index", 2 * sizeof(std::int32_t)));
+    MLGRAPH_ASSIGN_OR_RETURN(const Shape edges, take("edge_index", sizeof(std::int32_t)));
     if (edges.size() != 2 || edges[1] != 2) return wrong_shape("edge_index", edges, "(num_edges, 2)");
     AlignedVector<std::int32_t> edge_index;
     MLGRAPH_RETURN_IF_ERROR(read_whole("edge_index", edge_index));

@@ -64,6 +64,7 @@ namespace io {
     const Result<TileConfigs> tiles = tile_configs(data);
     if (unmeasured(tiles.status())) return program;
     if (!tiles.ok()) return tiles.status();
+    program.node_splits.clear();  // as the published tile files
     program.num_configs = tiles->num_configs;
     program.config_features = kTileConfigWidth;
     program.wide_configs.assign(tiles->config_feat.begin(), tiles->config_feat.end());

@@ -64,6 +64,18 @@ struct BiasActivation {
 
 #if !defined(MLGRAPH_GEMM_EIGEN)
 
+namespace detail {
+
+// gemm_packed() on this thread with rows first ... first + a.cols - 1 of b: one block of a fused kernel.
+template <class T, class Epilogue>
+void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int64_t first, MatrixView<T> c,
+                       bool accumulate, const Epilogue& epilogue) {
+  const PackedRight<T> right{b, first};
+  multiply_rows(a, right, c, accumulate, epilogue);
+}
+
+}  // namespace detail
+
 /// c = epilogue(a * b + (accumulate ? c : 0)).
 ///
 /// Shapes: a (N, K), b packed (K, M), c (N, M).
@@ -185,21 +197,38 @@ PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
   return {buffer, b.cols, b.rows};
 }
 
+namespace detail {
+
+template <class T, class Epilogue>
+void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int64_t first, MatrixView<T> c,
+                       bool accumulate, const Epilogue& epilogue) {
+  eigen_multiply(eigen_map(a), eigen_map(MatrixView<const T>(b.data + first * b.cols, a.cols, b.cols)), c, accumulate);
+  if (Epilogue::kIsIdentity) return;
+  for (std::int64_t r = 0; r < c.rows; ++r) {
+    for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
+      store_n(c.row(r) + j, epilogue(load_n(c.row(r) + j, n), j, n), n);
+    });
+  }
+}
+
+}  // namespace detail
+
 template <class T, class Epilogue = NoEpilogue<T>>
 void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
                  const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
-  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm: shapes do not fit");
-  const auto right = detail::eigen_map(MatrixView<const T>(b.data, b.rows, b.cols));
+  MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_packed: shapes do not fit");
   parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
-    detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), right,
-                           c.row_block(begin, end - begin), accumulate);
-    if (Epilogue::kIsIdentity) return;
-    for (std::int64_t r = begin; r < end; ++r) {
-      for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
-        store_n(c.row(r) + j, epilogue(load_n(c.row(r) + j, n), j, n), n);
-      });
-    }
+    detail::gemm_packed_block(a.row_block(begin, end - begin), b, 0, c.row_block(begin, end - begin), accumulate,
+                              epilogue);
   });
+}
+
+template <class T, class Epilogue>
+void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
+                      const Epilogue& epilogue, Arena& scratch, ThreadPool* pool) {
+  ArenaScope scope(scratch);
+  T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+  gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
 }
 
 template <class T>

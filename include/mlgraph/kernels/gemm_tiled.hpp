@@ -43,8 +43,9 @@ struct Piece {
 template <class T>
 struct PackedRight {
   PackedMatrix<T> b;
+  std::int64_t first = 0;  // the row of b that counts as k = 0
   Piece<T> piece(std::int64_t col, std::int64_t vectors, std::int64_t k, std::int64_t) const {
-    return {b.data + b.rows * col + k * vectors * kLanes<T>, vectors * kLanes<T>};
+    return {b.data + b.rows * col + (first + k) * vectors * kLanes<T>, vectors * kLanes<T>};
   }
 };
 

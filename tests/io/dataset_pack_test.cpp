@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/dataset_pack.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "io/program_fixtures.hpp"
+#include "mlgraph/io/dataset_pack_writer.hpp"
+#include "mlgraph/io/file.hpp"
+
+namespace {
+
+using namespace mlgraph;
+using io::DatasetPack;
+using io::DatasetPackWriter;
+using io::Duplicates;
+using io::PackHeader;
+using io::PackRecord;
+using io::Program;
+using io::ProgramCheck;
+using testing::layout_program;
+using testing::message_of;
+using testing::TemporaryFolder;
+using testing::tile_program;
+
+using AlignedBytes = AlignedVector<std::byte>;
+
+AlignedBytes read_bytes(const std::string& path) {
+  const Result<std::vector<std::byte>> bytes = io::read_file(path);
+  REQUIRE_MESSAGE(bytes.ok(), bytes.status().message());
+  return {bytes->begin(), bytes->end()};
+}
+
+/// The bytes of a pack of these programs.
+AlignedBytes pack_of(const std::vector<Program>& programs, Duplicates duplicates = Duplicates::kKeep) {
+  const TemporaryFolder folder("dataset_pack_bytes");
+  Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "a.pack", duplicates);
+  REQUIRE_MESSAGE(writer.ok(), writer.status().message());
+  for (const Program& program : programs) REQUIRE(message_of(writer->add(program.view())) == "ok");
+  REQUIRE(message_of(writer->finish()) == "ok");
+  CHECK(folder.names() == std::vector<std::string>{"a.pack"});
+  AlignedBytes bytes = read_bytes(folder / "a.pack");
+  CHECK(bytes.size() == writer->file_bytes());
+  return bytes;
+}
+
+/// Opens and verifies a pack; "ok" only if it holds `expected`.
+std::string read_pack(const AlignedBytes& bytes, const std::vector<Program>& expected) {
+  const Result<DatasetPack> pack = DatasetPack::from_memory(bytes);
+  if (!pack.ok()) return pack.status().message();
+  const Status verified = pack->verify();
+  if (!verified.ok()) return verified.message();
+  if (pack->views().size() != expected.size()) return "other number of programs";
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const std::string difference = testing::difference(pack->views()[i], expected[i].view());
+    if (!difference.empty()) return "differs: " + difference;
+  }
+  return "ok";
+}
+
+/// Changes header and table of a pack and gives them the checksums that make them look as if they were written so.
+template <class Change>
+AlignedBytes forge(AlignedBytes bytes, Change&& change) {
+  auto* const header = reinterpret_cast<PackHeader*>(bytes.data());
+  change(*header, reinterpret_cast<PackRecord*>(bytes.data() + header->table_offset));
+  if (header->table_offset <= bytes.size()) {
+    header->table_checksum = io::checksum64(
+        Span<const std::byte>(bytes).subspan(header->table_offset, bytes.size() - header->table_offset));
+  }
+  header->header_checksum = io::pack_header_checksum(*header);
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("programs come back from a pack as they were") {
+  const std::vector<Program> layouts = {layout_program("first"), layout_program("second"), layout_program("")};
+  CHECK(read_pack(pack_of(layouts), layouts) == "ok");
+  const std::vector<Program> tiles = {tile_program("a"), tile_program("b.with.dots")};
+  CHECK(read_pack(pack_of(tiles), tiles) == "ok");
+  CHECK(pack_of(tiles) == pack_of(tiles));
+}
+
+TEST_CASE("views borrow from the mapping, 64-byte aligned, and survive a move of the pack") {
+  const TemporaryFolder folder("dataset_pack");
+  testing::write_bytes(folder / "a.pack", pack_of({layout_program("x"), layout_program("y")}));
+  Result<DatasetPack> opened = DatasetPack::open(folder / "a.pack");
+  REQUIRE_MESSAGE(opened.ok(), opened.status().message());
+  const ProgramView before = opened->views()[1];
+  const DatasetPack pack = std::move(*opened);
+  CHECK(pack.task() == Task::kLayout);
+  CHECK(pack.views()[1].graph.x.data == before.graph.x.data);
+  CHECK(testing::difference(before, layout_program("y").view()) == "");
+  for (const void* array : {static_cast<const void*>(before.graph.x.data),
+                            static_cast<const void*>(before.graph.edge_target.data()),
+                            static_cast<const void*>(before.configs.narrow.data()),
+                            static_cast<const void*>(before.runtime.data())}) {
+    CHECK(reinterpret_cast<std::uintptr_t>(array) % 64 == 0);
+  }
+  ThreadPool pool(3);
+  CHECK(message_of(pack.verify(ProgramCheck::kAll, &pool)) == "ok");
+}
+
+TEST_CASE("layouts given as float are stored as int8 where that is exact") {
+  Program program = layout_program();
+  program.wide_configs.assign(program.narrow_configs.begin(), program.narrow_configs.end());
+  program.narrow_configs.clear();
+  CHECK(read_pack(pack_of({program}), {layout_program()}) == "ok");
+  program.wide_configs[3] = 0.25f;
+  CHECK(read_pack(pack_of({program}), {program}) == "ok");
+  program.wide_configs[3] = 128;
+  CHECK(read_pack(pack_of({program}), {program}) == "ok");
+}
+
+TEST_CASE("absent arrays stay absent") {
+  Program layout = layout_program();
+  layout.node_splits.clear();
+  layout.runtime.clear();
+  CHECK(read_pack(pack_of({layout}), {layout}) == "ok");
+  Program tile = tile_program();
+  tile.edge_source.clear();
+  tile.edge_target.clear();
+  tile.runtime_normalizer.clear();
+  CHECK(read_pack(pack_of({tile}), {tile}) == "ok");
+}
+
+TEST_CASE("duplicates are removed when asked, and the pack knows") {
+  const AlignedBytes kept = pack_of({layout_program()});
+  const AlignedBytes distinct = pack_of({layout_program()}, Duplicates::kMin);
+  CHECK(read_pack(distinct, {io::deduplicate(layout_program().view(), Duplicates::kMin)}) == "ok");
+  CHECK(DatasetPack::from_memory(distinct)->is_distinct(0));
+  CHECK_FALSE(DatasetPack::from_memory(kept)->is_distinct(0));
+
+  const TemporaryFolder folder("dataset_pack");
+  Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "a", Duplicates::kMean);
+  REQUIRE(writer.ok());
+  CHECK(writer->add(layout_program().view()).ok());
+  CHECK(writer->num_duplicates() == 1);
+  CHECK(writer->num_programs() == 1);
+}
+
+TEST_CASE("what is refused leaves no trace in the pack") {
+  const TemporaryFolder folder("dataset_pack");
+  Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "a.pack");
+  REQUIRE(writer.ok());
+  Program broken = layout_program("broken");
+  broken.edge_source[0] = 9;
+  CHECK(message_of(writer->add(broken.view())) ==
+        "dataset_pack: program 'broken': edge_index row 0 is (2, 9); num_nodes is 4");
+  CHECK(message_of(writer->finish()) == "dataset_pack: no program to write to " + (folder / "a.pack"));
+  CHECK(writer->add(layout_program().view()).ok());
+  CHECK(message_of(writer->add(tile_program("t").view())) ==
+        "dataset_pack: program 't': has tile configs; the programs before it have layout configs");
+  Program no_configs = tile_program("n");
+  no_configs.num_configs = 0;
+  no_configs.wide_configs.clear();
+  no_configs.runtime.clear();
+  no_configs.runtime_normalizer.clear();
+  CHECK(message_of(writer->add(no_configs.view())) == "dataset_pack: program 'n': has no configs");
+  CHECK(message_of(writer->finish()) == "ok");
+  CHECK(read_pack(read_bytes(folder / "a.pack"), {layout_program()}) == "ok");
+}
+
+TEST_CASE("a writer that does not finish leaves the old file as it was") {
+  const TemporaryFolder folder("dataset_pack");
+  testing::write_text(folder / "a.pack", "old");
+  {
+    Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "a.pack");
+    REQUIRE(writer.ok());
+    CHECK(writer->add(layout_program().view()).ok());
+    CHECK(folder.names() == std::vector<std::string>{"a.pack", "a.pack.partial"});
+  }
+  CHECK(folder.names() == std::vector<std::string>{"a.pack"});
+  CHECK(io::as_text(*io::read_file(folder / "a.pack")) == "old");
+  const Result<DatasetPackWriter> nowhere = DatasetPackWriter::create(folder / "none/a.pack");
+  CHECK(nowhere.status().code() == StatusCode::kUnavailable);
+  CHECK(nowhere.status().message().find("a.pack.partial: cannot be written") != std::string::npos);
+}
+
+TEST_CASE("every truncation of a pack is a Status") {
+  const std::vector<Program> programs = {layout_program("first"), layout_program("second")};
+  const AlignedBytes bytes = pack_of(programs);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const AlignedBytes shorter(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    CHECK_FALSE(DatasetPack::from_memory(shorter).ok());
+  }
+  AlignedBytes longer = bytes;
+  longer.push_back(std::byte{0});
+  CHECK(message_of(DatasetPack::from_memory(longer)) ==
+        "dataset_pack: memory has " + std::to_string(bytes.size() + 1) + " bytes; its header says " +
+            std::to_string(bytes.size()));
+}
+
+TEST_CASE("every byte of a pack that is altered ends in a Status or in the same programs") {
+  for (const bool layout : {true, false}) {
+    const std::vector<Program> programs = {layout ? layout_program("first") : tile_program("first"),
+                                           layout ? layout_program("second") : tile_program("second")};
+    AlignedBytes bytes = pack_of(programs);
+    Rng rng(5);
+    int num_errors = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      for (int k = 0; k < 3; ++k) {
+        const auto mask = static_cast<std::byte>(1 + rng.below(255));
+        bytes[i] ^= mask;
+        const std::string message = read_pack(bytes, programs);
+        bytes[i] ^= mask;
+        CHECK(message.find("differs") != 0);
+        CHECK(message != "other number of programs");
+        num_errors += message != "ok" ? 1 : 0;
+      }
+    }
+    CHECK(num_errors > 1500);  // the rest is the padding between arrays
+  }
+}
+
+TEST_CASE("kStructure passes over features only") {
+  const AlignedBytes bytes = pack_of({layout_program()});
+  const PackRecord record = [&] {
+    PackHeader header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    PackRecord copy;
+    std::memcpy(&copy, bytes.data() + header.table_offset, sizeof(copy));
+    return copy;
+  }();
+  for (std::size_t a = 0; a < io::kNumPackArrays; ++a) {
+    if (record.sections[a].offset == 0) continue;
+    AlignedBytes altered = bytes;
+    altered[record.sections[a].offset] ^= std::byte{1};
+    const Result<DatasetPack> pack = DatasetPack::from_memory(altered);
+    REQUIRE(pack.ok());
+    const std::string expected =
+        "dataset_pack: memory: program 0 ('layout'): " + std::string(io::kPackArrayNames[a]) + " fails its checksum";
+    CHECK(message_of(pack->verify()) == expected);
+    const bool feature = a == io::kPackX || a == io::kPackConfigs;
+    CHECK(message_of(pack->verify(ProgramCheck::kStructure)) == (feature ? "ok" : expected));
+  }
+}
+
+TEST_CASE("hostile headers and tables with right checksums are refused") {
+  const std::vector<Program> programs = {layout_program("first"), layout_program("second")};
+  const AlignedBytes bytes = pack_of(programs);
+  const auto error_after = [&](auto change) { return read_pack(forge(bytes, change), programs); };
+  const auto contains = [](const std::string& message, const std::string& part) {
+    return message.find(part) != std::string::npos;
+  };
+  constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
+  CHECK(error_after([](PackHeader&, PackRecord*) {}) == "ok");
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.version = 2; }), "has version 2; version 1 is read"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.magic[0] = 'm'; }), "does not begin with MLGRPACK"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }), "has a table of 2 programs"));
+  for (const std::uint64_t number : {kHuge, kHuge - 63, kHuge / 2, kHuge / sizeof(PackRecord) + 1, std::uint64_t{3}}) {
+    CAPTURE(number);
+    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.num_programs = number; }), "has a table of"));
+    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.name_bytes = number; }), "has a table of"));
+    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.table_offset = number; }), "has a table of"));
+    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.file_bytes = number; }), "its header says"));
+    CHECK(contains(error_after([=](PackHeader&, PackRecord* r) { r[1].name_bytes = kHuge - number + 20; }), "") ==
+          true);
+  }
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[1].name_offset = kHuge; }),
+                 "program 1: its name is not in the table"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].name_bytes = 100; }),
+                 "program 0: its name is not in the table"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_edges = 1ull << 31; }),
+                 "program 0: it counts 2147483648 of something"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_config_nodes = 0; }),
+                 "program 0: it has 0 configurable nodes in a pack of layouts"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].flags = 16; }), "program 0: its flags are 16"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) {
+                   r[0].num_configs = r[0].config_features = r[0].num_config_nodes = (1ull << 31) - 1;
+                 }),
+                 "program 0: config_node at byte"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) {
+                   r[0].num_configs = r[0].config_features = (1ull << 31) - 1;
+                 }),
+                 "program 0: configs at byte"));
+  for (std::size_t a = 0; a < io::kNumPackArrays; ++a) {
+    for (const std::uint64_t offset : {kHuge, kHuge - 63, std::uint64_t{1} << 40, std::uint64_t{68}}) {
+      const std::string message = error_after([=](PackHeader&, PackRecord* r) { r[1].sections[a].offset = offset; });
+      CHECK(contains(message, "program 1: " + std::string(io::kPackArrayNames[a]) + " at byte"));
+    }
+  }
+}
+
+TEST_CASE("ids out of range in a pack with right checksums are found by verify") {
+  const std::vector<Program> programs = {layout_program()};
+  AlignedBytes bytes = pack_of(programs);
+  PackHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const auto altered = [&](io::PackArray array, std::size_t count) {
+    AlignedBytes copy = forge(bytes, [&](PackHeader&, PackRecord* r) {
+      const std::int32_t bad = 99;
+      std::memcpy(bytes.data() + r[0].sections[array].offset, &bad, sizeof(bad));
+    });
+    // forge() works on a copy: alter that as well, and sign the array.
+    return forge(copy, [&](PackHeader& h, PackRecord* r) {
+      std::byte* const at = reinterpret_cast<std::byte*>(&h) + r[0].sections[array].offset;
+      const std::int32_t bad = 99;
+      std::memcpy(at, &bad, sizeof(bad));
+      r[0].sections[array].checksum = io::checksum64({at, count * sizeof(bad)});
+    });
+  };
+  CHECK(read_pack(altered(io::kPackEdgeSource, 3), programs) ==
+        "dataset_pack: memory: program 0 ('layout'): edge_index row 0 is (2, 99); num_nodes is 4");
+}
+
+TEST_CASE("a large graph is packed small and opens without reading it") {
+  const TemporaryFolder folder("dataset_pack");
+  Program program;
+  program.name = "large";
+  program.num_features = 140;
+  program.x.assign(30 * 140, 1.5f);
+  program.opcode.assign(30, 1);
+  program.num_configs = 100040;
+  program.config_features = 18;
+  for (std::int32_t k = 0; k < 20; ++k) program.config_node.push_back(k);
+  program.narrow_configs.resize(static_cast<std::size_t>(program.num_configs) * 20 * 18);
+  Rng rng(1);
+  for (std::int8_t& value : program.narrow_configs) value = static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1);
+  for (std::int64_t c = 0; c < program.num_configs; ++c) program.runtime.push_back(1 + c);
+  Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "large.pack");
+  REQUIRE(writer.ok());
+  REQUIRE(writer->add(program.view()).ok());
+  REQUIRE(writer->finish().ok());
+  CHECK(4 * writer->file_bytes() < 100040ull * 20 * 18 * sizeof(float) + 4 * 1000000);
+
+  const Result<DatasetPack> pack = DatasetPack::open(folder / "large.pack");
+  REQUIRE_MESSAGE(pack.ok(), pack.status().message());
+  CHECK(message_of(pack->verify()) == "ok");
+  CHECK(testing::difference(pack->views()[0], program.view()) == "");
+}
