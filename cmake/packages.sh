@@ -42,8 +42,9 @@ need_packages() {
     echo "These are Debian's names; without apt-get this script cannot install them and goes on without."
     return 0
   fi
-  by_hand="sudo apt-get install --no-install-recommends ${missing[*]}"
+  by_hand="apt-get install --no-install-recommends ${missing[*]}"
   if [ "$(id -u)" -ne 0 ]; then
+    by_hand="sudo $by_hand"
     if ! command -v sudo >/dev/null || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
       echo "This user may not install packages. Please run: $by_hand"
       return 1

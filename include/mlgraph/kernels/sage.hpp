@@ -23,15 +23,20 @@ MLGRAPH_BEGIN_ISA
 namespace kernels {
 namespace detail {
 
-inline constexpr std::int64_t kSageRows = 48;  // rows that are aggregated at once, a multiple of the row group
-inline constexpr std::int64_t kSageCols = 256;  // columns that are, so that the buffer (48 KB) fits any stack
+// At most so many rows and columns are aggregated at once; more than 128 columns go by half the rows. The buffer (48
+// KB of floats) fits the second cache beside the weights, and any stack.
+inline constexpr std::int64_t kSageRows = 96;
+inline constexpr std::int64_t kSageCols = 256;
+inline constexpr std::int64_t kSageBuffer = kSageRows * kSageCols / 2;
 
-// Rows [begin, begin + count) of one copy: `x` are all rows of the copy; y_block and aggregated_block those of the block.
+constexpr std::int64_t sage_rows(std::int64_t cols) { return cols > kSageCols / 2 ? kSageRows / 2 : kSageRows; }
+
+// One block of rows of one copy; `x` has all rows of the copy.
 template <class T, class Epilogue>
 void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, MatrixView<const T> x_block,
                 const PackedMatrix<T>& lin_l, const PackedMatrix<T>& lin_r, const Epilogue& epilogue,
                 MatrixView<T> y_block, MatrixView<T> aggregated_block) {
-  alignas(kAlignment) T buffer[kSageRows * kSageCols];
+  alignas(kAlignment) T buffer[kSageBuffer];
   for (std::int64_t k = 0; k == 0 || k < x.cols; k += kSageCols) {
     const std::int64_t cols = std::min(kSageCols, x.cols - k);
     const MatrixView<T> part = aggregated_block.data == nullptr ? MatrixView<T>(buffer, y_block.rows, cols)
@@ -73,13 +78,14 @@ void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, const PackedMatrix<
   MLGRAPH_ASSERT(aggregated.data == nullptr || (aggregated.rows == x.rows && aggregated.cols == x.cols),
                  "sage: aggregated is like x");
   constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;  // multiply-adds worth a thread
-  const std::int64_t block_work = std::max<std::int64_t>(1, 2 * detail::kSageRows * x.cols * y.cols);
-  const std::int64_t task_rows = detail::kSageRows * ((kMinTaskWork + block_work - 1) / block_work);
+  const std::int64_t block_rows = detail::sage_rows(x.cols);
+  const std::int64_t block_work = std::max<std::int64_t>(1, 2 * block_rows * x.cols * y.cols);
+  const std::int64_t task_rows = block_rows * ((kMinTaskWork + block_work - 1) / block_work);
   detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
     const auto rows_of_copy = [&](std::int64_t copy, std::int64_t begin, std::int64_t end) {
       const MatrixView<const T> x_copy = x.row_block(copy * num_rows, num_rows);
-      for (std::int64_t i = begin; i < end; i += detail::kSageRows) {
-        const std::int64_t count = std::min(detail::kSageRows, end - i);
+      for (std::int64_t i = begin; i < end; i += block_rows) {
+        const std::int64_t count = std::min(block_rows, end - i);
         const CsrView block_csr{
             csr.row_ptr.subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(count + 1)), csr.col};
         const std::int64_t row = copy * num_rows + i;

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cost models in files.
+#ifndef MLGRAPH_IO_MODEL_FILE_HPP
+#define MLGRAPH_IO_MODEL_FILE_HPP
+
+#include <cstddef>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/io/weights_file.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/model_bytes.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace io {
+
+/// Writes a model: to a temporary file first, which then takes the place of `path`, so that a crash leaves the
+/// old file or the new one. `extra` is added to the metadata. Errors: the system's, with the path.
+[[nodiscard]] inline Status save_model(const GnnCostModel& model, const std::string& path,
+                                       std::map<std::string, std::string> extra = {}) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, model_to_bytes(model, std::move(extra)));
+  return write_file(path, bytes);
+}
+
+/// Errors: those of model_from_tensors() and of reading, beginning with the path.
+[[nodiscard]] inline Result<GnnCostModel> load_model(const std::string& path) {
+  MLGRAPH_ASSIGN_OR_RETURN(const WeightsFile file, WeightsFile::read(path));
+  Result<GnnCostModel> model = model_from_tensors(file.tensors());
+  if (!model.ok()) return Status(model.status().code(), str_cat(path, ": ", model.status().message()));
+  return model;
+}
+
+}  // namespace io
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_IO_MODEL_FILE_HPP

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cost model from and to the bytes of a safetensors file: weights, normalisation and options in one.
+#ifndef MLGRAPH_MODEL_MODEL_BYTES_HPP
+#define MLGRAPH_MODEL_MODEL_BYTES_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/model_options.hpp"
+#include "mlgraph/model/normalizer.hpp"
+#include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/weights.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// What the metadata key "format" of a model file says. Another number means another meaning of its tensors.
+inline constexpr std::string_view kModelFormat = "mlgraph cost model 1";
+
+namespace detail {
+
+/// The encoder's tensors have this in front of their names; the weights never do.
+inline constexpr std::string_view kEncoderPrefix = "encoder.";
+
+template <class T>
+[[nodiscard]] SafeTensor vector_tensor(std::string name, Dtype dtype, const std::vector<T>& values) {
+  return {std::move(name),
+          dtype,
+          {static_cast<std::int64_t>(values.size())},
+          {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(T)}};
+}
+
+inline void append_normalizer(std::vector<SafeTensor>& tensors, std::string_view name,
+                              const Normalizer& normalizer) {
+  tensors.push_back(vector_tensor(str_cat(kEncoderPrefix, name, ".column"), Dtype::kI32, normalizer.column()));
+  tensors.push_back(vector_tensor(str_cat(kEncoderPrefix, name, ".offset"), Dtype::kF32, normalizer.offset()));
+  tensors.push_back(vector_tensor(str_cat(kEncoderPrefix, name, ".scale"), Dtype::kF32, normalizer.scale()));
+}
+
+template <class T>
+[[nodiscard]] Result<std::vector<T>> read_vector(const SafeTensors& file, const std::string& name,
+                                                 Dtype dtype) {
+  const SafeTensor* const tensor = file.find(name);
+  if (tensor == nullptr) return Status::invalid_argument(str_cat("model: the file has no tensor ", name));
+  if (tensor->dtype != dtype || tensor->shape.size() != 1) {
+    return Status::invalid_argument(str_cat("model: ", name, " is ", dtype_name(tensor->dtype), " ",
+                                            shape_text(tensor->shape), "; should be a vector of ",
+                                            dtype_name(dtype)));
+  }
+  std::vector<T> values(static_cast<std::size_t>(tensor->num_elements()));
+  if (!values.empty()) std::memcpy(values.data(), tensor->data.data(), values.size() * sizeof(T));
+  return values;
+}
+
+[[nodiscard]] inline Result<Normalizer> read_normalizer(const SafeTensors& file, std::string_view name,
+                                                        Scaling scaling, std::int64_t num_inputs) {
+  const std::string prefix = str_cat(kEncoderPrefix, name);
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::int32_t> column,
+                           read_vector<std::int32_t>(file, prefix + ".column", Dtype::kI32));
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> offset,
+                           read_vector<float>(file, prefix + ".offset", Dtype::kF32));
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> scale, read_vector<float>(file, prefix + ".scale", Dtype::kF32));
+  return Normalizer::make(scaling, num_inputs, std::move(column), std::move(offset), std::move(scale));
+}
+
+/// Options can ask for a model of many gigabytes; the file's own data must be as large before anything is
+/// allocated.
+[[nodiscard]] inline Status check_model_size(const SafeTensors& file, const ModelOptions& options,
+                                             const FeatureEncoder& encoder) {
+  std::size_t num_bytes = 0;
+  for (const SafeTensor& tensor : file.tensors()) num_bytes += tensor.data.size();
+  const std::int64_t hidden = options.hidden_channels;
+  const std::int64_t least = options.num_opcodes * options.opcode_channels +
+                             options.num_layers * hidden * hidden + hidden * encoder.num_config_outputs();
+  // F16 weights take two bytes an element.
+  if (static_cast<std::uint64_t>(least) * 2 <= num_bytes) return {};
+  return Status::invalid_argument(str_cat("model: its options need ", least, " weights or more; the file has ",
+                                          num_bytes, " bytes of tensors"));
+}
+
+}  // namespace detail
+
+/// The bytes of a model file. `extra` goes into the metadata beside the options (metrics, licence, the command
+/// that made the model); keys of the options win. The same model always gives the same bytes.
+[[nodiscard]] inline Result<std::vector<std::byte>> model_to_bytes(
+    const GnnCostModel& model, std::map<std::string, std::string> extra = {}) {
+  std::map<std::string, std::string> metadata = to_metadata(model.options());
+  metadata["format"] = std::string(kModelFormat);
+  metadata["num_node_inputs"] = str_cat(model.encoder().node.num_inputs());
+  metadata["num_config_inputs"] = str_cat(model.encoder().num_config_inputs);
+  metadata.merge(extra);
+  std::vector<SafeTensor> tensors = tensors_of(model.spec(), Span<const float>(model.parameters().value));
+  detail::append_normalizer(tensors, "node", model.encoder().node);
+  detail::append_normalizer(tensors, "config", model.encoder().config);
+  return write_safetensors(tensors, SafeTensorsMetadata(metadata.begin(), metadata.end()));
+}
+
+/// A model from the tensors of a file, which may lie in a mapping or in `.rodata`; nothing of it is borrowed.
+///
+/// Errors: another format or version, options, encoder or weights that are missing or do not fit each other.
+/// Every tensor
+///         is checked before the model exists.
+[[nodiscard]] inline Result<GnnCostModel> model_from_tensors(const SafeTensors& file) {
+  std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
+  const auto format = metadata.find("format");
+  if (format == metadata.end() || format->second != kModelFormat) {
+    return Status::invalid_argument(str_cat("model: the file's format is \"",
+                                            format == metadata.end() ? std::string() : format->second,
+                                            "\"; should be \"", kModelFormat, "\""));
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(const ModelOptions options, from_metadata(metadata));
+  detail::MetadataReader in(metadata);
+  const auto num_node_inputs = in.number<std::int64_t>("num_node_inputs");
+  FeatureEncoder encoder;
+  encoder.config_encoding = options.config_encoding;
+  encoder.num_config_inputs = in.number<std::int64_t>("num_config_inputs");
+  MLGRAPH_RETURN_IF_ERROR(in.status());
+  constexpr std::int64_t kMaxFeatures = 1 << 20;
+  if (num_node_inputs < 0 || num_node_inputs > kMaxFeatures || encoder.num_config_inputs < 0 ||
+      encoder.num_config_inputs > kMaxFeatures) {
+    return Status::out_of_range(str_cat("model: it has ", num_node_inputs, " node and ",
+                                        encoder.num_config_inputs, " config features; should be in [0, ",
+                                        kMaxFeatures, "]"));
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(encoder.node,
+                           detail::read_normalizer(file, "node", options.node_scaling, num_node_inputs));
+  MLGRAPH_ASSIGN_OR_RETURN(encoder.config, detail::read_normalizer(file, "config", options.config_scaling,
+                                                                   encoder.num_config_inputs));
+  MLGRAPH_RETURN_IF_ERROR(detail::check_model_size(file, options, encoder));
+  MLGRAPH_ASSIGN_OR_RETURN(GnnCostModel model, GnnCostModel::make(options, std::move(encoder), 0));
+  // The encoder's tensors are in the file too; any other tensor that is no weight is a mistake.
+  for (const SafeTensor& tensor : file.tensors()) {
+    const bool of_encoder = tensor.name.rfind(detail::kEncoderPrefix, 0) == 0;
+    if (!of_encoder && model.spec().find(tensor.name) == nullptr) {
+      return Status::invalid_argument(
+          str_cat("model: ", tensor.name, " is no tensor of a ", arch_name(options.arch), " model"));
+    }
+  }
+  WeightsOptions weights;
+  weights.allow_extra = true;
+  MLGRAPH_RETURN_IF_ERROR(load_weights(file, model.spec(), Span<float>(model.parameters().value), {}, weights));
+  return model;
+}
+
+/// The same from the bytes of a file.
+[[nodiscard]] inline Result<GnnCostModel> model_from_bytes(Span<const std::byte> bytes) {
+  MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
+  return model_from_tensors(file);
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_MODEL_MODEL_BYTES_HPP
