@@ -69,7 +69,8 @@ TEST_CASE("deduplicate keeps the fastest measurement") {
 }
 
 TEST_CASE("deduplicate keeps the mean, of labels where the normalizers differ") {
-  CHECK(as_vector(io::deduplicate(layout_program().view(), Duplicates::kMean).runtime) == Ints{1000, 3000000001});
+  CHECK(as_vector(io::deduplicate(layout_program().view(), Duplicates::kMean).runtime) ==
+        Ints{1000, 3000000001});
   const Program tile = io::deduplicate(tile_program().view(), Duplicates::kMean);
   CHECK(as_vector(tile.runtime) == Ints{15, 40, 10});  // (20 / 20 + 30 / 60) / 2 = 15 / 20
   CHECK(as_vector(tile.runtime_normalizer) == Ints{20, 20, 20});

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <string>
 #include <utility>
@@ -64,7 +63,8 @@ std::string read_pack(const AlignedBytes& bytes, const std::vector<Program>& exp
   return "ok";
 }
 
-/// Changes header and table of a pack and gives them the checksums that make them look as if they were written so.
+/// Changes header and table of a pack and gives them the checksums that make them look as if they were written
+/// so.
 template <class Change>
 AlignedBytes forge(AlignedBytes bytes, Change&& change) {
   auto* const header = reinterpret_cast<PackHeader*>(bytes.data());
@@ -235,7 +235,8 @@ TEST_CASE("kStructure passes over features only") {
     const Result<DatasetPack> pack = DatasetPack::from_memory(altered);
     REQUIRE(pack.ok());
     const std::string expected =
-        "dataset_pack: memory: program 0 ('layout'): " + std::string(io::kPackArrayNames[a]) + " fails its checksum";
+        "dataset_pack: memory: program 0 ('layout'): " + std::string(io::kPackArrayNames[a]) +
+        " fails its checksum";
     CHECK(message_of(pack->verify()) == expected);
     const bool feature = a == io::kPackX || a == io::kPackConfigs;
     CHECK(message_of(pack->verify(ProgramCheck::kStructure)) == (feature ? "ok" : expected));
@@ -251,17 +252,20 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
   };
   constexpr std::uint64_t kHuge = std::numeric_limits<std::uint64_t>::max();
   CHECK(error_after([](PackHeader&, PackRecord*) {}) == "ok");
-  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.version = 2; }), "has version 2; version 1 is read"));
-  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.magic[0] = 'm'; }), "does not begin with MLGRPACK"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.version = 2; }),
+                 "has version 2; version 1 is read"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.magic[0] = 'm'; }),
+                 "does not begin with MLGRPACK"));
   CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }), "has a table of 2 programs"));
-  for (const std::uint64_t number : {kHuge, kHuge - 63, kHuge / 2, kHuge / sizeof(PackRecord) + 1, std::uint64_t{3}}) {
+  for (const std::uint64_t number :
+       {kHuge, kHuge - 63, kHuge / 2, kHuge / sizeof(PackRecord) + 1, std::uint64_t{3}}) {
     CAPTURE(number);
-    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.num_programs = number; }), "has a table of"));
+    CHECK(
+        contains(error_after([=](PackHeader& h, PackRecord*) { h.num_programs = number; }), "has a table of"));
     CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.name_bytes = number; }), "has a table of"));
-    CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.table_offset = number; }), "has a table of"));
+    CHECK(
+        contains(error_after([=](PackHeader& h, PackRecord*) { h.table_offset = number; }), "has a table of"));
     CHECK(contains(error_after([=](PackHeader& h, PackRecord*) { h.file_bytes = number; }), "its header says"));
-    CHECK(contains(error_after([=](PackHeader&, PackRecord* r) { r[1].name_bytes = kHuge - number + 20; }), "") ==
-          true);
   }
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[1].name_offset = kHuge; }),
                  "program 1: its name is not in the table"));
@@ -271,7 +275,8 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
                  "program 0: it counts 2147483648 of something"));
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_config_nodes = 0; }),
                  "program 0: it has 0 configurable nodes in a pack of layouts"));
-  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].flags = 16; }), "program 0: its flags are 16"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].flags = 16; }),
+                 "program 0: its flags are 16"));
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) {
                    r[0].num_configs = r[0].config_features = r[0].num_config_nodes = (1ull << 31) - 1;
                  }),
@@ -282,7 +287,8 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
                  "program 0: configs at byte"));
   for (std::size_t a = 0; a < io::kNumPackArrays; ++a) {
     for (const std::uint64_t offset : {kHuge, kHuge - 63, std::uint64_t{1} << 40, std::uint64_t{68}}) {
-      const std::string message = error_after([=](PackHeader&, PackRecord* r) { r[1].sections[a].offset = offset; });
+      const std::string message =
+          error_after([=](PackHeader&, PackRecord* r) { r[1].sections[a].offset = offset; });
       CHECK(contains(message, "program 1: " + std::string(io::kPackArrayNames[a]) + " at byte"));
     }
   }
@@ -290,24 +296,23 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
 
 TEST_CASE("ids out of range in a pack with right checksums are found by verify") {
   const std::vector<Program> programs = {layout_program()};
-  AlignedBytes bytes = pack_of(programs);
-  PackHeader header;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  const auto altered = [&](io::PackArray array, std::size_t count) {
-    AlignedBytes copy = forge(bytes, [&](PackHeader&, PackRecord* r) {
-      const std::int32_t bad = 99;
-      std::memcpy(bytes.data() + r[0].sections[array].offset, &bad, sizeof(bad));
-    });
-    // forge() works on a copy: alter that as well, and sign the array.
-    return forge(copy, [&](PackHeader& h, PackRecord* r) {
-      std::byte* const at = reinterpret_cast<std::byte*>(&h) + r[0].sections[array].offset;
-      const std::int32_t bad = 99;
-      std::memcpy(at, &bad, sizeof(bad));
-      r[0].sections[array].checksum = io::checksum64({at, count * sizeof(bad)});
-    });
+  const AlignedBytes bytes = pack_of(programs);
+  const auto error_after = [&](io::PackArray array, std::size_t count) {
+    return read_pack(forge(bytes,
+                           [&](PackHeader& header, PackRecord* records) {
+                             io::PackSection& section = records[0].sections[array];
+                             std::byte* const at = reinterpret_cast<std::byte*>(&header) + section.offset;
+                             const std::int32_t id = 99;
+                             std::memcpy(at, &id, sizeof(id));
+                             section.checksum = io::checksum64({at, count * sizeof(id)});
+                           }),
+                     programs);
   };
-  CHECK(read_pack(altered(io::kPackEdgeSource, 3), programs) ==
-        "dataset_pack: memory: program 0 ('layout'): edge_index row 0 is (2, 99); num_nodes is 4");
+  const std::string where = "dataset_pack: memory: program 0 ('layout'): ";
+  CHECK(error_after(io::kPackEdgeSource, 3) == where + "edge_index row 0 is (2, 99); num_nodes is 4");
+  CHECK(error_after(io::kPackEdgeTarget, 3) == where + "edge_index row 0 is (99, 0); num_nodes is 4");
+  CHECK(error_after(io::kPackConfigNode, 2) == where + "node_config_ids 0 is 99; num_nodes is 4");
+  CHECK(error_after(io::kPackNodeSplits, 3) == where + "node_splits 0 is 99; should be 0");
 }
 
 TEST_CASE("a large graph is packed small and opens without reading it") {
@@ -322,7 +327,8 @@ TEST_CASE("a large graph is packed small and opens without reading it") {
   for (std::int32_t k = 0; k < 20; ++k) program.config_node.push_back(k);
   program.narrow_configs.resize(static_cast<std::size_t>(program.num_configs) * 20 * 18);
   Rng rng(1);
-  for (std::int8_t& value : program.narrow_configs) value = static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1);
+  for (std::int8_t& value : program.narrow_configs)
+    value = static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1);
   for (std::int64_t c = 0; c < program.num_configs; ++c) program.runtime.push_back(1 + c);
   Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "large.pack");
   REQUIRE(writer.ok());

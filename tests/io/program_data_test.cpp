@@ -58,27 +58,33 @@ TEST_CASE("check_program names what is wrong and where") {
   const Program layout = layout_program(), tile = tile_program();
   CHECK(error_after(layout, [](Program& p) { p.opcode.clear(); }) ==
         "node_opcode is empty; a program has 1 node or more");
-  CHECK(error_after(layout, [](Program& p) { p.opcode[2] = -7; }) == "node_opcode 2 is -7; should be 0 or more");
+  CHECK(error_after(layout, [](Program& p) { p.opcode[2] = -7; }) ==
+        "node_opcode 2 is -7; should be 0 or more");
   CHECK(error_after(layout, [](Program& p) { p.edge_source[1] = 4; }) ==
         "edge_index row 1 is (2, 4); num_nodes is 4");
   CHECK(error_after(layout, [](Program& p) { p.edge_target[0] = -1; }) ==
         "edge_index row 0 is (-1, 0); num_nodes is 4");
-  CHECK(error_after(layout, [](Program& p) { p.edge_target[0] = 0; }) == "edge_index row 0 is (0, 0), a self edge");
+  CHECK(error_after(layout, [](Program& p) { p.edge_target[0] = 0; }) ==
+        "edge_index row 0 is (0, 0), a self edge");
   CHECK(error_after(layout, [](Program& p) { p.edge_source[1] = 0; }) ==
         "edge_index row 1 is (2, 0) and so is row 0");
   CHECK(error_after(layout, [](Program& p) { p.edge_source.pop_back(); }) ==
         "edge_index has 2 sources and 3 targets");
   CHECK(error_after(layout, [](Program& p) { p.node_splits[0] = 1; }) == "node_splits 0 is 1; should be 0");
-  CHECK(error_after(layout, [](Program& p) { p.node_splits[1] = 0; }) == "node_splits 1 is 0 after 0; should ascend");
-  CHECK(error_after(layout, [](Program& p) { p.node_splits[2] = 5; }) == "node_splits ends with 5; num_nodes is 4");
-  CHECK(error_after(layout, [](Program& p) { p.config_node[1] = 4; }) == "node_config_ids 1 is 4; num_nodes is 4");
+  CHECK(error_after(layout, [](Program& p) { p.node_splits[1] = 0; }) ==
+        "node_splits 1 is 0 after 0; should ascend");
+  CHECK(error_after(layout, [](Program& p) { p.node_splits[2] = 5; }) ==
+        "node_splits ends with 5; num_nodes is 4");
+  CHECK(error_after(layout, [](Program& p) { p.config_node[1] = 4; }) ==
+        "node_config_ids 1 is 4; num_nodes is 4");
   CHECK(error_after(layout, [](Program& p) { p.config_node[1] = 3; }) ==
         "node_config_ids 1 is 3, as is one before it");
   CHECK(error_after(layout, [](Program& p) { p.narrow_configs.pop_back(); }) ==
         "configs are 3 of 2 x 2 features; there are 2 rows each and 11 values");
   CHECK(error_after(layout, [](Program& p) { p.runtime.pop_back(); }) ==
         "config_runtime has 2 values; there are 3 configs");
-  CHECK(error_after(layout, [](Program& p) { p.runtime[1] = -1; }) == "config_runtime 1 is -1; should be 0 or more");
+  CHECK(error_after(layout, [](Program& p) { p.runtime[1] = -1; }) ==
+        "config_runtime 1 is -1; should be 0 or more");
   CHECK(error_after(tile, [](Program& p) { p.runtime_normalizer[3] = 0; }) ==
         "config_runtime_normalizers 3 is 0; should be 1 or more");
 }
@@ -93,7 +99,8 @@ TEST_CASE("values are checked when all is asked for") {
 }
 
 TEST_CASE("edges in any order are accepted, and repeated ones still found") {
-  CHECK(error_after(layout_program(), [](Program& p) { std::swap(p.edge_source[0], p.edge_source[1]); }) == "ok");
+  CHECK(error_after(layout_program(), [](Program& p) { std::swap(p.edge_source[0], p.edge_source[1]); }) ==
+        "ok");
   CHECK(error_after(layout_program(), [](Program& p) {
           p.edge_source = {1, 0, 2, 1};
           p.edge_target = {2, 2, 3, 2};

@@ -19,8 +19,8 @@ namespace mlgraph::testing {
 
 using Bytes = std::vector<std::byte>;
 
-/// A layout program: 4 nodes, edges 0 -> 2, 1 -> 2, 2 -> 3, configurable nodes 3 and 1, 3 configs of which the last two
-/// are the same.
+/// A layout program: 4 nodes, edges 0 -> 2, 1 -> 2, 2 -> 3, configurable nodes 3 and 1, 3 configs of which the
+/// last two are the same.
 inline io::Program layout_program(const std::string& name = "layout") {
   io::Program program;
   program.name = name;
@@ -58,7 +58,8 @@ inline io::Program tile_program(const std::string& name = "tile") {
 inline bool same_values(MatrixView<const float> a, MatrixView<const float> b) {
   if (a.rows != b.rows || a.cols != b.cols) return false;
   for (std::int64_t r = 0; r < a.rows; ++r) {
-    if (a.cols > 0 && std::memcmp(a.row(r), b.row(r), static_cast<std::size_t>(a.cols) * sizeof(float)) != 0) return false;
+    if (a.cols > 0 && std::memcmp(a.row(r), b.row(r), static_cast<std::size_t>(a.cols) * sizeof(float)) != 0)
+      return false;
   }
   return true;
 }
@@ -107,7 +108,8 @@ class TemporaryFolder {
   /// The names in it, sorted.
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) names.push_back(entry.path().filename().string());
+    for (const auto& entry : std::filesystem::directory_iterator(path_))
+      names.push_back(entry.path().filename().string());
     std::sort(names.begin(), names.end());
     return names;
   }

@@ -48,7 +48,8 @@ TEST_CASE("a summary of a tile program is in multiples of the default") {
   CHECK(summary.max_label == 2);
   CHECK(summary.max_repeat_spread == 1);  // 20 / 20 and 30 / 60
   CHECK(summary.num_unknown_opcodes == 1);
-  CHECK(summary.warnings == Warnings{"has 1 configs that repeat another of its 4 configs", "has 1 nodes of unknown opcode"});
+  CHECK(summary.warnings ==
+        Warnings{"has 1 configs that repeat another of its 4 configs", "has 1 nodes of unknown opcode"});
 }
 
 TEST_CASE("what is suspicious is said") {

@@ -74,10 +74,12 @@ TEST_CASE("bytes that are no HLO file are an error with the file's name") {
 
 TEST_CASE("the raw layout file is the program of its golden npz") {
   MLGRAPH_REQUIRE_DATA(dir);
-  const Result<std::vector<Program>> raw = io::read_programs_pb(dir + "/tpugraphs/pb/module_tuning_data_layout.pb");
+  const Result<std::vector<Program>> raw =
+      io::read_programs_pb(dir + "/tpugraphs/pb/module_tuning_data_layout.pb");
   REQUIRE_MESSAGE(raw.ok(), raw.status().message());
   REQUIRE(raw->size() == 1);
-  const Result<Program> golden = io::read_tpugraphs_npz(dir + "/tpugraphs/golden/layout/module_tuning_data_layout.npz");
+  const Result<Program> golden =
+      io::read_tpugraphs_npz(dir + "/tpugraphs/golden/layout/module_tuning_data_layout.npz");
   REQUIRE_MESSAGE(golden.ok(), golden.status().message());
   CHECK(testing::difference((*raw)[0].view(), golden->view()) == "");
   CHECK(golden->num_configs == 112);
@@ -86,12 +88,14 @@ TEST_CASE("the raw layout file is the program of its golden npz") {
 TEST_CASE("the raw tile file is the programs of the golden npz files") {
   MLGRAPH_REQUIRE_DATA(dir);
   std::vector<std::string> notes;
-  const Result<std::vector<Program>> raw = io::read_programs_pb(dir + "/tpugraphs/pb/op_tuning_data.pb", {}, {}, &notes);
+  const Result<std::vector<Program>> raw =
+      io::read_programs_pb(dir + "/tpugraphs/pb/op_tuning_data.pb", {}, {}, &notes);
   REQUIRE_MESSAGE(raw.ok(), raw.status().message());
   CHECK(raw->size() == 15);
   for (const Program& program : *raw) {
     CAPTURE(program.name);
-    const Result<Program> golden = io::read_tpugraphs_npz(dir + "/tpugraphs/golden/tile/" + program.name + ".npz");
+    const Result<Program> golden =
+        io::read_tpugraphs_npz(dir + "/tpugraphs/golden/tile/" + program.name + ".npz");
     REQUIRE_MESSAGE(golden.ok(), golden.status().message());
     CHECK(testing::difference(program.view(), golden->view()) == "");
   }
@@ -105,4 +109,24 @@ TEST_CASE("a raw file beyond the limit is an error") {
   CHECK(status.code() == StatusCode::kResourceExhausted);
   CHECK(status.message().find("op_tuning_data.pb: protobuf: needs more than the 10000 bytes allowed") !=
         std::string::npos);
+}
+
+TEST_CASE("byte flips of a raw file end in a Status or in programs") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  const Result<std::vector<std::byte>> bytes = io::read_file(dir + "/tpugraphs/pb/op_tuning_data.pb");
+  REQUIRE(bytes.ok());
+  io::TpuGraphsOptions options;
+  options.max_bytes = 1 << 26;
+  Rng rng(8);
+  int num_errors = 0;
+  for (int i = 0; i < 300; ++i) {
+    std::vector<std::byte> altered = *bytes;
+    for (int k = 0; k < 3; ++k)
+      altered[rng.below(altered.size())] ^= static_cast<std::byte>(1 + rng.below(255));
+    const Result<std::vector<Program>> programs = io::read_programs_pb(altered, "x", "x.pb", options);
+    num_errors += programs.ok() ? 0 : 1;
+    if (!programs.ok()) continue;
+    for (const Program& program : *programs) CHECK(message_of(io::check_program(program.view())) == "ok");
+  }
+  CHECK(num_errors > 0);
 }

@@ -4,9 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <map>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -162,44 +162,61 @@ TEST_CASE("keys that are missing or contradict each other are named") {
   }
   CHECK(error_after(tile_archive(), [](Archive& npz) { npz.remove("config_runtime_normalizers"); }) ==
         "npz: no array 'config_runtime_normalizers' in memory, which has 5");
-  CHECK(error_after(layout_archive(), [](Archive& npz) { npz.set<float>("config_feat", {1, 1}, {0}); }) ==
-        "tpugraphs: a.npz has both config_feat (a tile file) and node_config_feat (a layout file)");
+  CHECK(error_after(layout_archive(), [](Archive& npz) {
+          npz.set<float>("config_feat", {1, 1}, {0});
+        }) == "tpugraphs: a.npz has both config_feat (a tile file) and node_config_feat (a layout file)");
 }
 
 TEST_CASE("shapes that do not fit are named with what they should be") {
   const auto after = [](auto change) { return error_after(layout_archive(), change); };
-  CHECK(after([](Archive& npz) { npz.set<std::uint8_t>("node_opcode", {4, 1}, {1, 1, 1, 1}); }) ==
-        "tpugraphs: a.npz: node_opcode is (4, 1); should be (num_nodes,)");
-  CHECK(after([](Archive& npz) { npz.set<float>("node_feat", {3, 1}, {1, 1, 1}); }) ==
-        "tpugraphs: a.npz: node_feat is (3, 1); should be (4, features), as node_opcode has");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("edge_index", {2, 3}, {2, 0, 2, 1, 3, 2}); }) ==
-        "tpugraphs: a.npz: edge_index is (2, 3); should be (num_edges, 2)");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("node_splits", {3, 1}, {0, 2, 4}); }) ==
-        "tpugraphs: a.npz: node_splits is (3, 1); should be (num_splits,) or (1, num_splits)");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::uint8_t>("node_opcode", {4, 1}, {1, 1, 1, 1});
+        }) == "tpugraphs: a.npz: node_opcode is (4, 1); should be (num_nodes,)");
+  CHECK(after([](Archive& npz) {
+          npz.set<float>("node_feat", {3, 1}, {1, 1, 1});
+        }) == "tpugraphs: a.npz: node_feat is (3, 1); should be (4, features), as node_opcode has");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("edge_index", {2, 3}, {2, 0, 2, 1, 3, 2});
+        }) == "tpugraphs: a.npz: edge_index is (2, 3); should be (num_edges, 2)");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("node_splits", {3, 1}, {0, 2, 4});
+        }) == "tpugraphs: a.npz: node_splits is (3, 1); should be (num_splits,) or (1, num_splits)");
   CHECK(after([](Archive& npz) { npz.set<std::int64_t>("node_config_ids", {0}, {}); }) ==
         "tpugraphs: a.npz: node_config_ids is (0,); should be (1 or more,)");
-  CHECK(after([](Archive& npz) { npz.set<float>("node_config_feat", {2, 3, 1}, {1, 1, 1, 1, 1, 1}); }) ==
-        "tpugraphs: a.npz: node_config_feat is (2, 3, 1); should be (configs, 2, features), as node_config_ids has");
-  CHECK(after([](Archive& npz) { npz.set<float>("node_config_feat", {0, 2, 18}, {}); }) ==
+  CHECK(after([](Archive& npz) {
+          npz.set<float>("node_config_feat", {2, 3, 1}, {1, 1, 1, 1, 1, 1});
+        }) ==
+        "tpugraphs: a.npz: node_config_feat is (2, 3, 1); should be (configs, 2, features), as node_config_ids "
+        "has");
+  CHECK(after([](Archive& npz) {
+          npz.set<float>("node_config_feat", {0, 2, 18}, {});
+        }) ==
         "tpugraphs: a.npz: node_config_feat is (0, 2, 18); should be 1 config or more of 1 feature or more");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("config_runtime", {2}, {1, 1}); }) ==
-        "tpugraphs: a.npz: config_runtime is (2,); should be (3,), a value per config");
-  CHECK(error_after(tile_archive(), [](Archive& npz) { npz.set<float>("config_feat", {4}, {1, 1, 1, 1}); }) ==
-        "tpugraphs: a.npz: config_feat is (4,); should be (configs, features)");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("config_runtime", {2}, {1, 1});
+        }) == "tpugraphs: a.npz: config_runtime is (2,); should be (3,), a value per config");
+  CHECK(error_after(tile_archive(), [](Archive& npz) {
+          npz.set<float>("config_feat", {4}, {1, 1, 1, 1});
+        }) == "tpugraphs: a.npz: config_feat is (4,); should be (configs, features)");
 }
 
 TEST_CASE("values out of range are named with their place") {
   const auto after = [](auto change) { return error_after(layout_archive(), change); };
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("edge_index", {1, 2}, {2, 4}); }) ==
-        "tpugraphs: a.npz: edge_index row 0 is (2, 4); num_nodes is 4");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("edge_index", {1, 2}, {1LL << 32, 1}); }) ==
-        "npz: member 'edge_index' of memory: element 0 is 4294967296 (int64), which is no int32");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("node_config_ids", {2}, {1, 4}); }) ==
-        "tpugraphs: a.npz: node_config_ids 1 is 4; num_nodes is 4");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("node_splits", {3}, {0, 2, 2}); }) ==
-        "tpugraphs: a.npz: node_splits 2 is 2 after 2; should ascend");
-  CHECK(after([](Archive& npz) { npz.set<std::int64_t>("config_runtime", {3}, {1, -1, 1}); }) ==
-        "tpugraphs: a.npz: config_runtime 1 is -1; should be 0 or more");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("edge_index", {1, 2}, {2, 4});
+        }) == "tpugraphs: a.npz: edge_index row 0 is (2, 4); num_nodes is 4");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("edge_index", {1, 2}, {1LL << 32, 1});
+        }) == "npz: member 'edge_index' of memory: element 0 is 4294967296 (int64), which is no int32");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("node_config_ids", {2}, {1, 4});
+        }) == "tpugraphs: a.npz: node_config_ids 1 is 4; num_nodes is 4");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("node_splits", {3}, {0, 2, 2});
+        }) == "tpugraphs: a.npz: node_splits 2 is 2 after 2; should ascend");
+  CHECK(after([](Archive& npz) {
+          npz.set<std::int64_t>("config_runtime", {3}, {1, -1, 1});
+        }) == "tpugraphs: a.npz: config_runtime 1 is -1; should be 0 or more");
   CHECK(error_after(tile_archive(), [](Archive& npz) {
           npz.set<std::int64_t>("config_runtime_normalizers", {4}, {1, 1, 1, 0});
         }) == "tpugraphs: a.npz: config_runtime_normalizers 3 is 0; should be 1 or more");
@@ -207,7 +224,8 @@ TEST_CASE("values out of range are named with their place") {
 
 TEST_CASE("the memory of a program is bounded before it is allocated") {
   const auto nothing = [](Archive&) {};
-  // node_opcode 16, node_feat 48, edge_index 24, node_splits 12, node_config_ids 8, int8 configs 12, runtimes 24
+  // node_opcode 16, node_feat 48, edge_index 24, node_splits 12, node_config_ids 8, int8 configs 12, runtimes
+  // 24
   CHECK(error_after(layout_archive(), nothing, {Require::kRuntimes, 144}) == "ok");
   CHECK(error_after(layout_archive(), nothing, {Require::kRuntimes, 143}) ==
         "tpugraphs: a.npz: config_runtime (3,) goes beyond the limit of 143 bytes");
@@ -227,7 +245,8 @@ TEST_CASE("a program that is written is read back, and has the types of the publ
     CHECK(npz->info("node_feat")->type == io::NpyType::kFloat32);
     CHECK(npz->info("node_opcode")->type == io::NpyType::kUInt8);
     CHECK(npz->info("edge_index")->type == io::NpyType::kInt64);
-    CHECK(npz->info(npz->contains("config_feat") ? "config_feat" : "node_config_feat")->type == io::NpyType::kFloat32);
+    CHECK(npz->info(npz->contains("config_feat") ? "config_feat" : "node_config_feat")->type ==
+          io::NpyType::kFloat32);
   }
 }
 
@@ -269,15 +288,17 @@ TEST_CASE("every truncation and thousands of byte flips end in a Status or in th
     }
     Rng rng(11);
     int num_errors = 0;
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 5000; ++i) {
       Bytes altered = bytes;
       altered[rng.below(bytes.size())] ^= static_cast<std::byte>(1 + rng.below(255));
-      const Result<Program> program = io::read_tpugraphs_npz(altered, expected.name);
+      Result<Program> program = io::read_tpugraphs_npz(altered, expected.name);
       num_errors += program.ok() ? 0 : 1;
-      // A key that no longer has its name may be one that need not be there.
-      if (program.ok()) CHECK((program->node_splits.empty() || testing::difference(program->view(), expected.view()) == ""));
+      if (!program.ok()) continue;
+      // The one array that may be missing is missing when its name is altered.
+      if (program->node_splits.empty()) program->node_splits = expected.node_splits;
+      CHECK(testing::difference(program->view(), expected.view()) == "");
     }
-    CHECK(num_errors > 1500);
+    CHECK(num_errors > 2500);
   }
 }
 

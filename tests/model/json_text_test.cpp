@@ -332,8 +332,10 @@ TEST_CASE("nlohmann-json reads the same from every text, and refuses what is ref
         case 2:
           if (at < text.size()) text.erase(at, 1 + rng.below(3));
           break;
-        default:  // a piece of the text moves
-          text.insert(at, text.substr(rng.below(text.size() + 1), rng.below(8)));
+        default: {  // a piece of the text moves
+          const std::size_t from = rng.below(text.size() + 1);
+          text.insert(at, text.substr(from, rng.below(8)));
+        }
       }
       if (text.empty()) text = " ";
     }

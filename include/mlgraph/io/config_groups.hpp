@@ -82,16 +82,16 @@ namespace detail {
 
 /// The label that a group of measurements of one config gets: (runtime, normalizer).
 [[nodiscard]] inline std::pair<std::int64_t, std::int64_t> merge_measurements(const ProgramView& program,
-                                                                             Span<const std::int64_t> members,
-                                                                             Duplicates keep) {
+                                                                              Span<const std::int64_t> members,
+                                                                              Duplicates keep) {
   const auto runtime = [&](std::int64_t c) { return program.runtime[static_cast<std::size_t>(c)]; };
   const auto normalizer = [&](std::int64_t c) {
     return program.runtime_normalizer.empty() ? 1 : program.runtime_normalizer[static_cast<std::size_t>(c)];
   };
   if (keep != Duplicates::kMean) {
-    const std::int64_t best = *std::min_element(members.begin(), members.end(), [&](std::int64_t a, std::int64_t b) {
-      return program.label(a) < program.label(b);
-    });
+    const std::int64_t best =
+        *std::min_element(members.begin(), members.end(),
+                          [&](std::int64_t a, std::int64_t b) { return program.label(a) < program.label(b); });
     return {runtime(best), normalizer(best)};
   }
   const std::int64_t of_first = normalizer(members[0]);
@@ -104,15 +104,16 @@ namespace detail {
     same = same && normalizer(c) == of_first;
   }
   if (same) return {mean_of(runtimes), of_first};
-  const double mean = sum / static_cast<double>(members.size());  // of labels that were measured in different runs
+  const double mean =
+      sum / static_cast<double>(members.size());  // of labels that were measured in different runs
   return {static_cast<std::int64_t>(std::llround(mean * static_cast<double>(of_first))), of_first};
 }
 
 }  // namespace detail
 
-/// A copy of the program in which each configuration appears once, where it first appeared, with the label of its
-/// fastest measurement or the mean label (rounded to ns). kKeep copies the program. For training; an evaluation must
-/// see what was measured.
+/// A copy of the program in which each configuration appears once, where it first appeared, with the label of
+/// its fastest measurement or the mean label (rounded to ns). kKeep copies the program. For training; an
+/// evaluation must see what was measured.
 ///
 /// Cost: that of group_configs and of the copy.
 [[nodiscard]] inline Program deduplicate(const ProgramView& program, Duplicates keep) {

@@ -29,17 +29,19 @@ namespace io {
 
 /// A pack that is open. The views borrow from it; they stay valid when it is moved.
 ///
-/// open() validates the header and the table: checksums, version, and that every array lies in the file with the length
-/// that the counts tell. That is milliseconds for any number of configs, and touches no array. What the arrays hold is
-/// looked at only by verify(), which is to be called once before the views are trusted:
-/// * ProgramCheck::kStructure: checksums and ranges of opcodes, edges, splits, configurable nodes and labels. It is all
+/// open() validates the header and the table: checksums, version, and that every array lies in the file with
+/// the length that the counts tell. That is milliseconds for any number of configs, and touches no array. What
+/// the arrays hold is looked at only by verify(), which is to be called once before the views are trusted:
+/// * ProgramCheck::kStructure: checksums and ranges of opcodes, edges, splits, configurable nodes and labels.
+/// It is all
 ///   that indexing relies on and a small part of the file; node and config features are not read.
 /// * ProgramCheck::kAll: the checksum of everything, and that every feature is finite.
 ///
 /// Use from any number of threads; nothing here changes after open().
 class DatasetPack {
  public:
-  /// Errors: those of MappedFile; kDataLoss for bytes that are no pack, truncated or altered; kInvalidArgument for a
+  /// Errors: those of MappedFile; kDataLoss for bytes that are no pack, truncated or altered; kInvalidArgument
+  /// for a
   ///         version this library does not know. Names the file and what is wrong with it.
   [[nodiscard]] static Result<DatasetPack> open(const std::string& path) {
     DatasetPack pack;
@@ -62,7 +64,9 @@ class DatasetPack {
   [[nodiscard]] Span<const ProgramView> views() const { return views_; }
   [[nodiscard]] std::uint64_t file_bytes() const { return bytes_.size(); }
   /// True when the duplicates of this program were removed as the pack was written.
-  [[nodiscard]] bool is_distinct(std::size_t index) const { return (records_[index].flags & kPackDistinct) != 0; }
+  [[nodiscard]] bool is_distinct(std::size_t index) const {
+    return (records_[index].flags & kPackDistinct) != 0;
+  }
 
   /// Whether the arrays of a program are what was written. Errors: kDataLoss, or what check_program finds.
   [[nodiscard]] Status verify_program(std::size_t index, ProgramCheck what = ProgramCheck::kAll) const {
@@ -106,17 +110,19 @@ class DatasetPack {
 
   Status read_table() {
     if (!is_dataset_pack(bytes_)) return error("is no dataset pack: it does not begin with MLGRPACK");
-    if (bytes_.size() < sizeof(PackHeader)) return error(str_cat("has ", bytes_.size(), " bytes; a header has 64"));
+    if (bytes_.size() < sizeof(PackHeader))
+      return error(str_cat("has ", bytes_.size(), " bytes; a header has 64"));
     if (reinterpret_cast<std::uintptr_t>(bytes_.data()) % kPackAlignment != 0) {
       return Status::invalid_argument(str_cat("dataset_pack: ", where_, " is not 64-byte aligned"));
     }
     PackHeader header;
     std::memcpy(&header, bytes_.data(), sizeof(header));
     if (header.version != PackHeader::kVersion) {
-      return Status::invalid_argument(str_cat("dataset_pack: ", where_, " has version ", header.version, "; version ",
-                                              PackHeader::kVersion, " is read"));
+      return Status::invalid_argument(str_cat("dataset_pack: ", where_, " has version ", header.version,
+                                              "; version ", PackHeader::kVersion, " is read"));
     }
-    if (pack_header_checksum(header) != header.header_checksum) return error("has a header that fails its checksum");
+    if (pack_header_checksum(header) != header.header_checksum)
+      return error("has a header that fails its checksum");
     if (header.file_bytes != bytes_.size()) {
       return error(str_cat("has ", bytes_.size(), " bytes; its header says ", header.file_bytes));
     }
@@ -126,10 +132,11 @@ class DatasetPack {
         header.name_bytes > room || header.num_programs > (room - header.name_bytes) / sizeof(PackRecord) ||
         header.num_programs * sizeof(PackRecord) + header.name_bytes != room || header.task > 1) {
       return error(str_cat("has a table of ", header.num_programs, " programs and ", header.name_bytes,
-                           " bytes of names at byte ", header.table_offset, ", which does not fit its ", size, " bytes"));
+                           " bytes of names at byte ", header.table_offset, ", which does not fit its ", size,
+                           " bytes"));
     }
-    const Span<const std::byte> table = bytes_.subspan(static_cast<std::size_t>(header.table_offset),
-                                                       static_cast<std::size_t>(room));
+    const Span<const std::byte> table =
+        bytes_.subspan(static_cast<std::size_t>(header.table_offset), static_cast<std::size_t>(room));
     if (checksum64(table) != header.table_checksum) return error("has a table that fails its checksum");
     task_ = static_cast<Task>(header.task);
     const auto num_programs = static_cast<std::size_t>(header.num_programs);
@@ -153,12 +160,15 @@ class DatasetPack {
       return wrong("its name is not in the table");
     }
     constexpr auto kMaxCount = static_cast<std::uint64_t>(kMaxNodes);
-    for (const std::uint64_t count : {record.num_nodes, record.num_features, record.num_edges, record.num_splits,
-                                      record.num_config_nodes, record.num_configs, record.config_features}) {
-      if (count > kMaxCount) return wrong(str_cat("it counts ", count, " of something; the limit is ", kMaxCount));
+    for (const std::uint64_t count :
+         {record.num_nodes, record.num_features, record.num_edges, record.num_splits, record.num_config_nodes,
+          record.num_configs, record.config_features}) {
+      if (count > kMaxCount)
+        return wrong(str_cat("it counts ", count, " of something; the limit is ", kMaxCount));
     }
     if ((record.num_config_nodes > 0) != (task_ == Task::kLayout)) {
-      return wrong(str_cat("it has ", record.num_config_nodes, " configurable nodes in a pack of ", task_name(task_), "s"));
+      return wrong(str_cat("it has ", record.num_config_nodes, " configurable nodes in a pack of ",
+                           task_name(task_), "s"));
     }
     if (record.flags > kAllPackFlags) {
       return wrong(str_cat("its flags are ", record.flags));
@@ -168,7 +178,8 @@ class DatasetPack {
       const std::uint64_t offset = record.sections[a].offset;
       if (!array_size(record, a, array) || array > bytes_.size() || offset > bytes_.size() - array ||
           offset % kPackAlignment != 0) {
-        return wrong(str_cat(kPackArrayNames[a], " at byte ", offset, " does not fit the file's ", bytes_.size(), " bytes"));
+        return wrong(str_cat(kPackArrayNames[a], " at byte ", offset, " does not fit the file's ",
+                             bytes_.size(), " bytes"));
       }
     }
     return {};
@@ -184,15 +195,23 @@ class DatasetPack {
       return fits;
     };
     switch (array) {
-      case kPackX: return product(record.num_nodes, record.num_features, 4);
-      case kPackOpcode: return product(record.num_nodes, 1, 4);
+      case kPackX:
+        return product(record.num_nodes, record.num_features, 4);
+      case kPackOpcode:
+        return product(record.num_nodes, 1, 4);
       case kPackEdgeSource:
-      case kPackEdgeTarget: return product(record.num_edges, 1, 4);
-      case kPackNodeSplits: return product(record.num_splits, 1, 4);
-      case kPackConfigNode: return product(record.num_config_nodes, 1, 4);
-      case kPackRuntime: return product((record.flags & kPackHasRuntime) != 0 ? record.num_configs : 0, 1, 8);
-      case kPackRuntimeNormalizer: return product((record.flags & kPackHasNormalizer) != 0 ? record.num_configs : 0, 1, 8);
-      default: break;
+      case kPackEdgeTarget:
+        return product(record.num_edges, 1, 4);
+      case kPackNodeSplits:
+        return product(record.num_splits, 1, 4);
+      case kPackConfigNode:
+        return product(record.num_config_nodes, 1, 4);
+      case kPackRuntime:
+        return product((record.flags & kPackHasRuntime) != 0 ? record.num_configs : 0, 1, 8);
+      case kPackRuntimeNormalizer:
+        return product((record.flags & kPackHasNormalizer) != 0 ? record.num_configs : 0, 1, 8);
+      default:
+        break;
     }
     const std::uint64_t rows = record.num_config_nodes > 0 ? record.num_config_nodes : 1;
     return product(rows, record.config_features, 1) &&
@@ -202,7 +221,8 @@ class DatasetPack {
   [[nodiscard]] Span<const std::byte> array_bytes(const PackRecord& record, std::size_t array) const {
     std::uint64_t size = 0;
     static_cast<void>(array_size(record, array, size));  // check_record saw that it fits
-    return bytes_.subspan(static_cast<std::size_t>(record.sections[array].offset), static_cast<std::size_t>(size));
+    return bytes_.subspan(static_cast<std::size_t>(record.sections[array].offset),
+                          static_cast<std::size_t>(size));
   }
 
   template <class T>
@@ -227,7 +247,8 @@ class DatasetPack {
       view.configs.narrow = array_of<std::int8_t>(record, kPackConfigs);
     }
     view.configs.num_configs = static_cast<std::int64_t>(record.num_configs);
-    view.configs.rows_per_config = record.num_config_nodes > 0 ? static_cast<std::int64_t>(record.num_config_nodes) : 1;
+    view.configs.rows_per_config =
+        record.num_config_nodes > 0 ? static_cast<std::int64_t>(record.num_config_nodes) : 1;
     view.configs.num_features = static_cast<std::int64_t>(record.config_features);
     view.runtime = array_of<std::int64_t>(record, kPackRuntime);
     view.runtime_normalizer = array_of<std::int64_t>(record, kPackRuntimeNormalizer);

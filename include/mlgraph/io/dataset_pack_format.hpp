@@ -24,7 +24,8 @@ namespace io {
 /// Every array of a pack starts at a multiple of this.
 inline constexpr std::uint64_t kPackAlignment = 64;
 
-/// The first 64 bytes of a pack. Arrays follow, and at the end the table: num_programs PackRecords, then the names.
+/// The first 64 bytes of a pack. Arrays follow, and at the end the table: num_programs PackRecords, then the
+/// names.
 struct PackHeader {
   static constexpr char kMagic[9] = "MLGRPACK";
   static constexpr std::uint32_t kVersion = 1;
@@ -60,9 +61,9 @@ enum PackArray : std::size_t {
   kPackRuntimeNormalizer,  // int64 (C), or none
   kNumPackArrays
 };
-inline constexpr std::string_view kPackArrayNames[] = {"x",           "opcode",      "edge_source", "edge_target",
-                                                       "node_splits", "config_node", "configs",     "runtime",
-                                                       "runtime_normalizer"};
+inline constexpr std::string_view kPackArrayNames[] = {"x",           "opcode",      "edge_source",
+                                                       "edge_target", "node_splits", "config_node",
+                                                       "configs",     "runtime",     "runtime_normalizer"};
 
 /// Bits of PackRecord::flags.
 inline constexpr std::uint64_t kPackWide = 1;           // configs are float
@@ -75,13 +76,13 @@ inline constexpr std::uint64_t kAllPackFlags = 15;
 struct PackRecord {
   std::uint64_t name_offset;  // in the names behind the records
   std::uint64_t name_bytes;
-  std::uint64_t num_nodes;        // N
-  std::uint64_t num_features;     // F
-  std::uint64_t num_edges;        // E
-  std::uint64_t num_splits;       // S
+  std::uint64_t num_nodes;         // N
+  std::uint64_t num_features;      // F
+  std::uint64_t num_edges;         // E
+  std::uint64_t num_splits;        // S
   std::uint64_t num_config_nodes;  // K
-  std::uint64_t num_configs;      // C
-  std::uint64_t config_features;  // D
+  std::uint64_t num_configs;       // C
+  std::uint64_t config_features;   // D
   std::uint64_t flags;
   PackSection sections[kNumPackArrays];
 };

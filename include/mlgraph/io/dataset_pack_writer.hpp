@@ -37,7 +37,8 @@ namespace detail {
   narrow.resize(wide.size());
   unsigned fits = 1;
   for (std::size_t i = 0; i < wide.size(); ++i) {
-    const float value = wide[i] >= -128.0f && wide[i] <= 127.0f ? wide[i] : 0.5f;  // 0.5 stands for what does not fit
+    const float value =
+        wide[i] >= -128.0f && wide[i] <= 127.0f ? wide[i] : 0.5f;  // 0.5 stands for what does not fit
     narrow[i] = static_cast<std::int8_t>(value);
     fits &= static_cast<unsigned>(static_cast<float>(narrow[i]) == value);
   }
@@ -52,8 +53,9 @@ namespace detail {
 ///   MLGRAPH_RETURN_IF_ERROR(writer.add(program.view()));   // as often as there are programs
 ///   MLGRAPH_RETURN_IF_ERROR(writer.finish());
 ///
-/// Arrays go to `<path>.partial` as they come; finish() writes the table, syncs, and renames, so that a file of that
-/// name is always whole. A writer that is destroyed before removes what it wrote. Layouts of whole numbers in
+/// Arrays go to `<path>.partial` as they come; finish() writes the table, syncs, and renames, so that a file of
+/// that name is always whole. A writer that is destroyed before removes what it wrote. Layouts of whole numbers
+/// in
 /// [-128, 127] are stored as int8, everything else as it is.
 class DatasetPackWriter {
  public:
@@ -78,7 +80,8 @@ class DatasetPackWriter {
 
   /// Appends a program; nothing of it is needed afterwards.
   ///
-  /// Errors: those of check_program; no configs; another task than that of the first program; kUnavailable when the disk
+  /// Errors: those of check_program; no configs; another task than that of the first program; kUnavailable when
+  /// the disk
   ///         refuses. A program that is refused for what it is leaves no trace; after kUnavailable, give up.
   [[nodiscard]] Status add(const ProgramView& program) {
     MLGRAPH_ASSERT(file_ != nullptr, "add() after finish()");
@@ -90,8 +93,8 @@ class DatasetPackWriter {
     const Task task = task_of(program);
     if (program.configs.num_configs == 0) return in_program(Status::invalid_argument("has no configs"));
     if (!records_.empty() && task != task_) {
-      return in_program(Status::invalid_argument(
-          str_cat("has ", task_name(task), " configs; the programs before it have ", task_name(task_), " configs")));
+      return in_program(Status::invalid_argument(str_cat(
+          "has ", task_name(task), " configs; the programs before it have ", task_name(task_), " configs")));
     }
     task_ = task;
     if (duplicates_ == Duplicates::kKeep) return write_program(program);
@@ -103,7 +106,8 @@ class DatasetPackWriter {
   /// Completes the file. Errors: no program was added; kUnavailable when the disk refuses.
   [[nodiscard]] Status finish() {
     MLGRAPH_ASSERT(file_ != nullptr, "finish() twice");
-    if (records_.empty()) return Status::invalid_argument(str_cat("dataset_pack: no program to write to ", path_));
+    if (records_.empty())
+      return Status::invalid_argument(str_cat("dataset_pack: no program to write to ", path_));
     MLGRAPH_RETURN_IF_ERROR(align());
     PackHeader header = {};
     std::memcpy(header.magic, PackHeader::kMagic, sizeof(header.magic));
@@ -136,7 +140,8 @@ class DatasetPackWriter {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
 
-  DatasetPackWriter(std::string path, Duplicates duplicates) : path_(std::move(path)), duplicates_(duplicates) {}
+  DatasetPackWriter(std::string path, Duplicates duplicates)
+      : path_(std::move(path)), duplicates_(duplicates) {}
 
   [[nodiscard]] std::string file_name() const { return path_ + ".partial"; }
   [[nodiscard]] Status refused(const char* what) const {
@@ -198,7 +203,8 @@ class DatasetPackWriter {
     if (!narrow) {
       MLGRAPH_RETURN_IF_ERROR(write_array(configs.wide, sections[kPackConfigs]));
     } else {
-      const Span<const std::int8_t> bytes = configs.wide.empty() ? configs.narrow : Span<const std::int8_t>(narrowed);
+      const Span<const std::int8_t> bytes =
+          configs.wide.empty() ? configs.narrow : Span<const std::int8_t>(narrowed);
       MLGRAPH_RETURN_IF_ERROR(write_array(bytes, sections[kPackConfigs]));
     }
     MLGRAPH_RETURN_IF_ERROR(write_array(program.runtime, sections[kPackRuntime]));

@@ -34,20 +34,23 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
-/// A whole file, read-only and 64-byte aligned; opening costs the same for any size. Where the system has no mmap, the
-/// file is read into memory instead. The bytes stay in place when the object is moved.
+/// A whole file, read-only and 64-byte aligned; opening costs the same for any size. Where the system has no
+/// mmap, the file is read into memory instead. The bytes stay in place when the object is moved.
 ///
-/// The file must not shrink while it is mapped: the system ends a process that touches a page that is gone. (Files
-/// that are replaced by a rename, as DatasetPackWriter does, keep their old content for those who have them open.)
+/// The file must not shrink while it is mapped: the system ends a process that touches a page that is gone.
+/// (Files that are replaced by a rename, as DatasetPackWriter does, keep their old content for those who have
+/// them open.)
 class MappedFile {
  public:
-  /// Errors: kNotFound when there is no such file, kUnavailable when it is a folder or cannot be opened or mapped.
+  /// Errors: kNotFound when there is no such file, kUnavailable when it is a folder or cannot be opened or
+  /// mapped.
   [[nodiscard]] static Result<MappedFile> open(const std::string& path) {
     MappedFile file;
 #if MLGRAPH_DETAIL_HAS_MMAP
     const auto refused = [&](const char* what) {
       const int error = errno;
-      std::string message = str_cat(path, ": ", what, ": ", std::error_code(error, std::generic_category()).message());
+      std::string message =
+          str_cat(path, ": ", what, ": ", std::error_code(error, std::generic_category()).message());
       return error == ENOENT ? Status::not_found(std::move(message)) : Status::unavailable(std::move(message));
     };
     const Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -57,7 +60,8 @@ class MappedFile {
     if (!S_ISREG(stat.st_mode)) return Status::unavailable(str_cat(path, ": is no plain file"));
     const auto size = static_cast<std::uint64_t>(stat.st_size);
     if (size > std::numeric_limits<std::size_t>::max()) {
-      return Status::resource_exhausted(str_cat(path, ": ", size, " bytes do not fit this machine's addresses"));
+      return Status::resource_exhausted(
+          str_cat(path, ": ", size, " bytes do not fit this machine's addresses"));
     }
     if (size == 0) return file;  // mmap refuses an empty range
     void* const data = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, descriptor.fd, 0);

@@ -27,25 +27,27 @@ namespace io {
 [[nodiscard]] inline Task task_of(const ProgramView& program) {
   return program.graph.config_node.empty() ? Task::kTile : Task::kLayout;
 }
-[[nodiscard]] constexpr std::string_view task_name(Task task) { return task == Task::kTile ? "tile" : "layout"; }
+[[nodiscard]] constexpr std::string_view task_name(Task task) {
+  return task == Task::kTile ? "tile" : "layout";
+}
 
 /// One measured program. A value: views are valid until the object is moved from, assigned to or destroyed.
 ///
 /// Letters: N nodes, F features, E edges, C configs, K configurable nodes, D features of a config (row).
 struct Program {
   std::string name;
-  std::int64_t num_features = 0;           // F
-  AlignedVector<float> x;                  // (N, F)
-  AlignedVector<std::int32_t> opcode;      // (N)
-  AlignedVector<std::int32_t> edge_source;  // (E) producer
-  AlignedVector<std::int32_t> edge_target;  // (E) consumer
-  AlignedVector<std::int32_t> node_splits;  // (S), or empty
-  AlignedVector<std::int32_t> config_node;  // (K), empty for a tile
-  std::int64_t num_configs = 0;            // C
-  std::int64_t config_features = 0;        // D
-  AlignedVector<std::int8_t> narrow_configs;  // (C, K, D): layouts of whole numbers in [-128, 127]
-  AlignedVector<float> wide_configs;          // (C, D) or (C, K, D): everything else
-  AlignedVector<std::int64_t> runtime;        // (C) ns; empty when not measured
+  std::int64_t num_features = 0;                   // F
+  AlignedVector<float> x;                          // (N, F)
+  AlignedVector<std::int32_t> opcode;              // (N)
+  AlignedVector<std::int32_t> edge_source;         // (E) producer
+  AlignedVector<std::int32_t> edge_target;         // (E) consumer
+  AlignedVector<std::int32_t> node_splits;         // (S), or empty
+  AlignedVector<std::int32_t> config_node;         // (K), empty for a tile
+  std::int64_t num_configs = 0;                    // C
+  std::int64_t config_features = 0;                // D
+  AlignedVector<std::int8_t> narrow_configs;       // (C, K, D): layouts of whole numbers in [-128, 127]
+  AlignedVector<float> wide_configs;               // (C, D) or (C, K, D): everything else
+  AlignedVector<std::int64_t> runtime;             // (C) ns; empty when not measured
   AlignedVector<std::int64_t> runtime_normalizer;  // (C) ns; tiles only
 
   [[nodiscard]] ProgramView view() const {
@@ -91,11 +93,14 @@ inline Status check_program_edges(const GraphView& graph) {
         str_cat("edge_index has ", source.size(), " sources and ", target.size(), " targets"));
   }
   MLGRAPH_RETURN_IF_ERROR(check_counts(graph.num_nodes(), static_cast<std::int64_t>(source.size())));
-  const auto row = [&](std::size_t e) { return str_cat("edge_index row ", e, " is (", target[e], ", ", source[e], ")"); };
+  const auto row = [&](std::size_t e) {
+    return str_cat("edge_index row ", e, " is (", target[e], ", ", source[e], ")");
+  };
   const auto key = [&](std::size_t e) {
     return std::uint64_t{static_cast<std::uint32_t>(target[e])} << 32 | static_cast<std::uint32_t>(source[e]);
   };
-  const auto limit = static_cast<std::uint32_t>(graph.num_nodes());  // as unsigned, a negative id is a large one
+  const auto limit =
+      static_cast<std::uint32_t>(graph.num_nodes());  // as unsigned, a negative id is a large one
   bool ascending = true;
   for (std::size_t e = 0; e < source.size(); ++e) {
     if (static_cast<std::uint32_t>(source[e]) >= limit || static_cast<std::uint32_t>(target[e]) >= limit) {
@@ -107,9 +112,8 @@ inline Status check_program_edges(const GraphView& graph) {
   if (ascending) return {};  // as TpuGraphs sorts them: nothing can be there twice
   std::vector<std::size_t> order(source.size());
   for (std::size_t e = 0; e < order.size(); ++e) order[e] = e;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return key(a) != key(b) ? key(a) < key(b) : a < b;
-  });
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return key(a) != key(b) ? key(a) < key(b) : a < b; });
   for (std::size_t i = 1; i < order.size(); ++i) {
     if (key(order[i]) == key(order[i - 1])) {
       return Status::invalid_argument(str_cat(row(order[i]), " and so is row ", order[i - 1]));
@@ -128,7 +132,8 @@ inline Status check_node_splits(Span<const std::int32_t> splits, std::int32_t nu
     }
   }
   if (splits.back() == num_nodes) return {};
-  return Status::invalid_argument(str_cat("node_splits ends with ", splits.back(), "; num_nodes is ", num_nodes));
+  return Status::invalid_argument(
+      str_cat("node_splits ends with ", splits.back(), "; num_nodes is ", num_nodes));
 }
 
 inline Status check_config_ids(Span<const std::int32_t> ids, std::int32_t num_nodes) {
@@ -155,11 +160,13 @@ inline Status check_program_configs(const ProgramView& program) {
       !multiply(num_rows, configs.num_features, size) || !multiply(size, configs.num_configs, size) ||
       configs.narrow.size() + configs.wide.size() != static_cast<std::uint64_t>(size) ||
       (!configs.narrow.empty() && !configs.wide.empty())) {
-    return Status::invalid_argument(str_cat("configs are ", configs.num_configs, " of ", configs.rows_per_config, " x ",
-                                            configs.num_features, " features; there are ", num_rows, " rows each and ",
+    return Status::invalid_argument(str_cat("configs are ", configs.num_configs, " of ",
+                                            configs.rows_per_config, " x ", configs.num_features,
+                                            " features; there are ", num_rows, " rows each and ",
                                             configs.narrow.size() + configs.wide.size(), " values"));
   }
-  const auto check_labels = [&](Span<const std::int64_t> labels, std::string_view key, std::int64_t least) -> Status {
+  const auto check_labels = [&](Span<const std::int64_t> labels, std::string_view key,
+                                std::int64_t least) -> Status {
     if (!labels.empty() && labels.size() != static_cast<std::uint64_t>(configs.num_configs)) {
       return Status::invalid_argument(
           str_cat(key, " has ", labels.size(), " values; there are ", configs.num_configs, " configs"));
@@ -182,7 +189,8 @@ inline Status check_finite_configs(const ConfigView& configs) {
     for (std::int64_t i = 0; i < rows.cols; ++i) {
       if (mlgraph::detail::is_finite(rows(c, i))) continue;
       return Status::invalid_argument(str_cat("config ", c, " value ", i, " is ",
-                                              mlgraph::detail::non_finite_name(rows(c, i)), "; should be finite"));
+                                              mlgraph::detail::non_finite_name(rows(c, i)),
+                                              "; should be finite"));
     }
   }
   return {};
@@ -190,7 +198,8 @@ inline Status check_finite_configs(const ConfigView& configs) {
 
 }  // namespace detail
 
-/// The values of a matrix without gaps between its rows: in place where there are none, else copied to `buffer`.
+/// The values of a matrix without gaps between its rows: in place where there are none, else copied to
+/// `buffer`.
 [[nodiscard]] inline Span<const float> packed_rows(MatrixView<const float> x, AlignedVector<float>& buffer) {
   if (x.is_contiguous()) return {x.data, static_cast<std::size_t>(x.size())};
   buffer.clear();
@@ -208,17 +217,18 @@ enum class ProgramCheck : std::uint8_t {
 /// Whether a program is what ProgramView promises.
 ///
 /// Errors: lengths that do not fit; no nodes; negative opcodes; edges out of range, to themselves or twice;
-///         node_splits that do not ascend from 0 to N; configurable nodes out of range or twice; negative runtimes;
-///         normalizers below 1; (kAll) NaN or infinite features. Names the key of a TpuGraphs file and the place in it;
-///         edges are named as there, (consumer, producer).
+///         node_splits that do not ascend from 0 to N; configurable nodes out of range or twice; negative
+///         runtimes; normalizers below 1; (kAll) NaN or infinite features. Names the key of a TpuGraphs file
+///         and the place in it; edges are named as there, (consumer, producer).
 /// Cost:   O(N + E + C), with kAll O(N F + E + all configs); E log E for edges that are not sorted.
 [[nodiscard]] inline Status check_program(const ProgramView& program, ProgramCheck what = ProgramCheck::kAll) {
   const GraphView& graph = program.graph;
-  if (graph.opcode.empty()) return Status::invalid_argument("node_opcode is empty; a program has 1 node or more");
+  if (graph.opcode.empty())
+    return Status::invalid_argument("node_opcode is empty; a program has 1 node or more");
   MLGRAPH_RETURN_IF_ERROR(check_counts(static_cast<std::int64_t>(graph.opcode.size()), 0));
   if (graph.x.rows != graph.num_nodes() || graph.x.cols < 0) {
-    return Status::invalid_argument(str_cat("node_feat is (", graph.x.rows, ", ", graph.x.cols, "); node_opcode has ",
-                                            graph.num_nodes(), " values"));
+    return Status::invalid_argument(str_cat("node_feat is (", graph.x.rows, ", ", graph.x.cols,
+                                            "); node_opcode has ", graph.num_nodes(), " values"));
   }
   for (std::size_t v = 0; v < graph.opcode.size(); ++v) {
     if (graph.opcode[v] < 0) {

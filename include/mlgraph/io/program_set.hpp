@@ -65,7 +65,8 @@ class ProgramSet {
   [[nodiscard]] Span<const ProgramView> views() const { return views_; }
   /// The file that a program came from.
   [[nodiscard]] const std::string& file_of(std::size_t index) const { return files_[file_index_[index]]; }
-  /// What the user should know: files that were skipped, programs that cannot be ranked or are reported corrupt.
+  /// What the user should know: files that were skipped, programs that cannot be ranked or are reported
+  /// corrupt.
   [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -83,7 +84,8 @@ class ProgramSet {
   }
 
   Task task_ = Task::kTile;
-  std::vector<std::unique_ptr<Program>> programs_;  // one by one: a name that is short would move with a Program
+  std::vector<std::unique_ptr<Program>>
+      programs_;  // one by one: a name that is short would move with a Program
   std::optional<DatasetPack> pack_;
   std::vector<ProgramView> views_;
   std::vector<std::string> files_;
@@ -112,7 +114,8 @@ namespace detail {
 }
 
 /// The programs of one file that is no pack.
-[[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& path, const std::string& magic,
+[[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& path,
+                                                                    const std::string& magic,
                                                                     const LoadOptions& options,
                                                                     std::vector<std::string>& notes) {
   const bool zipped = std::string_view(magic).substr(0, 2) == "PK";
@@ -134,7 +137,8 @@ namespace detail {
   for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
     const fs::path extension = at->path().extension();
     std::error_code ignored;
-    if ((extension == ".npz" || extension == ".pb") && at->is_regular_file(ignored)) files.push_back(at->path().string());
+    if ((extension == ".npz" || extension == ".pb") && at->is_regular_file(ignored))
+      files.push_back(at->path().string());
   }
   if (error) return Status::unavailable(str_cat(folder, ": cannot be listed: ", error.message()));
   if (files.empty()) return Status::not_found(str_cat(folder, ": has no .npz or .pb file"));
@@ -142,8 +146,8 @@ namespace detail {
   return files;
 }
 
-/// Calls `on_program(Program&&, const std::string& file)`, which returns a Status, for each program of a file that is no
-/// pack or of a folder; one file is in memory at a time.
+/// Calls `on_program(Program&&, const std::string& file)`, which returns a Status, for each program of a file
+/// that is no pack or of a folder; one file is in memory at a time.
 template <class OnProgram>
 Status for_each_program(const std::string& path, const LoadOptions& options, std::vector<std::string>& notes,
                         OnProgram&& on_program) {
@@ -173,24 +177,27 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
     if (num_bad++ == 0) first_bad = status;
   }
   if (num_bad < files.size()) return {};
-  return Status(first_bad.code(), str_cat(path, ": none of ", num_bad, " files can be read; the first: ",
-                                          first_bad.message()));
+  return Status(first_bad.code(),
+                str_cat(path, ": none of ", num_bad, " files can be read; the first: ", first_bad.message()));
 }
 
-[[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file, Task first) {
+[[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file,
+                                        Task first) {
   return Status::invalid_argument(str_cat(file, ": is a ", task_name(task), " program, and ", first_file, " a ",
                                           task_name(first), " program; one set holds one task"));
 }
 
 }  // namespace detail
 
-/// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, or a folder (searched to the bottom
-/// for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
+/// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, or a folder (searched to the
+/// bottom for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
 ///
-/// Errors: those of the readers, naming the file; programs of different tasks; no program at all; kResourceExhausted
+/// Errors: those of the readers, naming the file; programs of different tasks; no program at all;
+/// kResourceExhausted
 ///         beyond options.max_total_bytes.
 /// Cost:   a pack: milliseconds, and what options.pack_check costs; files: reading and inflating them.
-[[nodiscard]] inline Result<ProgramSet> load_programs(const std::string& path, const LoadOptions& options = {}) {
+[[nodiscard]] inline Result<ProgramSet> load_programs(const std::string& path,
+                                                      const LoadOptions& options = {}) {
   ProgramSet set;
   std::uint64_t total_bytes = 0;
   const auto add_program = [&](Program&& program, const std::string& file) -> Status {
@@ -250,8 +257,8 @@ struct PackReport {
   std::vector<std::string> notes;  // as ProgramSet::notes()
 };
 
-/// Writes the programs at `from` (a file or a folder, as load_programs) as a pack to `to`. One file is in memory at a
-/// time, so the size of the whole does not matter: options.max_total_bytes is not looked at.
+/// Writes the programs at `from` (a file or a folder, as load_programs) as a pack to `to`. One file is in
+/// memory at a time, so the size of the whole does not matter: options.max_total_bytes is not looked at.
 ///
 /// Errors: those of load_programs and of DatasetPackWriter. `to` is then as it was.
 [[nodiscard]] inline Result<PackReport> pack_programs(const std::string& from, const std::string& to,
@@ -264,7 +271,8 @@ struct PackReport {
       first_file = file;
       report.task = task_of(program);
     }
-    if (task_of(program) != report.task) return detail::mixed_tasks(file, task_of(program), first_file, report.task);
+    if (task_of(program) != report.task)
+      return detail::mixed_tasks(file, task_of(program), first_file, report.task);
     for (const std::string& warning : program_warnings(program)) {
       report.notes.push_back(str_cat(file, ": program '", program.name, "' ", warning));
     }

@@ -30,8 +30,8 @@ inline constexpr std::string_view kKnownCorruptPrograms[] = {"unet_3d.4x4.bf16",
          std::end(kKnownCorruptPrograms);
 }
 
-/// True when there is more than one label and all are the same, as in the files of the test split: a metric of them is
-/// an error, not a number.
+/// True when there is more than one label and all are the same, as in the files of the test split: a metric of
+/// them is an error, not a number.
 [[nodiscard]] inline bool has_placeholder_labels(const ProgramView& program) {
   for (std::int64_t c = 1; c < static_cast<std::int64_t>(program.runtime.size()); ++c) {
     if (program.label(c) != program.label(0)) return false;
@@ -39,14 +39,16 @@ inline constexpr std::string_view kKnownCorruptPrograms[] = {"unet_3d.4x4.bf16",
   return program.runtime.size() > 1 || (program.runtime.size() == 1 && program.runtime[0] == 0);
 }
 
-/// What keeps a program from being ranked or trusted, a sentence each. With `with_labels` false the labels are not
-/// touched. Cost: O(C).
-[[nodiscard]] inline std::vector<std::string> program_warnings(const ProgramView& program, bool with_labels = true) {
+/// What keeps a program from being ranked or trusted, a sentence each. With `with_labels` false the labels are
+/// not touched. Cost: O(C).
+[[nodiscard]] inline std::vector<std::string> program_warnings(const ProgramView& program,
+                                                               bool with_labels = true) {
   std::vector<std::string> warnings;
   if (is_known_corrupt(program.name)) warnings.emplace_back("is reported to be corrupt in the public dataset");
   if (program.configs.num_configs == 1) warnings.emplace_back("has one config, which carries no ranking");
   if (with_labels && has_placeholder_labels(program)) {
-    warnings.push_back(str_cat("has placeholder labels: all ", program.runtime.size(), " are ", program.label(0)));
+    warnings.push_back(
+        str_cat("has placeholder labels: all ", program.runtime.size(), " are ", program.label(0)));
   }
   return warnings;
 }
@@ -132,7 +134,8 @@ inline void summarize_labels(const ProgramView& program, const ConfigGroups& gro
   summary.min_label = *std::min_element(least.begin(), least.end());
   summary.max_label = *std::max_element(most.begin(), most.end());
   for (std::size_t g = 0; g < least.size(); ++g) {
-    if (least[g] > 0) summary.max_repeat_spread = std::max(summary.max_repeat_spread, (most[g] - least[g]) / least[g]);
+    if (least[g] > 0)
+      summary.max_repeat_spread = std::max(summary.max_repeat_spread, (most[g] - least[g]) / least[g]);
   }
 }
 
@@ -168,7 +171,8 @@ inline void add_warnings(const ProgramView& program, ProgramSummary& summary) {
   summary.task = task_of(program);
   summary.known_corrupt = is_known_corrupt(program.name);
   detail::summarize_graph(program.graph, summary);
-  if (!program.node_splits.empty()) summary.num_segments = static_cast<std::int64_t>(program.node_splits.size()) - 1;
+  if (!program.node_splits.empty())
+    summary.num_segments = static_cast<std::int64_t>(program.node_splits.size()) - 1;
   summary.num_config_nodes = static_cast<std::int64_t>(program.graph.config_node.size());
   summary.num_configs = configs.num_configs;
   summary.num_config_features = configs.num_features;

@@ -39,8 +39,8 @@ struct TpuGraphsOptions {
 
 namespace detail {
 
-/// TpuGraphs' edge_index as source and target. Its rows are [u, v]: u consumes the output of v, so that data flows
-/// from v to u. No other place turns edges around.
+/// TpuGraphs' edge_index as source and target. Its rows are [u, v]: u consumes the output of v, so that data
+/// flows from v to u. No other place turns edges around.
 inline void set_edges(Span<const std::int32_t> edge_index, Program& program) {
   const std::size_t num_edges = edge_index.size() / 2;
   program.edge_source.resize(num_edges);
@@ -125,7 +125,8 @@ class TpuGraphsReader {
   Status read_by_rows(std::string_view key, std::int64_t num_values, AlignedVector<T>& to) const {
     to.resize(static_cast<std::size_t>(num_values));
     T* next = to.data();
-    return npz_.read_rows<T>(key, [&](std::int64_t, Span<const T> row) { next = std::copy(row.begin(), row.end(), next); });
+    return npz_.read_rows<T>(
+        key, [&](std::int64_t, Span<const T> row) { next = std::copy(row.begin(), row.end(), next); });
   }
 
   Status read_graph() {
@@ -162,7 +163,8 @@ class TpuGraphsReader {
 
     MLGRAPH_ASSIGN_OR_RETURN(const Shape feat, take("node_config_feat", sizeof(std::int8_t)));
     if (feat.size() != 3 || feat[1] != ids[0]) {
-      return wrong_shape("node_config_feat", feat, str_cat("(configs, ", ids[0], ", features), as node_config_ids has"));
+      return wrong_shape("node_config_feat", feat,
+                         str_cat("(configs, ", ids[0], ", features), as node_config_ids has"));
     }
     MLGRAPH_RETURN_IF_ERROR(set_num_configs("node_config_feat", feat));
     const std::int64_t num_values = feat[0] * feat[1] * feat[2];  // known to fit, as the file has them
@@ -181,7 +183,8 @@ class TpuGraphsReader {
   }
 
   Status set_num_configs(std::string_view key, const Shape& feat) {
-    if (feat[0] == 0 || feat.back() == 0) return wrong_shape(key, feat, "1 config or more of 1 feature or more");
+    if (feat[0] == 0 || feat.back() == 0)
+      return wrong_shape(key, feat, "1 config or more of 1 feature or more");
     program_.num_configs = feat[0];
     program_.config_features = feat.back();
     return {};
@@ -222,7 +225,9 @@ class TpuGraphsReader {
     return npz.add(key, shape, Span<const typename std::decay_t<decltype(values)>::value_type>(values));
   };
   const auto count = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
-  const auto widened = [](Span<const std::int32_t> from) { return std::vector<std::int64_t>(from.begin(), from.end()); };
+  const auto widened = [](Span<const std::int32_t> from) {
+    return std::vector<std::int64_t>(from.begin(), from.end());
+  };
   const GraphView& graph = program.graph;
 
   AlignedVector<float> gapless;
@@ -245,8 +250,8 @@ class TpuGraphsReader {
     if (task_of(program) == Task::kTile) {
       MLGRAPH_RETURN_IF_ERROR(add("config_feat", {configs.num_configs, configs.num_features}, values));
     } else {
-      MLGRAPH_RETURN_IF_ERROR(add("node_config_feat",
-                                  {configs.num_configs, configs.rows_per_config, configs.num_features}, values));
+      MLGRAPH_RETURN_IF_ERROR(add(
+          "node_config_feat", {configs.num_configs, configs.rows_per_config, configs.num_features}, values));
     }
   }
   if (!graph.config_node.empty()) {
@@ -269,13 +274,16 @@ class TpuGraphsReader {
   return std::filesystem::path(path).stem().string();
 }
 
-/// Reads the program in a TpuGraphs .npz. Which task it is, is told by its keys; any number of node and config features
-/// will do. Layouts are narrowed to int8 while they are inflated: 2.6 GB of float32 never exist at once.
+/// Reads the program in a TpuGraphs .npz. Which task it is, is told by its keys; any number of node and config
+/// features will do. Layouts are narrowed to int8 while they are inflated: 2.6 GB of float32 never exist at
+/// once.
 ///
-/// Errors: those of NpzReader; keys that are missing (see TpuGraphsOptions::require) or contradict each other, shapes
+/// Errors: those of NpzReader; keys that are missing (see TpuGraphsOptions::require) or contradict each other,
+/// shapes
 ///         that do not fit, and those of check_program; all name the file, the key and the place in it.
 /// Cost:   the memory of the Program (options.max_bytes at most), a block of 64 KB and one row of configs.
-[[nodiscard]] inline Result<Program> read_tpugraphs_npz(const std::string& path, const TpuGraphsOptions& options = {}) {
+[[nodiscard]] inline Result<Program> read_tpugraphs_npz(const std::string& path,
+                                                        const TpuGraphsOptions& options = {}) {
   NpzOptions npz_options;
   npz_options.max_bytes = static_cast<std::size_t>(options.max_bytes);
   MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::open(path, npz_options));
@@ -290,8 +298,9 @@ class TpuGraphsReader {
   return detail::TpuGraphsReader(npz, name, options).read(name);
 }
 
-/// Writes a program as a TpuGraphs .npz: keys, types and order of edges as the published files have them. Whatever the
-/// program lacks (configs, runtimes, splits) is left out. The file is replaced only when all is written.
+/// Writes a program as a TpuGraphs .npz: keys, types and order of edges as the published files have them.
+/// Whatever the program lacks (configs, runtimes, splits) is left out. The file is replaced only when all is
+/// written.
 ///
 /// Errors: those of check_program and of NpzWriter.
 /// Cost:   configs are in memory as float32, twice.

@@ -50,7 +50,8 @@ namespace io {
 
 /// A program from a module and its runs: layouts where the module names configurable nodes, else tile sizes.
 ///
-/// Errors: those of featurize, layout_configs, tile_configs and check_program. kNotFound: nothing that can be ranked
+/// Errors: those of featurize, layout_configs, tile_configs and check_program. kNotFound: nothing that can be
+/// ranked
 ///         was measured (no error with Require::kGraph: the program has no configs then).
 [[nodiscard]] inline Result<Program> make_program(std::string name, const ModuleTuningData& data,
                                                   const TpuGraphsOptions& options = {},
@@ -69,7 +70,8 @@ namespace io {
     program.config_features = kTileConfigWidth;
     program.wide_configs.assign(tiles->config_feat.begin(), tiles->config_feat.end());
     program.runtime.assign(tiles->config_runtime.begin(), tiles->config_runtime.end());
-    program.runtime_normalizer.assign(tiles->config_runtime_normalizers.begin(), tiles->config_runtime_normalizers.end());
+    program.runtime_normalizer.assign(tiles->config_runtime_normalizers.begin(),
+                                      tiles->config_runtime_normalizers.end());
   } else {
     const Result<LayoutConfigs> layouts = layout_configs(data);
     if (unmeasured(layouts.status())) return program;
@@ -86,13 +88,15 @@ namespace io {
   return program;
 }
 
-/// The programs in the bytes of a raw TpuGraphs protobuf or, with Require::kGraph, of any HLO file. A program alone in
-/// its file is called `name`, one of several by its module's name. Kernels of a TuningData that the dataset drops
-/// (see tile_configs) are left out, and said in `notes` if it is not null.
+/// The programs in the bytes of a raw TpuGraphs protobuf or, with Require::kGraph, of any HLO file. A program
+/// alone in its file is called `name`, one of several by its module's name. Kernels of a TuningData that the
+/// dataset drops (see tile_configs) are left out, and said in `notes` if it is not null.
 ///
 /// Errors: those of the readers and of make_program, with `where` in front; kNotFound when no program is left;
-///         kResourceExhausted beyond options.max_bytes; kInvalidArgument when more is required than the file's kind has.
-[[nodiscard]] inline Result<std::vector<Program>> read_programs_pb(Span<const std::byte> bytes, const std::string& name,
+///         kResourceExhausted beyond options.max_bytes; kInvalidArgument when more is required than the file's
+///         kind has.
+[[nodiscard]] inline Result<std::vector<Program>> read_programs_pb(Span<const std::byte> bytes,
+                                                                   const std::string& name,
                                                                    const std::string& where,
                                                                    const TpuGraphsOptions& options = {},
                                                                    const HloFeatureOptions& features = {},
@@ -116,7 +120,8 @@ namespace io {
       modules.push_back(std::move(*one));
     }
     for (const ModuleTuningData& data : modules) {
-      Result<Program> program = make_program(modules.size() == 1 ? name : data.module.name, data, options, features);
+      Result<Program> program =
+          make_program(modules.size() == 1 ? name : data.module.name, data, options, features);
       if (program.ok()) {
         programs.push_back(std::move(*program));
       } else if (program.status().code() != StatusCode::kNotFound || modules.size() == 1) {
@@ -139,7 +144,8 @@ namespace io {
       programs.push_back(std::move(*program));
     }
   }
-  if (programs.empty()) return Status::not_found(str_cat("tpugraphs: ", where, " has no program that can be ranked"));
+  if (programs.empty())
+    return Status::not_found(str_cat("tpugraphs: ", where, " has no program that can be ranked"));
   return programs;
 }
 

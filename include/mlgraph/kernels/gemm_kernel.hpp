@@ -91,6 +91,25 @@ struct ReadAhead {
   void skip(std::int64_t requests) { next += requests * lines * kLineSteps<T>; }
 };
 
+// The last vector of a panel has `n` valid lanes. Where partial loads and stores are single instructions, they are
+// always taken: it is less code than a branch around each.
+template <class T>
+MLGRAPH_ALWAYS_INLINE Vec<T> load_last(const T* p, std::int64_t n) {
+#if defined(__AVX512F__)
+  return load_partial(p, n);
+#else
+  return load_n(p, n);
+#endif
+}
+template <class T>
+MLGRAPH_ALWAYS_INLINE void store_last(T* p, const Vec<T>& v, std::int64_t n) {
+#if defined(__AVX512F__)
+  store_partial(p, v, n);
+#else
+  store_n(p, v, n);
+#endif
+}
+
 // What one call of a tile works on. `depth` is the length of the sums.
 template <class T>
 struct TileArgs {
@@ -113,12 +132,11 @@ void gemm_tile(const TileArgs<T>& tile) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
   TileArgs<T> args = tile;  // a copy that no store to c can change: it stays in registers
   Vec<T> sum[R * W];
-  const auto lanes_of = [&](auto w) { return w == W - 1 ? args.last_lanes : kLanes<T>; };
   if (args.accumulate) {
     unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
-      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
-        sum[r * W + w] = load_n(args.c + r * args.c_stride + w * kLanes<T>, lanes_of(w));
-      });
+      const T* row = args.c + r * args.c_stride;
+      unroll<W - 1>([&](auto w) MLGRAPH_LAMBDA_INLINE { sum[r * W + w] = load(row + w * kLanes<T>); });
+      sum[r * W + W - 1] = load_last(row + (W - 1) * kLanes<T>, args.last_lanes);
     });
   } else {
     unroll<R * W>([&](auto i) MLGRAPH_LAMBDA_INLINE { sum[i] = Vec<T>(T(0)); });
@@ -157,32 +175,33 @@ void gemm_tile(const TileArgs<T>& tile) {
   }
   for (; k < args.depth; ++k) step();
   unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
-    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
-      store_n(args.c + r * args.c_stride + w * kLanes<T>, sum[r * W + w], lanes_of(w));
-    });
+    T* row = args.c + r * args.c_stride;
+    unroll<W - 1>([&](auto w) MLGRAPH_LAMBDA_INLINE { store(row + w * kLanes<T>, sum[r * W + w]); });
+    store_last(row + (W - 1) * kLanes<T>, sum[r * W + W - 1], args.last_lanes);
   });
 }
 
-constexpr int power_of_two_below(int n) {
-  int p = 1;
-  while (2 * p < n) p *= 2;
-  return p;
-}
-
-// All `rows` rows of one panel: tiles of R rows, then the rest by tiles of fewer rows.
+// All `rows` rows of one panel: tiles of R rows, then of 4, then of 2 (kRows) or 1. Few sizes, as each is code of its
+// own. With kRows a last single row is a tile of two rows that are the same one: both are read before either is
+// written, and half as many accumulators would take as long.
 template <class T, int R, int W, LeftLayout kLayout>
 MLGRAPH_ALWAYS_INLINE void gemm_tiles(TileArgs<T>& args, std::int64_t rows) {
+  constexpr bool kRows = kLayout == LeftLayout::kRows;
   for (; rows >= R; rows -= R) {
     gemm_tile<T, R, W, kLayout>(args);
-    args.a += R * (kLayout == LeftLayout::kRows ? args.a_stride : 1);
+    args.a += R * (kRows ? args.a_stride : 1);
     args.c += R * args.c_stride;
-    if constexpr (kLayout == LeftLayout::kColumns) {
+    if constexpr (!kRows) {
       args.ahead_a.skip(args.depth / kLineSteps<T>);
       args.ahead_b.skip(args.depth / kLineSteps<T>);
     }
   }
-  if constexpr (R > 1) {
-    if (rows > 0) gemm_tiles<T, power_of_two_below(R), W, kLayout>(args, rows);
+  if constexpr (R > 2) {
+    if (rows > 0) gemm_tiles<T, (R > 4 ? 4 : kRows ? 2 : 1), W, kLayout>(args, rows);
+  } else if (kRows && rows == 1) {
+    args.a_stride = 0;
+    args.c_stride = 0;
+    gemm_tile<T, R, W, kLayout>(args);
   }
 }
 

@@ -25,14 +25,16 @@ MLGRAPH_BEGIN_ISA
 
 /// Opcode embedding and node features -> graph layers, told of the layouts at the configurable nodes -> score.
 ///
-/// layout-resgcn:  x <- x + Â leaky_relu(W [x ; config] + b), Â = D^-1/2 (A + A^T + I) D^-1/2
-/// layout-sage:    x <- x + relu(W_l mean over neighbours + W_r x + b), the configuration in the input
+///   layout-resgcn:  x <- x + A^ leaky_relu(W [x ; config] + b),   A^ = D^-1/2 (A + A^T + I) D^-1/2
+///   layout-sage:    x <- x + relu(W_l mean over neighbours + W_r x + b), the configuration in the first x
 ///
-/// Read-out: [mean over nodes ; l2(sum over nodes) ; l2(sum over configurable nodes)] -> MLP -> score; larger =
-/// slower. The configuration joins before the layers (early); or after them (late), where each configurable
-/// node is read out with its configuration by an MLP of its own and the sum over these nodes is the score: the
-/// graph is then computed once for all configurations. Shapes: NetInput with config (C K, G) -> (C, 1). Source:
-/// arXiv:2308.13490, section 4.3 (resgcn). Late join and sage are not among the authors' layout models.
+/// Early join: every configuration has its own copy of the nodes. Read-out:
+/// [mean over nodes ; l2(sum over nodes) ; l2(sum over configurable nodes)] -> MLP -> score; larger = slower.
+/// Late join: the graph is computed once for all configurations; then each configurable node is read out with
+/// its configuration by an MLP, and the score is the sum over these nodes.
+///
+/// Shapes: NetInput with config (C K, G) -> (C, 1).
+/// Source: arXiv:2308.13490, section 4.3 (resgcn). Late join and sage are not among the authors' layout models.
 class LayoutNet {
  public:
   LayoutNet() = default;
@@ -66,7 +68,7 @@ class LayoutNet {
   }
 
   template <class Ctx>
-  Var forward(Ctx& ctx, const NetInput& in) const {
+  Var forward(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
     const Var h = encode_(ctx, features, Activation::kLeakyRelu, kSlope);
     return options_.join == Join::kEarly ? early(ctx, h, in) : late(ctx, h, in);
@@ -83,7 +85,7 @@ class LayoutNet {
 
   /// Every configuration has its own copy of the nodes.
   template <class Ctx>
-  Var early(Ctx& ctx, Var h, const NetInput& in) const {
+  Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     const Span<const std::int32_t> rows = detail::config_rows(ctx, in);
     const Var config = ctx.input(in.config);
     h = ctx.repeat_rows(h, in.num_configs);
@@ -101,7 +103,7 @@ class LayoutNet {
 
   /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration.
   template <class Ctx>
-  Var late(Ctx& ctx, Var h, const NetInput& in) const {
+  Var late(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     h = layers(ctx, h, in, nullptr, {});
     const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
     const Var z =
@@ -112,7 +114,8 @@ class LayoutNet {
   }
 
   template <class Ctx>
-  Var layers(Ctx& ctx, Var h, const NetInput& in, const Var* config, Span<const std::int32_t> rows) const {
+  Var layers(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in, const Var* config,
+             Span<const std::int32_t> rows) const {
     for (const SAGEConv& conv : convs_) h = ctx.add(h, conv(ctx, h, in.edges, Activation::kRelu));
     if (linears_.empty()) return h;
     const AdjacencyView& adjacency = in.edges.along(options_.direction);
@@ -131,8 +134,7 @@ class LayoutNet {
   ModelOptions options_;
   Embedding opcode_;
   Linear encode_, node_;
-  std::vector<Linear>
-      config_;  // maps of the config features: one for all (sage, late), or one per layer (resgcn)
+  std::vector<Linear> config_;  // of the config features: one for all (sage, late) or per layer (resgcn)
   std::vector<Linear> linears_;
   std::vector<SAGEConv> convs_;
   MLP head_;

@@ -14,12 +14,14 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// N nodes, C configurations, K configurable nodes (layout), F node features, G config features. Borrowed.
+/// T is the context's scalar: float, or double in a gradient check.
+template <class T>
 struct NetInput {
-  MatrixView<const float> x;        // (N, F)
+  MatrixView<const T> x;            // (N, F)
   Span<const std::int32_t> opcode;  // (N)
   EdgesView edges;
   Span<const std::int32_t> config_node;  // (K); empty for tile
-  MatrixView<const float> config;        // (C, G) for tile, (C K, G) for layout, config-major
+  MatrixView<const T> config;            // (C, G) for tile, (C K, G) for layout, config-major
   std::int64_t num_configs = 0;          // C
 
   [[nodiscard]] std::int64_t num_nodes() const { return x.rows; }
@@ -47,7 +49,7 @@ Span<const std::int32_t> segment_ids(Ctx& ctx, std::int64_t count, std::int64_t 
 
 /// Rows of the configurable nodes in (C N) rows: c N + node.
 template <class Ctx>
-Span<const std::int32_t> config_rows(Ctx& ctx, const NetInput& in) {
+Span<const std::int32_t> config_rows(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) {
   const std::size_t k = in.config_node.size();
   const auto size = static_cast<std::size_t>(in.num_configs) * k;
   auto* const row = ctx.arena().template allocate<std::int32_t>(size);

@@ -120,23 +120,11 @@ class NormalizerFit {
     for (std::size_t j = 0; j < columns_.size(); ++j) {
       const Column& c = columns_[j];
       if (!(c.min < c.max)) continue;  // constant, or nothing seen
+      const auto column_scale = static_cast<float>(1 / spread(c));
+      if (!std::isfinite(column_scale)) continue;  // varies by less than 1e-38
       column.push_back(static_cast<std::int32_t>(j));
-      switch (scaling_) {
-        case Scaling::kRaw:
-          offset.push_back(0);
-          scale.push_back(1);
-          break;
-        case Scaling::kMinMax:
-          offset.push_back(c.min);
-          scale.push_back(static_cast<float>(1 / (static_cast<double>(c.max) - static_cast<double>(c.min))));
-          break;
-        case Scaling::kStandard:
-        case Scaling::kSignLog1p:
-          offset.push_back(static_cast<float>(c.mean));
-          // Not zero: the column has two different values.
-          scale.push_back(static_cast<float>(1 / std::sqrt(c.squares / static_cast<double>(c.count))));
-          break;
-      }
+      offset.push_back(origin(c));
+      scale.push_back(column_scale);
     }
     Result<Normalizer> made = Normalizer::make(scaling_, static_cast<std::int64_t>(columns_.size()),
                                                std::move(column), std::move(offset), std::move(scale));
@@ -162,6 +150,18 @@ class NormalizerFit {
       squares += distance * (x - mean);
     }
   };
+
+  /// What becomes 0.
+  [[nodiscard]] float origin(const Column& c) const {
+    if (scaling_ == Scaling::kRaw) return 0;
+    return scaling_ == Scaling::kMinMax ? c.min : static_cast<float>(c.mean);
+  }
+  /// What becomes 1 unit; not zero for a column of two different values.
+  [[nodiscard]] double spread(const Column& c) const {
+    if (scaling_ == Scaling::kRaw) return 1;
+    if (scaling_ == Scaling::kMinMax) return static_cast<double>(c.max) - static_cast<double>(c.min);
+    return std::sqrt(c.squares / static_cast<double>(c.count));
+  }
 
   Scaling scaling_;
   std::vector<Column> columns_;

@@ -22,16 +22,19 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Opcode embedding and node features -> graph layers -> sum over nodes -> score; larger = slower.
+/// Opcode embedding and node features -> graph layers -> sum over nodes -> MLP -> score; larger = slower.
 ///
-/// tile-sage:    x <- l2(leaky_relu(W [(A + A^T) x ; x] + b))                       (SAGE on the sum of both
-/// directions) tile-resgcn:  x <- x + MLP(A y + A^T y + y), y = leaky_relu(x), A the row-normalised adjacency
-/// with self loops tile-mlp:     x <- leaky_relu(W x + b), without edges: the control
+///   tile-sage:    x <- l2(leaky_relu(W [(A + A^T) x ; x] + b))
+///   tile-resgcn:  x <- x + MLP(A y + A^T y + y),   y = leaky_relu(x)
+///   tile-mlp:     x <- leaky_relu(W x + b),        the control: it sees no edges
 ///
-/// The configuration joins every node before the layers (early), or the pooled graph after them (late), which
-/// computes the graph once for all configurations. Shapes: NetInput with config (C, G) -> (C, 1). Source:
-/// arXiv:2308.13490, section 4.2; the residual network differs from the authors' in its input layer, which is a
-///         linear map to hidden_channels.
+/// A is the adjacency of tile-sage, row-normalised with self loops for tile-resgcn: D^-1 (A + I). Along one
+/// direction only its term stays, A (forward) or A^T (reverse). The configuration joins every node before the
+/// layers (early), or the pooled graph after them (late), which computes the graph once for all configurations.
+///
+/// Shapes: NetInput with config (C, G) -> (C, 1).
+/// Source: arXiv:2308.13490, section 4.2. The residual network differs from the authors' in its input layer, a
+///         linear map to hidden_channels; the MLPs have leaky_relu with slope 0.01, the graph layers with 0.2.
 class TileNet {
  public:
   TileNet() = default;
@@ -64,7 +67,7 @@ class TileNet {
   }
 
   template <class Ctx>
-  Var forward(Ctx& ctx, const NetInput& in) const {
+  Var forward(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const bool early = options_.join == Join::kEarly;
     const std::int64_t num_copies = early ? in.num_configs : 1;
     Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
@@ -116,8 +119,7 @@ class TileNet {
     return h;
   }
 
-  /// A = D^-1 (A + I): the weight of each edge in the order of both CSRs, and the diagonal of A (+ A^T along
-  /// both).
+  /// Of D^-1 (A + I): the weight of each edge in the order of both CSRs, and the diagonal, twice along both.
   template <class T>
   struct RowNorm {
     Span<const T> forward, reverse, self;

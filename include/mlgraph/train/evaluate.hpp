@@ -26,8 +26,8 @@ inline constexpr std::array<std::int64_t, 4> kSlowdownAt = {1, 5, 10, 100};
 struct RankingMetrics {
   double kendall_tau = 0;
   double ordered_pair_accuracy = 0;
-  std::array<double, kSlowdownAt.size()>
-      slowdown{};  // best true label among the K best-scored, over the best, minus 1
+  /// Best true label among the K best-scored, over the best, minus 1.
+  std::array<double, kSlowdownAt.size()> slowdown{};
 };
 
 struct GraphEvaluation {
@@ -42,6 +42,18 @@ struct Evaluation {
   RankingMetrics mean;
   std::vector<std::string> skipped;  // "name: why" of graphs that carry no ranking
 };
+
+/// An error when a program has no label for each config, or selects a config that does not exist.
+[[nodiscard]] inline Status check_labels(const PreparedProgram& program) {
+  const ProgramView& view = program.view;
+  const auto num_configs = static_cast<std::size_t>(view.configs.num_configs);
+  const std::size_t num_normalizers = view.runtime_normalizer.size();
+  if (view.runtime.size() != num_configs || (num_normalizers != 0 && num_normalizers != num_configs)) {
+    return Status::invalid_argument(str_cat(view.name, ": has ", view.runtime.size(), " runtimes and ",
+                                            num_normalizers, " normalizers for ", num_configs, " configs"));
+  }
+  return GnnCostModel::check_ids(view, program.selection);
+}
 
 /// Metrics of one graph from scores and labels. Constant scores rank nothing: their tau is 0.
 /// Errors: labels without an order (one config, placeholders, all equal).
@@ -72,13 +84,14 @@ struct Evaluation {
 /// Scores the selected configurations of each program and compares them with the labels.
 ///
 /// Programs whose labels carry no ranking (one config, placeholder labels) are skipped with a note.
-/// Errors: a program the model cannot score; no program with a ranking.
+/// Errors: a program the model cannot score, or without labels; no program with a ranking.
 [[nodiscard]] inline Result<Evaluation> evaluate(const GnnCostModel& model,
                                                  Span<const PreparedProgram> programs,
                                                  ThreadPool* pool = nullptr) {
   Evaluation evaluation;
   std::vector<double> label;
   for (const PreparedProgram& program : programs) {
+    MLGRAPH_RETURN_IF_ERROR(check_labels(program));
     MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection, pool));
     label.clear();
     for (const std::int32_t c : program.selection) label.push_back(program.view.label(c));

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -19,20 +20,21 @@ namespace mlgraph {
 
 enum class ConfigSampling : std::uint8_t {
   kUniform,  ///< every configuration as often as any other
-  kSkewed,   ///< rank r of C with density falling as 1 / sqrt(r / C): half of a slate is from the fastest
-             ///< quarter
+  kSkewed,   ///< rank r of C with density falling as 1 / sqrt(r / C): half of the draws hit the fastest quarter
 };
 
 MLGRAPH_BEGIN_ISA
 
-/// Draws slates of different configurations of one program.
+/// Draws slates of different configurations of one program: one after the other, each from those that are left.
 class SlateSampler {
  public:
   SlateSampler(const ProgramView& program, Span<const std::int32_t> selection, ConfigSampling sampling)
       : order_(selection.begin(), selection.end()), sampling_(sampling) {
     if (sampling == ConfigSampling::kSkewed) {
-      std::stable_sort(order_.begin(), order_.end(),
-                       [&](std::int32_t a, std::int32_t b) { return program.label(a) < program.label(b); });
+      std::stable_sort(order_.begin(), order_.end(), [&](std::int32_t a, std::int32_t b) {
+        const double x = program.label(a), y = program.label(b);
+        return x < y || (std::isnan(y) && !std::isnan(x));
+      });
     }
   }
 
@@ -40,23 +42,33 @@ class SlateSampler {
   void draw(std::size_t count, Rng& rng, std::vector<std::int32_t>& slate) const {
     const std::size_t n = order_.size();
     count = std::min(count, n);
-    const std::size_t begin = slate.size();
-    if (2 * count >= n) return draw_by_shuffle(count, rng, slate);
-    while (slate.size() - begin < count) {
+    if (2 * count >= n) return draw_most(count, rng, slate);
+    const auto begin = static_cast<std::ptrdiff_t>(slate.size());
+    const std::size_t end = slate.size() + count;
+    while (slate.size() < end) {
       double u = rng.uniform();
       if (sampling_ == ConfigSampling::kSkewed) u *= u;
       const std::int32_t config = order_[static_cast<std::size_t>(u * static_cast<double>(n))];
-      const auto first = slate.begin() + static_cast<std::ptrdiff_t>(begin);
-      if (std::find(first, slate.end(), config) == slate.end()) slate.push_back(config);
+      if (std::find(slate.begin() + begin, slate.end(), config) == slate.end()) slate.push_back(config);
     }
   }
 
  private:
-  // Most of the configurations: reject-and-retry would take long.
-  void draw_by_shuffle(std::size_t count, Rng& rng, std::vector<std::int32_t>& slate) const {
-    std::vector<std::int32_t> all = order_;
-    rng.shuffle(Span<std::int32_t>(all));
-    slate.insert(slate.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  /// Where drawing again what was drawn before would take long: an exponential waiting time for each, at the
+  /// rate of its weight; the first `count` to come have the same distribution.
+  void draw_most(std::size_t count, Rng& rng, std::vector<std::int32_t>& slate) const {
+    std::vector<std::pair<double, std::int32_t>> time(order_.size());
+    for (std::size_t r = 0; r < order_.size(); ++r) {
+      time[r] = {-std::log(1 - rng.uniform()) / weight(r), order_[r]};
+    }
+    std::sort(time.begin(), time.end());
+    for (std::size_t i = 0; i < count; ++i) slate.push_back(time[i].second);
+  }
+
+  /// Of rank r, up to a common factor.
+  [[nodiscard]] double weight(std::size_t r) const {
+    const auto rank = static_cast<double>(r);
+    return sampling_ == ConfigSampling::kSkewed ? std::sqrt(rank + 1) - std::sqrt(rank) : 1;
   }
 
   std::vector<std::int32_t> order_;  // fastest first when skewed

@@ -6,9 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -23,6 +22,7 @@
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/clip.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/gradient.hpp"
 #include "mlgraph/train/loss.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/sampler.hpp"
@@ -48,7 +48,10 @@ struct TrainerOptions {
   double weight_decay = 0;  ///< decoupled (AdamW)
   double clip_norm = 1;     ///< global; 0 = no clipping
   std::uint64_t seed = 1;
-  std::int32_t validate_every = 1;  ///< epochs
+  int validate_every = 1;  ///< epochs
+  /// A step whose slates all have fewer rows than this gives each thread slates of its own; in any other the
+  /// slates follow each other, all threads in each. Decides time and memory; the weights have the same bits.
+  std::int64_t large_slate_rows = 8192;
 };
 
 MLGRAPH_BEGIN_ISA
@@ -76,74 +79,41 @@ struct TrainReport {
 /// weights have the same bits for any number of threads.
 class Trainer {
  public:
-  /// `loss` is applied to each slate. Everything is borrowed and must outlive the trainer; `pool` may be null.
+  /// `loss` is applied to each slate. Model and pool are borrowed and must outlive the trainer; `pool` may be
+  /// null.
   Trainer(GnnCostModel& model, const TrainerOptions& options, const LossOptions& loss,
           ThreadPool* pool = nullptr)
       : model_(model), options_(options), loss_(loss), pool_(pool) {}
 
   /// Runs the epochs. `on_epoch(const EpochReport&)` returns false to stop after this epoch.
   ///
+  /// Programs whose selected configs carry no ranking (fewer than two, or equal labels) are not trained on.
   /// Without validation programs the last weights are kept.
-  /// Errors: no training program with two configs; options out of range; a loss or gradient that is not finite,
-  /// with its
-  ///         epoch and graph. The model then holds the best weights so far.
+  /// Errors: no training program with a ranking; options out of range; a loss, gradient or score that is not
+  ///         finite, with its epoch and program. The model then holds the best weights so far.
   template <class OnEpoch>
   [[nodiscard]] Result<TrainReport> run(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
                                         Selection selection, OnEpoch&& on_epoch) {
     MLGRAPH_RETURN_IF_ERROR(check_options());
-    std::vector<SlateSampler> samplers;
-    std::vector<Slate> slates;
-    for (std::size_t i = 0; i < train.size(); ++i) {
-      samplers.emplace_back(train[i].view, train[i].selection, options_.sampling);
-      const auto n = static_cast<std::int64_t>(train[i].selection.size());
-      if (n < 2) continue;  // one configuration carries no ranking
-      const std::int64_t wanted = (n + options_.configs_per_graph - 1) / options_.configs_per_graph;
-      for (std::int64_t k = 0; k < std::min(wanted, options_.max_slates_per_graph); ++k) slates.push_back({i});
-    }
-    if (slates.empty()) return Status::invalid_argument("no training program has two configs to rank");
-
-    const auto per_step = static_cast<std::size_t>(options_.graphs_per_step);
-    const std::size_t steps_per_epoch = (slates.size() + per_step - 1) / per_step;
-    const LrSchedule schedule =
-        LrSchedule::cosine(options_.lr, static_cast<std::int64_t>(steps_per_epoch) * options_.epochs,
-                           options_.warmup_fraction, options_.min_lr);
+    for (const PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(check_labels(program));
+    MLGRAPH_RETURN_IF_ERROR(make_slates(train));
+    const LrSchedule schedule = LrSchedule::cosine(options_.lr, steps_per_epoch() * options_.epochs,
+                                                   options_.warmup_fraction, options_.min_lr);
     MLGRAPH_RETURN_IF_ERROR(schedule.validate());
-    AdamWOptions adam;
-    adam.weight_decay = options_.weight_decay;
-    AdamW<float> optimizer(model_.parameters().grad.size(), adam);
+    AdamW<float> optimizer(model_.parameters().grad.size(), adam_options());
 
     Rng rng(options_.seed);
     TrainReport report;
     AlignedVector<float> best = model_.parameters().value;
-    std::int64_t step = 0;
     Status status;
-    for (int epoch = 1; epoch <= options_.epochs && status.ok(); ++epoch) {
+    for (int epoch = 1; epoch <= options_.epochs; ++epoch) {
       EpochReport now;
       now.epoch = epoch;
-      rng.shuffle(Span<Slate>(slates));
-      for (std::size_t begin = 0; begin < slates.size() && status.ok(); begin += per_step) {
-        now.lr = schedule.at(step++);
-        const Span<const Slate> batch =
-            Span<const Slate>(slates).subspan(begin, std::min(per_step, slates.size() - begin));
-        double loss = 0;
-        status = run_step(train, samplers, batch, now.lr, rng, optimizer, loss);
-        now.train_loss += loss * static_cast<double>(batch.size()) / static_cast<double>(slates.size());
-      }
+      status = train_epoch(train, schedule, rng, optimizer, now);
+      if (status.ok()) status = judge_epoch(valid, selection, report, now);
       if (!status.ok()) {
         status = Status(status.code(), str_cat("epoch ", epoch, ": ", status.message()));
         break;
-      }
-      if (!valid.empty() && (epoch % options_.validate_every == 0 || epoch == options_.epochs)) {
-        Result<Evaluation> evaluation = evaluate(model_, valid, pool_);
-        if (!evaluation.ok()) {
-          status = evaluation.status();
-          break;
-        }
-        now.validated = true;
-        now.valid = evaluation->mean;
-        now.is_best = report.best_epoch == 0 || better(now.valid, report.best_valid, selection);
-      } else if (valid.empty()) {
-        now.is_best = true;
       }
       if (now.is_best) {
         report.best_epoch = epoch;
@@ -155,7 +125,8 @@ class Trainer {
         report.stopped_by_caller = true;
         break;
       }
-      if (options_.patience > 0 && epoch - report.best_epoch >= options_.patience) break;
+      // Where not every epoch is validated, the next one that is gets its chance.
+      if (now.validated && options_.patience > 0 && epoch - report.best_epoch >= options_.patience) break;
     }
     model_.parameters().value = best;
     MLGRAPH_RETURN_IF_ERROR(status);
@@ -166,13 +137,14 @@ class Trainer {
   struct Slate {
     std::size_t program;
   };
-  /// What computes one slate: a tape, its gradient and its buffers.
+  /// What computes a slate.
   struct Worker {
     explicit Worker(ThreadPool* pool) : tape(pool) {}
     Tape tape;
     GnnCostModel::Scratch scratch;
   };
-  struct Task {
+  /// One slate of a step, and what came out.
+  struct Job {
     std::vector<std::int32_t> configs;
     std::vector<double> label;
     AlignedVector<float> grad;
@@ -182,18 +154,90 @@ class Trainer {
   };
 
   [[nodiscard]] Status check_options() const {
-    const auto positive = [](const char* name, std::int64_t value) -> Status {
-      if (value > 0) return {};
-      return Status::invalid_argument(str_cat("trainer: ", name, " is ", value, "; should be 1 or more"));
-    };
-    MLGRAPH_RETURN_IF_ERROR(positive("epochs", options_.epochs));
-    MLGRAPH_RETURN_IF_ERROR(positive("graphs_per_step", options_.graphs_per_step));
-    MLGRAPH_RETURN_IF_ERROR(positive("max_slates_per_graph", options_.max_slates_per_graph));
-    MLGRAPH_RETURN_IF_ERROR(positive("validate_every", options_.validate_every));
-    if (options_.configs_per_graph < 2) {
+    const auto at_least = [](const char* name, std::int64_t value, std::int64_t low) -> Status {
+      if (value >= low) return {};
       return Status::invalid_argument(
-          str_cat("trainer: configs_per_graph is ", options_.configs_per_graph, "; should be 2 or more"));
+          str_cat("trainer: ", name, " is ", value, "; should be ", low, " or more"));
+    };
+    MLGRAPH_RETURN_IF_ERROR(at_least("epochs", options_.epochs, 1));
+    MLGRAPH_RETURN_IF_ERROR(at_least("patience", options_.patience, 0));
+    MLGRAPH_RETURN_IF_ERROR(at_least("graphs_per_step", options_.graphs_per_step, 1));
+    MLGRAPH_RETURN_IF_ERROR(at_least("configs_per_graph", options_.configs_per_graph, 2));
+    MLGRAPH_RETURN_IF_ERROR(at_least("max_slates_per_graph", options_.max_slates_per_graph, 1));
+    MLGRAPH_RETURN_IF_ERROR(at_least("validate_every", options_.validate_every, 1));
+    if (!(options_.warmup_fraction >= 0 && options_.warmup_fraction < 1)) {
+      return Status::invalid_argument(
+          str_cat("trainer: warmup_fraction is ", options_.warmup_fraction, "; should be in [0, 1)"));
     }
+    if (!(options_.clip_norm >= 0)) {
+      return Status::invalid_argument(
+          str_cat("trainer: clip_norm is ", options_.clip_norm, "; should be positive, or 0 for no clipping"));
+    }
+    return validate_adam(adam_options());
+  }
+
+  [[nodiscard]] AdamWOptions adam_options() const {
+    AdamWOptions adam;
+    adam.weight_decay = options_.weight_decay;
+    return adam;
+  }
+
+  /// A sampler for each program, and what an epoch goes through.
+  [[nodiscard]] Status make_slates(Span<const PreparedProgram> train) {
+    samplers_.clear();
+    slates_.clear();
+    for (std::size_t i = 0; i < train.size(); ++i) {
+      MLGRAPH_RETURN_IF_ERROR(check_labels(train[i]));
+      samplers_.emplace_back(train[i].view, train[i].selection, options_.sampling);
+      if (!has_ranking(train[i])) continue;
+      const auto n = static_cast<std::int64_t>(train[i].selection.size());
+      const std::int64_t wanted = (n + options_.configs_per_graph - 1) / options_.configs_per_graph;
+      for (std::int64_t k = 0; k < std::min(wanted, options_.max_slates_per_graph); ++k) slates_.push_back({i});
+    }
+    if (!slates_.empty()) return {};
+    return Status::invalid_argument("no training program has two configs with different labels to rank");
+  }
+
+  static bool has_ranking(const PreparedProgram& program) {
+    for (const std::int32_t c : program.selection) {
+      if (program.view.label(c) != program.view.label(program.selection[0])) return true;
+    }
+    return false;
+  }
+
+  [[nodiscard]] std::int64_t steps_per_epoch() const {
+    return (static_cast<std::int64_t>(slates_.size()) + options_.graphs_per_step - 1) /
+           options_.graphs_per_step;
+  }
+
+  Status train_epoch(Span<const PreparedProgram> train, const LrSchedule& schedule, Rng& rng,
+                     AdamW<float>& optimizer, EpochReport& now) {
+    rng.shuffle(Span<Slate>(slates_));
+    const auto per_step = static_cast<std::size_t>(options_.graphs_per_step);
+    for (std::size_t begin = 0; begin < slates_.size(); begin += per_step) {
+      now.lr = schedule.at(optimizer.state().step);
+      const Span<const Slate> batch =
+          Span<const Slate>(slates_).subspan(begin, std::min(per_step, slates_.size() - begin));
+      double loss = 0;
+      MLGRAPH_RETURN_IF_ERROR(run_step(train, batch, now.lr, rng, optimizer, loss));
+      now.train_loss += loss * static_cast<double>(batch.size()) / static_cast<double>(slates_.size());
+    }
+    const AlignedVector<float>& weights = model_.parameters().value;
+    const std::size_t bad = find_non_finite(Span<const float>(weights), pool_);
+    if (bad == weights.size()) return {};
+    return Status::invalid_argument(
+        str_cat(tensor_name(bad), " became ", weights[bad], "; the learning rate is ", now.lr));
+  }
+
+  /// Validates when it is time, and says whether the epoch is the best one.
+  Status judge_epoch(Span<const PreparedProgram> valid, Selection selection, const TrainReport& report,
+                     EpochReport& now) const {
+    now.is_best = valid.empty();
+    if (valid.empty() || (now.epoch % options_.validate_every != 0 && now.epoch != options_.epochs)) return {};
+    MLGRAPH_ASSIGN_OR_RETURN(const Evaluation evaluation, evaluate(model_, valid, pool_));
+    now.validated = true;
+    now.valid = evaluation.mean;
+    now.is_best = report.best_epoch == 0 || better(now.valid, report.best_valid, selection);
     return {};
   }
 
@@ -203,79 +247,98 @@ class Trainer {
     return a.slowdown[0] < b.slowdown[0];  // many models find a fastest tile among five
   }
 
-  Status run_step(Span<const PreparedProgram> train, const std::vector<SlateSampler>& samplers,
-                  Span<const Slate> batch, double lr, Rng& rng, AdamW<float>& optimizer, double& mean_loss) {
-    tasks_.resize(std::max(tasks_.size(), batch.size()));
-    std::int64_t most_rows = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) {  // all random draws happen here, in order
-      const PreparedProgram& program = train[batch[i].program];
-      Task& task = tasks_[i];
-      task.configs.clear();
-      samplers[batch[i].program].draw(static_cast<std::size_t>(options_.configs_per_graph), rng, task.configs);
-      task.label.clear();
-      for (const std::int32_t c : task.configs) task.label.push_back(program.view.label(c));
-      task.seed = rng.next();
-      most_rows =
-          std::max(most_rows, program.graph.num_nodes() * static_cast<std::int64_t>(task.configs.size()));
-    }
-    // Small graphs: a thread each, on tapes of their own. Large ones: one after the other on one tape, all
-    // threads in each kernel. The bits are the same.
-    constexpr std::int64_t kSmallRows = 8192;
-    const bool graph_per_thread = most_rows < kSmallRows;
-    const std::size_t num_workers = graph_per_thread ? batch.size() : 1;
-    while (workers_.size() < num_workers) workers_.push_back(std::make_unique<Worker>(nullptr));
-    if (!graph_per_thread && large_ == nullptr) large_ = std::make_unique<Worker>(pool_);
-    const auto run_one = [&](std::int64_t i) {
-      const auto t = static_cast<std::size_t>(i);
-      run_slate(train[batch[t].program], graph_per_thread ? *workers_[t] : *large_, tasks_[t]);
-    };
+  Status run_step(Span<const PreparedProgram> train, Span<const Slate> batch, double lr, Rng& rng,
+                  AdamW<float>& optimizer, double& mean_loss) {
+    const std::int64_t most_rows = draw_jobs(train, batch, rng);
     const auto count = static_cast<std::int64_t>(batch.size());
-    if (graph_per_thread && pool_ != nullptr) {
-      pool_->run(count, run_one);
+    if (pool_ != nullptr && count > 1 && most_rows < options_.large_slate_rows) {
+      while (workers_.size() < batch.size()) workers_.push_back(std::make_unique<Worker>(nullptr));
+      pool_->run(count, [&](std::int64_t i) {
+        const auto j = static_cast<std::size_t>(i);
+        run_job(train[batch[j].program], *workers_[j], jobs_[j]);
+      });
     } else {
-      for (std::int64_t i = 0; i < count; ++i) run_one(i);
+      for (std::size_t j = 0; j < batch.size(); ++j) run_job(train[batch[j].program], all_threads_, jobs_[j]);
     }
 
     AlignedVector<float>& grad = model_.parameters().grad;
     model_.parameters().zero_grad();
     const double weight = 1 / static_cast<double>(batch.size());
     mean_loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-      const std::string_view name = train[batch[i].program].view.name;
-      if (!tasks_[i].status.ok())
-        return Status(tasks_[i].status.code(), str_cat(name, ": ", tasks_[i].status.message()));
-      if (!std::isfinite(tasks_[i].loss)) {
-        return Status::invalid_argument(
-            str_cat(name, ": the loss is ", tasks_[i].loss, "; configs begin with ", tasks_[i].configs[0]));
-      }
-      mean_loss += weight * tasks_[i].loss;
-      kernels::axpy(static_cast<float>(weight), tasks_[i].grad.data(), grad.data(),
+    for (std::size_t j = 0; j < batch.size(); ++j) {
+      MLGRAPH_RETURN_IF_ERROR(check_job(train[batch[j].program], jobs_[j]));
+      mean_loss += weight * jobs_[j].loss;
+      kernels::axpy(static_cast<float>(weight), jobs_[j].grad.data(), grad.data(),
                     static_cast<std::int64_t>(grad.size()), nullptr);
     }
     if (options_.clip_norm > 0)
-      MLGRAPH_RETURN_IF_ERROR(clip_grad_norm(Span<float>(grad), options_.clip_norm, nullptr).status());
-    return optimizer.step(model_.parameters().trainable(), Span<const float>(grad), lr, nullptr);
+      MLGRAPH_RETURN_IF_ERROR(clip_grad_norm(Span<float>(grad), options_.clip_norm, pool_).status());
+    return optimizer.step(model_.parameters().trainable(), Span<const float>(grad), lr, pool_);
   }
 
-  void run_slate(const PreparedProgram& program, Worker& worker, Task& task) const {
-    task.grad.assign(model_.parameters().grad.size(), 0.0f);
+  /// The configs of each slate: all random draws of a step happen here, in order. Returns the rows of the
+  /// largest.
+  std::int64_t draw_jobs(Span<const PreparedProgram> train, Span<const Slate> batch, Rng& rng) {
+    jobs_.resize(std::max(jobs_.size(), batch.size()));
+    std::int64_t most_rows = 0;
+    for (std::size_t j = 0; j < batch.size(); ++j) {
+      const PreparedProgram& program = train[batch[j].program];
+      Job& job = jobs_[j];
+      job.configs.clear();
+      samplers_[batch[j].program].draw(static_cast<std::size_t>(options_.configs_per_graph), rng, job.configs);
+      job.label.clear();
+      for (const std::int32_t c : job.configs) job.label.push_back(program.view.label(c));
+      job.seed = rng.next();
+      const std::int64_t rows = model_.rows_per_config(program) * static_cast<std::int64_t>(job.configs.size());
+      most_rows = std::max({most_rows, rows, static_cast<std::int64_t>(program.graph.num_nodes())});
+    }
+    return most_rows;
+  }
+
+  void run_job(const PreparedProgram& program, Worker& worker, Job& job) const {
+    job.grad.assign(model_.parameters().grad.size(), 0.0f);
     Tape& tape = worker.tape;
-    tape.bind(model_.spec(), Span<const float>(model_.parameters().value), Span<float>(task.grad));
-    tape.begin(task.seed);
-    const std::int32_t slate[] = {0, static_cast<std::int32_t>(task.configs.size())};
-    const Var score = model_.score(tape, program, task.configs, worker.scratch);
-    const Var loss = ranking_loss(tape, score, task.label, slate, loss_);
-    task.status = tape.backward(loss);
-    task.loss = task.status.ok() ? static_cast<double>(*tape.value(loss).data) : 0;
+    tape.bind(model_.spec(), Span<const float>(model_.parameters().value), Span<float>(job.grad));
+    tape.begin(job.seed);
+    const std::int32_t slate[] = {0, static_cast<std::int32_t>(job.configs.size())};
+    const Var score = model_.score(tape, program, job.configs, worker.scratch);
+    const Var loss = ranking_loss(tape, score, job.label, slate, loss_);
+    job.status = tape.backward(loss);
+    job.loss = job.status.ok() ? static_cast<double>(*tape.value(loss).data) : 0;
+  }
+
+  [[nodiscard]] Status check_job(const PreparedProgram& program, const Job& job) const {
+    const std::string_view name = program.view.name;
+    if (!job.status.ok()) return Status(job.status.code(), str_cat(name, ": ", job.status.message()));
+    if (!std::isfinite(job.loss)) {
+      return Status::invalid_argument(
+          str_cat(name, ": the loss is ", job.loss, "; the slate begins with config ", job.configs[0]));
+    }
+    const std::size_t bad = find_non_finite(Span<const float>(job.grad));
+    if (bad == job.grad.size()) return {};
+    return Status::invalid_argument(
+        str_cat(name, ": the gradient of ", tensor_name(bad), " is ", job.grad[bad]));
+  }
+
+  /// Whose element `i` of the flat buffer is.
+  [[nodiscard]] std::string_view tensor_name(std::size_t i) const {
+    const auto place = static_cast<std::int64_t>(i);
+    for (const ParamSpec::Entry& entry : model_.spec().entries()) {
+      const std::int64_t begin = model_.spec().position(entry.param);
+      if (place >= begin && place < begin + entry.param.size()) return entry.name;
+    }
+    return "padding";
   }
 
   GnnCostModel& model_;
   TrainerOptions options_;
   LossOptions loss_;
   ThreadPool* pool_;
-  std::vector<Task> tasks_;
-  std::vector<std::unique_ptr<Worker>> workers_;  // for small graphs, serial each
-  std::unique_ptr<Worker> large_;                 // for large graphs, on the pool
+  std::vector<SlateSampler> samplers_;            // of each training program
+  std::vector<Slate> slates_;                     // of an epoch
+  std::vector<Job> jobs_;                         // of a step
+  std::vector<std::unique_ptr<Worker>> workers_;  // for small slates: one each, without threads of their own
+  Worker all_threads_{pool_};                     // for large ones
 };
 
 MLGRAPH_END_ISA

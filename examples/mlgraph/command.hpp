@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command of the program: its options, and what runs when they are parsed.
+#ifndef MLGRAPH_EXAMPLES_MLGRAPH_COMMAND_HPP
+#define MLGRAPH_EXAMPLES_MLGRAPH_COMMAND_HPP
+
+#include <functional>
+
+#include "mlgraph/core/status.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace cli {
+
+/// `run` returns an error for a bad input or a failed run; it throws CLI::ValidationError for options that do not go
+/// together.
+struct Command {
+  CLI::App* app;
+  std::function<mlgraph::Status()> run;
+};
+
+Command add_inspect(CLI::App& app);
+Command add_featurize(CLI::App& app);
+Command add_pack(CLI::App& app);
+Command add_train(CLI::App& app);
+Command add_eval(CLI::App& app);
+Command add_predict(CLI::App& app);
+Command add_submit(CLI::App& app);
+
+}  // namespace cli
+
+#endif  // MLGRAPH_EXAMPLES_MLGRAPH_COMMAND_HPP

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// FeatureEncoder: turns a program's numbers into a model's inputs, as was fitted on the training programs.
+#ifndef MLGRAPH_MODEL_FEATURE_ENCODER_HPP
+#define MLGRAPH_MODEL_FEATURE_ENCODER_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/model/model_options.hpp"
+#include "mlgraph/model/normalizer.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Scales node features, and scales or one-hot encodes config features.
+struct FeatureEncoder {
+  static constexpr std::int64_t kClasses = 8;  // one-hot: -1 ... 6
+
+  Normalizer node;
+  Normalizer config;  // of ConfigEncoding::kScaled
+  ConfigEncoding config_encoding = ConfigEncoding::kScaled;
+  std::int64_t num_config_inputs = 0;
+
+  /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
+  /// Errors: no programs; those of check().
+  [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
+                                                  std::int64_t max_configs = 1000) {
+    if (programs.empty()) return Status::invalid_argument("there are no programs to fit the features on");
+    FeatureEncoder encoder;
+    encoder.config_encoding = options.config_encoding;
+    encoder.num_config_inputs = programs[0].configs.num_features;
+    const std::int64_t node_width = programs[0].graph.x.cols;
+    NormalizerFit node(options.node_scaling, node_width);
+    NormalizerFit config(options.config_scaling, encoder.num_config_inputs);
+    max_configs = std::max<std::int64_t>(1, max_configs);
+    std::vector<float> row;
+    for (const ProgramView& program : programs) {
+      MLGRAPH_RETURN_IF_ERROR(check(program, node_width, encoder.num_config_inputs));
+      for (std::int64_t r = 0; r < program.graph.x.rows; ++r) node.add(program.graph.x.row(r));
+      const ConfigView& configs = program.configs;
+      const std::int64_t step =
+          std::max<std::int64_t>(1, (configs.num_configs + max_configs - 1) / max_configs);
+      row.resize(static_cast<std::size_t>(configs.config_size()));
+      for (std::int64_t c = 0; c < configs.num_configs; c += step) {
+        configs.copy_config(c, row.data());
+        for (std::int64_t k = 0; k < configs.rows_per_config; ++k) {
+          config.add(row.data() + k * encoder.num_config_inputs);
+        }
+      }
+    }
+    encoder.node = node.finish();
+    encoder.config = config.finish();
+    return encoder;
+  }
+
+  /// Errors: features of other widths; arrays that do not have the sizes which the program states.
+  [[nodiscard]] static Status check(const ProgramView& program, std::int64_t node_width,
+                                    std::int64_t config_width) {
+    const ConfigView& configs = program.configs;
+    const MatrixView<const float>& x = program.graph.x;
+    if (x.cols != node_width || configs.num_features != config_width) {
+      return Status::invalid_argument(str_cat(program.name, ": has ", x.cols, " node and ",
+                                              configs.num_features, " config features; should have ",
+                                              node_width, " and ", config_width));
+    }
+    if (x.size() > 0 && x.data == nullptr) {
+      return Status::invalid_argument(
+          str_cat(program.name, ": x is (", x.rows, ", ", x.cols, ") but its data is null"));
+    }
+    const auto given =
+        static_cast<std::int64_t>(configs.wide.empty() ? configs.narrow.size() : configs.wide.size());
+    if (configs.num_configs < 0 || given != configs.num_configs * configs.config_size()) {
+      return Status::invalid_argument(str_cat(program.name, ": has ", given, " config entries; should have ",
+                                              configs.num_configs, " configs of ", configs.config_size()));
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::int64_t num_config_outputs() const {
+    return config_encoding == ConfigEncoding::kOneHot ? kClasses * num_config_inputs : config.num_outputs();
+  }
+
+  /// Encodes configurations; `row` is scratch.
+  /// Shapes: `ids` (C) -> out (C * rows_per_config, num_config_outputs()).
+  void encode_configs(const ConfigView& configs, Span<const std::int32_t> ids, AlignedVector<float>& row,
+                      AlignedVector<float>& out) const {
+    const std::int64_t width = num_config_outputs();
+    row.resize(static_cast<std::size_t>(configs.config_size()));
+    out.resize(ids.size() * static_cast<std::size_t>(configs.rows_per_config * width));
+    float* to = out.data();
+    for (const std::int32_t id : ids) {
+      configs.copy_config(id, row.data());
+      for (std::int64_t k = 0; k < configs.rows_per_config; ++k, to += width) {
+        encode_row(row.data() + k * num_config_inputs, to);
+      }
+    }
+  }
+
+ private:
+  void encode_row(const float* from, float* to) const {
+    if (config_encoding == ConfigEncoding::kScaled) return config.apply(from, to);
+    for (std::int64_t j = 0; j < num_config_inputs; ++j, to += kClasses) {
+      for (std::int64_t k = 0; k < kClasses; ++k) {  // a number that is no class: all zero
+        to[k] = from[j] == static_cast<float>(k - 1) ? 1.0f : 0.0f;
+      }
+    }
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_MODEL_FEATURE_ENCODER_HPP

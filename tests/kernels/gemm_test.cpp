@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/kernels/gemm.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "allocation_counter.hpp"
+#include "kernels/dense_fixture.hpp"
+#include "mlgraph/kernels/reference/gemm.hpp"
+
+namespace {
+
+using namespace mlgraph;
+using mlgraph::testing::max_error;
+using mlgraph::testing::random_matrix;
+using mlgraph::testing::random_values;
+using mlgraph::testing::same_for_all_pools;
+using mlgraph::testing::TestMatrix;
+
+// Where a multiply-add is rounded once, results are the bits of the reference.
+#if (defined(__FMA__) || defined(__AVX512F__) || defined(__aarch64__)) && !defined(MLGRAPH_GEMM_EIGEN)
+constexpr bool kExact = true;
+#else
+constexpr bool kExact = false;
+#endif
+
+template <class T>
+bool equal(const TestMatrix<T>& a, const TestMatrix<T>& b) {
+  return max_error(a, b) <= (kExact ? 0 : 2000 * static_cast<double>(std::numeric_limits<T>::epsilon())) &&
+         a.gaps_untouched();
+}
+
+template <class T>
+std::vector<T> flat(const TestMatrix<T>& m) {
+  std::vector<T> values;
+  for (std::int64_t r = 0; r < m.rows; ++r) {
+    values.insert(values.end(), m.view().row(r), m.view().row(r) + m.cols);
+  }
+  return values;
+}
+
+// A packed matrix with its buffer, which has NaN after its last element.
+template <class T>
+struct Packed {
+  std::vector<T> buffer;
+  kernels::PackedMatrix<T> matrix;
+
+  Packed(MatrixView<const T> b, bool transposed) {
+    const std::int64_t k = transposed ? b.cols : b.rows;
+    const std::int64_t m = transposed ? b.rows : b.cols;
+    buffer.assign(static_cast<std::size_t>(kernels::packed_size<T>(k, m)) + 1, std::numeric_limits<T>::quiet_NaN());
+    matrix = transposed ? kernels::pack_transposed(b, buffer.data()) : kernels::pack(b, buffer.data());
+  }
+};
+
+template <class T>
+void check_products(std::int64_t n, std::int64_t k, std::int64_t m, bool accumulate) {
+  CAPTURE(n);
+  CAPTURE(k);
+  CAPTURE(m);
+  CAPTURE(accumulate);
+  Arena arena;
+  const auto a = random_matrix<T>(n, k, 1);
+  const auto b = random_matrix<T>(k, m, 2);
+  const auto b_transposed = random_matrix<T>(m, k, 3, 1);
+  const auto gradient = random_matrix<T>(n, m, 4, 2);
+
+  auto expected = random_matrix<T>(n, m, 5);
+  auto nn = expected;
+  auto packed = expected;
+  reference::gemm_nn<T>(a.view(), b.view(), expected.view(), accumulate);
+  kernels::gemm_nn<T>(a.view(), b.view(), nn.view(), accumulate, arena, nullptr);
+  CHECK(equal(nn, expected));
+  const Packed<T> b_packed(b.view(), false);
+  CHECK(std::isnan(b_packed.buffer.back()));
+  kernels::gemm_packed<T>(a.view(), b_packed.matrix, packed.view(), accumulate);
+  CHECK(equal(packed, expected));
+
+  auto expected_nt = random_matrix<T>(n, m, 6);
+  auto nt = expected_nt;
+  auto packed_nt = expected_nt;
+  reference::gemm_nt<T>(a.view(), b_transposed.view(), expected_nt.view(), accumulate);
+  kernels::gemm_nt<T>(a.view(), b_transposed.view(), nt.view(), accumulate, arena, nullptr);
+  CHECK(equal(nt, expected_nt));
+  const Packed<T> bt_packed(b_transposed.view(), true);
+  CHECK(std::isnan(bt_packed.buffer.back()));
+  kernels::gemm_packed<T>(a.view(), bt_packed.matrix, packed_nt.view(), accumulate);
+  CHECK(equal(packed_nt, expected_nt));
+
+  auto expected_tn = random_matrix<T>(k, m, 7);
+  auto tn = expected_tn;
+  reference::gemm_tn<T>(a.view(), gradient.view(), expected_tn.view(), accumulate);
+  kernels::gemm_tn<T>(a.view(), gradient.view(), tn.view(), accumulate, arena, nullptr);
+  CHECK(equal(tn, expected_tn));
+}
+
+TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd sizes and strides", T, float, double) {
+  for (const std::int64_t n : {0, 1, 2, 5, 17, 40, 100}) {
+    for (const std::int64_t k : {0, 1, 5, 18, 100}) {
+      for (const std::int64_t m : {0, 1, 2, 17, 40, 100}) {
+        check_products<T>(n, k, m, false);
+        check_products<T>(n, k, m, true);
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("products that are cut into panels, pieces and tasks keep the order of the chain", T, float,
+                   double) {
+  check_products<T>(3, 700, 5, true);      // a sum of several pieces
+  check_products<T>(7, 300, 200, false);   // several panels of several pieces
+  check_products<T>(130, 172, 80, true);   // panels of unequal width
+  check_products<T>(500, 20, 16, false);   // few columns, many rows
+  check_products<T>(300, 64, 128, false);  // the right operand is read as it is by one, packed by the other
+}
+
+TEST_CASE_TEMPLATE("zeros that fill up a panel do not meet infinities", T, float, double) {
+  const T infinity = std::numeric_limits<T>::infinity();
+  Arena arena;
+  TestMatrix<T> a(3, 4);
+  a.fill(infinity);
+  TestMatrix<T> b(4, 5);
+  b.fill(T(1));
+  TestMatrix<T> c(3, 5, 1);
+  kernels::gemm_nn<T>(a.view(), b.view(), c.view(), false, arena, nullptr);
+  for (std::int64_t i = 0; i < 3; ++i) {
+    for (std::int64_t j = 0; j < 5; ++j) CHECK(c(i, j) == infinity);
+  }
+  CHECK(c.gaps_untouched());
+}
+
+TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the finished sum", T, float, double) {
+  using kernels::Activation;
+  const std::int64_t n = 30;
+  const std::int64_t k = 150;
+  const std::int64_t m = 75;
+  const auto a = random_matrix<T>(n, k, 1);
+  const auto b = random_matrix<T>(k, m, 2);
+  const auto bias = random_values<T>(m, 3);
+  const auto start = random_matrix<T>(n, m, 4);
+  const Packed<T> packed(b.view(), false);
+  for (const bool accumulate : {false, true}) {
+    auto sums = start;
+    kernels::gemm_packed<T>(a.view(), packed.matrix, sums.view(), accumulate);
+    for (const bool with_bias : {false, true}) {
+      for (const Activation act : {Activation::kNone, Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu,
+                                   Activation::kSilu, Activation::kSigmoid, Activation::kTanh}) {
+        auto expected = sums;
+        auto y = start;
+        kernels::with_activation(act, [&](auto chosen) {
+          const T* const bias_data = with_bias ? bias.data() : nullptr;
+          const kernels::BiasActivation<chosen(), T> epilogue{bias_data, T(0.25)};
+          kernels::gemm_packed<T>(a.view(), packed.matrix, y.view(), accumulate, epilogue);
+          for (std::int64_t i = 0; i < n; ++i) {
+            for (std::int64_t j = 0; j < m; ++j) {
+              const kernels::Vec<T> z(with_bias ? expected(i, j) + bias[static_cast<std::size_t>(j)] : expected(i, j));
+              T lanes[kernels::kLanes<T>];
+              kernels::store(lanes, kernels::Vec<T>(kernels::activate<chosen(), T>(z, T(0.25))));
+              expected(i, j) = lanes[0];
+            }
+          }
+        });
+        CHECK(max_error(y, expected) == 0);
+        CHECK(y.gaps_untouched());
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("results have the same bits for any number of threads", T, float, double) {
+  const std::int64_t n = 2300;
+  const std::int64_t k = 40;
+  const std::int64_t m = 72;
+  const auto a = random_matrix<T>(n, k, 1);
+  const auto b = random_matrix<T>(k, m, 2);
+  const auto b_transposed = random_matrix<T>(m, k, 3);
+  const auto gradient = random_matrix<T>(n, m, 4);
+  CHECK(same_for_all_pools([&](ThreadPool* pool) {
+    Arena arena;
+    TestMatrix<T> nn(n, m);
+    TestMatrix<T> nt(n, m);
+    kernels::gemm_nn<T>(a.view(), b.view(), nn.view(), false, arena, pool);
+    kernels::gemm_nt<T>(a.view(), b_transposed.view(), nt.view(), false, arena, pool);
+    auto result = flat(nn);
+    const auto more = flat(nt);
+    result.insert(result.end(), more.begin(), more.end());
+    for (const std::int64_t rows : {std::int64_t{900}, n}) {  // one group of rows, several groups
+      auto tn = random_matrix<T>(k, m, 5);
+      kernels::gemm_tn<T>(a.view().row_block(0, rows), gradient.view().row_block(0, rows), tn.view(), true, arena,
+                          pool);
+      const auto last = flat(tn);
+      result.insert(result.end(), last.begin(), last.end());
+    }
+    return result;
+  }));
+}
+
+#if !defined(MLGRAPH_GEMM_EIGEN)
+TEST_CASE_TEMPLATE("a row alone has the bits that it has in a batch", T, float, double) {
+  const std::int64_t n = 200;
+  const auto a = random_matrix<T>(n, 172, 1);
+  const auto b = random_matrix<T>(100, 172, 2);
+  Arena arena;
+  TestMatrix<T> batch(n, 100);
+  kernels::gemm_nt<T>(a.view(), b.view(), batch.view(), false, arena, nullptr);
+  for (const std::int64_t count : {1, 2, 3, 7, 12}) {
+    for (std::int64_t i = 0; i + count <= n; i += 19) {
+      TestMatrix<T> part(count, 100);
+      kernels::gemm_nt<T>(a.view().row_block(i, count), b.view(), part.view(), false, arena, nullptr);
+      CHECK(std::memcmp(part.values.data(), batch.view().row(i), part.values.size() * sizeof(T)) == 0);
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("a long sum over rows is the ordered sum of groups of rows", T, float, double) {
+  const std::int64_t n = 2500;
+  const std::int64_t num_groups = 4;  // 2500 / 512
+  const auto a = random_matrix<T>(n, 7, 1);
+  const auto b = random_matrix<T>(n, 21, 2);
+  auto c = random_matrix<T>(7, 21, 3);
+  auto expected = c;
+  TestMatrix<T> total(7, 21);
+  for (std::int64_t g = 0; g < num_groups; ++g) {
+    TestMatrix<T> part(7, 21);
+    reference::gemm_tn<T>(a.view().row_block(g * 625, 625), b.view().row_block(g * 625, 625), part.view(), false);
+    for (std::size_t i = 0; i < part.values.size(); ++i) {
+      total.values[i] = g == 0 ? part.values[i] : total.values[i] + part.values[i];
+    }
+  }
+  for (std::int64_t i = 0; i < 7; ++i) {
+    for (std::int64_t j = 0; j < 21; ++j) expected(i, j) += total(i, j);
+  }
+  Arena arena;
+  kernels::gemm_tn<T>(a.view(), b.view(), c.view(), true, arena, nullptr);
+  CHECK(equal(c, expected));
+}
+
+TEST_CASE("nothing is allocated from the second product of a shape on") {
+  const auto a = random_matrix<float>(2100, 40, 1);
+  const auto b = random_matrix<float>(40, 33, 2);
+  const auto gradient = random_matrix<float>(2100, 33, 3);
+  TestMatrix<float> c(2100, 33);
+  TestMatrix<float> d(40, 33);
+  TestMatrix<float> e(2100, 40);
+  Arena arena;
+  const auto run = [&] {
+    kernels::gemm_nn<float>(a.view(), b.view(), c.view(), false, arena, nullptr);
+    kernels::gemm_nt<float>(gradient.view(), b.view(), e.view(), false, arena, nullptr);
+    kernels::gemm_tn<float>(a.view(), gradient.view(), d.view(), false, arena, nullptr);
+  };
+  run();
+  CHECK(arena.used_bytes() == 0);
+  CHECK(arena.peak_bytes() > 0);
+  const std::size_t before = mlgraph::testing::num_allocations();
+  run();
+  CHECK(mlgraph::testing::num_allocations() == before);
+}
+#endif  // !MLGRAPH_GEMM_EIGEN
+
+}  // namespace

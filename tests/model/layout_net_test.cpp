@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/layout_net.hpp"
+
+#include <doctest/doctest.h>
+
+#include <numeric>
+
+#include "model/net_fixture.hpp"
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixtures
+
+constexpr Arch kLayoutArchs[] = {Arch::kLayoutResGcn, Arch::kLayoutSage};
+
+/// Calls `f(options)` for every architecture, join and direction.
+template <class F>
+void for_each_net(std::int64_t hidden, F&& f) {
+  for (const Arch arch : kLayoutArchs) {
+    for (const Join join : kJoins) {
+      for (const Direction direction : kDirections) {
+        INFO(arch_name(arch), ", join ", static_cast<int>(join), ", direction ", static_cast<int>(direction));
+        f(net_options(arch, join, direction, hidden));
+      }
+    }
+  }
+}
+
+std::vector<std::string> tensors(Arch arch, Join join) {
+  ParamSpec spec;
+  const LayoutNet net(spec, net_options(arch, join, Direction::kBoth), kNodeFeatures, kConfigFeatures);
+  return tensor_list(spec);
+}
+
+TEST_CASE("the tensors of LayoutNet have these names and shapes") {
+  using Names = std::vector<std::string>;
+  CHECK(tensors(Arch::kLayoutResGcn, Join::kEarly) ==
+        Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "layers.0.lin.weight (5, 5)",
+              "layers.0.lin.bias (5)", "layers.0.config.weight (5, 2)", "layers.1.lin.weight (5, 5)",
+              "layers.1.lin.bias (5)", "layers.1.config.weight (5, 2)", "head.lins.0.weight (5, 15)",
+              "head.lins.1.weight (1, 5)"});
+  CHECK(tensors(Arch::kLayoutSage, Join::kEarly) ==
+        Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "config.weight (5, 2)",
+              "layers.0.lin_l.weight (5, 5)", "layers.0.lin_l.bias (5)", "layers.0.lin_r.weight (5, 5)",
+              "layers.1.lin_l.weight (5, 5)", "layers.1.lin_l.bias (5)", "layers.1.lin_r.weight (5, 5)",
+              "head.lins.0.weight (5, 15)", "head.lins.1.weight (1, 5)"});
+  CHECK(tensors(Arch::kLayoutResGcn, Join::kLate) ==
+        Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "layers.0.lin.weight (5, 5)",
+              "layers.0.lin.bias (5)", "layers.1.lin.weight (5, 5)", "layers.1.lin.bias (5)",
+              "node.weight (5, 5)", "node.bias (5)", "config.weight (5, 2)", "head.lins.0.weight (5, 5)",
+              "head.lins.0.bias (5)", "head.lins.1.weight (1, 5)", "head.lins.1.bias (1)"});
+}
+
+TEST_CASE("LayoutNet's gradients are right for every architecture, join and direction") {
+  for (const NetGraph& graph : small_net_graphs()) {
+    for_each_net(4, [&](const ModelOptions& options) {
+      const Status status = check_net<LayoutNet>(options, graph);
+      CHECK_MESSAGE(status.ok(), status.message());
+    });
+  }
+}
+
+/// D^-1/2 (B + I) D^-1/2 with D the row sums of B + I.
+Dense gcn_matrix(const Dense& b) {
+  Dense m = add(b, identity(b.size()));
+  Row degree;
+  for (const Row& row : m) degree.push_back(std::accumulate(row.begin(), row.end(), 0.0));
+  for (std::size_t i = 0; i < m.size(); ++i) {
+    for (std::size_t j = 0; j < m.size(); ++j) m[i][j] /= std::sqrt(degree[i] * degree[j]);
+  }
+  return m;
+}
+
+/// The graph layers; `config[v]` is the config row of node v, empty where it has none.
+Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& w, Dense h, const Dense& config) {
+  const Dense b = along(adjacency(graph), options.direction);
+  const bool sage = options.arch == Arch::kLayoutSage;
+  for (std::size_t v = 0; sage && v < h.size(); ++v) {
+    if (options.join == Join::kLate) break;
+    h[v] = leaky(config[v].empty() ? h[v] : h[v] + w.linear("config", config[v]), 0);
+  }
+  for (int k = 0; k < options.num_layers; ++k) {
+    const std::string name = "layers." + std::to_string(k);
+    if (sage) {
+      Dense mean = times(b, h);
+      for (std::size_t v = 0; v < h.size(); ++v) {
+        const double degree = std::accumulate(b[v].begin(), b[v].end(), 0.0);
+        if (degree > 0) mean[v] = (1 / degree) * mean[v];
+      }
+      for (std::size_t v = 0; v < h.size(); ++v) {
+        h[v] = h[v] + leaky(w.linear(name + ".lin_l", mean[v]) + w.linear(name + ".lin_r", h[v]), 0);
+      }
+    } else {
+      Dense y;
+      for (std::size_t v = 0; v < h.size(); ++v) {
+        Row z = w.linear(name + ".lin", h[v]);
+        if (!config[v].empty()) z = z + w.linear(name + ".config", config[v]);
+        y.push_back(leaky(z, 0.2));
+      }
+      h = add(h, times(gcn_matrix(b), y));
+    }
+  }
+  return h;
+}
+
+/// The documented formulas, on dense matrices, for one configuration.
+double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w, const NetData<double>& data,
+               std::int64_t c) {
+  Dense h = node_inputs(data, w);
+  for (Row& row : h) row = leaky(w.linear("encode", row), 0.2);
+  const std::size_t width = h[0].size();
+  Dense config(h.size());
+  if (options.join == Join::kEarly) {
+    for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
+      config[static_cast<std::size_t>(graph.config_node[k])] = config_row(data, c, static_cast<std::int64_t>(k));
+    }
+    h = layers(options, graph, w, h, config);
+    Dense configurable;
+    for (const std::int32_t v : graph.config_node) configurable.push_back(h[static_cast<std::size_t>(v)]);
+    const Row sum = sum_of(h, width);
+    const Row mean = (1 / static_cast<double>(h.size())) * sum;
+    return w.mlp("head", join(join(mean, l2(sum)), l2(sum_of(configurable, width))), 2, 0.01)[0];
+  }
+  h = layers(options, graph, w, h, config);
+  double score = 0;
+  for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
+    const Row node = w.linear("node", h[static_cast<std::size_t>(graph.config_node[k])]);
+    const Row z = node + w.linear("config", config_row(data, c, static_cast<std::int64_t>(k)));
+    score += w.mlp("head", leaky(z, 0), 2, 0)[0];
+  }
+  return score;
+}
+
+TEST_CASE("LayoutNet computes the documented formulas") {
+  for (const NetGraph& graph : small_net_graphs()) {
+    for_each_net(5, [&](const ModelOptions& options) {
+      CHECK(difference_to<LayoutNet>(options, graph,
+                                     [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
+                                       return formula(options, graph, w, data, c);
+                                     }) < 1e-12);
+    });
+  }
+}
+
+TEST_CASE("configs together have the bits of each alone") {
+  const NetData<float> data(hub_net_graph(), Task::kLayout, 11);
+  for_each_net(19, [&](const ModelOptions& options) {
+    const std::vector<float> together = run_net<LayoutNet>(options, data, 0, 11);
+    REQUIRE(together.size() == 11);
+    for (const std::int64_t chunk : {1, 2, 3, 8}) {
+      std::vector<float> parts;
+      for (std::int64_t c = 0; c < 11; c += chunk) {
+        const std::vector<float> part =
+            run_net<LayoutNet>(options, data, c, std::min<std::int64_t>(chunk, 11 - c));
+        parts.insert(parts.end(), part.begin(), part.end());
+      }
+      CHECK(parts == together);
+    }
+  });
+}
+
+TEST_CASE("the score depends on the layouts, early and late, and not in the same way") {
+  for (const Arch arch : kLayoutArchs) {
+    const std::vector<float> early =
+        run_net<LayoutNet>(net_options(arch, Join::kEarly, Direction::kBoth), hub_net_graph());
+    const std::vector<float> late =
+        run_net<LayoutNet>(net_options(arch, Join::kLate, Direction::kBoth), hub_net_graph());
+    CHECK((early[0] != early[1] && early[1] != early[2]));
+    CHECK((late[0] != late[1] && late[1] != late[2]));
+    CHECK(early != late);
+  }
+}
+
+TEST_CASE("without configurable nodes all configs score the same") {
+  const NetGraph graph = {3, {0, 1}, {1, 2}, {}};
+  for_each_net(5, [&](const ModelOptions& options) {
+    const std::vector<float> scores = run_net<LayoutNet>(options, graph);
+    REQUIRE(scores.size() == 3);
+    CHECK((scores[0] == scores[1] && scores[1] == scores[2]));
+    CHECK((scores[0] == 0) == (options.join == Join::kLate));
+  });
+}
+
+TEST_CASE("the edges matter, and along the reverse direction the transposed graph is seen") {
+  for (const Arch arch : kLayoutArchs) {
+    for (const Join join : kJoins) {
+      const ModelOptions forward = net_options(arch, join, Direction::kForward);
+      const ModelOptions reverse = net_options(arch, join, Direction::kReverse);
+      const NetGraph graph = hub_net_graph();
+      CHECK(run_net<LayoutNet>(reverse, graph) == run_net<LayoutNet>(forward, graph.transposed()));
+      CHECK(run_net<LayoutNet>(reverse, graph) != run_net<LayoutNet>(forward, graph));
+      CHECK(run_net<LayoutNet>(forward, graph) != run_net<LayoutNet>(forward, graph.without_edges()));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mlgraph
