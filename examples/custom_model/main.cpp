@@ -17,22 +17,26 @@ struct HloRanker {
   mg::Linear head;
 
   explicit HloRanker(mg::ParamSpec& p)  // the names given here are the names in a weights file
-      : opcode(p, "opcode", 121, 32), encode(p, "encode", 4 + 32, 64), conv1(p, "conv1", 64, 64),
-        conv2(p, "conv2", 64, 64), head(p, "head", 64, 1) {}
+      : opcode(p, "opcode", 121, 32),
+        encode(p, "encode", 4 + 32, 64),
+        conv1(p, "conv1", 64, 64),
+        conv2(p, "conv2", 64, 64),
+        head(p, "head", 64, 1) {}
 
   template <class Ctx>  // Tape in training, Eager in the compiler: the same bits
   mg::Var forward(Ctx& ctx, const mg::BatchView& g) const {
-    mg::Var h = ctx.concat(ctx.input(g.x), opcode(ctx, g.opcode));                  // (N, 36)
-    h = encode(ctx, h, mg::Activation::kRelu);                                      // (N, 64)
+    mg::Var h = ctx.concat(ctx.input(g.x), opcode(ctx, g.opcode));  // (N, 36)
+    h = encode(ctx, h, mg::Activation::kRelu);                      // (N, 64)
     h = conv1(ctx, h, g.edges, mg::Activation::kRelu);
     h = ctx.add(h, conv2(ctx, h, g.edges, mg::Activation::kRelu));
-    return head(ctx, mg::global_mean_pool(ctx, h, g.ptr));                          // (G, 1)
+    return head(ctx, mg::global_mean_pool(ctx, h, g.ptr));  // (G, 1)
   }
 };
 
 /// One step of training: the gradient of a pairwise ranking loss, then Adam.
 mg::Status step(const HloRanker& model, const mg::ParamSpec& spec, mg::Parameters<float>& parameters,
-                mg::Adam<float>& adam, mg::Tape& tape, const mg::BatchView& batch, const std::vector<double>& runtime) {
+                mg::Adam<float>& adam, mg::Tape& tape, const mg::BatchView& batch,
+                const std::vector<double>& runtime) {
   parameters.zero_grad();
   tape.bind(spec, parameters);
   tape.begin();
@@ -50,7 +54,8 @@ mg::Result<mg::Graph> make_chain(std::int32_t length) {
   const auto n = static_cast<std::size_t>(length);
   std::vector<float> x(4 * n, 0.0f);
   std::vector<std::int32_t> opcode(n, 59), source, target;
-  for (std::int32_t i = 0; i < length; ++i) x[4 * static_cast<std::size_t>(i)] = static_cast<float>(i % 3) - static_cast<float>(length) / 8;
+  for (std::int32_t i = 0; i < length; ++i)
+    x[4 * static_cast<std::size_t>(i)] = static_cast<float>(i % 3) - static_cast<float>(length) / 8;
   for (std::int32_t i = 1; i < length; ++i) {
     source.push_back(i - 1);
     target.push_back(i);
@@ -78,7 +83,8 @@ mg::Status run() {
   mg::Parameters<float> parameters(spec, /*seed=*/1);
   mg::Adam<float> adam(parameters.grad.size());
   mg::Tape tape;
-  for (int i = 0; i < 200; ++i) MLGRAPH_RETURN_IF_ERROR(step(model, spec, parameters, adam, tape, batch.view(), runtime));
+  for (int i = 0; i < 200; ++i)
+    MLGRAPH_RETURN_IF_ERROR(step(model, spec, parameters, adam, tape, batch.view(), runtime));
 
   mg::Eager eager;
   eager.bind(spec, mg::Span<const float>(parameters.value));

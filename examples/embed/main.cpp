@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside a compiler: a model file, arrays of the compiler's own IR, candidate configurations -> the best one first.
+// Inside a compiler: a model file, arrays of the compiler's own IR, candidate configurations -> the best one
+// first.
 #include "mlgraph/model/model_bytes.hpp"
 
 #include <algorithm>
@@ -12,9 +13,11 @@
 namespace mg = mlgraph;
 
 // [embed]
-/// Orders the configurations of a program, fastest first. Any trouble is a Status: the compiler falls back to its heuristic.
+/// Orders the configurations of a program, fastest first. Any trouble is a Status: the compiler falls back to
+/// its heuristic.
 mg::Result<std::vector<std::int32_t>> rank(const mg::GnnCostModel& model, const mg::ProgramView& program) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram prepared, model.prepare(program));  // validated, normalised: once
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram prepared,
+                           model.prepare(program));  // validated, normalised: once
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> score, model.predict(prepared, prepared.selection));
   std::vector<std::int32_t> order = prepared.selection;
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] < score[b]; });

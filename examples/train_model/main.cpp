@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Trains a cost model on measured programs and writes it to a file; the command line `mlgraph train` has all options.
+// Trains a cost model on measured programs and writes it to a file; the command line `mlgraph train` has all
+// options.
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -19,7 +20,8 @@ mg::Status train(const std::string& train_path, const std::string& valid_path, c
 
   const mg::ModelOptions options = mg::default_options(is_tile ? mg::Arch::kTileSage : mg::Arch::kLayoutSage);
   MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(train_set.views(), options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::GnnCostModel::make(options, std::move(encoder), /*seed=*/1));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
+                           mg::GnnCostModel::make(options, std::move(encoder), /*seed=*/1));
 
   std::vector<mg::PreparedProgram> programs[2];
   for (const mg::io::ProgramSet* set : {&train_set, &valid_set}) {

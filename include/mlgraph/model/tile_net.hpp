@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
