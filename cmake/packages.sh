@@ -108,8 +108,8 @@ quietly() {
   mkdir -p "$(dirname "$log")"
   if ! "$@" >"$log" 2>&1 </dev/null; then
     # What went wrong first, not what followed from it.
-    if grep -nE '(error|Error|ERROR)[: ]' "$log" >/dev/null; then
-      grep -E -m 8 -A 4 '(error|Error|ERROR)[: ]' "$log" | head -n 40
+    if grep -qE ' error: |Error |ERROR ' "$log"; then
+      grep -E -m 8 -A 3 ' error: |Error |ERROR ' "$log" | cut -c 1-200 | head -n 40
     else
       tail -n 40 "$log"
     fi

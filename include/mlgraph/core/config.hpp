@@ -53,6 +53,16 @@
 #define MLGRAPH_RESTRICT
 #endif
 
+// Before a loop with a constant number of rounds: unrolls it fully already at -O2, so that an array of vectors becomes
+// registers.
+#if defined(__clang__)
+#define MLGRAPH_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define MLGRAPH_UNROLL _Pragma("GCC unroll 64")
+#else
+#define MLGRAPH_UNROLL
+#endif
+
 // ---- the inline namespace of everything that computes ------------------------------------------------------
 // Two translation units compiled with different `-m` flags, or with and without exceptions, may meet in one
 // program. Their code must not be merged by the linker, so whatever does arithmetic lives in an inline

@@ -22,10 +22,10 @@ void column_affine(MatrixView<const T> x, Span<const T> scale, Span<const T> shi
   const T* const a = scale.data();
   const T* const b = shift.data();
   for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t k, std::int64_t n) {
-    Vec<T> v = load_n(x.row(r) + k, n);
-    if (a != nullptr) v = v * load_n(a + k, n);
-    if (b != nullptr) v = v + load_n(b + k, n);
-    store_n(y.row(r) + k, v, n);
+    // Always one multiply_add: a product and a sum could be fused in one loop and not in another.
+    const Vec<T> factor = a == nullptr ? Vec<T>(T(1)) : load_n(a + k, n);
+    const Vec<T> term = b == nullptr ? Vec<T>(T(0)) : load_n(b + k, n);
+    store_n(y.row(r) + k, multiply_add<T>(load_n(x.row(r) + k, n), factor, term), n);
   });
 }
 
@@ -48,15 +48,17 @@ void column_affine_backward(MatrixView<const T> x, Span<const T> scale, MatrixVi
                      [&](std::int64_t begin, std::int64_t end, T* partial) {
                        for (std::int64_t r = begin; r < end; ++r) {
                          for_each_piece<T>(dy.cols, [&](std::int64_t k, std::int64_t n) {
-                           store_n(partial + k, load_n(partial + k, n) + term(r, k, n), n);
+                           store_n(partial + k, term(r, k, n, load_n(partial + k, n)), n);
                          });
                        }
                      });
   };
-  add_columns(dscale, [&](std::int64_t r, std::int64_t k, std::int64_t n) {
-    return Vec<T>(load_n(dy.row(r) + k, n) * load_n(x.row(r) + k, n));
+  add_columns(dscale, [&](std::int64_t r, std::int64_t k, std::int64_t n, const Vec<T>& sum) {
+    return multiply_add<T>(load_n(dy.row(r) + k, n), load_n(x.row(r) + k, n), sum);
   });
-  add_columns(dshift, [&](std::int64_t r, std::int64_t k, std::int64_t n) { return load_n(dy.row(r) + k, n); });
+  add_columns(dshift, [&](std::int64_t r, std::int64_t k, std::int64_t n, const Vec<T>& sum) {
+    return Vec<T>(sum + load_n(dy.row(r) + k, n));
+  });
 }
 
 }  // namespace kernels

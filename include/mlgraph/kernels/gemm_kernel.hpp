@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/kernels/simd.hpp"
@@ -52,16 +50,6 @@ struct Panels {
 // How the left operand of a tile is stored. kRows: element (row, k) at a[row * stride + k]. kColumns: at
 // a[k * stride + row], the transposed left operand of A^T B.
 enum class LeftLayout : bool { kRows, kColumns };
-
-// Calls body(std::integral_constant<int, i>{}) for i in [0, N), unrolled at any optimisation level.
-template <class Body, int... I>
-MLGRAPH_ALWAYS_INLINE void unroll_sequence(Body&& body, std::integer_sequence<int, I...>) {
-  (body(std::integral_constant<int, I>{}), ...);
-}
-template <int N, class Body>
-MLGRAPH_ALWAYS_INLINE void unroll(Body&& body) {
-  unroll_sequence(body, std::make_integer_sequence<int, N>{});
-}
 
 MLGRAPH_ALWAYS_INLINE void prefetch_line([[maybe_unused]] const void* p) {
 #if defined(__GNUC__) || defined(__clang__)
@@ -130,26 +118,29 @@ struct TileArgs {
 template <class T, int R, int W, LeftLayout kLayout>
 void gemm_tile(const TileArgs<T>& tile) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
+  constexpr std::int64_t kLast = (W - 1) * kLanes<T>;
   TileArgs<T> args = tile;  // a copy that no store to c can change: it stays in registers
-  Vec<T> sum[R * W];
-  if (args.accumulate) {
-    unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
-      const T* row = args.c + r * args.c_stride;
-      unroll<W - 1>([&](auto w) MLGRAPH_LAMBDA_INLINE { sum[r * W + w] = load(row + w * kLanes<T>); });
-      sum[r * W + W - 1] = load_last(row + (W - 1) * kLanes<T>, args.last_lanes);
-    });
-  } else {
-    unroll<R * W>([&](auto i) MLGRAPH_LAMBDA_INLINE { sum[i] = Vec<T>(T(0)); });
+  Vec<T> sum[R][W];
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const T* row = args.c + r * args.c_stride;
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W; ++w) sum[r][w] = Vec<T>(T(0));
+    if (!args.accumulate) continue;
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W - 1; ++w) sum[r][w] = load(row + w * kLanes<T>);
+    sum[r][W - 1] = load_last(row + kLast, args.last_lanes);
   }
   const auto step = [&]() MLGRAPH_LAMBDA_INLINE {
     Vec<T> right[W];
-    unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { right[w] = load(args.b + w * kLanes<T>); });
-    unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W; ++w) right[w] = load(args.b + w * kLanes<T>);
+    MLGRAPH_UNROLL
+    for (int r = 0; r < R; ++r) {
       const Vec<T> left(args.a[kRows ? r * args.a_stride : r]);
-      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE {
-        sum[r * W + w] = multiply_add<T>(left, right[w], sum[r * W + w]);
-      });
-    });
+      MLGRAPH_UNROLL
+      for (int w = 0; w < W; ++w) sum[r][w] = multiply_add<T>(left, right[w], sum[r][w]);
+    }
     args.a += kRows ? 1 : args.a_stride;
     args.b += args.b_stride;
   };
@@ -159,13 +150,15 @@ void gemm_tile(const TileArgs<T>& tile) {
   std::int64_t k = 0;
   for (int row = 0; k + kLineSteps<T> <= args.depth; k += kLineSteps<T>, ++row) {
     if constexpr (kRows) {
-      unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE { prefetch_line(args.a + (R + r) * args.a_stride); });
+      MLGRAPH_UNROLL
+      for (int r = 0; r < R; ++r) prefetch_line(args.a + (R + r) * args.a_stride);
     } else {
       args.ahead_a.request();
       args.ahead_b.request();
     }
     if (row < R) {
-      unroll<W>([&](auto w) MLGRAPH_LAMBDA_INLINE { prefetch_line_to_write(soon + w * kLanes<T>); });
+      MLGRAPH_UNROLL
+      for (int w = 0; w < W; ++w) prefetch_line_to_write(soon + w * kLanes<T>);
       soon += args.c_stride;
     }
     for (std::int64_t i = 0; i < kLineSteps<T>; i += 2) {
@@ -174,11 +167,13 @@ void gemm_tile(const TileArgs<T>& tile) {
     }
   }
   for (; k < args.depth; ++k) step();
-  unroll<R>([&](auto r) MLGRAPH_LAMBDA_INLINE {
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) {
     T* row = args.c + r * args.c_stride;
-    unroll<W - 1>([&](auto w) MLGRAPH_LAMBDA_INLINE { store(row + w * kLanes<T>, sum[r * W + w]); });
-    store_last(row + (W - 1) * kLanes<T>, sum[r * W + W - 1], args.last_lanes);
-  });
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W - 1; ++w) store(row + w * kLanes<T>, sum[r][w]);
+    store_last(row + kLast, sum[r][W - 1], args.last_lanes);
+  }
 }
 
 // All `rows` rows of one panel: tiles of R rows, then of 4, then of 2 (kRows) or 1. Few sizes, as each is code of its

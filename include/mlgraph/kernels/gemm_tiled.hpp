@@ -159,12 +159,12 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
   alignas(kAlignment) T panel[kMaxPieceSize<T>];
   constexpr std::int64_t kTile = kTileRows[kMaxTileVectors] * kMaxTileVectors * kLanes<T>;  // elements of out
   constexpr std::int64_t kMaxLines = 8;
+  constexpr std::int64_t kFewRows = 64;
   const Panels<T> panels(b.cols);
   const std::int64_t num_blocks = std::max<std::int64_t>(1, divide_up(a.rows, kMaxDepth<T>));
   const std::int64_t block = divide_up(a.rows, num_blocks);
   TileArgs<T> args{};
   args.a_stride = a.stride;
-  args.b = panel;
   args.c_stride = out.stride;
   for (std::int64_t i = 0; i < num_blocks; ++i) {
     const std::int64_t begin = i * block;
@@ -177,10 +177,18 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
     for (std::int64_t p = first; p < last; ++p) {
       const std::int64_t vectors = panels.vectors(p);
       const std::int64_t col = panels.begin(p) * kLanes<T>;
-      args.b_stride = vectors * kLanes<T>;
       args.c = out.data + col;
       args.last_lanes = std::min(kLanes<T>, out.cols - col - (vectors - 1) * kLanes<T>);
-      pack_panel(b.row_block(begin, args.depth), col, vectors, panel);
+      // Few rows, or rows without a gap, stay in the first cache as they are.
+      const bool is_whole = col + vectors * kLanes<T> <= b.cols;
+      if (is_whole && (args.depth <= kFewRows || b.stride == vectors * kLanes<T>)) {
+        args.b = b.row(begin) + col;
+        args.b_stride = b.stride;
+      } else {
+        pack_panel(b.row_block(begin, args.depth), col, vectors, panel);
+        args.b = panel;
+        args.b_stride = vectors * kLanes<T>;
+      }
       gemm_panel<LeftLayout::kColumns>(args, vectors, a.cols);
       args.ahead_a.next += args.depth * a.stride / (last - first);
       args.ahead_b.next += args.depth * b.stride / (last - first);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data of a training: reading, splitting by distinct config, leaving out what teaches nothing.
+#include <algorithm>
+#include <utility>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/random.hpp"
+#include "program_files.hpp"
+#include "training.hpp"
+
+namespace cli {
+
+namespace mg = mlgraph;
+
+namespace {
+
+/// Programs without a ranking teach nothing: their ties would only be noise.
+bool has_ranking(const mg::ProgramView& program) {
+  return program.configs.num_configs > 1 && !mg::io::has_placeholder_labels(program);
+}
+
+mg::Status check_task(const mg::io::ProgramSet& set, const std::string& path, mg::Task task) {
+  if (set.task() == task) return {};
+  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::io::task_name(set.task()), " programs; --task is ",
+                                                  mg::io::task_name(task)));
+}
+
+/// Holds out a share of the distinct configs of a program, at least one, and leaves at least two.
+void split_program(const mg::ProgramView& view, const DataOptions& options, std::size_t index, TrainData& data) {
+  const mg::io::ConfigGroups groups = mg::io::group_configs(view.configs);
+  const std::int64_t num_groups = groups.num_groups();
+  std::vector<std::int32_t> order(static_cast<std::size_t>(num_groups));
+  for (std::size_t g = 0; g < order.size(); ++g) order[g] = static_cast<std::int32_t>(g);
+  mg::Rng rng(mg::mix64(options.split_seed) ^ mg::mix64(index + 1));  // as it was, whatever other programs there are
+  rng.shuffle(mg::Span<std::int32_t>(order));
+  const auto wanted = static_cast<std::int64_t>(options.split * static_cast<double>(num_groups) + 0.5);
+  const std::int64_t num_held_out = std::clamp<std::int64_t>(wanted, std::min<std::int64_t>(2, num_groups - 2), num_groups - 2);
+  std::vector<bool> held_out(order.size(), false);
+  for (std::int64_t i = 0; i < num_held_out; ++i) {
+    held_out[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
+  }
+  std::vector<std::int64_t> train;
+  std::vector<std::int32_t> valid;
+  for (std::size_t c = 0; c < groups.group.size(); ++c) {
+    if (held_out[static_cast<std::size_t>(groups.group[c])]) {
+      valid.push_back(static_cast<std::int32_t>(c));
+    } else {
+      train.push_back(static_cast<std::int64_t>(c));
+    }
+  }
+  data.copies.push_back(std::make_unique<mg::io::Program>(keep_configs(view, train)));
+  if (options.duplicates != mg::io::Duplicates::kKeep) {
+    *data.copies.back() = mg::io::deduplicate(mg::io::Program(*data.copies.back()).view(), options.duplicates);
+  }
+  data.train.push_back(data.copies.back()->view());
+  if (valid.size() < 2) return;
+  data.valid.push_back(view);
+  data.valid_configs.push_back(std::move(valid));
+}
+
+}  // namespace
+
+mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
+  TrainData data;
+  const bool split = options.split > 0;
+  mg::io::LoadOptions load = options.load;
+  load.duplicates = split ? mg::io::Duplicates::kKeep : options.duplicates;  // validation sees all measurements
+  MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet train, mg::io::load_programs(options.train, load));
+  MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, settings.task));
+  data.notes = train.notes();
+  std::size_t index = 0;
+  for (const mg::ProgramView& view : train.views()) {
+    if (!has_ranking(view)) continue;  // the reader has noted it
+    if (!split) {
+      data.train.push_back(view);
+    } else if (mg::io::group_configs(view.configs).num_groups() < 4) {
+      data.notes.push_back(mg::str_cat(view.name, ": has too few distinct configs to hold some out"));
+    } else {
+      split_program(view, options, index++, data);
+    }
+  }
+  if (data.train.empty()) {
+    return mg::Status::invalid_argument(mg::str_cat(options.train, ": has no program that can be trained on"));
+  }
+  data.sets.push_back(std::move(train));
+  if (options.valid.empty()) return data;
+
+  load.duplicates = mg::io::Duplicates::kKeep;
+  MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet valid, mg::io::load_programs(options.valid, load));
+  MLGRAPH_RETURN_IF_ERROR(check_task(valid, options.valid, settings.task));
+  data.notes.insert(data.notes.end(), valid.notes().begin(), valid.notes().end());
+  for (const mg::ProgramView& view : valid.views()) {
+    if (!has_ranking(view)) continue;
+    data.valid.push_back(view);
+    data.valid_configs.emplace_back();
+  }
+  if (data.valid.empty()) {
+    return mg::Status::invalid_argument(mg::str_cat(options.valid, ": has no program that can be ranked"));
+  }
+  data.sets.push_back(std::move(valid));
+  return data;
+}
+
+void scale_labels(TrainData& data) {
+  for (mg::ProgramView& view : data.train) {
+    if (!view.runtime_normalizer.empty()) continue;
+    const std::int64_t fastest = std::max<std::int64_t>(1, *std::min_element(view.runtime.begin(), view.runtime.end()));
+    data.copies.push_back(std::make_unique<mg::io::Program>());
+    data.copies.back()->runtime_normalizer.assign(view.runtime.size(), fastest);
+    view.runtime_normalizer = data.copies.back()->runtime_normalizer;
+  }
+}
+
+}  // namespace cli

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `mlgraph train` does between its options and its report: data, settings, one training.
+#ifndef MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP
+#define MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/io/config_groups.hpp"
+#include "mlgraph/io/program_set.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/trainer.hpp"
+
+namespace cli {
+
+/// Set when the user presses Ctrl-C for the first time; the second time ends the program.
+void watch_for_interrupt();
+[[nodiscard]] bool interrupted();
+
+/// Everything that decides a training but data and seed.
+struct TrainSettings {
+  mlgraph::Task task = mlgraph::Task::kTile;
+  mlgraph::ModelOptions model;
+  mlgraph::TrainerOptions trainer;
+  mlgraph::LossOptions loss;
+  bool automatic_slates = true;  // trainer.max_slates_per_graph follows from the number of programs
+
+  [[nodiscard]] mlgraph::Selection selection() const {
+    return task == mlgraph::Task::kTile ? mlgraph::Selection::kTop5Slowdown : mlgraph::Selection::kKendallTau;
+  }
+  /// MSE and MAPE compare scores with labels, which then need a scale that is the same for all programs.
+  [[nodiscard]] bool needs_scaled_labels() const {
+    return loss.kind == mlgraph::LossOptions::Kind::kMse || loss.kind == mlgraph::LossOptions::Kind::kMape;
+  }
+};
+
+/// Programs to train on and programs to validate on. Views borrow from the sets and copies beside them.
+struct TrainData {
+  std::vector<mlgraph::ProgramView> train, valid;
+  /// (valid.size()) the configs to validate on; empty = all.
+  std::vector<std::vector<std::int32_t>> valid_configs;
+  std::vector<std::string> notes;
+
+  std::vector<mlgraph::io::ProgramSet> sets;
+  std::vector<std::unique_ptr<mlgraph::io::Program>> copies;
+};
+
+struct DataOptions {
+  std::string train, valid;
+  double split = 0;  // share of the configs of each program that is held out
+  std::uint64_t split_seed = 1;
+  mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;
+  mlgraph::io::LoadOptions load;
+};
+
+/// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees the other.
+[[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings);
+
+/// Labels of layouts as multiples of the program's fastest config, for the losses that need it.
+void scale_labels(TrainData& data);
+
+/// Shows the epochs: a bar with the time that is left on a terminal, else lines.
+class Progress {
+ public:
+  Progress(std::string title, int epochs, mlgraph::Task task);
+  void show(const mlgraph::EpochReport& epoch);
+  void finish();
+
+ private:
+  std::string title_;
+  int epochs_;
+  mlgraph::Task task_;
+  bool terminal_;
+  double start_;
+  bool line_is_open_ = false;
+  std::string best_;
+};
+
+/// One trained model.
+struct Trained {
+  mlgraph::GnnCostModel model;
+  mlgraph::TrainReport report;
+  std::uint64_t seed = 0;
+  double seconds = 0;
+};
+
+/// What to do with the best weights so far when a while has passed; may be null.
+using Checkpoint = std::function<mlgraph::Status(const mlgraph::GnnCostModel&, const mlgraph::RankingMetrics&)>;
+
+/// Trains one model from `start` (made anew from the programs if there is none) and keeps the best validated weights,
+/// those of `start` included.
+[[nodiscard]] mlgraph::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
+                                                 const mlgraph::GnnCostModel* start, std::uint64_t seed,
+                                                 const std::string& title, const Checkpoint& checkpoint,
+                                                 mlgraph::ThreadPool* pool);
+
+/// The validation programs as a model sees them.
+[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(const mlgraph::GnnCostModel& model,
+                                                                                   const TrainData& data);
+
+/// Whether metrics `a` are better than `b` for what is selected by.
+[[nodiscard]] bool is_better(const mlgraph::RankingMetrics& a, const mlgraph::RankingMetrics& b,
+                             mlgraph::Selection selection);
+
+}  // namespace cli
+
+#endif  // MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/model_options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <map>
+#include <string>
+
+#include "mlgraph/core/random.hpp"
+
+namespace mlgraph {
+namespace {
+
+using Metadata = std::map<std::string, std::string>;
+
+constexpr Arch kArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn,
+                           Arch::kLayoutSage};
+
+TEST_CASE("the names of architectures are parsed back") {
+  for (const Arch arch : kArchs) CHECK(*parse_arch(arch_name(arch)) == arch);
+  CHECK(arch_name(Arch::kLayoutResGcn) == "layout-resgcn");
+  CHECK(parse_arch("gat").status().message() ==
+        "arch is \"gat\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage");
+}
+
+TEST_CASE("the defaults are those of the authors and valid") {
+  for (const Arch arch : kArchs) {
+    const ModelOptions options = default_options(arch);
+    CHECK(options.arch == arch);
+    CHECK(validate(options).ok());
+    const bool layout = arch == Arch::kLayoutResGcn || arch == Arch::kLayoutSage;
+    CHECK(options.task() == (layout ? Task::kLayout : Task::kTile));
+    CHECK(options.config_encoding == (layout ? ConfigEncoding::kOneHot : ConfigEncoding::kScaled));
+    CHECK(options.opcode_channels == (arch == Arch::kTileSage ? 64 : 32));
+    CHECK(options.hidden_channels == (arch == Arch::kLayoutResGcn ? 32 : 64));
+    CHECK(options.num_layers == (arch == Arch::kLayoutResGcn ? 2 : 3));
+  }
+}
+
+TEST_CASE("metadata has every option under its name") {
+  CHECK(to_metadata(default_options(Arch::kTileSage)) == Metadata{{"arch", "tile-sage"},
+                                                                  {"join", "early"},
+                                                                  {"direction", "both"},
+                                                                  {"num_opcodes", "121"},
+                                                                  {"opcode_channels", "64"},
+                                                                  {"hidden_channels", "64"},
+                                                                  {"num_layers", "3"},
+                                                                  {"dropout", "0"},
+                                                                  {"node_scaling", "min-max"},
+                                                                  {"config_scaling", "min-max"},
+                                                                  {"config_encoding", "scaled"}});
+}
+
+TEST_CASE("options come back from metadata as they were") {
+  Rng rng(1);
+  for (int i = 0; i < 500; ++i) {
+    ModelOptions options;
+    options.arch = kArchs[rng.below(5)];
+    options.join = static_cast<Join>(rng.below(2));
+    options.direction = static_cast<Direction>(rng.below(3));
+    options.num_opcodes = 1 + static_cast<std::int64_t>(rng.below(65536));
+    options.opcode_channels = 1 + static_cast<std::int64_t>(rng.below(4096));
+    options.hidden_channels = 1 + static_cast<std::int64_t>(rng.below(4096));
+    options.num_layers = 1 + static_cast<std::int64_t>(rng.below(64));
+    options.dropout = rng.uniform();
+    options.node_scaling = static_cast<Scaling>(rng.below(4));
+    options.config_scaling = static_cast<Scaling>(rng.below(4));
+    options.config_encoding = static_cast<ConfigEncoding>(rng.below(2));
+    Metadata metadata = to_metadata(options);
+    metadata["somebody else's"] = "key";
+    const Result<ModelOptions> back = from_metadata(metadata);
+    REQUIRE(back.ok());
+    CHECK(back->arch == options.arch);
+    CHECK(back->join == options.join);
+    CHECK(back->direction == options.direction);
+    CHECK(back->num_opcodes == options.num_opcodes);
+    CHECK(back->opcode_channels == options.opcode_channels);
+    CHECK(back->hidden_channels == options.hidden_channels);
+    CHECK(back->num_layers == options.num_layers);
+    CHECK(back->dropout == options.dropout);
+    CHECK(back->node_scaling == options.node_scaling);
+    CHECK(back->config_scaling == options.config_scaling);
+    CHECK(back->config_encoding == options.config_encoding);
+  }
+}
+
+TEST_CASE("every option that is missing is named") {
+  const Metadata complete = to_metadata(default_options(Arch::kLayoutSage));
+  for (const auto& [key, value] : complete) {
+    Metadata metadata = complete;
+    metadata.erase(key);
+    CHECK(from_metadata(metadata).status().message() == "model: metadata has no \"" + key + "\"");
+  }
+}
+
+TEST_CASE("every option that this version does not understand is named with its value") {
+  const Metadata complete = to_metadata(default_options(Arch::kLayoutSage));
+  for (const auto& [key, value] : complete) {
+    const bool is_number = value.find_first_not_of("0123456789") == std::string::npos;
+    for (const char* const wrong : {"", "ResNet", "1e", "3 ", " 3", "+3", "0x3", "99999999999999999999999x"}) {
+      Metadata metadata = complete;
+      metadata[key] = wrong;
+      const std::string what = "model: metadata \"" + key + "\" is \"" + wrong + "\"";
+      CHECK(from_metadata(metadata).status().message() ==
+            what + (is_number ? "; should be a number" : ", which this version does not know"));
+    }
+  }
+}
+
+TEST_CASE("whole numbers have no fraction and fit 64 bits") {
+  for (const char* const key : {"num_opcodes", "opcode_channels", "hidden_channels", "num_layers"}) {
+    for (const char* const wrong : {"3.5", "99999999999999999999"}) {
+      Metadata metadata = to_metadata(ModelOptions());
+      metadata[key] = wrong;
+      CHECK(from_metadata(metadata).status().message() ==
+            std::string("model: metadata \"") + key + "\" is \"" + wrong + "\"; should be a number");
+    }
+  }
+}
+
+TEST_CASE("options out of range are an error, from metadata too") {
+  const auto message = [](const char* key, const char* value) {
+    Metadata metadata = to_metadata(ModelOptions());
+    metadata[key] = value;
+    return from_metadata(metadata).status().message();
+  };
+  CHECK(message("num_opcodes", "0") == "model: num_opcodes is 0; should be in [1, 65536]");
+  CHECK(message("num_opcodes", "65537") == "model: num_opcodes is 65537; should be in [1, 65536]");
+  CHECK(message("opcode_channels", "-1") == "model: opcode_channels is -1; should be in [1, 4096]");
+  CHECK(message("hidden_channels", "5000") == "model: hidden_channels is 5000; should be in [1, 4096]");
+  CHECK(message("num_layers", "0") == "model: num_layers is 0; should be in [1, 64]");
+  CHECK(message("dropout", "1") == "model: dropout is 1; should be in [0, 1)");
+  CHECK(message("dropout", "-0.5") == "model: dropout is -0.5; should be in [0, 1)");
+  CHECK(message("dropout", "nan") == "model: dropout is nan; should be in [0, 1)");
+
+  ModelOptions options;
+  options.dropout = std::numeric_limits<double>::quiet_NaN();
+  CHECK_FALSE(validate(options).ok());
+}
+
+}  // namespace
+}  // namespace mlgraph
