@@ -68,8 +68,9 @@ void on_every_thread(ThreadPool* pool, Task&& task) {
 /// Most single-precision multiply-adds that the vector units do, in GFLOP/s (2 per multiply-add).
 inline double fma_peak_gflops(ThreadPool* pool) {
   using kernels::Vec;
-  constexpr int kChains = 12;  // covers latency 4-5 times 2 units, and fits the registers of every instruction set
-  constexpr int kUnroll = 4;   // the loop itself costs nothing
+  constexpr int kChains =
+      12;  // covers latency 4-5 times 2 units, and fits the registers of every instruction set
+  constexpr int kUnroll = 4;  // the loop itself costs nothing
   constexpr std::int64_t kSteps = 50000;
   volatile float start = 0.5F;  // known at run time only: nothing can be computed beforehand
   const auto task = [&start](std::int64_t) {
@@ -88,13 +89,15 @@ inline double fma_peak_gflops(ThreadPool* pool) {
     keep_sum(sum);
   };
   const double seconds = fastest_seconds(20, [&] { on_every_thread(pool, task); });
-  return 2e-9 * static_cast<double>(kChains * kUnroll * kSteps * kernels::kLanes<float> * num_threads(pool)) / seconds;
+  return 2e-9 * static_cast<double>(kChains * kUnroll * kSteps * kernels::kLanes<float> * num_threads(pool)) /
+         seconds;
 }
 
 /// Bandwidth of a[i] = b[i] + s * c[i] where the three arrays take `bytes` together, in GB/s of 3 * 4 bytes an
 /// element. With a pool, every thread works on a part of its own.
 inline double triad_gbps(double bytes, ThreadPool* pool) {
-  const std::int64_t n = std::max<std::int64_t>(64, static_cast<std::int64_t>(bytes / 12) / num_threads(pool) / 64 * 64);
+  const std::int64_t n =
+      std::max<std::int64_t>(64, static_cast<std::int64_t>(bytes / 12) / num_threads(pool) / 64 * 64);
   const auto total = static_cast<std::size_t>(n * num_threads(pool));
   AlignedVector<float> a(total, 0.0F);
   AlignedVector<float> b(total, 1.0F);
@@ -105,7 +108,8 @@ inline double triad_gbps(double bytes, ThreadPool* pool) {
       const kernels::Vec<float> s(0.5F);
       for (std::int64_t sweep = 0; sweep < sweeps; ++sweep) {
         for (std::int64_t i = t * n; i < (t + 1) * n; i += kernels::kLanes<float>) {
-          kernels::store(a.data() + i, kernels::multiply_add<float>(s, kernels::load(c.data() + i), kernels::load(b.data() + i)));
+          kernels::store(a.data() + i, kernels::multiply_add<float>(s, kernels::load(c.data() + i),
+                                                                    kernels::load(b.data() + i)));
         }
         keep(a);
       }
@@ -114,8 +118,8 @@ inline double triad_gbps(double bytes, ThreadPool* pool) {
   return 12e-9 * static_cast<double>(total) * static_cast<double>(sweeps) / seconds;
 }
 
-/// Bandwidth of reading random rows of a float table (table_rows, width), in GB/s of what is read. Every thread reads
-/// the whole table.
+/// Bandwidth of reading random rows of a float table (table_rows, width), in GB/s of what is read. Every thread
+/// reads the whole table.
 inline double gather_gbps(std::int64_t table_rows, std::int64_t width, ThreadPool* pool) {
   constexpr std::int64_t kChains = 8;
   constexpr std::int64_t kBlock = kChains * kernels::kLanes<float>;
@@ -135,7 +139,8 @@ inline double gather_gbps(std::int64_t table_rows, std::int64_t width, ThreadPoo
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC unroll 8
 #endif
-          for (std::int64_t v = 0; v < kChains; ++v) sum[v] = sum[v] + kernels::load(row + j + v * kernels::kLanes<float>);
+          for (std::int64_t v = 0; v < kChains; ++v)
+            sum[v] = sum[v] + kernels::load(row + j + v * kernels::kLanes<float>);
         }
       }
       keep_sum(sum);

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/weights_file.hpp"
 
 namespace cli {

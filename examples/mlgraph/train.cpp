@@ -126,6 +126,7 @@ DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOpti
   data.valid = options.valid;
   data.split = options.split;
   data.split_seed = options.seed;
+  data.leave_one_out = options.leave_one_out;
   data.duplicates = options.duplicates == "keep"   ? mg::io::Duplicates::kKeep
                     : options.duplicates == "mean" ? mg::io::Duplicates::kMean
                                                    : mg::io::Duplicates::kMin;
@@ -329,15 +330,7 @@ mg::Status run(const Options& options) {
     }
   }
   mg::ThreadPool pool(options.threads);
-  DataOptions data_options = data_options_of(options, features, &pool);
-  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_train_data(data_options, settings));
-  if (options.leave_one_out) {
-    // The program left out is ranked as it was measured: with all its repeats.
-    data_options.duplicates = mg::io::Duplicates::kKeep;
-    MLGRAPH_ASSIGN_OR_RETURN(TrainData measured, load_train_data(data_options, settings));
-    data.valid = measured.train;
-    for (mg::io::ProgramSet& set : measured.sets) data.sets.push_back(std::move(set));
-  }
+  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_train_data(data_options_of(options, features, &pool), settings));
   notes(data.notes);
   const bool layouts_in_ns = settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
   if (layouts_in_ns) scale_labels(data);

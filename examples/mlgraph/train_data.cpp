@@ -58,20 +58,33 @@ void split_program(const mg::ProgramView& view, const DataOptions& options, std:
   data.valid_configs.push_back(std::move(valid));
 }
 
+/// Trains on each config once and validates on every measurement.
+void use_twice(const mg::ProgramView& view, const DataOptions& options, TrainData& data) {
+  auto copy = std::make_unique<mg::io::Program>(mg::io::deduplicate(view, options.duplicates));
+  if (!has_ranking(copy->view())) return data.notes.push_back(mg::str_cat(view.name, ": has one distinct config"));
+  data.train.push_back(copy->view());
+  data.valid.push_back(view);
+  data.valid_configs.emplace_back();
+  data.copies.push_back(std::move(copy));
+}
+
 }  // namespace
 
 mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
   TrainData data;
   const bool split = options.split > 0;
   mg::io::LoadOptions load = options.load;
-  load.duplicates = split ? mg::io::Duplicates::kKeep : options.duplicates;  // validation sees all measurements
+  // Validation sees all measurements.
+  load.duplicates = split || options.leave_one_out ? mg::io::Duplicates::kKeep : options.duplicates;
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet train, mg::io::load_programs(options.train, load));
   MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, settings.task));
   data.notes = train.notes();
   std::size_t index = 0;
   for (const mg::ProgramView& view : train.views()) {
     if (!has_ranking(view)) continue;  // the reader has noted it
-    if (!split) {
+    if (options.leave_one_out) {
+      use_twice(view, options, data);
+    } else if (!split) {
       data.train.push_back(view);
     } else if (mg::io::group_configs(view.configs).num_groups() < 4) {
       data.notes.push_back(mg::str_cat(view.name, ": has too few distinct configs to hold some out"));

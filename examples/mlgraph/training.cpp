@@ -155,6 +155,10 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   MLGRAPH_RETURN_IF_ERROR(report.status());
   MLGRAPH_RETURN_IF_ERROR(checkpoint_status);
   trained.report = std::move(*report);
+  if (trained.report.best_epoch == 0 && !valid.empty()) {  // stopped before an epoch was validated
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(trained.model, valid, pool));
+    trained.report.best_valid = evaluation.mean;
+  }
   if (compare_start && !is_better(trained.report.best_valid, start_metrics, selection)) {
     trained.model = *start;
     trained.report.best_epoch = 0;

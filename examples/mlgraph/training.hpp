@@ -4,6 +4,7 @@
 #define MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,12 +54,14 @@ struct TrainData {
 struct DataOptions {
   std::string train, valid;
   double split = 0;  // share of the configs of each program that is held out
+  bool leave_one_out = false;  // each program is trained on and validated on, never at once
   std::uint64_t split_seed = 1;
   mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;
   mlgraph::io::LoadOptions load;
 };
 
 /// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees the other.
+/// For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.
 [[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings);
 
 /// Labels of layouts as multiples of the program's fastest config, for the losses that need it.

@@ -5,9 +5,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -92,7 +94,8 @@ inline std::string difference(const ProgramView& a, const ProgramView& b) {
 class TemporaryFolder {
  public:
   explicit TemporaryFolder(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() / ("mlgraph_test_" + name)) {
+      : path_(std::filesystem::temp_directory_path() /
+              ("mlgraph_test_" + name + "_" + std::to_string(std::random_device()()))) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }

@@ -55,7 +55,8 @@ struct Packed {
   Packed(MatrixView<const T> b, bool transposed) {
     const std::int64_t k = transposed ? b.cols : b.rows;
     const std::int64_t m = transposed ? b.rows : b.cols;
-    buffer.assign(static_cast<std::size_t>(kernels::packed_size<T>(k, m)) + 1, std::numeric_limits<T>::quiet_NaN());
+    buffer.assign(static_cast<std::size_t>(kernels::packed_size<T>(k, m)) + 1,
+                  std::numeric_limits<T>::quiet_NaN());
     matrix = transposed ? kernels::pack_transposed(b, buffer.data()) : kernels::pack(b, buffer.data());
   }
 };
@@ -101,7 +102,8 @@ void check_products(std::int64_t n, std::int64_t k, std::int64_t m, bool accumul
   CHECK(equal(tn, expected_tn));
 }
 
-TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd sizes and strides", T, float, double) {
+TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd sizes and strides", T, float,
+                   double) {
   for (const std::int64_t n : {0, 1, 2, 5, 17, 40, 100}) {
     for (const std::int64_t k : {0, 1, 5, 18, 100}) {
       for (const std::int64_t m : {0, 1, 2, 17, 40, 100}) {
@@ -136,7 +138,8 @@ TEST_CASE_TEMPLATE("zeros that fill up a panel do not meet infinities", T, float
   CHECK(c.gaps_untouched());
 }
 
-TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the finished sum", T, float, double) {
+TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the finished sum", T, float,
+                   double) {
   using kernels::Activation;
   const std::int64_t n = 30;
   const std::int64_t k = 150;
@@ -150,8 +153,9 @@ TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the 
     auto sums = start;
     kernels::gemm_packed<T>(a.view(), packed.matrix, sums.view(), accumulate);
     for (const bool with_bias : {false, true}) {
-      for (const Activation act : {Activation::kNone, Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu,
-                                   Activation::kSilu, Activation::kSigmoid, Activation::kTanh}) {
+      for (const Activation act :
+           {Activation::kNone, Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu, Activation::kSilu,
+            Activation::kSigmoid, Activation::kTanh}) {
         auto expected = sums;
         auto y = start;
         kernels::with_activation(act, [&](auto chosen) {
@@ -160,7 +164,8 @@ TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the 
           kernels::gemm_packed<T>(a.view(), packed.matrix, y.view(), accumulate, epilogue);
           for (std::int64_t i = 0; i < n; ++i) {
             for (std::int64_t j = 0; j < m; ++j) {
-              const kernels::Vec<T> z(with_bias ? expected(i, j) + bias[static_cast<std::size_t>(j)] : expected(i, j));
+              const kernels::Vec<T> z(with_bias ? expected(i, j) + bias[static_cast<std::size_t>(j)]
+                                                : expected(i, j));
               T lanes[kernels::kLanes<T>];
               kernels::store(lanes, kernels::Vec<T>(kernels::activate<chosen(), T>(z, T(0.25))));
               expected(i, j) = lanes[0];
@@ -193,8 +198,8 @@ TEST_CASE_TEMPLATE("results have the same bits for any number of threads", T, fl
     result.insert(result.end(), more.begin(), more.end());
     for (const std::int64_t rows : {std::int64_t{900}, n}) {  // one group of rows, several groups
       auto tn = random_matrix<T>(k, m, 5);
-      kernels::gemm_tn<T>(a.view().row_block(0, rows), gradient.view().row_block(0, rows), tn.view(), true, arena,
-                          pool);
+      kernels::gemm_tn<T>(a.view().row_block(0, rows), gradient.view().row_block(0, rows), tn.view(), true,
+                          arena, pool);
       const auto last = flat(tn);
       result.insert(result.end(), last.begin(), last.end());
     }
@@ -229,7 +234,8 @@ TEST_CASE_TEMPLATE("a long sum over rows is the ordered sum of groups of rows", 
   TestMatrix<T> total(7, 21);
   for (std::int64_t g = 0; g < num_groups; ++g) {
     TestMatrix<T> part(7, 21);
-    reference::gemm_tn<T>(a.view().row_block(g * 625, 625), b.view().row_block(g * 625, 625), part.view(), false);
+    reference::gemm_tn<T>(a.view().row_block(g * 625, 625), b.view().row_block(g * 625, 625), part.view(),
+                          false);
     for (std::size_t i = 0; i < part.values.size(); ++i) {
       total.values[i] = g == 0 ? part.values[i] : total.values[i] + part.values[i];
     }

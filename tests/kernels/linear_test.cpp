@@ -47,7 +47,8 @@ TEST_CASE_TEMPLATE("linear is act(x * weight^T + bias)", T, float, double) {
         TestMatrix<T> y(n, out, 2);
         kernels::linear<T>(x.view(), weight.view(), b, Activation::kNone, T(0), y.view(), arena, nullptr);
         CHECK(max_error(y, plain) <= tolerance);
-        kernels::linear<T>(x.view(), weight.view(), b, Activation::kLeakyRelu, T(0.125), y.view(), arena, nullptr);
+        kernels::linear<T>(x.view(), weight.view(), b, Activation::kLeakyRelu, T(0.125), y.view(), arena,
+                           nullptr);
         CHECK(max_error(y, leaky) <= tolerance);
         CHECK(y.gaps_untouched());
       }
@@ -55,7 +56,8 @@ TEST_CASE_TEMPLATE("linear is act(x * weight^T + bias)", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("linear on packed weights gives the bits of linear, for any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("linear on packed weights gives the bits of linear, for any number of threads", T, float,
+                   double) {
   const std::int64_t n = 1000;
   const std::int64_t in = 50;
   const std::int64_t out = 72;
@@ -84,11 +86,13 @@ TEST_CASE_TEMPLATE("the gradient of a bias adds up the rows", T, float, double) 
       auto db = random_values<T>(out, 2);
       std::vector<double> expected(db.begin(), db.end());
       for (std::int64_t i = 0; i < n; ++i) {
-        for (std::int64_t j = 0; j < out; ++j) expected[static_cast<std::size_t>(j)] += static_cast<double>(dy(i, j));
+        for (std::int64_t j = 0; j < out; ++j)
+          expected[static_cast<std::size_t>(j)] += static_cast<double>(dy(i, j));
       }
       kernels::bias_backward<T>(dy.view(), db, arena, nullptr);
       for (std::size_t j = 0; j < db.size(); ++j) {
-        const double tolerance = 40 * static_cast<double>(n + 1) * static_cast<double>(std::numeric_limits<T>::epsilon());
+        const double tolerance =
+            40 * static_cast<double>(n + 1) * static_cast<double>(std::numeric_limits<T>::epsilon());
         CHECK(std::fabs(static_cast<double>(db[j]) - expected[j]) <= tolerance);
       }
     }

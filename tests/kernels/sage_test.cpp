@@ -89,8 +89,8 @@ void check_layer(Reduce reduce, std::int64_t num_nodes, std::int64_t copies, std
   }
 
   TestMatrix<T> y(x.rows, out, 1);
-  kernels::sage<T>(reduce, graph.csr(), x.view(), layer.lin_l, lin_r, bias, Activation::kRelu, T(0), y.view(), {},
-                   nullptr);
+  kernels::sage<T>(reduce, graph.csr(), x.view(), layer.lin_l, lin_r, bias, Activation::kRelu, T(0), y.view(),
+                   {}, nullptr);
   CHECK(max_error(y, expected) <= kAllowed<T>);
   CHECK(y.gaps_untouched());
 
@@ -120,12 +120,12 @@ TEST_CASE_TEMPLATE("copies of one graph give what each of them gives alone", T, 
   const Layer<T> layer(20, 24);
   const auto x = random_matrix<T>(4 * n, 20, 1);
   TestMatrix<T> all(4 * n, 24);
-  kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias, Activation::kTanh, T(0),
-                   all.view(), {}, nullptr);
+  kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias,
+                   Activation::kTanh, T(0), all.view(), {}, nullptr);
   for (std::int64_t copy = 0; copy < 4; ++copy) {
     TestMatrix<T> one(n, 24);
-    kernels::sage<T>(Reduce::kMean, graph.csr(), x.view().row_block(copy * n, n), layer.lin_l, layer.lin_r, layer.bias,
-                     Activation::kTanh, T(0), one.view(), {}, nullptr);
+    kernels::sage<T>(Reduce::kMean, graph.csr(), x.view().row_block(copy * n, n), layer.lin_l, layer.lin_r,
+                     layer.bias, Activation::kTanh, T(0), one.view(), {}, nullptr);
     CHECK(max_error(one.values.data(), all.view().row(copy * n), n * 24) == 0);
   }
 }
@@ -137,8 +137,8 @@ TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads"
   const auto x = random_matrix<T>(2 * n, 64, 1);
   CHECK(same_for_all_pools([&](ThreadPool* pool) {
     TestMatrix<T> y(2 * n, 48);
-    kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias, Activation::kRelu,
-                     T(0), y.view(), {}, pool);
+    kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias,
+                     Activation::kRelu, T(0), y.view(), {}, pool);
     return y.values;
   }));
 }
@@ -146,8 +146,9 @@ TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads"
 TEST_CASE("a graph without nodes has nothing to compute") {
   const Layer<float> layer(4, 4);
   float untouched = 5.0F;
-  kernels::sage<float>(Reduce::kMean, CsrView{}, MatrixView<const float>(nullptr, 0, 4), layer.lin_l, layer.lin_r,
-                       layer.bias, Activation::kRelu, 0.0F, MatrixView<float>(&untouched, 0, 4), {}, nullptr);
+  kernels::sage<float>(Reduce::kMean, CsrView{}, MatrixView<const float>(nullptr, 0, 4), layer.lin_l,
+                       layer.lin_r, layer.bias, Activation::kRelu, 0.0F, MatrixView<float>(&untouched, 0, 4),
+                       {}, nullptr);
   CHECK(untouched == 5.0F);
 }
 
@@ -158,8 +159,8 @@ TEST_CASE("the fused layer allocates nothing") {
   const auto x = random_matrix<float>(300, 64, 1);
   TestMatrix<float> y(300, 48);
   const std::size_t before = mlgraph::testing::num_allocations();
-  kernels::sage<float>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias, Activation::kRelu,
-                       0.0F, y.view(), {}, nullptr);
+  kernels::sage<float>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias,
+                       Activation::kRelu, 0.0F, y.view(), {}, nullptr);
   CHECK(mlgraph::testing::num_allocations() == before);
 }
 #endif

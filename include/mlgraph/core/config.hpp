@@ -35,8 +35,8 @@
 #endif
 
 // ---- MLGRAPH_GEMM_EIGEN -----------------------------------------------------------------------------------
-// Defined: matrix products go through Eigen instead of the library's own kernels, a portable alternative to compare
-// with. Slower to compile, and a row of a product may then have other bits alone than in a batch.
+// Defined: matrix products go through Eigen instead of the library's own kernels, a portable alternative to
+// compare with. Slower to compile, and a row of a product may then have other bits alone than in a batch.
 
 // ---- compiler ---------------------------------------------------------------------------------------------
 #if defined(__GNUC__) || defined(__clang__)
@@ -53,8 +53,8 @@
 #define MLGRAPH_RESTRICT
 #endif
 
-// Before a loop with a constant number of rounds: unrolls it fully already at -O2, so that an array of vectors becomes
-// registers.
+// Before a loop with a constant number of rounds: unrolls it fully already at -O2, so that an array of vectors
+// becomes registers.
 #if defined(__clang__)
 #define MLGRAPH_UNROLL _Pragma("unroll")
 #elif defined(__GNUC__)

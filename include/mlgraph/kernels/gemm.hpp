@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products, the arithmetic of every layer: packed right operands, the three orientations, fused epilogues.
+// Matrix products, the arithmetic of every layer: packed right operands, the three orientations, fused
+// epilogues.
 #ifndef MLGRAPH_KERNELS_GEMM_HPP
 #define MLGRAPH_KERNELS_GEMM_HPP
 
@@ -28,9 +29,10 @@
 
 // Matrices are row-major with any stride. How the bits of a result come about:
 //
-//   nn, nt, packed   every element is one chain of fma over k = 0 ... K - 1, which starts from c when accumulating.
-//                    So they depend neither on the other rows nor on tiles or threads, and every instruction set
-//                    with fma gives the same.
+//   nn, nt, packed   every element is one chain of fma over k = 0 ... K - 1, which starts from c when
+//   accumulating.
+//                    So they depend neither on the other rows nor on tiles or threads, and every instruction
+//                    set with fma gives the same.
 //   tn               the chain runs over the rows; more than 1023 rows are cut into at most 16 groups by their
 //                    number alone, and the groups' sums are added in order.
 //
@@ -40,8 +42,9 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-// ---- epilogues: what happens to a finished sum before it leaves the cache ------------------------------------
-// `operator()(sum, col, n)` gets kLanes sums of one row that belong to columns col ... col + n - 1.
+// ---- epilogues: what happens to a finished sum before it leaves the cache
+// ------------------------------------ `operator()(sum, col, n)` gets kLanes sums of one row that belong to
+// columns col ... col + n - 1.
 
 /// Leaves the product as it is.
 template <class T>
@@ -155,9 +158,10 @@ inline constexpr std::int64_t kEigenRows = 512;  // rows of one task
 
 template <class T>
 auto eigen_map(MatrixView<T> m) {
-  using Matrix = std::conditional_t<std::is_const_v<T>, const EigenMatrix<std::remove_const_t<T>>, EigenMatrix<T>>;
+  using Matrix =
+      std::conditional_t<std::is_const_v<T>, const EigenMatrix<std::remove_const_t<T>>, EigenMatrix<T>>;
   return Eigen::Map<Matrix, Eigen::Unaligned, Eigen::OuterStride<>>(m.data, m.rows, m.cols,
-                                                                   Eigen::OuterStride<>(m.stride));
+                                                                    Eigen::OuterStride<>(m.stride));
 }
 
 // c = left * right + (accumulate ? c : 0) of Eigen expressions.
@@ -202,7 +206,8 @@ namespace detail {
 template <class T, class Epilogue>
 void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int64_t first, MatrixView<T> c,
                        bool accumulate, const Epilogue& epilogue) {
-  eigen_multiply(eigen_map(a), eigen_map(MatrixView<const T>(b.data + first * b.cols, a.cols, b.cols)), c, accumulate);
+  eigen_multiply(eigen_map(a), eigen_map(MatrixView<const T>(b.data + first * b.cols, a.cols, b.cols)), c,
+                 accumulate);
   if (Epilogue::kIsIdentity) return;
   for (std::int64_t r = 0; r < c.rows; ++r) {
     for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
@@ -218,8 +223,8 @@ void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> 
                  const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
   MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_packed: shapes do not fit");
   parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
-    detail::gemm_packed_block(a.row_block(begin, end - begin), b, 0, c.row_block(begin, end - begin), accumulate,
-                              epilogue);
+    detail::gemm_packed_block(a.row_block(begin, end - begin), b, 0, c.row_block(begin, end - begin),
+                              accumulate, epilogue);
   });
 }
 
@@ -232,7 +237,8 @@ void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T
 }
 
 template <class T>
-void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool* pool) {
+void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&,
+             ThreadPool* pool) {
   parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
     detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), detail::eigen_map(b),
                            c.row_block(begin, end - begin), accumulate);
@@ -240,7 +246,8 @@ void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
 }
 
 template <class T>
-void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool* pool) {
+void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&,
+             ThreadPool* pool) {
   parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
     detail::eigen_multiply(detail::eigen_map(a.row_block(begin, end - begin)), detail::eigen_map(b).transpose(),
                            c.row_block(begin, end - begin), accumulate);
@@ -248,7 +255,8 @@ void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
 }
 
 template <class T>
-void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&, ThreadPool*) {
+void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena&,
+             ThreadPool*) {
   detail::eigen_multiply(detail::eigen_map(a).transpose(), detail::eigen_map(b), c, accumulate);
 }
 

@@ -15,7 +15,8 @@ namespace kernels {
 namespace detail {
 
 // A tile of R rows and W vectors needs R * W accumulators, W registers for the right operand and one for the
-// broadcast left operand. Eight accumulators or more hide the latency of the multiply-adds; wider tiles load less.
+// broadcast left operand. Eight accumulators or more hide the latency of the multiply-adds; wider tiles load
+// less.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int kMaxTileVectors = 4;  // 32 registers
 inline constexpr int kTileRows[] = {0, 12, 12, 8, 6};
@@ -27,8 +28,8 @@ inline constexpr int kTileRows[] = {0, 8, 6};
 // A multiple of every kTileRows: rows are handed to the tiles in such groups.
 inline constexpr std::int64_t kRowGroup = 24;
 
-// The columns of a right operand are cut into panels of 1 to kMaxTileVectors vectors, as equal as can be (5 vectors
-// are 3 + 2). The first `num_wider` panels have one vector more than the others.
+// The columns of a right operand are cut into panels of 1 to kMaxTileVectors vectors, as equal as can be (5
+// vectors are 3 + 2). The first `num_wider` panels have one vector more than the others.
 template <class T>
 struct Panels {
   std::int64_t num = 0;
@@ -66,8 +67,8 @@ MLGRAPH_ALWAYS_INLINE void prefetch_line_to_write([[maybe_unused]] void* p) {
 template <class T>
 inline constexpr std::int64_t kLineSteps = 64 / static_cast<std::int64_t>(sizeof(T));
 
-// Memory that will be needed soon. A tile asks for `lines` cache lines of it every kLineSteps steps: asking for more
-// at once would fill the queue of outstanding lines and stop the arithmetic.
+// Memory that will be needed soon. A tile asks for `lines` cache lines of it every kLineSteps steps: asking for
+// more at once would fill the queue of outstanding lines and stop the arithmetic.
 template <class T>
 struct ReadAhead {
   const T* next = nullptr;
@@ -79,8 +80,8 @@ struct ReadAhead {
   void skip(std::int64_t requests) { next += requests * lines * kLineSteps<T>; }
 };
 
-// The last vector of a panel has `n` valid lanes. Where partial loads and stores are single instructions, they are
-// always taken: it is less code than a branch around each.
+// The last vector of a panel has `n` valid lanes. Where partial loads and stores are single instructions, they
+// are always taken: it is less code than a branch around each.
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> load_last(const T* p, std::int64_t n) {
 #if defined(__AVX512F__)
@@ -113,8 +114,8 @@ struct TileArgs {
   ReadAhead<T> ahead_a, ahead_b;  // kColumns only; with kRows the next tile's rows are known
 };
 
-// c = (accumulate ? c : 0) + a * b for R rows and W vectors. Each element is one chain of fma in the order of k,
-// whatever R and W are: the bits of a product do not depend on how it is cut.
+// c = (accumulate ? c : 0) + a * b for R rows and W vectors. Each element is one chain of fma in the order of
+// k, whatever R and W are: the bits of a product do not depend on how it is cut.
 template <class T, int R, int W, LeftLayout kLayout>
 void gemm_tile(const TileArgs<T>& tile) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
@@ -144,8 +145,8 @@ void gemm_tile(const TileArgs<T>& tile) {
     args.a += kRows ? 1 : args.a_stride;
     args.b += args.b_stride;
   };
-  // Requested before it is needed: the next tile's left operand, and the lines that this tile (kRows) or the next one
-  // (kColumns, which reads them as well) writes.
+  // Requested before it is needed: the next tile's left operand, and the lines that this tile (kRows) or the
+  // next one (kColumns, which reads them as well) writes.
   T* soon = args.c + (kRows ? 0 : R * args.c_stride);
   std::int64_t k = 0;
   for (int row = 0; k + kLineSteps<T> <= args.depth; k += kLineSteps<T>, ++row) {
@@ -176,9 +177,9 @@ void gemm_tile(const TileArgs<T>& tile) {
   }
 }
 
-// All `rows` rows of one panel: tiles of R rows, then of 4, then of 2 (kRows) or 1. Few sizes, as each is code of its
-// own. With kRows a last single row is a tile of two rows that are the same one: both are read before either is
-// written, and half as many accumulators would take as long.
+// All `rows` rows of one panel: tiles of R rows, then of 4, then of 2 (kRows) or 1. Few sizes, as each is code
+// of its own. With kRows a last single row is a tile of two rows that are the same one: both are read before
+// either is written, and half as many accumulators would take as long.
 template <class T, int R, int W, LeftLayout kLayout>
 MLGRAPH_ALWAYS_INLINE void gemm_tiles(TileArgs<T>& args, std::int64_t rows) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
@@ -204,13 +205,18 @@ MLGRAPH_ALWAYS_INLINE void gemm_tiles(TileArgs<T>& args, std::int64_t rows) {
 template <LeftLayout kLayout, class T>
 void gemm_panel(TileArgs<T> args, std::int64_t vectors, std::int64_t rows) {
   switch (vectors) {
-    case 1: return gemm_tiles<T, kTileRows[1], 1, kLayout>(args, rows);
-    case 2: return gemm_tiles<T, kTileRows[2], 2, kLayout>(args, rows);
+    case 1:
+      return gemm_tiles<T, kTileRows[1], 1, kLayout>(args, rows);
+    case 2:
+      return gemm_tiles<T, kTileRows[2], 2, kLayout>(args, rows);
 #if defined(__AVX512F__) || defined(__aarch64__)
-    case 3: return gemm_tiles<T, kTileRows[3], 3, kLayout>(args, rows);
-    case 4: return gemm_tiles<T, kTileRows[4], 4, kLayout>(args, rows);
+    case 3:
+      return gemm_tiles<T, kTileRows[3], 3, kLayout>(args, rows);
+    case 4:
+      return gemm_tiles<T, kTileRows[4], 4, kLayout>(args, rows);
 #endif
-    default: MLGRAPH_ASSERT(false, "a panel has 1 to kMaxTileVectors vectors");
+    default:
+      MLGRAPH_ASSERT(false, "a panel has 1 to kMaxTileVectors vectors");
   }
 }
 

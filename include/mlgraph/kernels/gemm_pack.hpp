@@ -17,7 +17,8 @@ MLGRAPH_BEGIN_ISA
 namespace kernels {
 
 /// A right operand (rows, cols) = (K, M) in column panels: panel after panel, in each the K rows one after the
-/// other, padded with zeros to whole vectors. The layout belongs to one instruction set: never store it in a file.
+/// other, padded with zeros to whole vectors. The layout belongs to one instruction set: never store it in a
+/// file.
 template <class T>
 struct PackedMatrix {
   const T* data = nullptr;
@@ -47,8 +48,8 @@ void pack_panel(MatrixView<const T> b, std::int64_t begin, std::int64_t vectors,
 
 // dst[k][m] = src[m][k] for m < num_m and k < num_k, 0 for the other m < kLanes.
 template <class T>
-void transpose_partial_block(const T* src, std::int64_t src_stride, std::int64_t num_m, std::int64_t num_k, T* dst,
-                             std::int64_t dst_stride) {
+void transpose_partial_block(const T* src, std::int64_t src_stride, std::int64_t num_m, std::int64_t num_k,
+                             T* dst, std::int64_t dst_stride) {
   alignas(64) T in[kLanes<T> * kLanes<T>] = {};
   alignas(64) T out[kLanes<T> * kLanes<T>];
   for (std::int64_t m = 0; m < num_m; ++m) store(in + m * kLanes<T>, load_n(src + m * src_stride, num_k));
@@ -56,7 +57,8 @@ void transpose_partial_block(const T* src, std::int64_t src_stride, std::int64_t
   for (std::int64_t k = 0; k < num_k; ++k) store(dst + k * dst_stride, load(out + k * kLanes<T>));
 }
 
-// The transpose of rows [begin, begin + vectors * kLanes) of b, those past its end as zeros, to `out` without a gap.
+// The transpose of rows [begin, begin + vectors * kLanes) of b, those past its end as zeros, to `out` without a
+// gap.
 template <class T>
 void transpose_panel(MatrixView<const T> b, std::int64_t begin, std::int64_t vectors, T* out) {
   const std::int64_t stride = vectors * kLanes<T>;
@@ -88,8 +90,8 @@ PackedMatrix<T> pack(MatrixView<const T> b, T* buffer) {
   return {buffer, b.rows, b.cols};
 }
 
-/// Packs the transpose (K, M) of b (M, K), the order in which linear layers keep their weights, into `buffer` of
-/// packed_size(K, M) elements, which the result borrows.
+/// Packs the transpose (K, M) of b (M, K), the order in which linear layers keep their weights, into `buffer`
+/// of packed_size(K, M) elements, which the result borrows.
 template <class T>
 PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
   const detail::Panels<T> panels(b.rows);

@@ -22,9 +22,10 @@ namespace detail {
 
 // A panel is used in pieces of at most this depth, so that a piece (32 KB) stays in the first cache.
 template <class T>
-inline constexpr std::int64_t kMaxDepth = 32768 / (kMaxTileVectors * kLanes<T> * static_cast<std::int64_t>(sizeof(T)));
+inline constexpr std::int64_t kMaxDepth = 32768 /
+                                          (kMaxTileVectors * kLanes<T> * static_cast<std::int64_t>(sizeof(T)));
 template <class T>
-inline constexpr std::int64_t kMaxPieceSize = kMaxDepth<T> * kMaxTileVectors* kLanes<T>;
+inline constexpr std::int64_t kMaxPieceSize = kMaxDepth<T>* kMaxTileVectors* kLanes<T>;
 
 // Multiply-adds below which a task is not worth handing to another thread (about 10 us).
 inline constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;
@@ -32,7 +33,8 @@ inline constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;
 constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // ---- right operands: where a piece of a panel comes from ----------------------------------------------------
-// piece(col, vectors, k, depth): steps k ... k + depth - 1 of the panel of `vectors` vectors that starts at column col.
+// piece(col, vectors, k, depth): steps k ... k + depth - 1 of the panel of `vectors` vectors that starts at
+// column col.
 
 template <class T>
 struct Piece {
@@ -58,8 +60,8 @@ struct PlainRight {
   }
 };
 
-// b (K, M), or the transpose of b (M, K), copied piece by piece into one buffer, which so stays in the first cache.
-// For so few rows that every piece is needed once only.
+// b (K, M), or the transpose of b (M, K), copied piece by piece into one buffer, which so stays in the first
+// cache. For so few rows that every piece is needed once only.
 template <class T, bool kTransposed>
 struct CopiedRight {
   MatrixView<const T> b;
@@ -76,12 +78,13 @@ struct CopiedRight {
   }
 };
 
-// ---- a b ------------------------------------------------------------------------------------------------------
+// ---- a b
+// ------------------------------------------------------------------------------------------------------
 
 // Rows [first, last) and columns [begin, end) of c through the epilogue.
 template <class T, class Epilogue>
-void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std::int64_t begin, std::int64_t end,
-                    const Epilogue& epilogue) {
+void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std::int64_t begin,
+                    std::int64_t end, const Epilogue& epilogue) {
   for (std::int64_t r = first; r < last; ++r) {
     for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) {
       T* out = c.row(r) + begin + j;
@@ -90,10 +93,11 @@ void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std:
   }
 }
 
-// c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth; the
-// epilogue follows while the rows it works on are still in the first cache.
+// c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth;
+// the epilogue follows while the rows it works on are still in the first cache.
 template <class T, class Right, class Epilogue>
-void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate, const Epilogue& epilogue) {
+void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate,
+                   const Epilogue& epilogue) {
   const Panels<T> panels(c.cols);
   const std::int64_t num_pieces = std::max<std::int64_t>(1, divide_up(a.cols, kMaxDepth<T>));
   const std::int64_t depth = divide_up(a.cols, num_pieces);
@@ -116,14 +120,15 @@ void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool ac
         args.a = a.row(row) + k;
         args.c = c.row(row) + col;
         gemm_panel<LeftLayout::kRows>(args, vectors, rows);
-        if (!Epilogue::kIsIdentity && i + 1 == num_pieces) apply_epilogue(c, row, row + rows, col, end, epilogue);
+        if (!Epilogue::kIsIdentity && i + 1 == num_pieces)
+          apply_epilogue(c, row, row + rows, col, end, epilogue);
       }
     }
   }
 }
 
-// Rows that one task works on: enough to be worth a thread, a multiple of the row group, at least 72 so that a panel
-// is used often once it is in the first cache.
+// Rows that one task works on: enough to be worth a thread, a multiple of the row group, at least 72 so that a
+// panel is used often once it is in the first cache.
 template <class T>
 std::int64_t gemm_rows_per_task(std::int64_t depth, std::int64_t cols) {
   const std::int64_t work_per_row = std::max<std::int64_t>(1, depth * Panels<T>(cols).num_vectors * kLanes<T>);
@@ -132,17 +137,18 @@ std::int64_t gemm_rows_per_task(std::int64_t depth, std::int64_t cols) {
 
 // The same by blocks of rows, on the threads of the pool.
 template <class T, class Right, class Epilogue>
-void multiply(MatrixView<const T> a, const Right& right, MatrixView<T> c, bool accumulate, const Epilogue& epilogue,
-              ThreadPool* pool) {
+void multiply(MatrixView<const T> a, const Right& right, MatrixView<T> c, bool accumulate,
+              const Epilogue& epilogue, ThreadPool* pool) {
   parallel_for(pool, c.rows, gemm_rows_per_task<T>(a.cols, c.cols), [&](std::int64_t begin, std::int64_t end) {
-    multiply_rows(a.row_block(begin, end - begin), right, c.row_block(begin, end - begin), accumulate, epilogue);
+    multiply_rows(a.row_block(begin, end - begin), right, c.row_block(begin, end - begin), accumulate,
+                  epilogue);
   });
 }
 
 // ---- a^T b: the sum runs over the rows ---------------------------------------------------------------------
 
-// The rows are cut into at most 16 groups, by their number alone. A group is one chain of fma per element; the groups
-// are then added in order. So the bits do not depend on the number of threads.
+// The rows are cut into at most 16 groups, by their number alone. A group is one chain of fma per element; the
+// groups are then added in order. So the bits do not depend on the number of threads.
 inline constexpr std::int64_t kMaxRowGroups = 16;
 inline constexpr std::int64_t kRowsPerRowGroup = 512;
 
@@ -150,12 +156,12 @@ constexpr std::int64_t num_row_groups(std::int64_t rows) {
   return std::min(kMaxRowGroups, std::max<std::int64_t>(1, rows / kRowsPerRowGroup));
 }
 
-// Panels [first, last) of a^T b into `out`, for the rows in the views. The rows go by blocks that stay in the second
-// cache; the panel of a block of b is first copied together. Meanwhile the next block is requested from memory, spread
-// evenly over the work on this one.
+// Panels [first, last) of a^T b into `out`, for the rows in the views. The rows go by blocks that stay in the
+// second cache; the panel of a block of b is first copied together. Meanwhile the next block is requested from
+// memory, spread evenly over the work on this one.
 template <class T>
-void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, std::int64_t first, std::int64_t last,
-                                MatrixView<T> out, bool accumulate) {
+void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, std::int64_t first,
+                                std::int64_t last, MatrixView<T> out, bool accumulate) {
   alignas(kAlignment) T panel[kMaxPieceSize<T>];
   constexpr std::int64_t kTile = kTileRows[kMaxTileVectors] * kMaxTileVectors * kLanes<T>;  // elements of out
   constexpr std::int64_t kMaxLines = 8;
@@ -172,8 +178,10 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
     args.depth = std::min(block, a.rows - begin);
     args.accumulate = accumulate || i > 0;
     const bool is_last = i + 1 == num_blocks;
-    args.ahead_a = {a.row(begin + args.depth), is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, b.cols)))};
-    args.ahead_b = {b.row(begin + args.depth), is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, a.cols)))};
+    args.ahead_a = {a.row(begin + args.depth),
+                    is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, b.cols)))};
+    args.ahead_b = {b.row(begin + args.depth),
+                    is_last ? 0 : std::min(kMaxLines, divide_up(kTile, std::max<std::int64_t>(1, a.cols)))};
     for (std::int64_t p = first; p < last; ++p) {
       const std::int64_t vectors = panels.vectors(p);
       const std::int64_t col = panels.begin(p) * kLanes<T>;

@@ -38,8 +38,8 @@ void with_linear_epilogue(Span<const T> bias, Activation act, T slope, Body&& bo
 ///
 /// Shapes: x (N, in), weight packed (in, out), bias (out) or empty, y (N, out).
 template <class T>
-void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<const T> bias, Activation act, T slope,
-                   MatrixView<T> y, ThreadPool* pool) {
+void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<const T> bias, Activation act,
+                   T slope, MatrixView<T> y, ThreadPool* pool) {
   MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
   detail::with_linear_epilogue(bias, act, slope,
                                [&](const auto& epilogue) { gemm_packed(x, weight, y, false, epilogue, pool); });
@@ -60,10 +60,9 @@ void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bia
 
 /// db[j] += sum_i dy[i][j], the gradient of a bias.
 ///
-/// The rows are cut into at most 16 groups by their number alone; the groups' sums are added in order, so the bits
-/// do not depend on the number of threads.
-/// Shapes: dy (N, out), db (out).
-/// Cost:   N*out additions; scratch 16 * out scalars.
+/// The rows are cut into at most 16 groups by their number alone; the groups' sums are added in order, so the
+/// bits do not depend on the number of threads. Shapes: dy (N, out), db (out). Cost:   N*out additions; scratch
+/// 16 * out scalars.
 template <class T>
 void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPool* pool) {
   MLGRAPH_ASSERT(static_cast<std::int64_t>(db.size()) == dy.cols, "bias_backward: db does not fit");
@@ -87,7 +86,8 @@ void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPoo
           sum[j / kLanes<T>] = sum[j / kLanes<T>] + load_n(row + j, n);
         });
       }
-      for_each_piece<T>(width, [&](std::int64_t j, std::int64_t n) { store_n(part + col + j, sum[j / kLanes<T>], n); });
+      for_each_piece<T>(
+          width, [&](std::int64_t j, std::int64_t n) { store_n(part + col + j, sum[j / kLanes<T>], n); });
     }
   });
   for_each_piece<T>(dy.cols, [&](std::int64_t j, std::int64_t n) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The GraphSAGE layer in one pass: what a block of nodes aggregates is multiplied while it is still in the cache.
+// The GraphSAGE layer in one pass: what a block of nodes aggregates is multiplied while it is still in the
+// cache.
 #ifndef MLGRAPH_KERNELS_SAGE_HPP
 #define MLGRAPH_KERNELS_SAGE_HPP
 
@@ -23,8 +24,8 @@ MLGRAPH_BEGIN_ISA
 namespace kernels {
 namespace detail {
 
-// At most so many rows and columns are aggregated at once; more than 128 columns go by half the rows. The buffer (48
-// KB of floats) fits the second cache beside the weights, and any stack.
+// At most so many rows and columns are aggregated at once; more than 128 columns go by half the rows. The
+// buffer (48 KB of floats) fits the second cache beside the weights, and any stack.
 inline constexpr std::int64_t kSageRows = 96;
 inline constexpr std::int64_t kSageCols = 256;
 inline constexpr std::int64_t kSageBuffer = kSageRows * kSageCols / 2;
@@ -59,9 +60,10 @@ void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, 
 ///
 /// The bits are those of spmm(), then gemm_packed() by lin_l, then gemm_packed() by lin_r that accumulates.
 ///
-/// Shapes: x (C * N, in), N = csr.num_rows(): C copies of the nodes over one graph, one below the other. lin_l and
-///         lin_r packed (in, out); lin_r with null data = no such term. bias (out) or empty. y (C * N, out), not x.
-///         aggregated (C * N, in), empty = not wanted: the reduced neighbours, which the gradients need.
+/// Shapes: x (C * N, in), N = csr.num_rows(): C copies of the nodes over one graph, one below the other. lin_l
+/// and
+///         lin_r packed (in, out); lin_r with null data = no such term. bias (out) or empty. y (C * N, out),
+///         not x. aggregated (C * N, in), empty = not wanted: the reduced neighbours, which the gradients need.
 /// Cost:   C*(E*in + 2*N*in*out) multiply-adds; no scratch but 48 KB (double: 96 KB) of stack.
 /// Source: Hamilton, Ying, Leskovec, arXiv:1706.02216, Algorithm 1. Two matrices instead of one on the
 ///         concatenation: equivalent.
@@ -71,10 +73,12 @@ void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, const PackedMatrix<
           MatrixView<T> aggregated, ThreadPool* pool) {
   if (y.rows == 0) return;
   const std::int64_t num_rows = csr.num_rows();
-  MLGRAPH_ASSERT(num_rows > 0 && y.rows % num_rows == 0, "sage: y has a multiple of the graph's number of rows");
+  MLGRAPH_ASSERT(num_rows > 0 && y.rows % num_rows == 0,
+                 "sage: y has a multiple of the graph's number of rows");
   MLGRAPH_ASSERT(x.rows == y.rows, "sage: x and y have the same number of rows");
   MLGRAPH_ASSERT(x.cols == lin_l.rows && y.cols == lin_l.cols, "sage: lin_l does not fit");
-  MLGRAPH_ASSERT(lin_r.data == nullptr || (x.cols == lin_r.rows && y.cols == lin_r.cols), "sage: lin_r does not fit");
+  MLGRAPH_ASSERT(lin_r.data == nullptr || (x.cols == lin_r.rows && y.cols == lin_r.cols),
+                 "sage: lin_r does not fit");
   MLGRAPH_ASSERT(aggregated.data == nullptr || (aggregated.rows == x.rows && aggregated.cols == x.cols),
                  "sage: aggregated is like x");
   constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;  // multiply-adds worth a thread

@@ -19,9 +19,9 @@ namespace kernels {
 #if defined(__SSE2__)
 namespace detail {
 
-// A vector is a row of 128-bit lanes (1, 2 or 4). `load_lanes(p, step)` puts the 16 bytes at p + q * step in lane
-// q: the loads do what would otherwise be shuffles across lanes, and those have one port. What remains is a small
-// transposition inside every lane.
+// A vector is a row of 128-bit lanes (1, 2 or 4). `load_lanes(p, step)` puts the 16 bytes at p + q * step in
+// lane q: the loads do what would otherwise be shuffles across lanes, and those have one port. What remains is
+// a small transposition inside every lane.
 #if defined(__AVX512F__)
 MLGRAPH_ALWAYS_INLINE __m512 load_lanes(const float* p, std::int64_t step) {
   const __m512 q0 = _mm512_castps128_ps512(_mm_loadu_ps(p));
@@ -95,7 +95,8 @@ MLGRAPH_ALWAYS_INLINE void transpose_stripe(const double* src, std::int64_t src_
 
 /// dst[k][m] = src[m][k] for m, k < kLanes<T>. The blocks must not overlap.
 template <class T>
-MLGRAPH_ALWAYS_INLINE void transpose_block(const T* src, std::int64_t src_stride, T* dst, std::int64_t dst_stride) {
+MLGRAPH_ALWAYS_INLINE void transpose_block(const T* src, std::int64_t src_stride, T* dst,
+                                           std::int64_t dst_stride) {
 #if defined(__SSE2__)
   constexpr std::int64_t kStripe = 16 / static_cast<std::int64_t>(sizeof(T));
   for (std::int64_t k = 0; k < kLanes<T>; k += kStripe) {

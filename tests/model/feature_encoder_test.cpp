@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/feature_encoder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture
+
+std::string fit_message(const std::vector<ProgramView>& views) {
+  return FeatureEncoder::fit(views, default_options(Arch::kTileSage)).status().message();
+}
+
+/// The encoded rows of configs `ids`.
+std::vector<float> encode(const FeatureEncoder& encoder, const ConfigView& configs,
+                          const std::vector<std::int32_t>& ids) {
+  AlignedVector<float> row, out;
+  encoder.encode_configs(configs, ids, row, out);
+  return {out.begin(), out.end()};
+}
+
+TEST_CASE("one-hot has a class for each of -1 ... 6 and none for anything else") {
+  FeatureEncoder encoder;
+  encoder.config_encoding = ConfigEncoding::kOneHot;
+  encoder.num_config_inputs = 1;
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> entries = {-1, 0, 1, 2, 3, 4, 5, 6, -2, 7, 0.5f, -1.5f, -0.5f, nan, 1e30f, -1e30f};
+  ConfigView configs;
+  configs.wide = entries;
+  configs.num_configs = static_cast<std::int64_t>(entries.size());
+  configs.num_features = 1;
+  CHECK(encoder.num_config_outputs() == 8);
+  for (std::int32_t c = 0; c < configs.num_configs; ++c) {
+    std::vector<float> expected(8, 0.0f);
+    if (c < 8) expected[static_cast<std::size_t>(c)] = 1;
+    CHECK(encode(encoder, configs, {c}) == expected);
+  }
+}
+
+TEST_CASE("one-hot rows are in the order of configs, configurable nodes and entries") {
+  FeatureEncoder encoder;
+  encoder.config_encoding = ConfigEncoding::kOneHot;
+  encoder.num_config_inputs = 2;
+  const std::vector<std::int8_t> entries = {-1, 0, 1, 2, 3, 4, 5, 6};  // 2 configs, 2 nodes, 2 entries
+  ConfigView configs;
+  configs.narrow = entries;
+  configs.num_configs = 2;
+  configs.rows_per_config = 2;
+  configs.num_features = 2;
+  const std::vector<float> out = encode(encoder, configs, {1, 0});
+  REQUIRE(out.size() == 2 * 2 * 16);
+  for (std::size_t i = 0; i < 8; ++i) {
+    const std::size_t entry = (i + 4) % 8;  // config 1 first; entry i is of class i
+    for (std::size_t k = 0; k < 8; ++k) CHECK(out[8 * i + k] == (k == entry ? 1.0f : 0.0f));
+  }
+}
+
+TEST_CASE("scaled configs lose the columns that never varied") {
+  const ProgramSetFixture set(Task::kTile, 3);
+  const FeatureEncoder encoder = FeatureEncoder::fit(set.views, default_options(Arch::kTileSage)).value();
+  CHECK(encoder.node.column() == std::vector<std::int32_t>{1, 2});  // feature 0 is 7 everywhere
+  CHECK(encoder.config.column() == std::vector<std::int32_t>{0, 1});
+  CHECK(encoder.num_config_outputs() == 2);
+  CHECK(encoder.num_config_inputs == 3);
+  const std::vector<float> out = encode(encoder, set.views[1].configs, {5, 2});
+  std::vector<float> expected(4);
+  encoder.config.apply(set.programs[1].wide.data() + 15, expected.data());
+  encoder.config.apply(set.programs[1].wide.data() + 6, expected.data() + 2);
+  CHECK(out == expected);
+}
+
+TEST_CASE("the fit sees every node and the scalings that the options name") {
+  const ProgramSetFixture set(Task::kLayout, 3);
+  ModelOptions options = default_options(Arch::kLayoutSage);
+  options.node_scaling = Scaling::kStandard;
+  options.config_scaling = Scaling::kRaw;
+  const FeatureEncoder encoder = FeatureEncoder::fit(set.views, options).value();
+  NormalizerFit by_hand(Scaling::kStandard, 3);
+  for (const OwnedProgram& program : set.programs) {
+    for (std::size_t v = 0; v < program.opcode.size(); ++v) by_hand.add(program.x.data() + 3 * v);
+  }
+  CHECK(encoder.node.offset() == by_hand.finish().offset());
+  CHECK(encoder.node.scale() == by_hand.finish().scale());
+  CHECK(encoder.config.scaling() == Scaling::kRaw);
+  CHECK(encoder.config_encoding == ConfigEncoding::kOneHot);
+  CHECK(encoder.num_config_outputs() == 16);
+}
+
+TEST_CASE("the fit looks at no more configs than it was allowed, evenly spread") {
+  OwnedProgram program = tile_program(1, 7);
+  for (std::size_t c = 0; c < 7; ++c) program.wide[3 * c] = static_cast<float>(c);
+  const ModelOptions options = default_options(Arch::kTileSage);
+  const auto largest_seen = [&](std::int64_t max_configs) {
+    const FeatureEncoder e = FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options, max_configs).value();
+    return e.config.column().empty() || e.config.column()[0] != 0 ? 0.0f : 1 / e.config.scale()[0];
+  };
+  CHECK(largest_seen(7) == doctest::Approx(6));
+  CHECK(largest_seen(6) == doctest::Approx(6));  // every other one: 0, 2, 4, 6
+  CHECK(largest_seen(4) == doctest::Approx(6));
+  CHECK(largest_seen(3) == doctest::Approx(6));  // 0, 3, 6
+  CHECK(largest_seen(2) == doctest::Approx(4));  // 0, 4
+  CHECK(largest_seen(1) == 0);
+  CHECK(largest_seen(0) == 0);
+}
+
+TEST_CASE("programs that cannot be fitted on are named") {
+  CHECK(fit_message({}) == "there are no programs to fit the features on");
+  const OwnedProgram good = tile_program(1), layout = layout_program(2);
+  OwnedProgram wide_nodes = tile_program(3), no_data = tile_program(4), short_configs = tile_program(5);
+  wide_nodes.num_features = 1;
+  CHECK(fit_message({good.view(), wide_nodes.view()}) ==
+        "tile_3: has 1 node and 3 config features; should have 3 and 3");
+  CHECK(fit_message({good.view(), layout.view()}) ==
+        "layout_2: has 3 node and 2 config features; should have 3 and 3");
+  short_configs.wide.pop_back();
+  CHECK(fit_message({good.view(), short_configs.view()}) ==
+        "tile_5: has 71 config entries; should have 24 configs of 3");
+  no_data.opcode.resize(2);
+  ProgramView view = no_data.view();
+  view.graph.x.data = nullptr;
+  CHECK(fit_message({good.view(), view}) == "tile_4: x is (2, 3) but its data is null");
+}
+
+}  // namespace
+}  // namespace mlgraph

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/gnn_cost_model.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture
+
+Task task_of(Arch arch) { return default_options(arch).task(); }
+
+/// A model of its own for the program, with start weights.
+GnnCostModel model_for(const OwnedProgram& program, const ModelOptions& options) {
+  return GnnCostModel::make(options, FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options).value(), 1)
+      .value();
+}
+
+std::string prepare_message(const GnnCostModel& model, const ProgramView& view) {
+  const Result<PreparedProgram> prepared = model.prepare(view);
+  return prepared.ok() ? "ok" : prepared.status().message();
+}
+
+TEST_CASE("a model has the start weights of its seed") {
+  const ProgramSetFixture set(Task::kTile, 2);
+  const ModelOptions options = small_options(Arch::kTileSage);
+  CHECK(set.model(options, 1).parameters().value == set.model(options, 1).parameters().value);
+  CHECK(set.model(options, 1).parameters().value != set.model(options, 2).parameters().value);
+  CHECK(set.model(options).spec().find("layers.1.lin.weight") != nullptr);
+  CHECK(set.model(options).options().hidden_channels == 16);
+}
+
+TEST_CASE("a model with impossible options is not made") {
+  ModelOptions options = small_options(Arch::kTileSage);
+  options.num_layers = 0;
+  CHECK(GnnCostModel::make(options, FeatureEncoder(), 1).status().message() ==
+        "model: num_layers is 0; should be in [1, 64]");
+}
+
+TEST_CASE("a copied model is a model of its own") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kTileSage));
+  GnnCostModel copy = model;
+  const PreparedProgram program = model.prepare(set.views[0]).value();
+  const std::vector<float> scores = model.predict(program, program.selection).value();
+  CHECK(copy.predict(program, program.selection).value() == scores);
+  for (float& w : copy.parameters().value) w = 0;
+  CHECK(copy.predict(program, program.selection).value() != scores);
+  CHECK(model.predict(program, program.selection).value() == scores);
+}
+
+TEST_CASE("prepare() normalises the nodes and selects every config") {
+  const ProgramSetFixture set(Task::kLayout, 2);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  const PreparedProgram program = model.prepare(set.views[1]).value();
+  CHECK(program.view.name == "layout_2");
+  CHECK(program.selection.size() == 24);
+  CHECK((program.selection.front() == 0 && program.selection.back() == 23));
+  CHECK(program.graph.num_features() == model.encoder().node.num_outputs());
+  CHECK(program.graph.num_features() < 3);
+  std::vector<float> expected(static_cast<std::size_t>(program.graph.num_features()));
+  model.encoder().node.apply(set.programs[1].x.data() + 3, expected.data());
+  for (std::int64_t j = 0; j < program.graph.num_features(); ++j) {
+    CHECK(program.graph.x()(1, j) == expected[static_cast<std::size_t>(j)]);
+  }
+  CHECK(program.graph.edges().both.csr.num_rows() == program.graph.num_nodes());
+}
+
+TEST_CASE("a program for another task is refused") {
+  const OwnedProgram tile = tile_program(1), layout = layout_program(2, 24, 3);
+  CHECK(prepare_message(model_for(tile, small_options(Arch::kTileSage)), layout.view()) ==
+        "layout_2: has 3 configurable nodes and configs of 3 rows; a tile-sage model ranks tile sizes, one row for "
+        "the whole graph");
+  CHECK(prepare_message(model_for(layout, small_options(Arch::kLayoutResGcn)), tile.view()) ==
+        "tile_1: has 0 configurable nodes but configs of 1 rows; a layout-resgcn model ranks layouts, one row for "
+        "each configurable node");
+  OwnedProgram half = layout;
+  half.config_node.pop_back();
+  CHECK(prepare_message(model_for(layout, small_options(Arch::kLayoutSage)), half.view()) ==
+        "layout_2: has 2 configurable nodes but configs of 3 rows; a layout-sage model ranks layouts, one row for "
+        "each configurable node");
+}
+
+TEST_CASE("a program that cannot be scored is refused, with its name and the place") {
+  const OwnedProgram good = tile_program(1);
+  const GnnCostModel model = model_for(good, small_options(Arch::kTileSage));
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  REQUIRE(prepare_message(model, good.view()) == "ok");
+  const auto message = [&](auto&& spoil) {
+    OwnedProgram bad = good;
+    spoil(bad);
+    return prepare_message(model, bad.view());
+  };
+  CHECK(message([](OwnedProgram& p) { p.opcode[2] = 5; }) == "tile_1: node 2 has opcode 5; the model knows [0, 5)");
+  CHECK(message([](OwnedProgram& p) { p.opcode[0] = -1; }) ==
+        "tile_1: node 0 has opcode -1; the model knows [0, 5)");
+  // Feature 0 is one that the model does not use: the numbers in messages are those of the program.
+  CHECK(message([&](OwnedProgram& p) { p.x[3] = nan; }) == "tile_1: node 1 feature 0 is nan");
+  CHECK(message([&](OwnedProgram& p) { p.x[5] = -inf; }) == "tile_1: node 1 feature 2 is -inf");
+  CHECK(message([&](OwnedProgram& p) { p.wide[3 * 4 + 2] = nan; }) == "tile_1: config 4 entry 2 is nan");
+  CHECK(message([](OwnedProgram& p) {
+          p.edge_source[0] = 0;
+          p.edge_target[0] = 99;
+        }) == str_cat("tile_1: edge 0 is (0, 99); num_nodes is ", good.opcode.size()));
+  CHECK(message([](OwnedProgram& p) { p.num_features = 1; }) ==
+        "tile_1: has 1 node and 3 config features; should have 3 and 3");
+  CHECK(message([](OwnedProgram& p) { p.wide.pop_back(); }) ==
+        "tile_1: has 71 config entries; should have 24 configs of 3");
+  ProgramView short_x = good.view();
+  --short_x.graph.x.rows;
+  CHECK(prepare_message(model, short_x) ==
+        str_cat("tile_1: x has ", good.opcode.size() - 1, " rows; opcode has ", good.opcode.size()));
+
+  const OwnedProgram layout = layout_program(2);
+  OwnedProgram bad = layout;
+  bad.config_node[1] = 99;
+  CHECK(prepare_message(model_for(layout, small_options(Arch::kLayoutSage)), bad.view()) ==
+        str_cat("layout_2: config_node 1 is 99; num_nodes is ", layout.opcode.size()));
+}
+
+TEST_CASE("scores do not depend on chunks, order or threads") {
+  for (const Arch arch : kArchs) {
+    for (const Join join : kJoins) {
+      // Enough configs for several chunks of predict(), early and late.
+      const bool tile = task_of(arch) == Task::kTile;
+      const OwnedProgram program = tile ? tile_program(3, 21000, 8) : layout_program(3, 7000, 3);
+      const GnnCostModel model = model_for(program, small_options(arch, join));
+      const PreparedProgram prepared = model.prepare(program.view()).value();
+      REQUIRE(model.rows_per_config(prepared) ==
+              (join == Join::kEarly ? prepared.graph.num_nodes() : tile ? 1 : 3));
+      const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
+      REQUIRE(scores.size() == program.runtime.size());
+      CHECK(scores[0] != scores[1]);
+
+      std::vector<std::int32_t> some = {4, 4, 0, 6999, 17, 2500};
+      std::vector<float> expected;
+      for (const std::int32_t c : some) expected.push_back(scores[static_cast<std::size_t>(c)]);
+      CHECK(model.predict(prepared, some).value() == expected);
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        CHECK(model.predict(prepared, Span<const std::int32_t>(&some[i], 1)).value()[0] == expected[i]);
+      }
+      ThreadPool pool(3);
+      CHECK(model.predict(prepared, prepared.selection, &pool).value() == scores);
+    }
+  }
+}
+
+TEST_CASE("no configs have no scores") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kTileSage));
+  CHECK(model.predict(model.prepare(set.views[0]).value(), {}).value().empty());
+}
+
+TEST_CASE("a config that does not exist is named") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kTileSage));
+  const PreparedProgram program = model.prepare(set.views[0]).value();
+  const std::vector<std::int32_t> past = {3, 24}, negative = {-1};
+  CHECK(model.predict(program, past).status().message() == "tile_1: there is no config 24; there are 24");
+  CHECK(model.predict(program, negative).status().message() == "tile_1: there is no config -1; there are 24");
+}
+
+TEST_CASE("a score that is not finite is an error that names the config") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  GnnCostModel model = set.model(small_options(Arch::kTileSage));
+  const PreparedProgram program = model.prepare(set.views[0]).value();
+  const Param bias = model.spec().find("head.lins.2.bias")->param;
+  const std::vector<std::int32_t> ids = {7, 8};
+  model.parameters().value[static_cast<std::size_t>(bias.offset)] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(model.predict(program, ids).status().message() == "tile_1: the score of config 7 is nan");
+  model.parameters().value[static_cast<std::size_t>(bias.offset)] = -std::numeric_limits<float>::infinity();
+  CHECK(model.predict(program, ids).status().message() == "tile_1: the score of config 7 is -inf");
+}
+
+TEST_CASE("a program prepared for a model of other widths is refused") {
+  const OwnedProgram narrow = tile_program(1);  // of its features only the noise varies
+  OwnedProgram varied = narrow;
+  varied.x[0] = 8;
+  const GnnCostModel model = model_for(narrow, small_options(Arch::kTileMlp));
+  const GnnCostModel other = model_for(varied, small_options(Arch::kTileMlp));
+  const PreparedProgram program = other.prepare(varied.view()).value();
+  CHECK(model.predict(program, program.selection).status().message() ==
+        "tile_1: linear: x is (120, 10); the weight (16, 9) needs 9 columns");
+}
+
+TEST_CASE("more rows than int32 counts are refused before anything is allocated") {
+  const OwnedProgram program = tile_program(1, 2, 70000);
+  const GnnCostModel model = model_for(program, small_options(Arch::kTileMlp));
+  const PreparedProgram prepared = model.prepare(program.view()).value();
+  const std::vector<std::int32_t> ids(40000, 0);
+  Eager ctx;
+  ctx.bind(model.spec(), Span<const float>(model.parameters().value));
+  GnnCostModel::Scratch scratch;
+  (void)model.score(ctx, prepared, ids, scratch);
+  CHECK(ctx.status().message() == "40000 configs of 70000 rows each are too many to score at once");
+}
+
+TEST_CASE("programs without nodes, edges or varying features are scored") {
+  OwnedProgram constant = tile_program(1, 4);
+  for (float& x : constant.x) x = 1;
+  for (float& c : constant.wide) c = 2;
+  OwnedProgram empty = tile_program(2, 4);
+  empty.x.clear();
+  empty.opcode.clear();
+  empty.edge_source.clear();
+  empty.edge_target.clear();
+  for (const Arch arch : {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp}) {
+    for (const Join join : kJoins) {
+      const GnnCostModel model = model_for(constant, small_options(arch, join));
+      CHECK(model.encoder().node.num_outputs() == 0);
+      CHECK(model.encoder().num_config_outputs() == 0);
+      const PreparedProgram prepared = model.prepare(constant.view()).value();
+      const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
+      CHECK(scores == std::vector<float>(4, scores[0]));
+
+      const GnnCostModel other = model_for(tile_program(2, 4), small_options(arch, join));
+      const PreparedProgram nothing = other.prepare(empty.view()).value();
+      CHECK(nothing.graph.num_nodes() == 0);
+      CHECK(other.predict(nothing, nothing.selection).value().size() == 4);
+    }
+  }
+}
+
+TEST_CASE("a layout program without configurable nodes is scored") {
+  const ProgramSetFixture set(Task::kLayout, 2);
+  OwnedProgram none = layout_program(9, 4, 0);
+  for (const Arch arch : {Arch::kLayoutSage, Arch::kLayoutResGcn}) {
+    for (const Join join : kJoins) {
+      const GnnCostModel model = set.model(small_options(arch, join));
+      const PreparedProgram prepared = model.prepare(none.view()).value();
+      const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
+      CHECK(scores == std::vector<float>(4, scores[0]));
+    }
+  }
+}
+
+TEST_CASE("threads with buffers of their own share a const model") {
+  const ProgramSetFixture set(Task::kTile, 4);
+  const GnnCostModel model = set.model(small_options(Arch::kTileResGcn));
+  const std::vector<PreparedProgram> programs = set.prepare(model);
+  std::vector<std::vector<float>> scores(4);
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] { scores[i] = model.predict(programs[i], programs[i].selection).value(); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(scores[i] == model.predict(programs[i], programs[i].selection).value());
+  }
+}
+
+}  // namespace
+}  // namespace mlgraph

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/train/evaluate.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture
+
+/// A tile program of one node whose configs have one feature, what `echo_model()` says of them.
+OwnedProgram scored_program(const std::string& name, const std::vector<float>& score,
+                            const std::vector<std::int64_t>& runtime) {
+  OwnedProgram program;
+  program.name = name;
+  program.opcode = {0};
+  program.num_configs = static_cast<std::int64_t>(score.size());
+  program.config_features = 1;
+  program.wide = score;
+  program.runtime = runtime;
+  return program;
+}
+
+void set_weight(GnnCostModel& model, const char* name, std::int64_t col, float value) {
+  const Param p = model.spec().find(name)->param;
+  model.parameters().value[static_cast<std::size_t>(p.offset + col)] = value;
+}
+
+/// Scores a config by its only feature, which should not be negative.
+GnnCostModel echo_model() {
+  ModelOptions options = small_options(Arch::kTileMlp, Join::kLate);
+  FeatureEncoder encoder;
+  encoder.config = Normalizer::make(Scaling::kRaw, 1, {0}, {0}, {1}).value();
+  encoder.num_config_inputs = 1;
+  GnnCostModel model = GnnCostModel::make(options, encoder, 1).value();
+  for (float& w : model.parameters().value) w = 0;
+  set_weight(model, "head.lins.0.weight", options.hidden_channels, 1);  // behind the pooled graph
+  set_weight(model, "head.lins.1.weight", 0, 1);
+  set_weight(model, "head.lins.2.weight", 0, 1);
+  return model;
+}
+
+std::vector<PreparedProgram> prepare(const GnnCostModel& model, const std::vector<OwnedProgram>& programs) {
+  std::vector<PreparedProgram> prepared;
+  for (const OwnedProgram& program : programs) prepared.push_back(model.prepare(program.view()).value());
+  return prepared;
+}
+
+TEST_CASE("the metrics of each graph, and their mean over graphs") {
+  const GnnCostModel model = echo_model();
+  const std::vector<OwnedProgram> programs = {
+      scored_program("one swap", {1, 2, 3, 4}, {10, 20, 40, 30}),
+      scored_program("reversed", {6, 5, 4, 3, 2, 1}, {10, 20, 30, 40, 50, 60}),
+  };
+  const Evaluation e = evaluate(model, prepare(model, programs)).value();
+  REQUIRE(e.graphs.size() == 2);
+  CHECK(e.skipped.empty());
+  CHECK(e.graphs[0].name == "one swap");
+  CHECK(e.graphs[0].num_configs == 4);
+  CHECK(e.graphs[0].score == std::vector<float>{1, 2, 3, 4});
+  CHECK(e.graphs[0].metrics.kendall_tau == doctest::Approx(4.0 / 6));
+  CHECK(e.graphs[0].metrics.ordered_pair_accuracy == doctest::Approx(5.0 / 6));
+  for (const double slowdown : e.graphs[0].metrics.slowdown) CHECK(slowdown == 0);
+  CHECK(e.graphs[1].metrics.kendall_tau == doctest::Approx(-1));
+  CHECK(e.graphs[1].metrics.ordered_pair_accuracy == 0);
+  CHECK(e.graphs[1].metrics.slowdown == std::array<double, 4>{5, 1, 0, 0});  // 60/10, 20/10 and 10/10, minus 1
+  CHECK(e.mean.kendall_tau == doctest::Approx(-1.0 / 6));
+  CHECK(e.mean.ordered_pair_accuracy == doctest::Approx(5.0 / 12));
+  CHECK(e.mean.slowdown == std::array<double, 4>{2.5, 0.5, 0, 0});
+}
+
+TEST_CASE("only the selected configs count, in their order") {
+  const GnnCostModel model = echo_model();
+  std::vector<PreparedProgram> programs =
+      prepare(model, {scored_program("p", {1, 9, 2, 3}, {30, 10, 20, 40})});
+  programs[0].selection = {3, 0, 2};
+  const Evaluation e = evaluate(model, programs).value();
+  CHECK(e.graphs[0].num_configs == 3);
+  CHECK(e.graphs[0].score == std::vector<float>{3, 1, 2});
+  CHECK(e.graphs[0].metrics.kendall_tau == doctest::Approx(1.0 / 3));
+  CHECK(e.graphs[0].metrics.slowdown[0] == doctest::Approx(0.5));
+}
+
+TEST_CASE("labels of tiles are multiples of the default config's time") {
+  const GnnCostModel model = echo_model();
+  OwnedProgram program = scored_program("p", {1, 2}, {10, 20});
+  program.runtime_normalizer = {10, 80};
+  CHECK(evaluate(model, prepare(model, {program})).value().mean.kendall_tau == doctest::Approx(-1));
+}
+
+TEST_CASE("constant scores rank nothing") {
+  const GnnCostModel model = echo_model();
+  const Evaluation e = evaluate(model, prepare(model, {scored_program("p", {5, 5, 5}, {20, 10, 30})})).value();
+  CHECK(e.mean.kendall_tau == 0);
+  CHECK(e.mean.ordered_pair_accuracy == 0);
+  CHECK(e.mean.slowdown[0] == doctest::Approx(1));  // the first, as ties keep their order
+}
+
+TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
+  const GnnCostModel model = echo_model();
+  OwnedProgram undefined = scored_program("undefined", {1, 2}, {0, 1});
+  undefined.runtime_normalizer = {0, 1};
+  std::vector<PreparedProgram> programs = prepare(
+      model, {scored_program("single", {1}, {7}), scored_program("placeholders", {1, 2, 3}, {0, 0, 0}),
+              scored_program("good", {1, 2}, {1, 2}), undefined, scored_program("unselected", {1, 2}, {1, 2})});
+  programs[4].selection.clear();
+  const Evaluation e = evaluate(model, programs).value();
+  REQUIRE(e.graphs.size() == 1);
+  CHECK(e.graphs[0].name == "good");
+  CHECK(e.mean.kendall_tau == 1);
+  CHECK(e.skipped == std::vector<std::string>{
+                         "single: ordered_pair_accuracy: there are 1 items; it needs at least 2",
+                         "placeholders: ordered_pair_accuracy: the labels are all 0; at least one should differ",
+                         "undefined: ordered_pair_accuracy: label 0 is nan",
+                         "unselected: ordered_pair_accuracy: there are 0 items; it needs at least 2"});
+}
+
+TEST_CASE("nothing to evaluate is an error and not a number") {
+  const GnnCostModel model = echo_model();
+  CHECK(evaluate(model, {}).status().message() == "there is nothing to evaluate");
+  CHECK(evaluate(model, prepare(model, {scored_program("p", {1, 2}, {0, 0})})).status().message() ==
+        "no graph has labels that rank its configs; p: ordered_pair_accuracy: the labels are all 0; at least one "
+        "should differ");
+}
+
+TEST_CASE("missing labels, configs that do not exist and scores that are not finite are errors") {
+  GnnCostModel model = echo_model();
+  const std::vector<OwnedProgram> owned = {scored_program("good", {1, 2}, {1, 2}),
+                                           scored_program("bad", {1, 2, 3}, {1, 2, 3})};
+  std::vector<PreparedProgram> programs = prepare(model, owned);
+  const auto message = [&] { return evaluate(model, programs).status().message(); };
+  programs[1].view.runtime = {};
+  CHECK(message() == "bad: has 0 runtimes and 0 normalizers for 3 configs");
+  programs[1].view.runtime = owned[1].runtime;
+  programs[1].view.runtime_normalizer = owned[0].runtime;
+  CHECK(message() == "bad: has 3 runtimes and 2 normalizers for 3 configs");
+  programs[1].view.runtime_normalizer = {};
+  programs[1].selection.push_back(3);
+  CHECK(message() == "bad: there is no config 3; there are 3");
+  programs[1].selection = {2};
+  set_weight(model, "head.lins.2.weight", 0, std::numeric_limits<float>::infinity());
+  CHECK(message() == "good: the score of config 0 is inf");
+}
+
+TEST_CASE("ranking_metrics() of scores that are NaN is an error") {
+  const std::vector<float> scores = {1, std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<double> labels = {1, 2};
+  CHECK(ranking_metrics(scores, labels).status().message() == "ordered_pair_accuracy: score 1 is nan");
+}
+
+TEST_CASE("the mean over no graphs is zero") {
+  const RankingMetrics mean = mean_of({});
+  CHECK(mean.kendall_tau == 0);
+  CHECK(mean.slowdown == std::array<double, 4>{});
+}
+
+TEST_CASE("an evaluation has the same bits for any number of threads") {
+  const ProgramSetFixture set(Task::kLayout, 5);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutResGcn));
+  const std::vector<PreparedProgram> programs = set.prepare(model);
+  const Evaluation serial = evaluate(model, programs).value();
+  for (const int threads : {1, 2, 3}) {
+    ThreadPool pool(threads);
+    const Evaluation parallel = evaluate(model, programs, &pool).value();
+    REQUIRE(parallel.graphs.size() == serial.graphs.size());
+    for (std::size_t i = 0; i < serial.graphs.size(); ++i) CHECK(parallel.graphs[i].score == serial.graphs[i].score);
+    CHECK(parallel.mean.kendall_tau == serial.mean.kendall_tau);
+  }
+}
+
+}  // namespace
+}  // namespace mlgraph
