@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/model_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace mlgraph {
+namespace {
+
+GnnCostModel small_model() {
+  static const std::vector<float> x = {0, 1, 2, 5};
+  static const std::vector<std::int32_t> opcode = {1, 2};
+  static const std::vector<float> config = {1, 2, 3, 5};
+  ProgramView view;
+  view.name = "small";
+  view.graph.x = {x.data(), 2, 2};
+  view.graph.opcode = opcode;
+  view.configs.wide = config;
+  view.configs.num_configs = 2;
+  view.configs.num_features = 2;
+  const ModelOptions options = default_options(Arch::kTileMlp);
+  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
+      .value();
+}
+
+TEST_CASE("a model is saved and loaded; what is no model is an error with the path") {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / str_cat("mlgraph_model_file_", ::getpid());
+  fs::create_directories(folder);
+  const std::string path = (folder / "model.safetensors").string();
+  const GnnCostModel model = small_model();
+  REQUIRE(io::save_model(model, path, {{"note", "x"}}).ok());
+  const Result<GnnCostModel> read = io::load_model(path);
+  REQUIRE(read.ok());
+  CHECK(read->parameters().value == model.parameters().value);
+
+  CHECK(io::load_model(path + ".missing").status().message().rfind(path + ".missing", 0) == 0);
+  std::ofstream(path) << "no model";
+  const Status status = io::load_model(path).status();
+  CHECK(status.message().rfind(path + ": safetensors: ", 0) == 0);
+  CHECK_FALSE(io::save_model(model, (folder / "no" / "such" / "folder").string()).ok());
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace mlgraph

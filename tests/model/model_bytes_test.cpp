@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/model_bytes.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace mlgraph {
+namespace {
+
+/// A chain of three nodes with two features and three configurations; layouts sit at nodes 0 and 2.
+struct SmallProgram {
+  std::vector<float> x = {0, 1, 2, 5, 4, -3};
+  std::vector<std::int32_t> opcode = {1, 2, 3}, source = {0, 1}, target = {1, 2}, config_node = {0, 2};
+  std::vector<float> config;
+
+  ProgramView view(Task task) {
+    ProgramView v;
+    v.name = "small";
+    v.graph = {{x.data(), 3, 2}, opcode, source, target, {}};
+    v.configs.num_features = 2;
+    v.configs.num_configs = 3;
+    if (task == Task::kLayout) {
+      v.graph.config_node = config_node;
+      v.configs.rows_per_config = 2;
+    }
+    config.clear();
+    for (std::int64_t i = 0; i < 3 * v.configs.config_size(); ++i)
+      config.push_back(static_cast<float>(i * i % 7 - 1));
+    v.configs.wide = config;
+    return v;
+  }
+};
+
+GnnCostModel make_model(const ModelOptions& options, SmallProgram& program) {
+  const ProgramView view = program.view(options.task());
+  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 3)
+      .value();
+}
+
+std::vector<std::byte> bytes_of(const GnnCostModel& model) {
+  return model_to_bytes(model, {{"licence", "none"}}).value();
+}
+
+constexpr Arch kArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn,
+                           Arch::kLayoutSage};
+
+TEST_CASE("a model that is read back scores with the same bits") {
+  for (const Arch arch : kArchs) {
+    for (const Join join : {Join::kEarly, Join::kLate}) {
+      for (const ConfigEncoding encoding : {ConfigEncoding::kScaled, ConfigEncoding::kOneHot}) {
+        ModelOptions options = default_options(arch);
+        options.join = join;
+        options.config_encoding = encoding;
+        options.hidden_channels = 8;
+        SmallProgram program;
+        const GnnCostModel model = make_model(options, program);
+        const std::vector<std::byte> bytes = bytes_of(model);
+        Result<GnnCostModel> read = model_from_bytes(bytes);
+        REQUIRE_MESSAGE(read.ok(), read.status().message());
+        CHECK(to_metadata(read->options()) == to_metadata(model.options()));
+        const ProgramView view = program.view(options.task());
+        const std::vector<std::int32_t> all = {0, 1, 2};
+        const std::vector<float> score = model.predict(model.prepare(view).value(), all).value();
+        CHECK(read->predict(read->prepare(view).value(), all).value() == score);
+        CHECK(bytes_of(*read) == bytes);
+      }
+    }
+  }
+}
+
+TEST_CASE("extra metadata is kept, and options win over it") {
+  SmallProgram program;
+  const GnnCostModel model = make_model(default_options(Arch::kTileSage), program);
+  const std::vector<std::byte> bytes =
+      model_to_bytes(model, {{"licence", "none"}, {"arch", "nonsense"}}).value();
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  CHECK(*file.find_metadata("licence") == "none");
+  CHECK(*file.find_metadata("arch") == "tile-sage");
+}
+
+/// The same file with one tensor or one piece of metadata changed.
+template <class Change>
+std::string message_after(Change&& change) {
+  SmallProgram program;
+  const GnnCostModel model = make_model(default_options(Arch::kTileSage), program);
+  const std::vector<std::byte> bytes = bytes_of(model);
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  std::vector<SafeTensor> tensors = file.tensors();
+  SafeTensorsMetadata metadata = file.metadata();
+  change(tensors, metadata);
+  const std::vector<std::byte> changed = write_safetensors(tensors, metadata).value();
+  const Result<GnnCostModel> read = model_from_bytes(changed);
+  return read.ok() ? std::string() : read.status().message();
+}
+
+SafeTensor& find(std::vector<SafeTensor>& tensors, const std::string& name) {
+  for (SafeTensor& tensor : tensors) {
+    if (tensor.name == name) return tensor;
+  }
+  FAIL("no tensor ", name);
+  return tensors[0];
+}
+
+void set(SafeTensorsMetadata& metadata, const std::string& key, const std::string& value) {
+  for (auto& pair : metadata) {
+    if (pair.first == key) pair.second = value;
+  }
+}
+
+TEST_CASE("what does not fit is named, and no model exists then") {
+  using Tensors = std::vector<SafeTensor>;
+  using Metadata = SafeTensorsMetadata;
+  CHECK(message_after([](Tensors&, Metadata&) {}).empty());
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "format", "mlgraph cost model 9"); }) ==
+        "model: the file's format is \"mlgraph cost model 9\"; should be \"mlgraph cost model 1\"");
+  CHECK(message_after([](Tensors&, Metadata& m) { m.clear(); }) ==
+        "model: the file's format is \"\"; should be \"mlgraph cost model 1\"");
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "arch", "transformer"); }) ==
+        "model: metadata \"arch\" is \"transformer\", which this version does not know");
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_node_inputs", "-1"); }) ==
+        "model: it has -1 node and 2 config features; should be in [0, 1048576]");
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_node_inputs", "1"); }) ==
+        "normalizer: column 1 is 1; there are 1 features");
+  CHECK(message_after([](Tensors&, Metadata& m) {
+          set(m, "hidden_channels", "4096");
+        }).rfind("model: its options need ", 0) == 0);
+  CHECK(message_after([](Tensors& t, Metadata&) {
+          t.erase(t.begin() + (&find(t, "encoder.node.scale") - t.data()));
+        }) == "model: the file has no tensor encoder.node.scale");
+  CHECK(message_after([](Tensors& t, Metadata&) {
+          find(t, "encoder.node.scale").shape = {1, 2};
+        }) == "model: encoder.node.scale is F32 (1, 2); should be a vector of F32");
+  CHECK(message_after([](Tensors& t, Metadata&) { find(t, "encoder.node.scale").dtype = Dtype::kI32; }) ==
+        "model: encoder.node.scale is I32 (2); should be a vector of F32");
+  CHECK(message_after([](Tensors& t, Metadata&) { find(t, "layers.1.lin.bias").name = "layers.7.lin.bias"; }) ==
+        "model: layers.7.lin.bias is no tensor of a tile-sage model");
+  CHECK(message_after([](Tensors& t, Metadata&) {
+          t.erase(t.begin() + (&find(t, "layers.1.lin.bias") - t.data()));
+        }) == "weights: the file lacks tensors of the model: layers.1.lin.bias");
+  CHECK(message_after([](Tensors& t, Metadata&) {
+          find(t, "layers.1.lin.weight").shape = {128, 64};
+        }) == "weights: layers.1.lin.weight is (64, 128) in the model but (128, 64) in the file");
+}
+
+TEST_CASE("every truncation and a changed byte anywhere end in a status or a model, never in a crash") {
+  ModelOptions options = default_options(Arch::kTileMlp);
+  options.num_opcodes = 4;
+  options.opcode_channels = 2;
+  options.hidden_channels = 2;
+  options.num_layers = 1;
+  SmallProgram program;
+  const std::vector<std::byte> bytes = bytes_of(make_model(options, program));
+  for (std::size_t n = 0; n < bytes.size(); ++n) {
+    CHECK_FALSE(model_from_bytes(Span<const std::byte>(bytes).subspan(0, n)).ok());
+  }
+  Rng rng(1);
+  int refused = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::vector<std::byte> changed = bytes;
+    changed[static_cast<std::size_t>(rng.below(changed.size()))] = static_cast<std::byte>(rng.below(256));
+    refused += model_from_bytes(changed).ok() ? 0 : 1;
+  }
+  CHECK(refused > 1000);
+}
+
+}  // namespace
+}  // namespace mlgraph
