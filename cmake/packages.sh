@@ -95,8 +95,8 @@ configure() {
     generator=(-G Ninja)
   fi
   if command -v ccache >/dev/null; then
-    # Clones in different folders share what was compiled.
-    export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+    # Clones in different folders share what was compiled; what is new is not preprocessed twice.
+    export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
   fi
   cmake -S . -B "$folder" "${generator[@]}" "$@"
 }

@@ -13,8 +13,8 @@ class App;
 
 namespace cli {
 
-/// `run` returns an error for a bad input or a failed run; it throws CLI::ValidationError for options that do not go
-/// together.
+/// `run` returns an error for a bad input or a failed run; it throws CLI::ValidationError for options that do
+/// not go together.
 struct Command {
   CLI::App* app;
   std::function<mlgraph::Status()> run;

@@ -36,8 +36,8 @@ mg::Result<Drawing> make_drawing(const mg::ProgramView& program, std::int64_t no
     const auto id = static_cast<std::size_t>(drawing.node[i]);
     place[id] = i;
     drawing.label.emplace_back(mg::io::hlo_opcode_name(graph.opcode[id]));
-    drawing.configurable.push_back(std::find(graph.config_node.begin(), graph.config_node.end(), drawing.node[i]) !=
-                                   graph.config_node.end());
+    drawing.configurable.push_back(std::find(graph.config_node.begin(), graph.config_node.end(),
+                                             drawing.node[i]) != graph.config_node.end());
     drawing.seed.push_back(drawing.node[i] == node);
   }
   for (std::size_t e = 0; e < graph.edge_source.size(); ++e) {
@@ -91,7 +91,8 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-/// Each node one row below the lowest of its producers. Nodes on a cycle, which no compiler makes, stay at the top.
+/// Each node one row below the lowest of its producers. Nodes on a cycle, which no compiler makes, stay at the
+/// top.
 std::vector<std::size_t> rows_of(const Drawing& drawing) {
   std::vector<std::size_t> row(drawing.node.size(), 0), num_producers(drawing.node.size(), 0);
   std::vector<std::vector<std::size_t>> consumers(drawing.node.size());
@@ -141,7 +142,8 @@ Layout lay_out(const Drawing& drawing) {
         wanted[i] += layout.x[p] / static_cast<double>(producers[i].size());
       }
     }
-    std::stable_sort(rows[r].begin(), rows[r].end(), [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
+    std::stable_sort(rows[r].begin(), rows[r].end(),
+                     [&](std::size_t a, std::size_t b) { return wanted[a] < wanted[b]; });
     int right = kMargin;
     for (const std::size_t i : rows[r]) {
       const int middle = std::max(right + layout.width[i] / 2, static_cast<int>(wanted[i]));
@@ -160,9 +162,9 @@ Layout lay_out(const Drawing& drawing) {
 
 mg::Result<std::string> to_svg(const Drawing& drawing) {
   if (drawing.node.size() > kMostNodes) {
-    return mg::Status::resource_exhausted(
-        mg::str_cat(drawing.title, ": a picture of ", drawing.node.size(), " nodes would not be readable; up to ",
-                    kMostNodes, " are drawn: choose the neighbourhood of one with --node and --hops"));
+    return mg::Status::resource_exhausted(mg::str_cat(
+        drawing.title, ": a picture of ", drawing.node.size(), " nodes would not be readable; up to ",
+        kMostNodes, " are drawn: choose the neighbourhood of one with --node and --hops"));
   }
   const Layout at = lay_out(drawing);
   std::string out = mg::str_cat(
@@ -173,15 +175,16 @@ mg::Result<std::string> to_svg(const Drawing& drawing) {
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"", kMargin, "\" y=\"", kMargin - 10,
       "\" font-size=\"16\">", escaped(drawing.title), "</text>\n");
   for (const auto& [from, to] : drawing.edges) {
-    out += mg::str_cat("<line x1=\"", at.x[from], "\" y1=\"", at.y[from] + kBoxHeight, "\" x2=\"", at.x[to], "\" y2=\"",
-                       at.y[to], "\" stroke=\"#777\" marker-end=\"url(#tip)\"/>\n");
+    out += mg::str_cat("<line x1=\"", at.x[from], "\" y1=\"", at.y[from] + kBoxHeight, "\" x2=\"", at.x[to],
+                       "\" y2=\"", at.y[to], "\" stroke=\"#777\" marker-end=\"url(#tip)\"/>\n");
   }
   for (std::size_t i = 0; i < drawing.node.size(); ++i) {
-    out += mg::str_cat("<rect x=\"", at.x[i] - at.width[i] / 2, "\" y=\"", at.y[i], "\" width=\"", at.width[i],
-                       "\" height=\"", kBoxHeight, "\" rx=\"4\" fill=\"", drawing.configurable[i] ? "#ffe08a" : "#eef3fa",
-                       "\" stroke=\"#345\" stroke-width=\"", drawing.seed[i] ? 3 : 1, "\"/>\n<text x=\"", at.x[i],
-                       "\" y=\"", at.y[i] + 17, "\" text-anchor=\"middle\">", drawing.node[i], " ",
-                       escaped(drawing.label[i]), "</text>\n");
+    out +=
+        mg::str_cat("<rect x=\"", at.x[i] - at.width[i] / 2, "\" y=\"", at.y[i], "\" width=\"", at.width[i],
+                    "\" height=\"", kBoxHeight, "\" rx=\"4\" fill=\"",
+                    drawing.configurable[i] ? "#ffe08a" : "#eef3fa", "\" stroke=\"#345\" stroke-width=\"",
+                    drawing.seed[i] ? 3 : 1, "\"/>\n<text x=\"", at.x[i], "\" y=\"", at.y[i] + 17,
+                    "\" text-anchor=\"middle\">", drawing.node[i], " ", escaped(drawing.label[i]), "</text>\n");
   }
   return out + "</svg>\n";
 }

@@ -16,15 +16,16 @@ namespace cli {
 /// Nodes to draw, by their place in `label`, and edges from producer to consumer.
 struct Drawing {
   std::string title;
-  std::vector<std::int32_t> node;   // its id in the program
-  std::vector<std::string> label;   // its opcode
+  std::vector<std::int32_t> node;  // its id in the program
+  std::vector<std::string> label;  // its opcode
   std::vector<bool> configurable;
-  std::vector<bool> seed;           // the node that a neighbourhood was asked for
+  std::vector<bool> seed;  // the node that a neighbourhood was asked for
   std::vector<std::pair<std::size_t, std::size_t>> edges;
 };
 
 /// The whole graph for `node` < 0, else everything at most `hops` edges away from it, whatever their direction.
-[[nodiscard]] mlgraph::Result<Drawing> make_drawing(const mlgraph::ProgramView& program, std::int64_t node, int hops);
+[[nodiscard]] mlgraph::Result<Drawing> make_drawing(const mlgraph::ProgramView& program, std::int64_t node,
+                                                    int hops);
 
 /// For Graphviz.
 [[nodiscard]] std::string to_dot(const Drawing& drawing);

@@ -78,8 +78,8 @@ mg::Status run(const Options& options) {
       program.selection = found->second;
       for (const std::int32_t c : program.selection) {
         if (c < view.configs.num_configs) continue;
-        return mg::Status::out_of_range(mg::str_cat(options.indices, ": ", view.name, " has config ", c, "; there are ",
-                                                    view.configs.num_configs));
+        return mg::Status::out_of_range(mg::str_cat(options.indices, ": ", view.name, " has config ", c,
+                                                    "; there are ", view.configs.num_configs));
       }
     }
     return report.add(trained.model, program, &pool);
@@ -104,12 +104,14 @@ mg::Status run(const Options& options) {
 }  // namespace
 
 Command add_eval(CLI::App& app) {
-  CLI::App* const command = app.add_subcommand("eval", "Metrics of a model on measured programs, per graph and mean");
+  CLI::App* const command =
+      app.add_subcommand("eval", "Metrics of a model on measured programs, per graph and mean");
   const auto options = std::make_shared<Options>();
   command->add_option("--model", options->model, "A model that train wrote")->required();
   command->add_option("--data", options->data, "A file, a folder or a pack")->required();
-  command->add_option("--indices", options->indices,
-                      "Only these configs: the JSON file of the official evaluation,\n{\"graph name\": [config, ...], ...}");
+  command->add_option(
+      "--indices", options->indices,
+      "Only these configs: the JSON file of the official evaluation,\n{\"graph name\": [config, ...], ...}");
   command->add_option("--threads", options->threads, "0 = one per processor")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

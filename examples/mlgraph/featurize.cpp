@@ -35,13 +35,15 @@ std::string file_name(std::string name) {
 }
 
 /// Where each program goes: to the file named, or, of several, into the folder named.
-mg::Result<std::vector<std::string>> output_files(const Options& options, const std::vector<mg::io::Program>& programs) {
+mg::Result<std::vector<std::string>> output_files(const Options& options,
+                                                  const std::vector<mg::io::Program>& programs) {
   std::error_code error;
   const bool folder = fs::is_directory(options.to, error) || options.to.back() == '/';
   if (programs.size() == 1 && !folder) return std::vector<std::string>{options.to};
   if (!folder) {
-    return mg::Status::invalid_argument(mg::str_cat(options.from, ": has ", programs.size(), " programs; ", options.to,
-                                                    " should be a folder (", options.to, "/ makes one)"));
+    return mg::Status::invalid_argument(mg::str_cat(options.from, ": has ", programs.size(), " programs; ",
+                                                    options.to, " should be a folder (", options.to,
+                                                    "/ makes one)"));
   }
   fs::create_directories(options.to, error);
   if (error) return mg::Status::unavailable(mg::str_cat(options.to, ": cannot be made: ", error.message()));
@@ -71,7 +73,8 @@ mg::Status run(const Options& options) {
     const mg::ProgramView view = programs[i].view();
     MLGRAPH_RETURN_IF_ERROR(mg::io::to_npz(view, files[i]));
     std::printf("%s: %lld nodes, %lld edges, %lld features, %lld configs\n", files[i].c_str(),
-                static_cast<long long>(view.graph.num_nodes()), static_cast<long long>(view.graph.edge_source.size()),
+                static_cast<long long>(view.graph.num_nodes()),
+                static_cast<long long>(view.graph.edge_source.size()),
                 static_cast<long long>(view.graph.x.cols), static_cast<long long>(view.configs.num_configs));
     json["programs"].push_back({{"name", view.name},
                                 {"file", files[i]},
@@ -93,7 +96,9 @@ Command add_featurize(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", options->to, "The .npz to write; a folder when IN has several programs")
       ->required();
-  command->add_option("--pad", options->padding, "Fills the unused entries of list features: 0 as published, or -1")
+  command
+      ->add_option("--pad", options->padding,
+                   "Fills the unused entries of list features: 0 as published, or -1")
       ->check(CLI::IsMember({0.0, -1.0}))
       ->capture_default_str();
   command->add_flag("--extra", options->extra, "Append the features that strong solutions added");

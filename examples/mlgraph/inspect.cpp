@@ -82,7 +82,9 @@ Json to_json(const Inspected& seen) {
   return json;
 }
 
-void print_line(const char* what, const std::string& value) { std::printf("  %-16s %s\n", what, value.c_str()); }
+void print_line(const char* what, const std::string& value) {
+  std::printf("  %-16s %s\n", what, value.c_str());
+}
 
 std::string label_text(const mg::io::ProgramSummary& s, double label) {
   return s.task == mg::Task::kLayout ? time_text(label) : fixed(label, 4) + " x default";
@@ -90,9 +92,11 @@ std::string label_text(const mg::io::ProgramSummary& s, double label) {
 
 void print_in_full(const Inspected& seen) {
   const mg::io::ProgramSummary& s = seen.summary;
-  print_line("nodes", mg::str_cat(s.num_nodes, s.num_segments > 0 ? mg::str_cat(" in ", s.num_segments, " segments") : ""));
+  print_line("nodes", mg::str_cat(s.num_nodes,
+                                  s.num_segments > 0 ? mg::str_cat(" in ", s.num_segments, " segments") : ""));
   print_line("edges", mg::str_cat(s.num_edges));
-  print_line("node features", mg::str_cat(s.num_node_features, " (", s.num_constant_node_features, " constant)"));
+  print_line("node features",
+             mg::str_cat(s.num_node_features, " (", s.num_constant_node_features, " constant)"));
   std::string opcodes = mg::str_cat(seen.opcodes.size(), ":");
   for (std::size_t i = 0; i < seen.opcodes.size() && i < 8; ++i) {
     opcodes += mg::str_cat(i == 0 ? " " : ", ", seen.opcodes[i].second, " ", seen.opcodes[i].first);
@@ -100,16 +104,18 @@ void print_in_full(const Inspected& seen) {
   print_line("opcodes", opcodes + (seen.opcodes.size() > 8 ? ", ..." : ""));
   if (s.num_config_nodes > 0) print_line("config nodes", mg::str_cat(s.num_config_nodes));
   print_line("configs", s.num_configs == 0 ? "none"
-                                           : mg::str_cat(s.num_configs, ", ", s.num_distinct_configs, " distinct (",
-                                                         s.num_duplicates(), " repeats)"));
+                                           : mg::str_cat(s.num_configs, ", ", s.num_distinct_configs,
+                                                         " distinct (", s.num_duplicates(), " repeats)"));
   if (s.num_configs > 0) {
-    print_line("config features", mg::str_cat(s.num_config_features, " (", s.num_constant_config_features, " constant)"));
+    print_line("config features",
+               mg::str_cat(s.num_config_features, " (", s.num_constant_config_features, " constant)"));
   }
   if (s.has_labels && !s.placeholder_labels) {
-    print_line("runtime", mg::str_cat("from ", label_text(s, s.min_label), " to ", label_text(s, s.max_label), ": the slowest ",
-                                      percent(s.label_spread()), " slower than the fastest"));
+    print_line("runtime", mg::str_cat("from ", label_text(s, s.min_label), " to ", label_text(s, s.max_label),
+                                      ": the slowest ", percent(s.label_spread()), " slower than the fastest"));
     if (s.num_duplicates() > 0) {
-      print_line("noise", mg::str_cat("repeats of one config differ by up to ", percent(s.max_repeat_spread, 3)));
+      print_line("noise",
+                 mg::str_cat("repeats of one config differ by up to ", percent(s.max_repeat_spread, 3)));
     }
   }
   for (const std::string& warning : s.warnings) print_line("suspicious:", warning);
@@ -145,7 +151,8 @@ mg::Status draw(const mg::ProgramView& view, const Options& options) {
 mg::Status inspect_weights(const std::string& path, Json& json) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::WeightsFile file, mg::io::WeightsFile::read(path));
   std::printf("%s: safetensors\n", path.c_str());
-  Json entry = {{"path", path}, {"kind", "safetensors"}, {"metadata", Json::object()}, {"tensors", Json::object()}};
+  Json entry = {
+      {"path", path}, {"kind", "safetensors"}, {"metadata", Json::object()}, {"tensors", Json::object()}};
   for (const auto& [key, value] : file.tensors().metadata()) {
     print_line(key.c_str(), value);
     entry["metadata"][key] = value;
@@ -212,23 +219,31 @@ mg::Status run(const Options& options) {
 }  // namespace
 
 Command add_inspect(CLI::App& app) {
-  CLI::App* const command = app.add_subcommand("inspect", "What a file is: counts, opcodes, configs, suspicious data");
+  CLI::App* const command =
+      app.add_subcommand("inspect", "What a file is: counts, opcodes, configs, suspicious data");
   const auto options = std::make_shared<Options>();
-  command->add_option("FILE", options->files, "TpuGraphs npz or protobuf, HLO, pack, folder of them, or safetensors")
+  command
+      ->add_option("FILE", options->files,
+                   "TpuGraphs npz or protobuf, HLO, pack, folder of them, or safetensors")
       ->required();
   command->add_option("--program", options->program, "Only the program of this name");
   command->add_option("--dot", options->dot, "Draw the graph for Graphviz to this file");
   command->add_option("--svg", options->svg, "Draw the graph as a picture to this file");
-  command->add_option("--node", options->node, "Draw only what is around this node")->check(CLI::NonNegativeNumber);
+  command->add_option("--node", options->node, "Draw only what is around this node")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--hops", options->hops, "How far around: edges in either direction")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--json", options->json, "Write all figures to this file");
   command->footer(
-      "Keys of --json: command, files: of each path, kind, and programs (name, task, nodes, edges, isolated_nodes,\n"
-      "segments, node_features, constant_node_features, unknown_opcodes, config_nodes, configs, distinct_configs,\n"
-      "config_features, constant_config_features, has_labels, placeholder_labels, min_label, max_label (ns, or\n"
-      "multiples of the default for tiles), label_spread, max_repeat_spread, warnings, opcodes), or of safetensors\n"
+      "Keys of --json: command, files: of each path, kind, and programs (name, task, nodes, edges, "
+      "isolated_nodes,\n"
+      "segments, node_features, constant_node_features, unknown_opcodes, config_nodes, configs, "
+      "distinct_configs,\n"
+      "config_features, constant_config_features, has_labels, placeholder_labels, min_label, max_label (ns, "
+      "or\n"
+      "multiples of the default for tiles), label_spread, max_repeat_spread, warnings, opcodes), or of "
+      "safetensors\n"
       "metadata and tensors.");
   return {command, [options] { return run(*options); }};
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mlgraph: the command line. Finds the command, says what is wrong with its options, and turns errors into exit codes.
+// mlgraph: the command line. Finds the command, says what is wrong with its options, and turns errors into exit
+// codes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -37,7 +38,8 @@ std::string suggestion(const std::string& wrong, const std::vector<std::string>&
   const auto nearest = std::min_element(names.begin(), names.end(), [&](const auto& a, const auto& b) {
     return edit_distance(wrong, a) < edit_distance(wrong, b);
   });
-  if (nearest == names.end() || edit_distance(wrong, *nearest) > std::max<std::size_t>(2, wrong.size() / 2)) return "";
+  if (nearest == names.end() || edit_distance(wrong, *nearest) > std::max<std::size_t>(2, wrong.size() / 2))
+    return "";
   return "; did you mean " + *nearest + "?";
 }
 
@@ -45,8 +47,8 @@ bool is_number(const std::string& text) {
   return text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789.e+-", 1) == std::string::npos;
 }
 
-/// What is wrong with the names of the command and its flags; empty when nothing is. Looked at before CLI11 does,
-/// which would rather complain of what is missing.
+/// What is wrong with the names of the command and its flags; empty when nothing is. Looked at before CLI11
+/// does, which would rather complain of what is missing.
 std::string unknown_name(const std::vector<cli::Command>& commands, const std::vector<std::string>& arguments) {
   const auto called = [&](const cli::Command& c) { return c.app->get_name() == arguments[0]; };
   const auto command = std::find_if(commands.begin(), commands.end(), called);
@@ -64,7 +66,8 @@ std::string unknown_name(const std::vector<cli::Command>& commands, const std::v
     const std::string flag = arguments[i].substr(0, arguments[i].find('='));
     if (flag.size() < 2 || flag[0] != '-' || is_number(flag)) continue;
     const std::string name = flag[1] == '-' ? flag : flag.substr(0, 2);
-    if (command->app->get_option_no_throw(name) == nullptr) return "there is no flag " + flag + suggestion(flag, flags);
+    if (command->app->get_option_no_throw(name) == nullptr)
+      return "there is no flag " + flag + suggestion(flag, flags);
   }
   return "";
 }
@@ -81,18 +84,22 @@ int failed(const std::string& command, const std::string& message) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Learned cost models of compilers: reads TpuGraphs and HLO files, trains, evaluates and ranks.", "mlgraph");
+  CLI::App app("Learned cost models of compilers: reads TpuGraphs and HLO files, trains, evaluates and ranks.",
+               "mlgraph");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::to_string(MLGRAPH_VERSION_MAJOR) + "." +
                                         std::to_string(MLGRAPH_VERSION_MINOR) + "." +
                                         std::to_string(MLGRAPH_VERSION_PATCH));
-  app.footer("mlgraph COMMAND --help tells the options of a command.\n"
-             "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
-  const std::vector<cli::Command> commands = {cli::add_inspect(app), cli::add_featurize(app), cli::add_pack(app),
-                                              cli::add_train(app),   cli::add_eval(app),      cli::add_predict(app),
-                                              cli::add_submit(app)};
+  app.footer(
+      "mlgraph COMMAND --help tells the options of a command.\n"
+      "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
+  const std::vector<cli::Command> commands = {
+      cli::add_inspect(app), cli::add_featurize(app), cli::add_pack(app),  cli::add_train(app),
+      cli::add_eval(app),    cli::add_predict(app),   cli::add_submit(app)};
   const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.empty()) return wrong_usage("mlgraph", "a command is needed: inspect, featurize, pack, train, eval, predict or submit");
+  if (arguments.empty())
+    return wrong_usage("mlgraph",
+                       "a command is needed: inspect, featurize, pack, train, eval, predict or submit");
   std::string name = "mlgraph";
   for (const cli::Command& command : commands) {
     if (command.app->get_name() == arguments[0]) name += " " + arguments[0];
@@ -116,7 +123,8 @@ int run(int argc, char** argv) {
     return failed(name, error.what());
   }
   // What could not be written to standard output was lost.
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) return failed(name, "standard output cannot be written");
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    return failed(name, "standard output cannot be written");
   return 0;
 }
 

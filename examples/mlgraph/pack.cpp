@@ -27,12 +27,14 @@ mg::Status run(const Options& options) {
                     : options.duplicates == "mean" ? mg::io::Duplicates::kMean
                                                    : mg::io::Duplicates::kKeep;
   load.skip_bad_files = options.skip_bad_files;
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::io::PackReport report, mg::io::pack_programs(options.from, options.to, load));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::io::PackReport report,
+                           mg::io::pack_programs(options.from, options.to, load));
   notes(report.notes);
-  std::printf("%s: %lld %s programs, %lld configs", options.to.c_str(), static_cast<long long>(report.num_programs),
-              std::string(mg::io::task_name(report.task)).c_str(),
+  std::printf("%s: %lld %s programs, %lld configs", options.to.c_str(),
+              static_cast<long long>(report.num_programs), std::string(mg::io::task_name(report.task)).c_str(),
               static_cast<long long>(report.num_configs - report.num_duplicates));
-  if (report.num_duplicates > 0) std::printf(" (%lld repeats merged)", static_cast<long long>(report.num_duplicates));
+  if (report.num_duplicates > 0)
+    std::printf(" (%lld repeats merged)", static_cast<long long>(report.num_duplicates));
   std::printf(", %s\n", bytes_text(report.file_bytes).c_str());
   return write_json(options.json, {{"command", "pack"},
                                    {"file", options.to},
@@ -48,9 +50,11 @@ mg::Status run(const Options& options) {
 
 Command add_pack(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
-      "pack", "Makes one file of a folder of TpuGraphs files: mapped into memory, checksummed, configs as bytes");
+      "pack",
+      "Makes one file of a folder of TpuGraphs files: mapped into memory, checksummed, configs as bytes");
   const auto options = std::make_shared<Options>();
-  command->add_option("DIR", options->from, "A folder of .npz and .pb files, a file, or another pack")->required();
+  command->add_option("DIR", options->from, "A folder of .npz and .pb files, a file, or another pack")
+      ->required();
   command->add_option("-o,--output", options->to, "The pack to write")->required();
   command
       ->add_option("--dedup", options->duplicates,
@@ -60,7 +64,8 @@ Command add_pack(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--skip-bad", options->skip_bad_files, "Leave out files that cannot be read, with a note");
   command->add_option("--json", options->json, "Write what was done to this file");
-  command->footer("Keys of --json: command, file, task, programs, configs_read, duplicates_merged, bytes, notes.");
+  command->footer(
+      "Keys of --json: command, file, task, programs, configs_read, duplicates_merged, bytes, notes.");
   return {command, [options] { return run(*options); }};
 }
 

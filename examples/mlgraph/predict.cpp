@@ -42,7 +42,8 @@ void print_top(const mg::ProgramView& view, const Ranking& ranking, std::size_t 
     const std::int32_t c = ranking.order[r];
     std::vector<std::string> row = {mg::str_cat(r + 1), mg::str_cat(c), fixed(ranking.score_of(c), 5)};
     if (measured) {
-      row.push_back(view.runtime_normalizer.empty() ? time_text(view.label(c)) : fixed(view.label(c), 4) + " x default");
+      row.push_back(view.runtime_normalizer.empty() ? time_text(view.label(c))
+                                                    : fixed(view.label(c), 4) + " x default");
     }
     table.add(std::move(row));
   }
@@ -56,7 +57,8 @@ mg::Status run(const Options& options) {
   load.tpugraphs.require = mg::io::Require::kConfigs;
   load.features = trained.features;
   std::string csv = "program,rank,config,score,measured\n";
-  Json json = {{"command", "predict"}, {"model", options.model}, {"data", options.from}, {"programs", Json::array()}};
+  Json json = {
+      {"command", "predict"}, {"model", options.model}, {"data", options.from}, {"programs", Json::array()}};
   std::vector<std::string> said;
   const auto predict = [&](const mg::ProgramView& view) -> mg::Status {
     if (!options.program.empty() && view.name != options.program) return {};
@@ -92,15 +94,19 @@ Command add_predict(CLI::App& app) {
   command->add_option("IN", options->from, "A file, a folder or a pack")->required();
   command->add_option("--program", options->program, "Only the program of this name");
   command->add_option("--csv", options->csv, "Write the whole ranking: program,rank,config,score,measured");
-  command->add_option("--top", options->top, "How many to print")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--top", options->top, "How many to print")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "0 = one per processor")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--json", options->json, "Write the whole ranking to this file");
   command->footer(
-      "Scores order the configs of one program, smaller = faster; they are no times. `measured` is in ns, for tiles in\n"
+      "Scores order the configs of one program, smaller = faster; they are no times. `measured` is in ns, for "
+      "tiles in\n"
       "multiples of the default config; it is empty where IN has no runtimes.\n"
-      "Keys of --json: command, model, data, programs (name, order: config numbers, the fastest first, score: of each\n"
+      "Keys of --json: command, model, data, programs (name, order: config numbers, the fastest first, score: "
+      "of each\n"
       "config by its number).");
   return {command, [options] { return run(*options); }};
 }

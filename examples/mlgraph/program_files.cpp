@@ -70,7 +70,8 @@ mg::io::Program keep_configs(const mg::ProgramView& program, const std::vector<s
   const auto keep = [&](auto from, auto& to, std::int64_t size) {
     if (from.empty()) return;
     to.reserve(configs.size() * static_cast<std::size_t>(size));
-    for (const std::int64_t c : configs) to.insert(to.end(), from.data() + c * size, from.data() + (c + 1) * size);
+    for (const std::int64_t c : configs)
+      to.insert(to.end(), from.data() + c * size, from.data() + (c + 1) * size);
   };
   keep(program.configs.narrow, kept.narrow_configs, program.configs.config_size());
   keep(program.configs.wide, kept.wide_configs, program.configs.config_size());

@@ -13,11 +13,11 @@
 
 namespace cli {
 
-/// Calls `visit` for each program at `path`, in the order of load_programs(). Views are valid during the call only.
-/// What the reader wants to be known goes to `notes`.
-[[nodiscard]] mlgraph::Status for_each_program(const std::string& path, const mlgraph::io::LoadOptions& options,
-                                               std::vector<std::string>& notes,
-                                               const std::function<mlgraph::Status(const mlgraph::ProgramView&)>& visit);
+/// Calls `visit` for each program at `path`, in the order of load_programs(). Views are valid during the call
+/// only. What the reader wants to be known goes to `notes`.
+[[nodiscard]] mlgraph::Status for_each_program(
+    const std::string& path, const mlgraph::io::LoadOptions& options, std::vector<std::string>& notes,
+    const std::function<mlgraph::Status(const mlgraph::ProgramView&)>& visit);
 
 /// Each member of `path`: itself, or the files of a folder that hold programs.
 [[nodiscard]] mlgraph::Result<std::vector<std::string>> list_files(const std::string& path);

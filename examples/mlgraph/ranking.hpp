@@ -23,7 +23,8 @@ struct Ranking {
 
 /// Errors: those of GnnCostModel::prepare and predict.
 [[nodiscard]] inline mlgraph::Result<Ranking> rank_configs(const mlgraph::GnnCostModel& model,
-                                                           const mlgraph::ProgramView& view, mlgraph::ThreadPool* pool) {
+                                                           const mlgraph::ProgramView& view,
+                                                           mlgraph::ThreadPool* pool) {
   MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::PreparedProgram program, model.prepare(view));
   Ranking ranking;
   MLGRAPH_ASSIGN_OR_RETURN(ranking.score, model.predict(program, program.selection, pool));

@@ -18,8 +18,8 @@ namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-/// What is expected of K different configs drawn by chance: of `label` ascending, the i-th is the fastest drawn with
-/// probability C(n - 1 - i, K - 1) / C(n, K).
+/// What is expected of K different configs drawn by chance: of `label` ascending, the i-th is the fastest drawn
+/// with probability C(n - 1 - i, K - 1) / C(n, K).
 double chance_slowdown(const std::vector<double>& label, std::int64_t k) {
   const auto n = static_cast<double>(label.size());
   const double drawn = std::min(static_cast<double>(k), n);
@@ -43,7 +43,7 @@ mg::RankingMetrics chance_metrics(std::vector<double> label) {
 }
 
 /// Tau between the first and the second measurement of the configs that have two.
-double repeat_tau(const mg::PreparedProgram& program) {
+void compare_repeats(const mg::PreparedProgram& program, GraphRanking& graph) {
   const mg::io::ConfigGroups groups = mg::io::group_configs(program.view.configs);
   std::vector<std::int32_t> first_of(groups.first.size(), -1), second_of(groups.first.size(), -1);
   for (const std::int32_t c : program.selection) {
@@ -61,9 +61,10 @@ double repeat_tau(const mg::PreparedProgram& program) {
     second.push_back(program.view.label(second_of[g]));
   }
   constexpr std::size_t kFewest = 20;  // of fewer, the tau says nothing
-  if (first.size() < kFewest) return kNone;
   const mg::Result<double> tau = mg::kendall_tau_b(second, first);
-  return tau.ok() ? *tau : kNone;
+  if (first.size() < kFewest || !tau.ok()) return;
+  graph.repeat_tau = *tau;
+  graph.num_repeated = static_cast<std::int64_t>(first.size());
 }
 
 void add_scaled(mg::RankingMetrics& sum, const mg::RankingMetrics& m, double weight) {
@@ -84,7 +85,8 @@ double mean_of(const std::vector<GraphRanking>& graphs, Member member) {
   return count > 0 ? sum / count : kNone;
 }
 
-std::vector<std::string> row_of(const std::string& name, const std::string& configs, const mg::RankingMetrics& m) {
+std::vector<std::string> row_of(const std::string& name, const std::string& configs,
+                                const mg::RankingMetrics& m) {
   std::vector<std::string> row = {name, configs, fixed(m.kendall_tau, 4), fixed(m.ordered_pair_accuracy, 4)};
   for (const double slowdown : m.slowdown) row.push_back(percent(slowdown));
   return row;
@@ -100,7 +102,8 @@ Json or_null(double value) { return std::isnan(value) ? Json() : Json(value); }
 
 }  // namespace
 
-mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedProgram& program, mg::ThreadPool* pool) {
+mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedProgram& program,
+                              mg::ThreadPool* pool) {
   GraphRanking graph;
   graph.name = std::string(program.view.name);
   graph.num_configs = static_cast<std::int64_t>(program.selection.size());
@@ -109,7 +112,8 @@ mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedP
   // Without a ranking nothing needs to be scored.
   const auto [least, most] = std::minmax_element(label.begin(), label.end());
   if (label.size() < 2 || *least == *most) {
-    skipped_.push_back(mg::str_cat(graph.name, ": has ", label.size(), " labels that differ in nothing: no ranking"));
+    skipped_.push_back(
+        mg::str_cat(graph.name, ": has ", label.size(), " labels that differ in nothing: no ranking"));
     return {};
   }
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> score, model.predict(program, program.selection, pool));
@@ -120,7 +124,7 @@ mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedP
   }
   graph.model = *metrics;
   if (!program.view.runtime_normalizer.empty()) graph.default_slowdown = (1 - *least) / *least;
-  graph.repeat_tau = repeat_tau(program);
+  compare_repeats(program, graph);
   graph.chance = chance_metrics(std::move(label));
   graphs_.push_back(std::move(graph));
   return {};
@@ -134,6 +138,7 @@ GraphRanking RankingReport::mean() const {
     add_scaled(mean.model, graph.model, weight);
     add_scaled(mean.chance, graph.chance, weight);
     mean.num_configs += graph.num_configs;
+    mean.num_repeated += graph.num_repeated;
   }
   mean.default_slowdown = mean_of(graphs_, &GraphRanking::default_slowdown);
   mean.repeat_tau = mean_of(graphs_, &GraphRanking::repeat_tau);
@@ -144,13 +149,17 @@ void RankingReport::print(mg::Task task, bool each_graph) const {
   const GraphRanking all = mean();
   Table table(header());
   if (each_graph && graphs_.size() > 1) {
-    for (const GraphRanking& graph : graphs_) table.add(row_of(graph.name, mg::str_cat(graph.num_configs), graph.model));
+    for (const GraphRanking& graph : graphs_)
+      table.add(row_of(graph.name, mg::str_cat(graph.num_configs), graph.model));
   }
   table.add(row_of(graphs_.size() == 1 ? graphs_[0].name : mg::str_cat("mean of ", graphs_.size(), " graphs"),
                    mg::str_cat(all.num_configs), all.model));
   table.add(row_of("random choice", "", all.chance));
-  if (!std::isnan(all.default_slowdown)) table.add({"default config", "", "-", "-", percent(all.default_slowdown)});
-  if (!std::isnan(all.repeat_tau)) table.add({"a second measurement", "", fixed(all.repeat_tau, 4)});
+  if (!std::isnan(all.default_slowdown))
+    table.add({"default config", "", "-", "-", percent(all.default_slowdown)});
+  if (!std::isnan(all.repeat_tau)) {
+    table.add({"measured again", mg::str_cat(all.num_repeated), fixed(all.repeat_tau, 4)});
+  }
   table.print();
   std::printf("competition score: %.4f (%s)\n", competition_score(task, all.model),
               task == mg::Task::kTile ? "1 - slowdown@5" : "tau");
@@ -171,6 +180,7 @@ Json RankingReport::to_json(mg::Task task) const {
                {"chance", metrics_json(all.chance)},
                {"default_slowdown", or_null(all.default_slowdown)},
                {"repeat_tau", or_null(all.repeat_tau)},
+               {"repeated_configs", all.num_repeated},
                {"graphs", Json::array()},
                {"skipped", skipped_}};
   for (const GraphRanking& graph : graphs_) {
@@ -179,6 +189,7 @@ Json RankingReport::to_json(mg::Task task) const {
     entry["chance"] = metrics_json(graph.chance);
     entry["default_slowdown"] = or_null(graph.default_slowdown);
     entry["repeat_tau"] = or_null(graph.repeat_tau);
+    entry["repeated_configs"] = graph.num_repeated;
     json["graphs"].push_back(std::move(entry));
   }
   return json;

@@ -23,14 +23,17 @@ struct GraphRanking {
   mlgraph::RankingMetrics chance;
   /// Tiles: what is lost by keeping the compiler's choice, whose label is 1. NaN for layouts.
   double default_slowdown = std::numeric_limits<double>::quiet_NaN();
-  /// Tau of two measurements of the same configs: what noise leaves to be reached. NaN without repeats.
+  /// Tau of two measurements of the same configs, of which there are num_repeated: what noise leaves to be
+  /// reached on those. NaN where they are too few.
   double repeat_tau = std::numeric_limits<double>::quiet_NaN();
+  std::int64_t num_repeated = 0;
 };
 
 /// A number of graphs and the means over them.
 class RankingReport {
  public:
-  /// Scores the program's selection. A program whose labels carry no ranking is skipped, which is said in `skipped`.
+  /// Scores the program's selection. A program whose labels carry no ranking is skipped, which is said in
+  /// `skipped`.
   [[nodiscard]] mlgraph::Status add(const mlgraph::GnnCostModel& model, const mlgraph::PreparedProgram& program,
                                     mlgraph::ThreadPool* pool);
   /// Appends what was found elsewhere.
@@ -59,10 +62,13 @@ class RankingReport {
 [[nodiscard]] Json metrics_json(const mlgraph::RankingMetrics& metrics);
 /// The keys of to_json(), for --help.
 inline constexpr const char* kRankingKeys =
-    "score (what the competition counts: 1 - slowdown@5 for tiles, kendall_tau for layouts), mean and chance (kendall_tau,\n"
-    "opa, slowdown@1, slowdown@5, slowdown@10, slowdown@100; slowdowns are fractions), default_slowdown (tiles: the\n"
-    "compiler's choice), repeat_tau (between two measurements of the same configs), graphs (name, configs, the same\n"
-    "figures), skipped";
+    "score (what the competition counts: 1 - slowdown@5 for tiles, kendall_tau for layouts), mean and chance "
+    "(kendall_tau,\n"
+    "opa, slowdown@1, slowdown@5, slowdown@10, slowdown@100; slowdowns are fractions), default_slowdown "
+    "(tiles: the\n"
+    "compiler's choice), repeat_tau (between two measurements of the repeated_configs), graphs (name, "
+    "configs,\n"
+    "the same figures), skipped";
 
 }  // namespace cli
 

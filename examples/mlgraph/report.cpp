@@ -77,7 +77,8 @@ void notes(const std::vector<std::string>& texts) {
 }
 
 mlgraph::Status write_text(const std::string& path, const std::string& text) {
-  return mlgraph::io::write_file(path, mlgraph::io::as_bytes(mlgraph::Span<const char>(text.data(), text.size())));
+  return mlgraph::io::write_file(path,
+                                 mlgraph::io::as_bytes(mlgraph::Span<const char>(text.data(), text.size())));
 }
 
 mlgraph::Status write_json(const std::string& path, const Json& json) {

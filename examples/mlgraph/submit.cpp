@@ -39,7 +39,7 @@ constexpr Collection kCollections[] = {
     {"layout:nlp:random", "layout/nlp/random/test", "layout_nlp_random_test.pack", mg::Task::kLayout},
 };
 constexpr std::size_t kNumCollections = sizeof(kCollections) / sizeof(kCollections[0]);
-constexpr std::size_t kTileConfigs = 5;       // that the competition looks at
+constexpr std::size_t kTileConfigs = 5;      // that the competition looks at
 constexpr std::size_t kNumRowsPublic = 894;  // of the public release's test split
 
 struct Options {
@@ -59,13 +59,13 @@ mg::Result<std::string> find_collection(const std::string& data, const Collectio
                                            places[1].string(), " and ", places[2].string()));
 }
 
-mg::Result<std::size_t> add_rows(const Collection& collection, const std::string& model_path, const Options& options,
-                                 mg::ThreadPool& pool, std::string& csv) {
+mg::Result<std::size_t> add_rows(const Collection& collection, const std::string& model_path,
+                                 const Options& options, mg::ThreadPool& pool, std::string& csv) {
   MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, load_trained(model_path));
   if (trained.model.options().task() != collection.task) {
-    return mg::Status::invalid_argument(mg::str_cat(model_path, ": is a ", mg::arch_name(trained.model.options().arch),
-                                                    " model; ", collection.id, " needs one for ",
-                                                    mg::io::task_name(collection.task), "s"));
+    return mg::Status::invalid_argument(
+        mg::str_cat(model_path, ": is a ", mg::arch_name(trained.model.options().arch), " model; ",
+                    collection.id, " needs one for ", mg::io::task_name(collection.task), "s"));
   }
   MLGRAPH_ASSIGN_OR_RETURN(const std::string path, find_collection(options.data, collection));
   mg::io::LoadOptions load;
@@ -75,8 +75,8 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::string
   std::vector<std::string> unused;  // that the labels are placeholders is known
   const auto add_row = [&](const mg::ProgramView& view) -> mg::Status {
     MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(trained.model, view, &pool));
-    const std::size_t count =
-        collection.task == mg::Task::kTile ? std::min(kTileConfigs, ranking.order.size()) : ranking.order.size();
+    const std::size_t count = collection.task == mg::Task::kTile ? std::min(kTileConfigs, ranking.order.size())
+                                                                 : ranking.order.size();
     csv += mg::str_cat(collection.id, ":", view.name, ",");
     for (std::size_t i = 0; i < count; ++i) csv += mg::str_cat(i == 0 ? "" : ";", ranking.order[i]);
     csv += '\n';
@@ -89,16 +89,18 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::string
 }
 
 mg::Status run(const Options& options) {
-  const std::size_t num_models = static_cast<std::size_t>(
-      std::count_if(std::begin(options.models), std::end(options.models), [](const auto& m) { return !m.empty(); }));
-  if (num_models == 0) throw CLI::ValidationError("submit", "needs the model of at least one collection, such as --tile M");
+  const std::size_t num_models = static_cast<std::size_t>(std::count_if(
+      std::begin(options.models), std::end(options.models), [](const auto& m) { return !m.empty(); }));
+  if (num_models == 0)
+    throw CLI::ValidationError("submit", "needs the model of at least one collection, such as --tile M");
   mg::ThreadPool pool(options.threads);
   std::string csv = "ID,TopConfigs\n";
   std::size_t rows = 0;
   Json json = {{"command", "submit"}, {"file", options.csv}, {"collections", Json::object()}};
   for (std::size_t i = 0; i < kNumCollections; ++i) {
     if (options.models[i].empty()) continue;
-    MLGRAPH_ASSIGN_OR_RETURN(const std::size_t added, add_rows(kCollections[i], options.models[i], options, pool, csv));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::size_t added,
+                             add_rows(kCollections[i], options.models[i], options, pool, csv));
     json["collections"][kCollections[i].id] = added;
     rows += added;
   }
@@ -114,14 +116,17 @@ mg::Status run(const Options& options) {
 }  // namespace
 
 Command add_submit(CLI::App& app) {
-  CLI::App* const command = app.add_subcommand("submit", "The CSV of the competition, from the models of the collections");
+  CLI::App* const command =
+      app.add_subcommand("submit", "The CSV of the competition, from the models of the collections");
   const auto options = std::make_shared<Options>();
   const char* const flags[kNumCollections] = {"--tile", "--layout-xla-default", "--layout-xla-random",
                                               "--layout-nlp-default", "--layout-nlp-random"};
   for (std::size_t i = 0; i < kNumCollections; ++i) {
     command->add_option(flags[i], options->models[i], mg::str_cat("The model for ", kCollections[i].id));
   }
-  command->add_option("--data", options->data, "The dataset: has npz/tile/xla/test and so on, or <collection>_test.pack")
+  command
+      ->add_option("--data", options->data,
+                   "The dataset: has npz/tile/xla/test and so on, or <collection>_test.pack")
       ->required();
   command->add_option("-o,--output", options->csv, "The .csv to write")->required();
   command->add_option("--threads", options->threads, "0 = one per processor")

@@ -33,6 +33,7 @@ struct Options {
   double padding = 0;
   bool extra = false;
   std::string duplicates = "min";
+  std::int64_t valid_configs = 0;
   // What is not given is the architecture's or the task's default.
   std::optional<std::string> arch, join, direction, scaling, encoding, loss, sampling;
   std::optional<std::int64_t> hidden, layers, graphs_per_step, configs_per_graph, slates;
@@ -48,9 +49,12 @@ void set_if_given(const std::optional<T>& given, U& to) {
 
 mg::LossOptions loss_of(const Options& options) {
   using Kind = mg::LossOptions::Kind;
-  constexpr std::pair<const char*, Kind> kNames[] = {
-      {"mse", Kind::kMse},          {"mape", Kind::kMape},           {"hinge", Kind::kPairwiseHinge},
-      {"logistic", Kind::kPairwiseLogistic}, {"listmle", Kind::kListMle}, {"diffmat", Kind::kDiffMat}};
+  constexpr std::pair<const char*, Kind> kNames[] = {{"mse", Kind::kMse},
+                                                     {"mape", Kind::kMape},
+                                                     {"hinge", Kind::kPairwiseHinge},
+                                                     {"logistic", Kind::kPairwiseLogistic},
+                                                     {"listmle", Kind::kListMle},
+                                                     {"diffmat", Kind::kDiffMat}};
   const bool tile = options.task == "tile";
   const std::string name = options.loss.value_or("listmle");
   mg::LossOptions loss;
@@ -70,8 +74,9 @@ mg::LossOptions loss_of(const Options& options) {
 
 /// The model's options; of a model that is resumed, its own.
 mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::Arch arch,
-                           mg::parse_arch(options.arch.value_or(options.task == "tile" ? "tile-sage" : "layout-resgcn")));
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const mg::Arch arch,
+      mg::parse_arch(options.arch.value_or(options.task == "tile" ? "tile-sage" : "layout-resgcn")));
   mg::ModelOptions model = mg::default_options(arch);
   if (options.join.has_value()) model.join = *options.join == "early" ? mg::Join::kEarly : mg::Join::kLate;
   if (options.direction.has_value()) {
@@ -84,7 +89,8 @@ mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
     model.config_scaling = model.node_scaling;
   }
   if (options.encoding.has_value()) {
-    model.config_encoding = *options.encoding == "one-hot" ? mg::ConfigEncoding::kOneHot : mg::ConfigEncoding::kScaled;
+    model.config_encoding =
+        *options.encoding == "one-hot" ? mg::ConfigEncoding::kOneHot : mg::ConfigEncoding::kScaled;
   }
   set_if_given(options.hidden, model.hidden_channels);
   set_if_given(options.layers, model.num_layers);
@@ -113,20 +119,23 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   set_if_given(options.weight_decay, trainer.weight_decay);
   set_if_given(options.clip, trainer.clip_norm);
   if (options.sampling.has_value()) {
-    trainer.sampling = *options.sampling == "skewed" ? mg::ConfigSampling::kSkewed : mg::ConfigSampling::kUniform;
+    trainer.sampling =
+        *options.sampling == "skewed" ? mg::ConfigSampling::kSkewed : mg::ConfigSampling::kUniform;
   }
   settings.automatic_slates = !options.slates.has_value();
   set_if_given(options.slates, trainer.max_slates_per_graph);
   return settings;
 }
 
-DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOptions& features, mg::ThreadPool* pool) {
+DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOptions& features,
+                            mg::ThreadPool* pool) {
   DataOptions data;
   data.train = options.train;
   data.valid = options.valid;
   data.split = options.split;
   data.split_seed = options.seed;
   data.leave_one_out = options.leave_one_out;
+  data.max_valid_configs = options.valid_configs;
   data.duplicates = options.duplicates == "keep"   ? mg::io::Duplicates::kKeep
                     : options.duplicates == "mean" ? mg::io::Duplicates::kMean
                                                    : mg::io::Duplicates::kMin;
@@ -138,10 +147,12 @@ DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOpti
 /// Options that contradict each other.
 void check_usage(const Options& options) {
   const auto wrong = [](const char* flag, const std::string& what) { throw CLI::ValidationError(flag, what); };
-  const int ways = (options.valid.empty() ? 0 : 1) + (options.split > 0 ? 1 : 0) + (options.leave_one_out ? 1 : 0);
+  const int ways =
+      (options.valid.empty() ? 0 : 1) + (options.split > 0 ? 1 : 0) + (options.leave_one_out ? 1 : 0);
   if (ways > 1) wrong("train", "--valid, --split and --leave-one-out exclude each other");
   if (ways == 0) wrong("train", "needs --valid PATH, --split F or --leave-one-out, to validate on");
-  if (!options.leave_one_out && options.model.empty()) wrong("train", "needs --model OUT to write the model to");
+  if (!options.leave_one_out && options.model.empty())
+    wrong("train", "needs --model OUT to write the model to");
   if (options.leave_one_out && !options.resume.empty()) wrong("--resume", "excludes --leave-one-out");
   if (!options.resume.empty() && options.seeds > 1) wrong("--resume", "excludes --seeds");
   if (options.arch.has_value() && options.arch->rfind(options.task, 0) != 0) {
@@ -214,7 +225,8 @@ mg::Status stopped_by_user(const std::string& what) {
 // ---- one model ----------------------------------------------------------------------------------------------
 
 mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
-                       const TrainedModel* resumed, const mg::io::HloFeatureOptions& features, mg::ThreadPool& pool) {
+                       const TrainedModel* resumed, const mg::io::HloFeatureOptions& features,
+                       mg::ThreadPool& pool) {
   const auto save = [&](const mg::GnnCostModel& model) {
     return mg::io::save_model(model, options.model, features_metadata(features));
   };
@@ -231,8 +243,8 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
     const std::string title = options.seeds > 1 ? mg::str_cat("seed ", seed, ": ") : "";
     MLGRAPH_ASSIGN_OR_RETURN(
-        Trained trained,
-        train_one(settings, data, resumed == nullptr ? nullptr : &resumed->model, seed, title, checkpoint, &pool));
+        Trained trained, train_one(settings, data, resumed == nullptr ? nullptr : &resumed->model, seed, title,
+                                   checkpoint, &pool));
     metrics.push_back(trained.report.best_valid);
     runs.push_back(run_json(trained));
     if (!is_new_best(trained.report.best_valid)) continue;
@@ -241,7 +253,8 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
   }
   RankingReport report;
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best->model, data));
-  for (const mg::PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(report.add(best->model, program, &pool));
+  for (const mg::PreparedProgram& program : valid)
+    MLGRAPH_RETURN_IF_ERROR(report.add(best->model, program, &pool));
   Json json = common_json(settings, data, best->model.options());
   json["model"] = options.model;
   json["seed"] = best->seed;
@@ -252,12 +265,14 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
   if (metrics.size() > 1) json["seeds"] = summarize_seeds(metrics);
   constexpr std::size_t kMostRows = 40;
   report.print(settings.task, report.graphs().size() <= kMostRows);
-  const std::string epoch =
-      best->report.best_epoch == 0 ? "the weights it started from" : mg::str_cat("epoch ", best->report.best_epoch);
-  std::printf("%s: %s of seed %llu\n", options.model.c_str(), epoch.c_str(), static_cast<unsigned long long>(best->seed));
+  const std::string epoch = best->report.best_epoch == 0 ? "the weights it started from"
+                                                         : mg::str_cat("epoch ", best->report.best_epoch);
+  std::printf("%s: %s of seed %llu\n", options.model.c_str(), epoch.c_str(),
+              static_cast<unsigned long long>(best->seed));
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
   if (!interrupted()) return {};
-  return stopped_by_user(mg::str_cat(options.model, " has the best weights so far; the same command with --resume ",
+  return stopped_by_user(mg::str_cat(options.model,
+                                     " has the best weights so far; the same command with --resume ",
                                      options.model, " continues from them"));
 }
 
@@ -276,7 +291,8 @@ GraphRanking mean_over_seeds(const std::vector<RankingReport>& reports) {
 mg::Status leave_one_out(const Options& options, const TrainSettings& settings, const TrainData& data,
                          mg::ThreadPool& pool) {
   if (data.train.size() < 2) {
-    return mg::Status::invalid_argument(mg::str_cat(options.train, ": has one program; leaving it out leaves none"));
+    return mg::Status::invalid_argument(
+        mg::str_cat(options.train, ": has one program; leaving it out leaves none"));
   }
   RankingReport report;
   Json runs = Json::array();
@@ -289,9 +305,10 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
     for (int i = 0; i < options.seeds && !interrupted(); ++i) {
       const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
       const std::string title = mg::str_cat("without ", data.train[held_out].name, ", seed ", seed, ": ");
-      MLGRAPH_ASSIGN_OR_RETURN(const Trained trained, train_one(settings, fold, nullptr, seed, title, nullptr, &pool));
+      MLGRAPH_ASSIGN_OR_RETURN(const Trained trained,
+                               train_one(settings, fold, nullptr, seed, title, nullptr, &pool));
       if (interrupted()) break;  // not trained to the end
-      MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, trained.model.prepare(data.valid[held_out]));
+      MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare_valid(trained.model, data, held_out));
       RankingReport of_seed;
       MLGRAPH_RETURN_IF_ERROR(of_seed.add(trained.model, program, &pool));
       if (of_seed.graphs().empty()) return mg::Status::invalid_argument(of_seed.skipped()[0]);
@@ -325,14 +342,17 @@ mg::Status run(const Options& options) {
     MLGRAPH_ASSIGN_OR_RETURN(resumed, load_trained(options.resume));
     features = resumed->features;
     if (resumed->model.options().task() != settings.task) {
-      return mg::Status::invalid_argument(
-          mg::str_cat(options.resume, ": is a ", mg::arch_name(resumed->model.options().arch), " model; --task is ", options.task));
+      return mg::Status::invalid_argument(mg::str_cat(options.resume, ": is a ",
+                                                      mg::arch_name(resumed->model.options().arch),
+                                                      " model; --task is ", options.task));
     }
   }
   mg::ThreadPool pool(options.threads);
-  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_train_data(data_options_of(options, features, &pool), settings));
+  MLGRAPH_ASSIGN_OR_RETURN(TrainData data,
+                           load_train_data(data_options_of(options, features, &pool), settings));
   notes(data.notes);
-  const bool layouts_in_ns = settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
+  const bool layouts_in_ns =
+      settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
   if (layouts_in_ns) scale_labels(data);
   std::printf("%zu programs to train on, %zu to validate on\n", data.train.size(), data.valid.size());
   watch_for_interrupt();
@@ -343,21 +363,30 @@ mg::Status run(const Options& options) {
 // ---- options ------------------------------------------------------------------------------------------------
 
 void add_data_options(CLI::App& command, Options& options) {
-  command.add_option("--task", options.task, "What a config decides")->required()->check(CLI::IsMember({"tile", "layout"}));
+  command.add_option("--task", options.task, "What a config decides")
+      ->required()
+      ->check(CLI::IsMember({"tile", "layout"}));
   command.add_option("--train", options.train, "A file, a folder or a pack")->required();
   command.add_option("--valid", options.valid, "The same, to validate on");
-  command.add_option("--split", options.split,
-                     "Instead of --valid: hold out this share of the distinct configs of every program")
+  command
+      .add_option("--split", options.split,
+                  "Instead of --valid: hold out this share of the distinct configs of every program")
       ->check(CLI::Range(0.0, 0.95));
   command.add_flag("--leave-one-out", options.leave_one_out,
                    "Instead of --valid: each program in turn is ranked by a model trained on the others.\n"
                    "Writes no model");
+  command
+      .add_option("--valid-configs", options.valid_configs,
+                  "Validate on so many configs of each program, chosen by chance; 0 = all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_option("--model", options.model, "The .safetensors to write: the weights that validated best");
   command.add_option("--json", options.json, "Write all figures to this file");
   command.add_option("--dedup", options.duplicates, "Training labels of configs measured several times")
       ->check(CLI::IsMember({"keep", "min", "mean"}))
       ->capture_default_str();
-  command.add_option("--pad", options.padding, "Of protobufs and HLO: fills the unused entries of list features")
+  command
+      .add_option("--pad", options.padding, "Of protobufs and HLO: fills the unused entries of list features")
       ->check(CLI::IsMember({0.0, -1.0}))
       ->capture_default_str();
   command.add_flag("--extra", options.extra, "Of protobufs and HLO: append the extra features");
@@ -366,16 +395,20 @@ void add_data_options(CLI::App& command, Options& options) {
 /// These are the model's own when it is resumed.
 void add_model_options(CLI::App& command, Options& options) {
   std::vector<CLI::Option*> of_model;
-  of_model.push_back(command.add_option("--arch", options.arch, "Default: tile-sage, layout-resgcn")
-                         ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"})));
-  of_model.push_back(command.add_option("--join", options.join, "Where the config of a tile enters. Default: early")
-                         ->check(CLI::IsMember({"early", "late"})));
-  of_model.push_back(command.add_option("--direction", options.direction, "Along which edges values flow. Default: both")
-                         ->check(CLI::IsMember({"forward", "reverse", "both"})));
+  of_model.push_back(
+      command.add_option("--arch", options.arch, "Default: tile-sage, layout-resgcn")
+          ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"})));
+  of_model.push_back(
+      command.add_option("--join", options.join, "Where the config of a tile enters. Default: early")
+          ->check(CLI::IsMember({"early", "late"})));
+  of_model.push_back(
+      command.add_option("--direction", options.direction, "Along which edges values flow. Default: both")
+          ->check(CLI::IsMember({"forward", "reverse", "both"})));
   of_model.push_back(command.add_option("--hidden", options.hidden, "Width. Default: 64, layout-resgcn 32")
                          ->check(CLI::PositiveNumber));
-  of_model.push_back(command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
-                         ->check(CLI::PositiveNumber));
+  of_model.push_back(
+      command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
+          ->check(CLI::PositiveNumber));
   of_model.push_back(
       command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95)));
   of_model.push_back(command.add_option("--scaling", options.scaling, "Of features. Default: min-max")
@@ -393,12 +426,15 @@ void add_model_options(CLI::App& command, Options& options) {
 
 void add_training_options(CLI::App& command, Options& options) {
   command.add_option("--epochs", options.epochs, "Default: 100")->check(CLI::PositiveNumber);
-  command.add_option("--patience", options.patience, "Stop after as many epochs without a better one. Default: 0 = never")
+  command
+      .add_option("--patience", options.patience,
+                  "Stop after as many epochs without a better one. Default: 0 = never")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--validate-every", options.validate_every, "Epochs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command.add_option("--seed", options.seed, "Start weights, order of configs, and --split")->capture_default_str();
+  command.add_option("--seed", options.seed, "Start weights, order of configs, and --split")
+      ->capture_default_str();
   command.add_option("--seeds", options.seeds, "Train as many models, from --seed on; the best is kept")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -407,23 +443,29 @@ void add_training_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_option("--loss", options.loss, "Default: listmle, with 0.02 mse for tiles")
       ->check(CLI::IsMember({"mse", "mape", "hinge", "logistic", "listmle", "diffmat"}));
-  command.add_option("--margin", options.margin, "Of hinge (1) and diffmat (0.01)")->check(CLI::NonNegativeNumber);
+  command.add_option("--margin", options.margin, "Of hinge (1) and diffmat (0.01)")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--temperature", options.temperature, "Of listmle. Default: tile 10, layout 1")
       ->check(CLI::PositiveNumber);
   command.add_option("--mse-weight", options.mse_weight, "Add so much mean squared error to a ranking loss")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--lr", options.lr, "Peak learning rate of AdamW: 5 % warm-up, then cosine. Default: 0.001")
+  command
+      .add_option("--lr", options.lr, "Peak learning rate of AdamW: 5 % warm-up, then cosine. Default: 0.001")
       ->check(CLI::PositiveNumber);
   command.add_option("--weight-decay", options.weight_decay, "Default: 0")->check(CLI::NonNegativeNumber);
   command.add_option("--clip", options.clip, "Largest norm of the gradient, 0 = any. Default: 1")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--graphs-per-step", options.graphs_per_step, "Default: tile 10, layout 8")
       ->check(CLI::PositiveNumber);
-  command.add_option("--configs-per-graph", options.configs_per_graph, "Ranked together. Default: tile 10, layout 16")
+  command
+      .add_option("--configs-per-graph", options.configs_per_graph,
+                  "Ranked together. Default: tile 10, layout 16")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000000}));
-  command.add_option("--slates", options.slates,
-                     "So many draws of --configs-per-graph from each graph in an epoch. Default: for about 100 steps,\n"
-                     "or each config once if that is less")
+  command
+      .add_option(
+          "--slates", options.slates,
+          "So many draws of --configs-per-graph from each graph in an epoch. Default: for about 100 steps,\n"
+          "or each config once if that is less")
       ->check(CLI::PositiveNumber);
   command.add_option("--sampling", options.sampling, "Of configs: skewed prefers fast ones. Default: uniform")
       ->check(CLI::IsMember({"uniform", "skewed"}));
@@ -437,13 +479,16 @@ Command add_train(CLI::App& app) {
   add_data_options(*command, *options);
   add_model_options(*command, *options);
   add_training_options(*command, *options);
-  command->footer(mg::str_cat(
-      "Layouts are selected by Kendall's tau, tiles by slowdown@5. Ctrl-C stops after the epoch and keeps the best\n"
-      "weights so far (exit code 1); a second one stops at once.\n"
-      "Keys of --json: command, task, arch, options, train_programs, valid_programs, notes, model, seed, best_epoch,\n",
-      kRankingKeys,
-      ",\nruns (seed, best_epoch, seconds, valid, epochs: epoch, train_loss, lr, valid; with --leave-one-out: held_out,\n"
-      "seed, seconds, valid), and with --seeds: seeds (mean and std of each metric)."));
+  command->footer(
+      mg::str_cat("Layouts are selected by Kendall's tau, tiles by slowdown@5. Ctrl-C stops after the epoch "
+                  "and keeps the best\n"
+                  "weights so far (exit code 1); a second one stops at once.\n"
+                  "Keys of --json: command, task, arch, options, train_programs, valid_programs, notes, model, "
+                  "seed, best_epoch,\n",
+                  kRankingKeys,
+                  ",\nruns (seed, best_epoch, seconds, valid, epochs: epoch, train_loss, lr, valid; with "
+                  "--leave-one-out: held_out,\n"
+                  "seed, seconds, valid), and with --seeds: seeds (mean and std of each metric)."));
   return {command, [options] { return run(*options); }};
 }
 

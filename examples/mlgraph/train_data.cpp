@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Data of a training: reading, splitting by distinct config, leaving out what teaches nothing.
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "mlgraph/core/format.hpp"
@@ -21,20 +22,23 @@ bool has_ranking(const mg::ProgramView& program) {
 
 mg::Status check_task(const mg::io::ProgramSet& set, const std::string& path, mg::Task task) {
   if (set.task() == task) return {};
-  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::io::task_name(set.task()), " programs; --task is ",
-                                                  mg::io::task_name(task)));
+  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::io::task_name(set.task()),
+                                                  " programs; --task is ", mg::io::task_name(task)));
 }
 
 /// Holds out a share of the distinct configs of a program, at least one, and leaves at least two.
-void split_program(const mg::ProgramView& view, const DataOptions& options, std::size_t index, TrainData& data) {
+void split_program(const mg::ProgramView& view, const DataOptions& options, std::size_t index,
+                   TrainData& data) {
   const mg::io::ConfigGroups groups = mg::io::group_configs(view.configs);
   const std::int64_t num_groups = groups.num_groups();
   std::vector<std::int32_t> order(static_cast<std::size_t>(num_groups));
   for (std::size_t g = 0; g < order.size(); ++g) order[g] = static_cast<std::int32_t>(g);
-  mg::Rng rng(mg::mix64(options.split_seed) ^ mg::mix64(index + 1));  // as it was, whatever other programs there are
+  mg::Rng rng(mg::mix64(options.split_seed) ^
+              mg::mix64(index + 1));  // as it was, whatever other programs there are
   rng.shuffle(mg::Span<std::int32_t>(order));
   const auto wanted = static_cast<std::int64_t>(options.split * static_cast<double>(num_groups) + 0.5);
-  const std::int64_t num_held_out = std::clamp<std::int64_t>(wanted, std::min<std::int64_t>(2, num_groups - 2), num_groups - 2);
+  const std::int64_t num_held_out =
+      std::clamp<std::int64_t>(wanted, std::min<std::int64_t>(2, num_groups - 2), num_groups - 2);
   std::vector<bool> held_out(order.size(), false);
   for (std::int64_t i = 0; i < num_held_out; ++i) {
     held_out[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
@@ -61,16 +65,32 @@ void split_program(const mg::ProgramView& view, const DataOptions& options, std:
 /// Trains on each config once and validates on every measurement.
 void use_twice(const mg::ProgramView& view, const DataOptions& options, TrainData& data) {
   auto copy = std::make_unique<mg::io::Program>(mg::io::deduplicate(view, options.duplicates));
-  if (!has_ranking(copy->view())) return data.notes.push_back(mg::str_cat(view.name, ": has one distinct config"));
+  if (!has_ranking(copy->view()))
+    return data.notes.push_back(mg::str_cat(view.name, ": has one distinct config"));
   data.train.push_back(copy->view());
   data.valid.push_back(view);
   data.valid_configs.emplace_back();
   data.copies.push_back(std::move(copy));
 }
 
-}  // namespace
+/// Keeps so many of the configs to validate on, the same ones in every run.
+void limit_valid_configs(std::int64_t most, TrainData& data) {
+  if (most == 0) return;
+  for (std::size_t i = 0; i < data.valid.size(); ++i) {
+    std::vector<std::int32_t>& configs = data.valid_configs[i];
+    if (configs.empty()) {
+      configs.resize(static_cast<std::size_t>(data.valid[i].configs.num_configs));
+      std::iota(configs.begin(), configs.end(), 0);
+    }
+    if (static_cast<std::int64_t>(configs.size()) <= most) continue;
+    mg::Rng rng(i);
+    rng.shuffle(mg::Span<std::int32_t>(configs));
+    configs.resize(static_cast<std::size_t>(most));
+    std::sort(configs.begin(), configs.end());
+  }
+}
 
-mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
+mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& settings) {
   TrainData data;
   const bool split = options.split > 0;
   mg::io::LoadOptions load = options.load;
@@ -114,10 +134,19 @@ mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSet
   return data;
 }
 
+}  // namespace
+
+mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
+  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_all(options, settings));
+  limit_valid_configs(options.max_valid_configs, data);
+  return data;
+}
+
 void scale_labels(TrainData& data) {
   for (mg::ProgramView& view : data.train) {
     if (!view.runtime_normalizer.empty()) continue;
-    const std::int64_t fastest = std::max<std::int64_t>(1, *std::min_element(view.runtime.begin(), view.runtime.end()));
+    const std::int64_t fastest =
+        std::max<std::int64_t>(1, *std::min_element(view.runtime.begin(), view.runtime.end()));
     data.copies.push_back(std::make_unique<mg::io::Program>());
     data.copies.back()->runtime_normalizer.assign(view.runtime.size(), fastest);
     view.runtime_normalizer = data.copies.back()->runtime_normalizer;

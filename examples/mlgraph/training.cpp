@@ -28,7 +28,8 @@ double now() {
 }
 
 std::string metric_text(const mg::RankingMetrics& m, mg::Task task) {
-  return task == mg::Task::kTile ? mg::str_cat("slowdown@5 ", percent(m.slowdown[1])) : mg::str_cat("tau ", fixed(m.kendall_tau, 4));
+  return task == mg::Task::kTile ? mg::str_cat("slowdown@5 ", percent(m.slowdown[1]))
+                                 : mg::str_cat("tau ", fixed(m.kendall_tau, 4));
 }
 
 /// The embedding needs a row for every opcode of the training programs.
@@ -40,8 +41,8 @@ std::int64_t num_opcodes_of(const TrainData& data, std::int64_t at_least) {
   return std::max<std::int64_t>(at_least, std::int64_t{largest} + 1);
 }
 
-/// Slates per graph so that an epoch has about 100 steps or sees every config once, whichever is less: a few programs
-/// with many configs would otherwise have epochs of a single step.
+/// Slates per graph so that an epoch has about 100 steps or sees every config once, whichever is less: a few
+/// programs with many configs would otherwise have epochs of a single step.
 std::int64_t automatic_slates(const mg::TrainerOptions& options, std::size_t num_programs) {
   constexpr std::int64_t kSteps = 100;
   return std::max<std::int64_t>(1, kSteps * options.graphs_per_step / static_cast<std::int64_t>(num_programs));
@@ -65,11 +66,17 @@ bool is_better(const mg::RankingMetrics& a, const mg::RankingMetrics& b, mg::Sel
 }
 
 Progress::Progress(std::string title, int epochs, mg::Task task)
-    : title_(std::move(title)), epochs_(epochs), task_(task), terminal_(isatty(STDOUT_FILENO) != 0), start_(now()) {}
+    : title_(std::move(title)),
+      epochs_(epochs),
+      task_(task),
+      terminal_(isatty(STDOUT_FILENO) != 0),
+      start_(now()) {}
 
 void Progress::show(const mg::EpochReport& epoch) {
-  if (epoch.validated && epoch.is_best) best_ = mg::str_cat(metric_text(epoch.valid, task_), " at ", epoch.epoch);
-  std::string line = mg::str_cat(title_, "epoch ", epoch.epoch, "/", epochs_, "  loss ", fixed(epoch.train_loss, 4));
+  if (epoch.validated && epoch.is_best)
+    best_ = mg::str_cat(metric_text(epoch.valid, task_), " at ", epoch.epoch);
+  std::string line =
+      mg::str_cat(title_, "epoch ", epoch.epoch, "/", epochs_, "  loss ", fixed(epoch.train_loss, 4));
   if (epoch.validated) line += mg::str_cat("  ", metric_text(epoch.valid, task_));
   if (!best_.empty()) line += mg::str_cat("  best ", best_);
   if (terminal_) {
@@ -77,7 +84,8 @@ void Progress::show(const mg::EpochReport& epoch) {
     const int done = kWidth * epoch.epoch / std::max(1, epochs_);
     const double left = (now() - start_) / epoch.epoch * (epochs_ - epoch.epoch);
     std::printf("\r\033[K[%s%s] %s  ETA %s", std::string(static_cast<std::size_t>(done), '#').c_str(),
-                std::string(static_cast<std::size_t>(kWidth - done), '.').c_str(), line.c_str(), clock_text(left).c_str());
+                std::string(static_cast<std::size_t>(kWidth - done), '.').c_str(), line.c_str(),
+                clock_text(left).c_str());
     line_is_open_ = true;
   } else {
     const int every = std::max(1, epochs_ / 20);
@@ -92,19 +100,26 @@ void Progress::finish() {
   line_is_open_ = false;
 }
 
-mg::Result<std::vector<mg::PreparedProgram>> prepare_valid(const mg::GnnCostModel& model, const TrainData& data) {
+mg::Result<mg::PreparedProgram> prepare_valid(const mg::GnnCostModel& model, const TrainData& data,
+                                              std::size_t index) {
+  MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare(data.valid[index]));
+  if (!data.valid_configs[index].empty()) program.selection = data.valid_configs[index];
+  return program;
+}
+
+mg::Result<std::vector<mg::PreparedProgram>> prepare_valid(const mg::GnnCostModel& model,
+                                                           const TrainData& data) {
   std::vector<mg::PreparedProgram> valid;
   for (std::size_t i = 0; i < data.valid.size(); ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare(data.valid[i]));
-    if (!data.valid_configs[i].empty()) program.selection = data.valid_configs[i];
+    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, prepare_valid(model, data, i));
     valid.push_back(std::move(program));
   }
   return valid;
 }
 
-mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data, const mg::GnnCostModel* start,
-                              std::uint64_t seed, const std::string& title, const Checkpoint& checkpoint,
-                              mg::ThreadPool* pool) {
+mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
+                              const mg::GnnCostModel* start, std::uint64_t seed, const std::string& title,
+                              const Checkpoint& checkpoint, mg::ThreadPool* pool) {
   const double begin = now();
   Trained trained;
   trained.seed = seed;
@@ -142,7 +157,8 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   Progress progress(title, options.epochs, settings.task);
   const auto on_epoch = [&](const mg::EpochReport& epoch) {
     progress.show(epoch);
-    const bool worth_keeping = epoch.validated && epoch.is_best && (!compare_start || is_better(epoch.valid, start_metrics, selection));
+    const bool worth_keeping = epoch.validated && epoch.is_best &&
+                               (!compare_start || is_better(epoch.valid, start_metrics, selection));
     if (checkpoint != nullptr && worth_keeping && now() - last_checkpoint > kSecondsBetweenCheckpoints) {
       checkpoint_status = checkpoint(trained.model, epoch.valid);
       last_checkpoint = now();

@@ -53,16 +53,18 @@ struct TrainData {
 
 struct DataOptions {
   std::string train, valid;
-  double split = 0;  // share of the configs of each program that is held out
+  double split = 0;            // share of the configs of each program that is held out
   bool leave_one_out = false;  // each program is trained on and validated on, never at once
   std::uint64_t split_seed = 1;
+  std::int64_t max_valid_configs = 0;  // of each program, chosen by chance; 0 = all
   mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;
   mlgraph::io::LoadOptions load;
 };
 
-/// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees the other.
-/// For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.
-[[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings);
+/// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees
+/// the other. For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.
+[[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options,
+                                                         const TrainSettings& settings);
 
 /// Labels of layouts as multiples of the program's fastest config, for the losses that need it.
 void scale_labels(TrainData& data);
@@ -95,16 +97,18 @@ struct Trained {
 /// What to do with the best weights so far when a while has passed; may be null.
 using Checkpoint = std::function<mlgraph::Status(const mlgraph::GnnCostModel&, const mlgraph::RankingMetrics&)>;
 
-/// Trains one model from `start` (made anew from the programs if there is none) and keeps the best validated weights,
-/// those of `start` included.
+/// Trains one model from `start` (made anew from the programs if there is none) and keeps the best validated
+/// weights, those of `start` included.
 [[nodiscard]] mlgraph::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
                                                  const mlgraph::GnnCostModel* start, std::uint64_t seed,
                                                  const std::string& title, const Checkpoint& checkpoint,
                                                  mlgraph::ThreadPool* pool);
 
-/// The validation programs as a model sees them.
-[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(const mlgraph::GnnCostModel& model,
-                                                                                   const TrainData& data);
+/// A validation program as a model sees it, and all of them.
+[[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::GnnCostModel& model,
+                                                                      const TrainData& data, std::size_t index);
+[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(
+    const mlgraph::GnnCostModel& model, const TrainData& data);
 
 /// Whether metrics `a` are better than `b` for what is selected by.
 [[nodiscard]] bool is_better(const mlgraph::RankingMetrics& a, const mlgraph::RankingMetrics& b,

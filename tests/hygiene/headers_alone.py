@@ -5,7 +5,8 @@
 usage: headers_alone.py [--jobs N] [--flag FLAG]... [--skip ROOM]... <folder that holds mlgraph/>
 
 * Each header is compiled as the only include of a file by g++ and clang++, as C++17 and C++20, with and without
-  -fno-exceptions -fno-rtti; any warning is an error.
+  -fno-exceptions -fno-rtti, in four combinations that have every pair of these; all headers in one file are
+  compiled in all eight. Any warning is an error.
   A header of io says so with #error when a library it uses throws: it "needs exceptions".
 * The object may define nothing that a second file including the header would define again (nothing non-inline),
   no mutable data and no static constructor.
@@ -13,7 +14,6 @@ usage: headers_alone.py [--jobs N] [--flag FLAG]... [--skip ROOM]... <folder tha
 """
 import argparse
 import concurrent.futures
-import itertools
 import os
 import pathlib
 import shutil
@@ -22,15 +22,30 @@ import sys
 import tempfile
 
 COMPILERS = ["g++", "clang++"]
-STANDARDS = ["-std=c++17", "-std=c++20"]
-EXCEPTIONS = [[], ["-fno-exceptions", "-fno-rtti"]]
+NO_EXCEPTIONS = ["-fno-exceptions", "-fno-rtti"]
+ALL_WAYS = [[compiler, standard, *exceptions] for compiler in COMPILERS for standard in ("-std=c++17", "-std=c++20")
+            for exceptions in ([], NO_EXCEPTIONS)]
+PAIRWISE = [["g++", "-std=c++17"], ["g++", "-std=c++20", *NO_EXCEPTIONS],
+            ["clang++", "-std=c++17", *NO_EXCEPTIONS], ["clang++", "-std=c++20"]]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 
 
 def run(command, folder="."):
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "CCACHE_NOHASHDIR": "1"}, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    environment = {**os.environ, "CCACHE_NOHASHDIR": "1", "CCACHE_DEPEND": "1"}
+    done = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout.strip()
+
+
+def compile_file(way, stem, flags, scratch):
+    """Compiles <stem>.cpp to <stem>.o: (whether that went well, output).
+
+    `scratch` has a link `include`: all paths are relative, so that ccache knows the compilation from another clone.
+    """
+    launcher = ["ccache"] if shutil.which("ccache") else []
+    code, output = run([*launcher, *way, "-O0", *WARNINGS, "-Iinclude", *flags, "-MD", "-c", f"{stem}.cpp", "-o",
+                        f"{stem}.o"], scratch)
+    return code == 0, "\n".join(output.splitlines()[:8])
 
 
 def bad_symbols(object_file):
@@ -48,41 +63,38 @@ def bad_symbols(object_file):
             yield name, "is not inline"
 
 
-def check_header(header, flags, launcher, scratch):
-    """Problems of one header under all combinations, as a list of messages.
-
-    `scratch` has a link `include`: all paths are relative, so that ccache knows the compilation from another clone.
-    """
-    problems = {}
+def check_header(header, flags, scratch):
+    """(problems of one header as a list of messages, whether it needs exceptions)"""
+    problems, needs_exceptions = {}, False
     stem = header.replace("/", "_")
     (scratch / f"{stem}.cpp").write_text(f'#include "{header}"\n', encoding="utf-8")
-    for compiler, standard, exceptions in itertools.product(COMPILERS, STANDARDS, EXCEPTIONS):
-        how = " ".join([compiler, standard, *exceptions])
-        code, output = run([*launcher, compiler, standard, "-O0", *exceptions, *WARNINGS, "-Iinclude", *flags, "-c",
-                            f"{stem}.cpp", "-o", f"{stem}.o"], scratch)
-        if exceptions and header.startswith("mlgraph/io/") and "#error" in output and "needs exceptions" in output:
-            continue
-        if code != 0:
-            problems.setdefault("\n".join(output.splitlines()[:8]) or f"exit code {code}", how)
-            continue
-        for name, why in bad_symbols(scratch / f"{stem}.o"):
-            problems.setdefault(f"{name} {why}", how)
-    return [f"{header} ({how}): {what}" for what, how in problems.items()]
+    for way in PAIRWISE:
+        good, output = compile_file(way, stem, flags, scratch)
+        if good:
+            for name, why in bad_symbols(scratch / f"{stem}.o"):
+                problems.setdefault(f"{name} {why}", way)
+        elif header.startswith("mlgraph/io/") and NO_EXCEPTIONS[0] in way and "#error" in output \
+                and "needs exceptions" in output:
+            needs_exceptions = True
+        else:
+            problems.setdefault(output, way)
+    return [f"{header} ({' '.join(way)}): {what}" for what, way in problems.items()], needs_exceptions
 
 
-def check_two_files(headers, flags, launcher, scratch):
-    """Two files that include everything must make one program."""
+def check_together(headers, need_exceptions, way, flags, scratch):
+    """Two files that include all headers must make one program: problems as a list of messages."""
+    if NO_EXCEPTIONS[0] in way:
+        headers = [header for header in headers if header not in need_exceptions]
     everything = "".join(f'#include "{header}"\n' for header in headers)
-    objects = []
-    for name, text in (("one", "int main() { return 0; }\n"), ("two", "")):
-        (scratch / f"{name}.cpp").write_text(everything + text, encoding="utf-8")
-        objects.append(f"{name}.o")
-        code, output = run([*launcher, "g++", "-std=c++17", "-O0", "-Iinclude", *flags, "-c", f"{name}.cpp", "-o",
-                            objects[-1]], scratch)
-        if code != 0:
-            return [f"all headers in one file: {output}"]
-    code, output = run(["g++", *objects, "-o", "everything", "-pthread"], scratch)
-    return [f"two files that include all headers: {output}"] if code != 0 else []
+    number = ALL_WAYS.index(way)
+    stems = [f"one{number}", f"two{number}"]
+    for stem, text in zip(stems, ("int main() { return 0; }\n", "")):
+        (scratch / f"{stem}.cpp").write_text(everything + text, encoding="utf-8")
+        good, output = compile_file(way, stem, flags, scratch)
+        if not good:
+            return [f"all headers in one file ({' '.join(way)}): {output}"]
+    code, output = run([way[0], *(f"{stem}.o" for stem in stems), "-o", f"all{number}", "-pthread"], scratch)
+    return [f"two files that include all headers ({' '.join(way)}): {output}"] if code != 0 else []
 
 
 def check_tree(folder, flags=(), skip=(), jobs=1):
@@ -90,19 +102,20 @@ def check_tree(folder, flags=(), skip=(), jobs=1):
     root = pathlib.Path(folder).resolve()
     headers = sorted(p.relative_to(root).as_posix() for p in (root / "mlgraph").rglob("*.hpp"))
     headers = [h for h in headers if not any(h.startswith(f"mlgraph/{room}/") for room in skip)]
-    launcher = ["ccache"] if shutil.which("ccache") else []
     problems = []
     if not headers:
         return 0, [f"{folder}: there is no header in mlgraph/"]
     with tempfile.TemporaryDirectory() as scratch_name, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         scratch = pathlib.Path(scratch_name)
         (scratch / "include").symlink_to(root)
-        tasks = [pool.submit(check_header, header, flags, launcher, scratch) for header in headers]
-        for task in tasks:
-            problems += task.result()
+        results = list(pool.map(lambda header: check_header(header, flags, scratch), headers))
+        for found, _ in results:
+            problems += found
         if not problems:
-            problems += check_two_files(headers, flags, launcher, scratch)
-    return len(headers) * len(COMPILERS) * len(STANDARDS) * len(EXCEPTIONS), problems
+            need_exceptions = {header for header, (_, needs) in zip(headers, results) if needs}
+            for found in pool.map(lambda way: check_together(headers, need_exceptions, way, flags, scratch), ALL_WAYS):
+                problems += found
+    return len(headers) * len(PAIRWISE) + 2 * len(ALL_WAYS), problems
 
 
 def main():

@@ -64,6 +64,8 @@ COMPILATION_MISTAKES = [
     ("inline int counter = 0;\ninline int* f() { return &counter; }\nstatic int other = 1;", "other"),
     ("inline int f(double x) { return x; }", "-Werror=float-conversion"),
     ("inline int f() { throw 1; }", "-fno-exceptions"),
+    ("#if __cplusplus > 201703L && defined(__clang__) && !defined(__cpp_exceptions)\ninline int f() { return \"\"; }\n"
+     "#endif", "all headers in one file (clang++ -std=c++20 -fno-exceptions -fno-rtti)"),
 ]
 
 # `misplaced` computes outside of the namespace of the instruction set, `chosen` only looks at a pointer.

@@ -78,11 +78,11 @@ std::vector<T> random_values(std::int64_t n, std::uint64_t seed) {
 
 /// A matrix with rows `stride` apart, filled with random values, the gaps included.
 template <class T>
-struct TestMatrix {
+struct SparseTestMatrix {
   std::vector<T> values;
   std::int64_t rows, cols, stride;
 
-  TestMatrix(std::int64_t r, std::int64_t c, std::uint64_t seed, std::int64_t extra_stride = 0)
+  SparseTestMatrix(std::int64_t r, std::int64_t c, std::uint64_t seed, std::int64_t extra_stride = 0)
       : values(random_values<T>(r * (c + extra_stride), seed)), rows(r), cols(c), stride(c + extra_stride) {}
 
   [[nodiscard]] MatrixView<T> view() { return {values.data(), rows, cols, stride}; }

@@ -20,7 +20,7 @@ using mlgraph::Arena;
 using mlgraph::Rng;
 using mlgraph::str_cat;
 using mlgraph::ThreadPool;
-using mlgraph::testing::TestMatrix;
+using mlgraph::testing::SparseTestMatrix;
 namespace kernels = mlgraph::kernels;
 namespace reference = mlgraph::reference;
 
@@ -46,9 +46,9 @@ TEST_CASE_TEMPLATE("gather_rows copies the rows and nothing between them", T, fl
   const std::vector<std::int32_t> index = random_index(50, 11);
   for (const std::int64_t width : kWidths) {
     INFO("width " << width);
-    const TestMatrix<T> table(11, width, 1, 3);
-    TestMatrix<T> fast(50, width, 2, 2);
-    TestMatrix<T> slow = fast;
+    const SparseTestMatrix<T> table(11, width, 1, 3);
+    SparseTestMatrix<T> fast(50, width, 2, 2);
+    SparseTestMatrix<T> slow = fast;
     kernels::gather_rows<T>(table.view(), index, fast.view(), nullptr);
     reference::gather_rows<T>(table.view(), index, slow.view());
     CHECK(same_bits(fast.values, slow.values));
@@ -61,10 +61,10 @@ TEST_CASE_TEMPLATE("scatter_add_rows adds what the reference adds", T, float, do
     const std::vector<std::int32_t> index = random_index(num_rows, 11);
     for (const std::int64_t width : kWidths) {
       INFO(str_cat("rows ", num_rows, ", width ", width));
-      const TestMatrix<T> dy(num_rows, width, 1, 3);
-      TestMatrix<T> fast(11, width, 2, 2);
-      const TestMatrix<T> before = fast;
-      TestMatrix<T> slow = fast;
+      const SparseTestMatrix<T> dy(num_rows, width, 1, 3);
+      SparseTestMatrix<T> fast(11, width, 2, 2);
+      const SparseTestMatrix<T> before = fast;
+      SparseTestMatrix<T> slow = fast;
       kernels::scatter_add_rows<T>(dy.view(), index, fast.view(), scratch, nullptr);
       reference::scatter_add_rows<T>(dy.view(), index, slow.view());
       double largest = 0;
@@ -79,10 +79,10 @@ TEST_CASE_TEMPLATE("scatter_add_rows adds what the reference adds", T, float, do
 
 TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, double) {
   const std::vector<std::int32_t> index = random_index(3000, 40);
-  const TestMatrix<T> dy(3000, 100, 1), table(40, 100, 2);
+  const SparseTestMatrix<T> dy(3000, 100, 1), table(40, 100, 2);
   Arena scratch;
   const auto run = [&](ThreadPool* pool) {
-    TestMatrix<T> y(3000, 100, 3), d_table(40, 100, 4);
+    SparseTestMatrix<T> y(3000, 100, 3), d_table(40, 100, 4);
     kernels::gather_rows<T>(table.view(), index, y.view(), pool);
     kernels::scatter_add_rows<T>(dy.view(), index, d_table.view(), scratch, pool);
     y.values.insert(y.values.end(), d_table.values.begin(), d_table.values.end());
@@ -101,8 +101,8 @@ TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, doub
 
 TEST_CASE("scatter_add_rows is the transpose of gather_rows") {
   const std::vector<std::int32_t> index = random_index(700, 11);
-  const TestMatrix<double> table(11, 5, 1), dy(700, 5, 2);
-  TestMatrix<double> y(700, 5, 3), d_table(11, 5, 4);
+  const SparseTestMatrix<double> table(11, 5, 1), dy(700, 5, 2);
+  SparseTestMatrix<double> y(700, 5, 3), d_table(11, 5, 4);
   Arena scratch;
   std::fill(d_table.values.begin(), d_table.values.end(), 0.0);
   kernels::gather_rows<double>(table.view(), index, y.view(), nullptr);
@@ -117,9 +117,9 @@ TEST_CASE("scatter_add_rows is the transpose of gather_rows") {
 
 TEST_CASE("no indices and no columns are fine") {
   Arena scratch;
-  const TestMatrix<float> table(3, 4, 1), no_columns(3, 0, 1);
-  TestMatrix<float> none(0, 4, 1), d_table(3, 4, 2), empty(2, 0, 1);
-  const TestMatrix<float> before = d_table;
+  const SparseTestMatrix<float> table(3, 4, 1), no_columns(3, 0, 1);
+  SparseTestMatrix<float> none(0, 4, 1), d_table(3, 4, 2), empty(2, 0, 1);
+  const SparseTestMatrix<float> before = d_table;
   const std::vector<std::int32_t> index = {2, 0};
   kernels::gather_rows<float>(table.view(), {}, none.view(), nullptr);
   kernels::scatter_add_rows<float>(std::as_const(none).view(), {}, d_table.view(), scratch, nullptr);

@@ -22,7 +22,7 @@ using mlgraph::Span;
 using mlgraph::str_cat;
 using mlgraph::ThreadPool;
 using mlgraph::kernels::Reduce;
-using mlgraph::testing::TestMatrix;
+using mlgraph::testing::SparseTestMatrix;
 namespace kernels = mlgraph::kernels;
 namespace reference = mlgraph::reference;
 
@@ -66,9 +66,9 @@ TEST_CASE_TEMPLATE("segments of up to 256 rows give the bits of the reference", 
     for (const std::int64_t width : kWidths) {
       for (const bool accumulate : {false, true}) {
         INFO(str_cat("reduce ", static_cast<int>(reduce), ", width ", width, ", accumulate ", accumulate));
-        const TestMatrix<T> x(num_rows, width, 1, 3);
-        TestMatrix<T> fast(num_segments, width, 2, 2);
-        TestMatrix<T> slow = fast;
+        const SparseTestMatrix<T> x(num_rows, width, 1, 3);
+        SparseTestMatrix<T> fast(num_segments, width, 2, 2);
+        SparseTestMatrix<T> slow = fast;
         std::vector<std::int32_t> fast_argmax(
             static_cast<std::size_t>(reduce == Reduce::kMax ? num_segments * width : 0), -7);
         std::vector<std::int32_t> slow_argmax = fast_argmax;
@@ -78,9 +78,9 @@ TEST_CASE_TEMPLATE("segments of up to 256 rows give the bits of the reference", 
         CHECK(fast.values == slow.values);
         CHECK(fast_argmax == slow_argmax);
 
-        const TestMatrix<T> dy(num_segments, width, 3, 1);
-        TestMatrix<T> fast_dx(num_rows, width, 4, 2);
-        TestMatrix<T> slow_dx = fast_dx;
+        const SparseTestMatrix<T> dy(num_segments, width, 3, 1);
+        SparseTestMatrix<T> fast_dx(num_rows, width, 4, 2);
+        SparseTestMatrix<T> slow_dx = fast_dx;
         kernels::segment_reduce_backward<T>(reduce, kShort, dy.view(), fast_argmax, fast_dx.view(), accumulate,
                                             nullptr);
         reference::segment_reduce_backward<T>(reduce, kShort, dy.view(), slow_argmax, slow_dx.view(),
@@ -100,10 +100,10 @@ TEST_CASE_TEMPLATE("longer segments are close to the reference, their maxima exa
     for (const std::int64_t width : {1, 17, 130}) {
       for (const bool accumulate : {false, true}) {
         INFO(str_cat("reduce ", static_cast<int>(reduce), ", width ", width, ", accumulate ", accumulate));
-        TestMatrix<T> x(num_rows, width, 1, 3);
+        SparseTestMatrix<T> x(num_rows, width, 1, 3);
         for (T& value : x.values) value = std::round(value * 64) / 64;  // ties between and in blocks
-        TestMatrix<T> fast(num_segments, width, 2, 2);
-        TestMatrix<T> slow = fast;
+        SparseTestMatrix<T> fast(num_segments, width, 2, 2);
+        SparseTestMatrix<T> slow = fast;
         std::vector<std::int32_t> fast_argmax(
             static_cast<std::size_t>(reduce == Reduce::kMax ? num_segments * width : 0), -7);
         std::vector<std::int32_t> slow_argmax = fast_argmax;
@@ -115,7 +115,7 @@ TEST_CASE_TEMPLATE("longer segments are close to the reference, their maxima exa
               (reduce == Reduce::kMax ? 0 : 100 * epsilon<T>()));
         CHECK(fast_argmax == slow_argmax);
         if (reduce != Reduce::kMax) continue;
-        TestMatrix<T> without_argmax(num_segments, width, 2, 2);
+        SparseTestMatrix<T> without_argmax(num_segments, width, 2, 2);
         kernels::segment_reduce<T>(reduce, kLong, std::as_const(x).view(), without_argmax.view(), {},
                                    accumulate, scratch, nullptr);
         CHECK(same_bits(without_argmax.values, fast.values));
@@ -127,11 +127,11 @@ TEST_CASE_TEMPLATE("longer segments are close to the reference, their maxima exa
 TEST_CASE_TEMPLATE("neither threads nor the neighbours of a segment change a bit", T, float, double) {
   const std::int64_t width = 100;
   const std::int64_t num_rows = kLong.back();
-  const TestMatrix<T> x(num_rows, width, 1), dy(8, width, 2);
+  const SparseTestMatrix<T> x(num_rows, width, 1), dy(8, width, 2);
   Arena scratch;
   for (const Reduce reduce : kReduces) {
     const auto run = [&](ThreadPool* pool) {
-      TestMatrix<T> y(8, width, 3), dx(num_rows, width, 4);
+      SparseTestMatrix<T> y(8, width, 3), dx(num_rows, width, 4);
       std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? y.values.size() : 0);
       kernels::segment_reduce<T>(reduce, kLong, x.view(), y.view(), argmax, false, scratch, pool);
       kernels::segment_reduce_backward<T>(reduce, kLong, dy.view(), argmax, dx.view(), false, pool);
@@ -146,7 +146,7 @@ TEST_CASE_TEMPLATE("neither threads nor the neighbours of a segment change a bit
     }
     for (std::size_t g = 0; g < 8; ++g) {  // each segment as if there were no other
       const std::int32_t length = kLong[g + 1] - kLong[g];
-      TestMatrix<T> alone(1, width, 5);
+      SparseTestMatrix<T> alone(1, width, 5);
       kernels::segment_reduce<T>(reduce, ptr_of({length}), x.view().row_block(kLong[g], length), alone.view(),
                                  {}, false, scratch, nullptr);
       CHECK(std::memcmp(alone.values.data(), serial.data() + g * 100, 100 * sizeof(T)) == 0);
@@ -156,8 +156,8 @@ TEST_CASE_TEMPLATE("neither threads nor the neighbours of a segment change a bit
 
 TEST_CASE("the second reduction of the same shape takes no memory from the system") {
   Arena scratch;
-  const TestMatrix<float> x(kLong.back(), 100, 1);
-  TestMatrix<float> y(8, 100, 3);
+  const SparseTestMatrix<float> x(kLong.back(), 100, 1);
+  SparseTestMatrix<float> y(8, 100, 3);
   std::vector<std::int32_t> argmax(800);
   kernels::segment_reduce<float>(Reduce::kMax, kLong, x.view(), y.view(), argmax, false, scratch, nullptr);
   const std::size_t capacity = scratch.capacity_bytes();
@@ -169,7 +169,7 @@ TEST_CASE("the second reduction of the same shape takes no memory from the syste
 
 TEST_CASE("no segments, no rows and no columns are fine; NaN wins in a long segment") {
   Arena scratch;
-  TestMatrix<float> none(0, 4, 1), y(3, 4, 1);
+  SparseTestMatrix<float> none(0, 4, 1), y(3, 4, 1);
   const std::vector<std::int32_t> no_segments = {0};
   const std::vector<std::int32_t> empty_segments = {0, 0, 0, 0};
   kernels::segment_reduce<float>(Reduce::kSum, no_segments, none.view(), none.view(), {}, false, scratch,
@@ -180,14 +180,14 @@ TEST_CASE("no segments, no rows and no columns are fine; NaN wins in a long segm
                                            nullptr);
   for (const Reduce reduce : kReduces) {
     std::vector<std::int32_t> argmax(12);
-    y = TestMatrix<float>(3, 4, 1);
+    y = SparseTestMatrix<float>(3, 4, 1);
     kernels::segment_reduce<float>(reduce, empty_segments, none.view(), y.view(),
                                    reduce == Reduce::kMax ? Span<std::int32_t>(argmax) : Span<std::int32_t>(),
                                    false, scratch, nullptr);
     CHECK(y.values == std::vector<float>(12, 0.0f));
     if (reduce == Reduce::kMax) CHECK(argmax == std::vector<std::int32_t>(12, -1));
   }
-  TestMatrix<float> x(1000, 1, 1), one(1, 1, 2);
+  SparseTestMatrix<float> x(1000, 1, 1), one(1, 1, 2);
   x.values[700] = std::numeric_limits<float>::quiet_NaN();
   std::vector<std::int32_t> argmax(1);
   kernels::segment_reduce<float>(Reduce::kMax, ptr_of({1000}), std::as_const(x).view(), one.view(), argmax,
@@ -201,17 +201,17 @@ TEST_CASE_TEMPLATE("segment_softmax and its gradient are close to the reference"
   for (const std::int64_t width : kWidths) {
     for (const bool accumulate : {false, true}) {
       INFO(str_cat("width ", width, ", accumulate ", accumulate));
-      TestMatrix<T> x(ptr.back(), width, 1, 3);
+      SparseTestMatrix<T> x(ptr.back(), width, 1, 3);
       for (T& value : x.values) value *= 20;
-      const TestMatrix<T> dy(ptr.back(), width, 2, 1);
-      TestMatrix<T> fast(ptr.back(), width, 3, 2);
-      TestMatrix<T> slow = fast;
+      const SparseTestMatrix<T> dy(ptr.back(), width, 2, 1);
+      SparseTestMatrix<T> fast(ptr.back(), width, 3, 2);
+      SparseTestMatrix<T> slow = fast;
       kernels::segment_softmax<T>(ptr, std::as_const(x).view(), fast.view(), nullptr);
       reference::segment_softmax<T>(ptr, std::as_const(x).view(), slow.view());
       CHECK(largest_difference(fast.values, slow.values) < 8 * epsilon<T>());
 
-      TestMatrix<T> fast_dx(ptr.back(), width, 4, 1);
-      TestMatrix<T> slow_dx = fast_dx;
+      SparseTestMatrix<T> fast_dx(ptr.back(), width, 4, 1);
+      SparseTestMatrix<T> slow_dx = fast_dx;
       kernels::segment_softmax_backward<T>(ptr, std::as_const(slow).view(), dy.view(), fast_dx.view(),
                                            accumulate, nullptr);
       reference::segment_softmax_backward<T>(ptr, std::as_const(slow).view(), dy.view(), slow_dx.view(),
@@ -231,9 +231,9 @@ TEST_CASE_TEMPLATE("segment_softmax survives large inputs, works in place and on
   std::vector<std::int32_t> lengths(4000);
   for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = static_cast<std::int32_t>(i % 5);
   const std::vector<std::int32_t> many = ptr_of(lengths);
-  const TestMatrix<T> large(many.back(), 9, 1), dy(many.back(), 9, 2);
+  const SparseTestMatrix<T> large(many.back(), 9, 1), dy(many.back(), 9, 2);
   const auto run = [&](ThreadPool* pool) {
-    TestMatrix<T> y(many.back(), 9, 3), dx(many.back(), 9, 4);
+    SparseTestMatrix<T> y(many.back(), 9, 3), dx(many.back(), 9, 4);
     kernels::segment_softmax<T>(many, large.view(), y.view(), pool);
     kernels::segment_softmax_backward<T>(many, std::as_const(y).view(), dy.view(), dx.view(), false, pool);
     y.values.insert(y.values.end(), dx.values.begin(), dx.values.end());
@@ -250,7 +250,7 @@ TEST_CASE("gradients agree with finite differences") {
   const std::vector<std::int32_t> ptr = ptr_of({3, 0, 1, 4});
   const double step = 1e-6;
   Arena scratch;
-  TestMatrix<double> x(8, 3, 1);
+  SparseTestMatrix<double> x(8, 3, 1);
   const auto check = [&](const std::vector<double>& dx, const auto& loss) {
     for (std::size_t i = 0; i < x.values.size(); ++i) {
       const double saved = x.values[i];
@@ -269,8 +269,8 @@ TEST_CASE("gradients agree with finite differences") {
   };
   for (const Reduce reduce : kReduces) {
     INFO("reduce " << static_cast<int>(reduce));
-    const TestMatrix<double> dy(4, 3, 2);
-    TestMatrix<double> y(4, 3, 3), dx(8, 3, 4);
+    const SparseTestMatrix<double> dy(4, 3, 2);
+    SparseTestMatrix<double> y(4, 3, 3), dx(8, 3, 4);
     std::vector<std::int32_t> argmax(12);
     kernels::segment_reduce<double>(reduce, ptr, std::as_const(x).view(), y.view(), argmax, false, scratch,
                                     nullptr);
@@ -281,8 +281,8 @@ TEST_CASE("gradients agree with finite differences") {
       return dot(y.values, dy.values);
     });
   }
-  const TestMatrix<double> dy(8, 3, 5);
-  TestMatrix<double> y(8, 3, 6), dx(8, 3, 7);
+  const SparseTestMatrix<double> dy(8, 3, 5);
+  SparseTestMatrix<double> y(8, 3, 6), dx(8, 3, 7);
   kernels::segment_softmax<double>(ptr, std::as_const(x).view(), y.view(), nullptr);
   kernels::segment_softmax_backward<double>(ptr, std::as_const(y).view(), dy.view(), dx.view(), false, nullptr);
   check(dx.values, [&] {

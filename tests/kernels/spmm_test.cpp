@@ -27,8 +27,8 @@ using mlgraph::kernels::Reduce;
 using mlgraph::testing::make_csr;
 using mlgraph::testing::random_csr;
 using mlgraph::testing::random_values;
+using mlgraph::testing::SparseTestMatrix;
 using mlgraph::testing::TestCsr;
-using mlgraph::testing::TestMatrix;
 namespace kernels = mlgraph::kernels;
 namespace reference = mlgraph::reference;
 
@@ -95,9 +95,9 @@ TEST_CASE_TEMPLATE("spmm gives the bits of the reference", T, float, double) {
   const TestCsr g = random_csr(30, 26, 90, 1);
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
   for_all_cases([&](const Case& c) {
-    const TestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
-    TestMatrix<T> fast(30 * c.copies, c.width, 4, c.gap);
-    TestMatrix<T> slow = fast;
+    const SparseTestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
+    SparseTestMatrix<T> fast(30 * c.copies, c.width, 4, c.gap);
+    SparseTestMatrix<T> slow = fast;
     std::vector<std::int32_t> fast_argmax(argmax_size(c), -7);
     std::vector<std::int32_t> slow_argmax = fast_argmax;
     const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
@@ -112,11 +112,11 @@ TEST_CASE_TEMPLATE("spmm_backward gives the bits of the reference", T, float, do
   const TestCsr g = random_csr(30, 26, 90, 1);
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
   for_all_cases([&](const Case& c) {
-    const TestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
-    const TestMatrix<T> dy(30 * c.copies, c.width, 5, c.gap);
-    TestMatrix<T> y(30 * c.copies, c.width, 4);
-    TestMatrix<T> fast(26 * c.copies, c.width, 6, c.gap);
-    TestMatrix<T> slow = fast;
+    const SparseTestMatrix<T> x(26 * c.copies, c.width, 3, c.gap);
+    const SparseTestMatrix<T> dy(30 * c.copies, c.width, 5, c.gap);
+    SparseTestMatrix<T> y(30 * c.copies, c.width, 4);
+    SparseTestMatrix<T> fast(26 * c.copies, c.width, 6, c.gap);
+    SparseTestMatrix<T> slow = fast;
     std::vector<std::int32_t> argmax(argmax_size(c));
     const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
     kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), y.view(), argmax, false, nullptr);
@@ -133,8 +133,8 @@ TEST_CASE_TEMPLATE("spmm_backward_weight is close to the reference and accumulat
     for (const std::int64_t width : kWidths) {
       for (const std::int64_t copies : {1, 3}) {
         INFO(str_cat("reduce ", static_cast<int>(reduce), ", width ", width, ", copies ", copies));
-        const TestMatrix<T> x(26 * copies, width, 3, 2);
-        const TestMatrix<T> dy(30 * copies, width, 5, 1);
+        const SparseTestMatrix<T> x(26 * copies, width, 3, 2);
+        const SparseTestMatrix<T> dy(30 * copies, width, 5, 1);
         std::vector<T> fast = random_values<T>(g.num_edges(), 6);
         std::vector<T> slow = fast;
         kernels::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), fast, nullptr);
@@ -150,12 +150,12 @@ TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, doub
   const TestCsr g = random_csr(900, 1000, 2500, 7);
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
   const std::int64_t width = 300;  // some 100 rows are one task
-  const TestMatrix<T> x(2000, width, 3);
-  const TestMatrix<T> dy(1800, width, 5);
+  const SparseTestMatrix<T> x(2000, width, 3);
+  const SparseTestMatrix<T> dy(1800, width, 5);
   for (const Reduce reduce : kReduces) {
     const auto run = [&](ThreadPool* pool) {
-      TestMatrix<T> y(1800, width, 1);
-      TestMatrix<T> dx(2000, width, 1);
+      SparseTestMatrix<T> y(1800, width, 1);
+      SparseTestMatrix<T> dx(2000, width, 1);
       std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? y.values.size() : 0);
       std::vector<T> dw(weights.size());
       kernels::spmm<T>(reduce, g.csr(), weights, x.view(), y.view(), argmax, false, pool);
@@ -181,9 +181,9 @@ TEST_CASE_TEMPLATE("spmm_row gives the bits of spmm", T, float, double) {
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
   for_all_cases([&](const Case& c) {
     if (c.copies != 1 || c.accumulate) return;
-    const TestMatrix<T> x(26, c.width, 3, c.gap);
-    TestMatrix<T> all(30, c.width, 4);
-    TestMatrix<T> each(30, c.width, 5);
+    const SparseTestMatrix<T> x(26, c.width, 3, c.gap);
+    SparseTestMatrix<T> all(30, c.width, 4);
+    SparseTestMatrix<T> each(30, c.width, 5);
     const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
     kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), all.view(), {}, false, nullptr);
     for (std::int32_t i = 0; i < 30; ++i) {
@@ -195,10 +195,10 @@ TEST_CASE_TEMPLATE("spmm_row gives the bits of spmm", T, float, double) {
 
 TEST_CASE("a node without edges becomes zero, or stays as it is when accumulating") {
   const TestCsr g = make_csr(3, 2, {{0, 1}});
-  const TestMatrix<float> x(2, 5, 1);
+  const SparseTestMatrix<float> x(2, 5, 1);
   for (const Reduce reduce : kReduces) {
-    TestMatrix<float> y(3, 5, 2);
-    const TestMatrix<float> before = y;
+    SparseTestMatrix<float> y(3, 5, 2);
+    const SparseTestMatrix<float> before = y;
     kernels::spmm<float>(reduce, g.csr(), {}, x.view(), y.view(), {}, true, nullptr);
     for (std::int64_t k = 0; k < 5; ++k) CHECK(y.view()(1, k) == before.view()(1, k));
     std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? 15 : 0, 9);
@@ -215,18 +215,18 @@ TEST_CASE("a node without edges becomes zero, or stays as it is when accumulatin
 
 TEST_CASE("graphs without nodes, without edges and matrices without columns are fine") {
   const TestCsr none = make_csr(0, 0, {});
-  TestMatrix<float> empty(0, 4, 1);
+  SparseTestMatrix<float> empty(0, 4, 1);
   const TestCsr edgeless = make_csr(2, 3, {});
-  const TestMatrix<float> three(3, 4, 1);
-  TestMatrix<float> no_columns(2, 0, 1);
+  const SparseTestMatrix<float> three(3, 4, 1);
+  SparseTestMatrix<float> no_columns(2, 0, 1);
   for (const Reduce reduce : kReduces) {
     kernels::spmm<float>(reduce, none.csr(), {}, empty.view(), empty.view(), {}, false, nullptr);
     kernels::spmm_backward<float>(reduce, none.adjacency(), {}, empty.view(), {}, empty.view(), false, nullptr);
     kernels::spmm<float>(reduce, CsrView(), {}, empty.view(), empty.view(), {}, false, nullptr);
-    kernels::spmm<float>(reduce, edgeless.csr(), {}, TestMatrix<float>(3, 0, 1).view(), no_columns.view(), {},
-                         false, nullptr);
-    TestMatrix<float> two(2, 4, 1);
-    TestMatrix<float> back(3, 4, 1);
+    kernels::spmm<float>(reduce, edgeless.csr(), {}, SparseTestMatrix<float>(3, 0, 1).view(), no_columns.view(),
+                         {}, false, nullptr);
+    SparseTestMatrix<float> two(2, 4, 1);
+    SparseTestMatrix<float> back(3, 4, 1);
     std::vector<std::int32_t> argmax(8);
     kernels::spmm<float>(reduce, edgeless.csr(), {}, three.view(), two.view(), argmax, false, nullptr);
     kernels::spmm_backward<float>(reduce, edgeless.adjacency(), {}, two.view(), argmax, back.view(), false,
@@ -267,8 +267,8 @@ TEST_CASE_TEMPLATE("of equal maxima the first edge counts, and a NaN is never lo
 TEST_CASE("spmm is the product with the dense adjacency matrix, and spmm_backward with its transpose") {
   const TestCsr g = random_csr(12, 10, 40, 3);
   const std::vector<double> w = random_values<double>(g.num_edges(), 4);
-  const TestMatrix<double> x(10, 7, 5);
-  const TestMatrix<double> dy(12, 7, 6);
+  const SparseTestMatrix<double> x(10, 7, 5);
+  const SparseTestMatrix<double> dy(12, 7, 6);
   for (const Reduce reduce : {Reduce::kSum, Reduce::kMean}) {
     std::vector<double> dense(120);
     for (std::int32_t i = 0; i < 12; ++i) {
@@ -279,8 +279,8 @@ TEST_CASE("spmm is the product with the dense adjacency matrix, and spmm_backwar
             w[static_cast<std::size_t>(e)] / divisor;
       }
     }
-    TestMatrix<double> y(12, 7, 1);
-    TestMatrix<double> dx(10, 7, 1);
+    SparseTestMatrix<double> y(12, 7, 1);
+    SparseTestMatrix<double> dx(10, 7, 1);
     kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), {}, false, nullptr);
     kernels::spmm_backward<double>(reduce, g.adjacency(), w, dy.view(), {}, dx.view(), false, nullptr);
     for (std::int64_t k = 0; k < 7; ++k) {
@@ -306,12 +306,12 @@ TEST_CASE("gradients agree with finite differences") {
   for (const Reduce reduce : kReduces) {
     INFO("reduce " << static_cast<int>(reduce));
     std::vector<double> w = random_values<double>(g.num_edges(), 4);
-    TestMatrix<double> x(14, 5, 5);
-    const TestMatrix<double> dy(16, 5, 6);
-    TestMatrix<double> y(16, 5, 1);
+    SparseTestMatrix<double> x(14, 5, 5);
+    const SparseTestMatrix<double> dy(16, 5, 6);
+    SparseTestMatrix<double> y(16, 5, 1);
     const auto loss = [&] {
       kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), {}, false, nullptr);
-      return inner(dy.view(), static_cast<const TestMatrix<double>&>(y).view());
+      return inner(dy.view(), static_cast<const SparseTestMatrix<double>&>(y).view());
     };
     const auto slope = [&](double& value) {
       const double saved = value;
@@ -322,7 +322,7 @@ TEST_CASE("gradients agree with finite differences") {
       value = saved;
       return (up - down) / (2 * step);
     };
-    TestMatrix<double> dx(14, 5, 1);
+    SparseTestMatrix<double> dx(14, 5, 1);
     std::vector<std::int32_t> argmax(y.values.size());
     kernels::spmm<double>(reduce, g.csr(), w, x.view(), y.view(), argmax, false, nullptr);
     kernels::spmm_backward<double>(reduce, g.adjacency(), w, dy.view(), argmax, dx.view(), false, nullptr);
@@ -349,23 +349,23 @@ TEST_CASE_TEMPLATE("weights per head: forward and both gradients are close to th
           for (const bool accumulate : {false, true}) {
             INFO(str_cat("heads ", heads, ", width ", width, ", copies ", copies, ", shared ", shared,
                          ", accumulate ", accumulate));
-            const TestMatrix<T> w(90 * (shared ? 1 : copies), heads, 2, 1);
-            const TestMatrix<T> x(26 * copies, heads * width, 3, 2);
-            const TestMatrix<T> dy(30 * copies, heads * width, 4, 3);
-            TestMatrix<T> y(30 * copies, heads * width, 5, 1);
-            TestMatrix<T> slow_y = y;
+            const SparseTestMatrix<T> w(90 * (shared ? 1 : copies), heads, 2, 1);
+            const SparseTestMatrix<T> x(26 * copies, heads * width, 3, 2);
+            const SparseTestMatrix<T> dy(30 * copies, heads * width, 4, 3);
+            SparseTestMatrix<T> y(30 * copies, heads * width, 5, 1);
+            SparseTestMatrix<T> slow_y = y;
             kernels::spmm_heads<T>(g.csr(), w.view(), x.view(), y.view(), accumulate, nullptr);
             reference::spmm_heads<T>(g.csr(), w.view(), x.view(), slow_y.view(), accumulate);
             CHECK(largest_difference(y.values, slow_y.values) < tolerance);
 
-            TestMatrix<T> dx(26 * copies, heads * width, 6, 1);
-            TestMatrix<T> slow_dx = dx;
+            SparseTestMatrix<T> dx(26 * copies, heads * width, 6, 1);
+            SparseTestMatrix<T> slow_dx = dx;
             kernels::spmm_heads_backward<T>(g.adjacency(), w.view(), dy.view(), dx.view(), accumulate, nullptr);
             reference::spmm_heads_backward<T>(g.adjacency(), w.view(), dy.view(), slow_dx.view(), accumulate);
             CHECK(largest_difference(dx.values, slow_dx.values) < tolerance);
 
-            TestMatrix<T> dw(w.rows, heads, 7, 1);
-            TestMatrix<T> slow_dw = dw;
+            SparseTestMatrix<T> dw(w.rows, heads, 7, 1);
+            SparseTestMatrix<T> slow_dw = dw;
             kernels::spmm_heads_backward_weight<T>(g.csr(), x.view(), dy.view(), dw.view(), accumulate,
                                                    nullptr);
             reference::spmm_heads_backward_weight<T>(g.csr(), x.view(), dy.view(), slow_dw.view(), accumulate);
@@ -379,8 +379,8 @@ TEST_CASE_TEMPLATE("weights per head: forward and both gradients are close to th
 
 TEST_CASE("weights per head: the gradients are those of a bilinear form") {
   const TestCsr g = random_csr(30, 26, 90, 1);
-  const TestMatrix<double> w(270, 4, 2), x(78, 20, 3), dy(90, 20, 4);
-  TestMatrix<double> y(90, 20, 5), dx(78, 20, 6), dw(270, 4, 7);
+  const SparseTestMatrix<double> w(270, 4, 2), x(78, 20, 3), dy(90, 20, 4);
+  SparseTestMatrix<double> y(90, 20, 5), dx(78, 20, 6), dw(270, 4, 7);
   kernels::spmm_heads<double>(g.csr(), w.view(), x.view(), y.view(), false, nullptr);
   kernels::spmm_heads_backward<double>(g.adjacency(), w.view(), dy.view(), dx.view(), false, nullptr);
   kernels::spmm_heads_backward_weight<double>(g.csr(), x.view(), dy.view(), dw.view(), false, nullptr);
@@ -392,9 +392,9 @@ TEST_CASE("weights per head: the gradients are those of a bilinear form") {
 
 TEST_CASE("weights per head: the number of threads does not change a bit, and one head is spmm") {
   const TestCsr g = random_csr(900, 1000, 2500, 7);
-  const TestMatrix<float> w(5000, 3, 2), x(2000, 300, 3), dy(1800, 300, 4);
+  const SparseTestMatrix<float> w(5000, 3, 2), x(2000, 300, 3), dy(1800, 300, 4);
   const auto run = [&](ThreadPool* pool) {
-    TestMatrix<float> y(1800, 300, 5), dx(2000, 300, 6), dw(5000, 3, 7);
+    SparseTestMatrix<float> y(1800, 300, 5), dx(2000, 300, 6), dw(5000, 3, 7);
     kernels::spmm_heads<float>(g.csr(), w.view(), x.view(), y.view(), false, pool);
     kernels::spmm_heads_backward<float>(g.adjacency(), w.view(), dy.view(), dx.view(), false, pool);
     kernels::spmm_heads_backward_weight<float>(g.csr(), x.view(), dy.view(), dw.view(), false, pool);
@@ -409,8 +409,8 @@ TEST_CASE("weights per head: the number of threads does not change a bit, and on
     CHECK(same_bits(run(&pool), serial));
   }
 
-  const TestMatrix<float> one(2500, 1, 8);
-  TestMatrix<float> by_heads(900, 300, 1), by_spmm(900, 300, 2);
+  const SparseTestMatrix<float> one(2500, 1, 8);
+  SparseTestMatrix<float> by_heads(900, 300, 1), by_spmm(900, 300, 2);
   const MatrixView<const float> first_copy = x.view().row_block(0, 1000);
   kernels::spmm_heads<float>(g.csr(), one.view(), first_copy, by_heads.view(), false, nullptr);
   kernels::spmm<float>(Reduce::kSum, g.csr(), one.values, first_copy, by_spmm.view(), {}, false, nullptr);
@@ -420,8 +420,8 @@ TEST_CASE("weights per head: the number of threads does not change a bit, and on
 TEST_CASE("weights per head: graphs without nodes and without edges are fine") {
   const TestCsr none = make_csr(0, 0, {});
   const TestCsr edgeless = make_csr(2, 3, {});
-  TestMatrix<float> no_weights(0, 2, 1), empty(0, 4, 1), y(2, 4, 1), dx(3, 4, 1);
-  const TestMatrix<float> x(3, 4, 1);
+  SparseTestMatrix<float> no_weights(0, 2, 1), empty(0, 4, 1), y(2, 4, 1), dx(3, 4, 1);
+  const SparseTestMatrix<float> x(3, 4, 1);
   kernels::spmm_heads<float>(none.csr(), no_weights.view(), empty.view(), empty.view(), false, nullptr);
   kernels::spmm_heads<float>(edgeless.csr(), no_weights.view(), x.view(), y.view(), false, nullptr);
   kernels::spmm_heads_backward<float>(edgeless.adjacency(), no_weights.view(), std::as_const(y).view(),

@@ -98,7 +98,8 @@ TEST_CASE("the fit looks at no more configs than it was allowed, evenly spread")
   for (std::size_t c = 0; c < 7; ++c) program.wide[3 * c] = static_cast<float>(c);
   const ModelOptions options = default_options(Arch::kTileSage);
   const auto largest_seen = [&](std::int64_t max_configs) {
-    const FeatureEncoder e = FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options, max_configs).value();
+    const FeatureEncoder e =
+        FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options, max_configs).value();
     return e.config.column().empty() || e.config.column()[0] != 0 ? 0.0f : 1 / e.config.scale()[0];
   };
   CHECK(largest_seen(7) == doctest::Approx(6));

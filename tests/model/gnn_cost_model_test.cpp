@@ -19,7 +19,8 @@ Task task_of(Arch arch) { return default_options(arch).task(); }
 
 /// A model of its own for the program, with start weights.
 GnnCostModel model_for(const OwnedProgram& program, const ModelOptions& options) {
-  return GnnCostModel::make(options, FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options).value(), 1)
+  return GnnCostModel::make(options,
+                            FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options).value(), 1)
       .value();
 }
 
@@ -76,15 +77,18 @@ TEST_CASE("prepare() normalises the nodes and selects every config") {
 TEST_CASE("a program for another task is refused") {
   const OwnedProgram tile = tile_program(1), layout = layout_program(2, 24, 3);
   CHECK(prepare_message(model_for(tile, small_options(Arch::kTileSage)), layout.view()) ==
-        "layout_2: has 3 configurable nodes and configs of 3 rows; a tile-sage model ranks tile sizes, one row for "
+        "layout_2: has 3 configurable nodes and configs of 3 rows; a tile-sage model ranks tile sizes, one row "
+        "for "
         "the whole graph");
   CHECK(prepare_message(model_for(layout, small_options(Arch::kLayoutResGcn)), tile.view()) ==
-        "tile_1: has 0 configurable nodes but configs of 1 rows; a layout-resgcn model ranks layouts, one row for "
+        "tile_1: has 0 configurable nodes but configs of 1 rows; a layout-resgcn model ranks layouts, one row "
+        "for "
         "each configurable node");
   OwnedProgram half = layout;
   half.config_node.pop_back();
   CHECK(prepare_message(model_for(layout, small_options(Arch::kLayoutSage)), half.view()) ==
-        "layout_2: has 2 configurable nodes but configs of 3 rows; a layout-sage model ranks layouts, one row for "
+        "layout_2: has 2 configurable nodes but configs of 3 rows; a layout-sage model ranks layouts, one row "
+        "for "
         "each configurable node");
 }
 
@@ -98,7 +102,8 @@ TEST_CASE("a program that cannot be scored is refused, with its name and the pla
     spoil(bad);
     return prepare_message(model, bad.view());
   };
-  CHECK(message([](OwnedProgram& p) { p.opcode[2] = 5; }) == "tile_1: node 2 has opcode 5; the model knows [0, 5)");
+  CHECK(message([](OwnedProgram& p) { p.opcode[2] = 5; }) ==
+        "tile_1: node 2 has opcode 5; the model knows [0, 5)");
   CHECK(message([](OwnedProgram& p) { p.opcode[0] = -1; }) ==
         "tile_1: node 0 has opcode -1; the model knows [0, 5)");
   // Feature 0 is one that the model does not use: the numbers in messages are those of the program.
@@ -133,8 +138,9 @@ TEST_CASE("scores do not depend on chunks, order or threads") {
       const OwnedProgram program = tile ? tile_program(3, 21000, 8) : layout_program(3, 7000, 3);
       const GnnCostModel model = model_for(program, small_options(arch, join));
       const PreparedProgram prepared = model.prepare(program.view()).value();
-      REQUIRE(model.rows_per_config(prepared) ==
-              (join == Join::kEarly ? prepared.graph.num_nodes() : tile ? 1 : 3));
+      REQUIRE(model.rows_per_config(prepared) == (join == Join::kEarly ? prepared.graph.num_nodes()
+                                                  : tile               ? 1
+                                                                       : 3));
       const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
       REQUIRE(scores.size() == program.runtime.size());
       CHECK(scores[0] != scores[1]);
@@ -187,7 +193,7 @@ TEST_CASE("a program prepared for a model of other widths is refused") {
   const GnnCostModel other = model_for(varied, small_options(Arch::kTileMlp));
   const PreparedProgram program = other.prepare(varied.view()).value();
   CHECK(model.predict(program, program.selection).status().message() ==
-        "tile_1: linear: x is (120, 10); the weight (16, 9) needs 9 columns");
+        "tile_1: linear: x has 10 columns; the weight is (16, 9)");
 }
 
 TEST_CASE("more rows than int32 counts are refused before anything is allocated") {

@@ -74,7 +74,8 @@ Dense gcn_matrix(const Dense& b) {
 }
 
 /// The graph layers; `config[v]` is the config row of node v, empty where it has none.
-Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& w, Dense h, const Dense& config) {
+Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& w, Dense h,
+             const Dense& config) {
   const Dense b = along(adjacency(graph), options.direction);
   const bool sage = options.arch == Arch::kLayoutSage;
   for (std::size_t v = 0; sage && v < h.size(); ++v) {
@@ -106,15 +107,16 @@ Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& 
 }
 
 /// The documented formulas, on dense matrices, for one configuration.
-double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w, const NetData<double>& data,
-               std::int64_t c) {
+double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
+               const NetData<double>& data, std::int64_t c) {
   Dense h = node_inputs(data, w);
   for (Row& row : h) row = leaky(w.linear("encode", row), 0.2);
   const std::size_t width = h[0].size();
   Dense config(h.size());
   if (options.join == Join::kEarly) {
     for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
-      config[static_cast<std::size_t>(graph.config_node[k])] = config_row(data, c, static_cast<std::int64_t>(k));
+      config[static_cast<std::size_t>(graph.config_node[k])] =
+          config_row(data, c, static_cast<std::int64_t>(k));
     }
     h = layers(options, graph, w, h, config);
     Dense configurable;

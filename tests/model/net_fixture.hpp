@@ -37,13 +37,15 @@ struct NetGraph {
   [[nodiscard]] NetGraph without_edges() const { return {num_nodes, {}, {}, config_node}; }
 };
 
-/// Seven nodes: a hub with five sources, a self edge, node 6 alone; configurable are the hub, a leaf and node 6.
+/// Seven nodes: a hub with five sources, a self edge, node 6 alone; configurable are the hub, a leaf and
+/// node 6.
 inline NetGraph hub_net_graph() {
   return {7, {0, 1, 2, 4, 5, 0, 0, 1, 2}, {3, 3, 3, 3, 3, 1, 4, 5, 2}, {3, 6, 0}};
 }
 /// The smallest cases: one of the nodes configurable, none, a single node.
 inline std::vector<NetGraph> small_net_graphs() {
-  return {hub_net_graph(), {3, {0, 1}, {1, 2}, {1}}, {3, {0, 1}, {1, 2}, {}}, {1, {}, {}, {0}}, {1, {}, {}, {}}};
+  return {
+      hub_net_graph(), {3, {0, 1}, {1, 2}, {1}}, {3, {0, 1}, {1, 2}, {}}, {1, {}, {}, {0}}, {1, {}, {}, {}}};
 }
 
 /// Random inputs of a net. Config entries do not depend on how many configs there are.
@@ -56,7 +58,8 @@ struct NetData {
   std::int64_t rows_per_config;
 
   NetData(const NetGraph& graph, Task task, std::int64_t count)
-      : edges(graph.edges()), num_configs(count),
+      : edges(graph.edges()),
+        num_configs(count),
         rows_per_config(task == Task::kTile ? 1 : static_cast<std::int64_t>(graph.config_node.size())) {
     Rng rng(11);
     if (task == Task::kLayout) config_node = graph.config_node;
@@ -129,8 +132,8 @@ Status check_net(const ModelOptions& options, const NetGraph& graph) {
   const Net net(spec, options, kNodeFeatures, kConfigFeatures);
   Parameters<double> parameters = random_parameters(spec);
   const NetData<double> data(graph, options.task(), 2);
-  return gradcheck([&](DoubleTape& tape, const std::vector<Var>&) { return net.forward(tape, data.input()); }, {},
-                   spec, parameters);
+  return gradcheck([&](DoubleTape& tape, const std::vector<Var>&) { return net.forward(tape, data.input()); },
+                   {}, spec, parameters);
 }
 
 /// Names and shapes, as "name (rows, cols)" or "name (n)".
@@ -143,7 +146,8 @@ inline std::vector<std::string> tensor_list(const ParamSpec& spec) {
   return names;
 }
 
-// ---- dense matrices -------------------------------------------------------------------------------------------
+// ---- dense matrices
+// -------------------------------------------------------------------------------------------
 
 using Row = std::vector<double>;
 using Dense = std::vector<Row>;  // a row per node

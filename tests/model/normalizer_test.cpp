@@ -144,7 +144,8 @@ TEST_CASE("make() says what is wrong with a model file's normalizer") {
   const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
   CHECK(message(3, {0, 1}, {0}, {1, 1}) ==
         "normalizer: 2 columns, 1 offsets, 2 scales; should be as many of each");
-  CHECK(message(3, {0}, {0}, {1, 1}) == "normalizer: 1 columns, 1 offsets, 2 scales; should be as many of each");
+  CHECK(message(3, {0}, {0}, {1, 1}) ==
+        "normalizer: 1 columns, 1 offsets, 2 scales; should be as many of each");
   CHECK(message(3, {0, 3}, {0, 0}, {1, 1}) == "normalizer: column 1 is 3; there are 3 features");
   CHECK(message(3, {-1}, {0}, {1}) == "normalizer: column 0 is -1; there are 3 features");
   CHECK(message(3, {0, 1}, {0, nan}, {1, 1}) == "normalizer: offset or scale 1 is not finite");

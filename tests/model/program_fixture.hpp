@@ -65,7 +65,8 @@ inline OwnedProgram random_graph(const std::string& name, std::int32_t num_nodes
 /// A tile program: the best tile is the graph's size; a second knob always costs.
 ///   time = 100 + 100 ((tile - size)^2 + 0.8 knob) times that of the default config; the third knob does
 ///   nothing.
-inline OwnedProgram tile_program(std::uint64_t seed, std::int64_t num_configs = 24, std::int32_t num_nodes = 0) {
+inline OwnedProgram tile_program(std::uint64_t seed, std::int64_t num_configs = 24,
+                                 std::int32_t num_nodes = 0) {
   Rng rng(seed);
   const double size = rng.uniform(0, 4);
   if (num_nodes == 0) num_nodes = 4 + static_cast<std::int32_t>(rng.below(6));
@@ -90,7 +91,8 @@ inline OwnedProgram tile_program(std::uint64_t seed, std::int64_t num_configs = 
 inline OwnedProgram layout_program(std::uint64_t seed, std::int64_t num_configs = 24,
                                    std::int64_t num_config_nodes = 3) {
   Rng rng(seed);
-  const auto num_nodes = static_cast<std::int32_t>(num_config_nodes + 4 + static_cast<std::int64_t>(rng.below(4)));
+  const auto num_nodes =
+      static_cast<std::int32_t>(num_config_nodes + 4 + static_cast<std::int64_t>(rng.below(4)));
   OwnedProgram program = random_graph(str_cat("layout_", seed), num_nodes, 1, rng);
   std::vector<std::int32_t> nodes;
   for (std::int32_t v = 0; v < num_nodes; ++v) nodes.push_back(v);
@@ -120,7 +122,8 @@ struct ProgramSetFixture {
 
   ProgramSetFixture(Task task, std::size_t count, std::uint64_t first_seed = 1, std::int64_t num_configs = 24) {
     for (std::uint64_t seed = first_seed; seed < first_seed + count; ++seed) {
-      programs.push_back(task == Task::kTile ? tile_program(seed, num_configs) : layout_program(seed, num_configs));
+      programs.push_back(task == Task::kTile ? tile_program(seed, num_configs)
+                                             : layout_program(seed, num_configs));
     }
     for (const OwnedProgram& program : programs) views.push_back(program.view());
   }

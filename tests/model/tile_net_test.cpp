@@ -42,12 +42,12 @@ TEST_CASE("the tensors of TileNet have these names and shapes") {
               "head.lins.0.bias (5)", "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)",
               "head.lins.2.weight (1, 5)", "head.lins.2.bias (1)"});
   CHECK(tensors(Arch::kTileResGcn, Join::kLate) ==
-        Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "layers.0.lins.0.weight (5, 5)",
-              "layers.0.lins.0.bias (5)", "layers.0.lins.1.weight (5, 5)", "layers.0.lins.1.bias (5)",
-              "layers.1.lins.0.weight (5, 5)", "layers.1.lins.0.bias (5)", "layers.1.lins.1.weight (5, 5)",
-              "layers.1.lins.1.bias (5)", "head.lins.0.weight (5, 7)", "head.lins.0.bias (5)",
-              "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)", "head.lins.2.weight (1, 5)",
-              "head.lins.2.bias (1)"});
+        Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)",
+              "layers.0.lins.0.weight (5, 5)", "layers.0.lins.0.bias (5)", "layers.0.lins.1.weight (5, 5)",
+              "layers.0.lins.1.bias (5)", "layers.1.lins.0.weight (5, 5)", "layers.1.lins.0.bias (5)",
+              "layers.1.lins.1.weight (5, 5)", "layers.1.lins.1.bias (5)", "head.lins.0.weight (5, 7)",
+              "head.lins.0.bias (5)", "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)",
+              "head.lins.2.weight (1, 5)", "head.lins.2.bias (1)"});
   CHECK(tensors(Arch::kTileMlp, Join::kLate) ==
         Names{"opcode.weight (4, 3)", "layers.0.weight (5, 6)", "layers.0.bias (5)", "layers.1.weight (5, 5)",
               "layers.1.bias (5)", "head.lins.0.weight (5, 7)", "head.lins.0.bias (5)",
@@ -65,8 +65,8 @@ TEST_CASE("TileNet's gradients are right for every architecture, join and direct
 }
 
 /// The documented formulas, on dense matrices, for one configuration.
-double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w, const NetData<double>& data,
-               std::int64_t c) {
+double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
+               const NetData<double>& data, std::int64_t c) {
   Dense h = node_inputs(data, w);
   const Row config = config_row(data, c);
   if (options.join == Join::kEarly) {
@@ -101,9 +101,10 @@ double formula(const ModelOptions& options, const NetGraph& graph, const Weights
 TEST_CASE("TileNet computes the documented formulas") {
   for (const NetGraph& graph : small_net_graphs()) {
     for_each_net(5, [&](const ModelOptions& options) {
-      CHECK(difference_to<TileNet>(options, graph, [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
-              return formula(options, graph, w, data, c);
-            }) < 1e-12);
+      CHECK(difference_to<TileNet>(options, graph,
+                                   [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
+                                     return formula(options, graph, w, data, c);
+                                   }) < 1e-12);
     });
   }
 }
@@ -116,7 +117,8 @@ TEST_CASE("configs together have the bits of each alone") {
     for (const std::int64_t chunk : {1, 2, 3, 8}) {
       std::vector<float> parts;
       for (std::int64_t c = 0; c < 11; c += chunk) {
-        const std::vector<float> part = run_net<TileNet>(options, data, c, std::min<std::int64_t>(chunk, 11 - c));
+        const std::vector<float> part =
+            run_net<TileNet>(options, data, c, std::min<std::int64_t>(chunk, 11 - c));
         parts.insert(parts.end(), part.begin(), part.end());
       }
       CHECK(parts == together);

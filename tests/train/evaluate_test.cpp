@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/program_fixture.hpp"
@@ -46,19 +48,23 @@ GnnCostModel echo_model() {
   return model;
 }
 
-std::vector<PreparedProgram> prepare(const GnnCostModel& model, const std::vector<OwnedProgram>& programs) {
+/// Programs and their prepared forms, which borrow from them.
+struct Programs {
+  std::vector<OwnedProgram> owned;
   std::vector<PreparedProgram> prepared;
-  for (const OwnedProgram& program : programs) prepared.push_back(model.prepare(program.view()).value());
-  return prepared;
-}
+
+  Programs(const GnnCostModel& model, std::vector<OwnedProgram> programs) : owned(std::move(programs)) {
+    for (const OwnedProgram& program : owned) prepared.push_back(model.prepare(program.view()).value());
+  }
+  Programs(const Programs&) = delete;
+  Programs& operator=(const Programs&) = delete;
+};
 
 TEST_CASE("the metrics of each graph, and their mean over graphs") {
   const GnnCostModel model = echo_model();
-  const std::vector<OwnedProgram> programs = {
-      scored_program("one swap", {1, 2, 3, 4}, {10, 20, 40, 30}),
-      scored_program("reversed", {6, 5, 4, 3, 2, 1}, {10, 20, 30, 40, 50, 60}),
-  };
-  const Evaluation e = evaluate(model, prepare(model, programs)).value();
+  const Programs programs(model, {scored_program("one swap", {1, 2, 3, 4}, {10, 20, 40, 30}),
+                                  scored_program("reversed", {6, 5, 4, 3, 2, 1}, {10, 20, 30, 40, 50, 60})});
+  const Evaluation e = evaluate(model, programs.prepared).value();
   REQUIRE(e.graphs.size() == 2);
   CHECK(e.skipped.empty());
   CHECK(e.graphs[0].name == "one swap");
@@ -77,10 +83,9 @@ TEST_CASE("the metrics of each graph, and their mean over graphs") {
 
 TEST_CASE("only the selected configs count, in their order") {
   const GnnCostModel model = echo_model();
-  std::vector<PreparedProgram> programs =
-      prepare(model, {scored_program("p", {1, 9, 2, 3}, {30, 10, 20, 40})});
-  programs[0].selection = {3, 0, 2};
-  const Evaluation e = evaluate(model, programs).value();
+  Programs programs(model, {scored_program("p", {1, 9, 2, 3}, {30, 10, 20, 40})});
+  programs.prepared[0].selection = {3, 0, 2};
+  const Evaluation e = evaluate(model, programs.prepared).value();
   CHECK(e.graphs[0].num_configs == 3);
   CHECK(e.graphs[0].score == std::vector<float>{3, 1, 2});
   CHECK(e.graphs[0].metrics.kendall_tau == doctest::Approx(1.0 / 3));
@@ -91,12 +96,14 @@ TEST_CASE("labels of tiles are multiples of the default config's time") {
   const GnnCostModel model = echo_model();
   OwnedProgram program = scored_program("p", {1, 2}, {10, 20});
   program.runtime_normalizer = {10, 80};
-  CHECK(evaluate(model, prepare(model, {program})).value().mean.kendall_tau == doctest::Approx(-1));
+  const Programs programs(model, {program});
+  CHECK(evaluate(model, programs.prepared).value().mean.kendall_tau == doctest::Approx(-1));
 }
 
 TEST_CASE("constant scores rank nothing") {
   const GnnCostModel model = echo_model();
-  const Evaluation e = evaluate(model, prepare(model, {scored_program("p", {5, 5, 5}, {20, 10, 30})})).value();
+  const Programs programs(model, {scored_program("p", {5, 5, 5}, {20, 10, 30})});
+  const Evaluation e = evaluate(model, programs.prepared).value();
   CHECK(e.mean.kendall_tau == 0);
   CHECK(e.mean.ordered_pair_accuracy == 0);
   CHECK(e.mean.slowdown[0] == doctest::Approx(1));  // the first, as ties keep their order
@@ -106,44 +113,47 @@ TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
   const GnnCostModel model = echo_model();
   OwnedProgram undefined = scored_program("undefined", {1, 2}, {0, 1});
   undefined.runtime_normalizer = {0, 1};
-  std::vector<PreparedProgram> programs = prepare(
+  Programs programs(
       model, {scored_program("single", {1}, {7}), scored_program("placeholders", {1, 2, 3}, {0, 0, 0}),
               scored_program("good", {1, 2}, {1, 2}), undefined, scored_program("unselected", {1, 2}, {1, 2})});
-  programs[4].selection.clear();
-  const Evaluation e = evaluate(model, programs).value();
+  programs.prepared[4].selection.clear();
+  const Evaluation e = evaluate(model, programs.prepared).value();
   REQUIRE(e.graphs.size() == 1);
   CHECK(e.graphs[0].name == "good");
   CHECK(e.mean.kendall_tau == 1);
-  CHECK(e.skipped == std::vector<std::string>{
-                         "single: ordered_pair_accuracy: there are 1 items; it needs at least 2",
-                         "placeholders: ordered_pair_accuracy: the labels are all 0; at least one should differ",
-                         "undefined: ordered_pair_accuracy: label 0 is nan",
-                         "unselected: ordered_pair_accuracy: there are 0 items; it needs at least 2"});
+  CHECK(e.skipped ==
+        std::vector<std::string>{
+            "single: ordered_pair_accuracy: there are 1 items; it needs at least 2",
+            "placeholders: ordered_pair_accuracy: the labels are all 0; at least one should differ",
+            "undefined: ordered_pair_accuracy: label 0 is nan",
+            "unselected: ordered_pair_accuracy: there are 0 items; it needs at least 2"});
 }
 
 TEST_CASE("nothing to evaluate is an error and not a number") {
   const GnnCostModel model = echo_model();
   CHECK(evaluate(model, {}).status().message() == "there is nothing to evaluate");
-  CHECK(evaluate(model, prepare(model, {scored_program("p", {1, 2}, {0, 0})})).status().message() ==
-        "no graph has labels that rank its configs; p: ordered_pair_accuracy: the labels are all 0; at least one "
-        "should differ");
+  const Programs programs(model, {scored_program("p", {1, 2}, {0, 0})});
+  CHECK(
+      evaluate(model, programs.prepared).status().message() ==
+      "no graph has labels that rank its configs; p: ordered_pair_accuracy: the labels are all 0; at least one "
+      "should differ");
 }
 
 TEST_CASE("missing labels, configs that do not exist and scores that are not finite are errors") {
   GnnCostModel model = echo_model();
-  const std::vector<OwnedProgram> owned = {scored_program("good", {1, 2}, {1, 2}),
-                                           scored_program("bad", {1, 2, 3}, {1, 2, 3})};
-  std::vector<PreparedProgram> programs = prepare(model, owned);
-  const auto message = [&] { return evaluate(model, programs).status().message(); };
-  programs[1].view.runtime = {};
+  Programs programs(model,
+                    {scored_program("good", {1, 2}, {1, 2}), scored_program("bad", {1, 2, 3}, {1, 2, 3})});
+  PreparedProgram& bad = programs.prepared[1];
+  const auto message = [&] { return evaluate(model, programs.prepared).status().message(); };
+  bad.view.runtime = {};
   CHECK(message() == "bad: has 0 runtimes and 0 normalizers for 3 configs");
-  programs[1].view.runtime = owned[1].runtime;
-  programs[1].view.runtime_normalizer = owned[0].runtime;
+  bad.view.runtime = programs.owned[1].runtime;
+  bad.view.runtime_normalizer = programs.owned[0].runtime;
   CHECK(message() == "bad: has 3 runtimes and 2 normalizers for 3 configs");
-  programs[1].view.runtime_normalizer = {};
-  programs[1].selection.push_back(3);
+  bad.view.runtime_normalizer = {};
+  bad.selection.push_back(3);
   CHECK(message() == "bad: there is no config 3; there are 3");
-  programs[1].selection = {2};
+  bad.selection = {2};
   set_weight(model, "head.lins.2.weight", 0, std::numeric_limits<float>::infinity());
   CHECK(message() == "good: the score of config 0 is inf");
 }
@@ -169,7 +179,8 @@ TEST_CASE("an evaluation has the same bits for any number of threads") {
     ThreadPool pool(threads);
     const Evaluation parallel = evaluate(model, programs, &pool).value();
     REQUIRE(parallel.graphs.size() == serial.graphs.size());
-    for (std::size_t i = 0; i < serial.graphs.size(); ++i) CHECK(parallel.graphs[i].score == serial.graphs[i].score);
+    for (std::size_t i = 0; i < serial.graphs.size(); ++i)
+      CHECK(parallel.graphs[i].score == serial.graphs[i].score);
     CHECK(parallel.mean.kendall_tau == serial.mean.kendall_tau);
   }
 }

@@ -14,7 +14,8 @@
 namespace mlgraph {
 namespace {
 
-/// A program of `n` configs; config c has rank rank_of(c), slow ones first so that the order is not the input's.
+/// A program of `n` configs; config c has rank rank_of(c), slow ones first so that the order is not the
+/// input's.
 struct Ranked {
   std::vector<std::int64_t> runtime;
   std::vector<std::int32_t> selection;
@@ -25,7 +26,9 @@ struct Ranked {
       selection.push_back(c);
     }
   }
-  [[nodiscard]] std::size_t rank_of(std::int32_t c) const { return runtime.size() - 1 - static_cast<std::size_t>(c); }
+  [[nodiscard]] std::size_t rank_of(std::int32_t c) const {
+    return runtime.size() - 1 - static_cast<std::size_t>(c);
+  }
   [[nodiscard]] SlateSampler sampler(ConfigSampling sampling) const {
     ProgramView view;
     view.runtime = runtime;

@@ -1,0 +1,488 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the program mlgraph on tiny data and looks at what it says, writes and returns.
+
+usage: commands.py <mlgraph> [class[.test]]...
+"""
+import csv
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.dom.minidom
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+sys.dont_write_bytecode = True
+import tiny_data  # noqa: E402
+
+PROGRAM = ""
+COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "submit"]
+TRAIN = ["train", "--epochs", "6", "--hidden", "8", "--layers", "1"]
+
+
+class Case(unittest.TestCase):
+    """A folder for each test, and the program."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def path(self, name):
+        return str(self.folder / name)
+
+    def run_program(self, *arguments):
+        return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+                              cwd=self.folder)
+
+    def ok(self, *arguments):
+        done = self.run_program(*arguments)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done
+
+    def fails(self, code, message, *arguments):
+        """One message on standard error, which contains `message`, and nothing on standard output."""
+        done = self.run_program(*arguments)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        errors = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+        self.assertEqual(len(errors), 1, done.stderr)
+        self.assertIn(message, errors[0])
+        return done
+
+    def json(self, *arguments):
+        """What the command writes with --json; every key must be in its --help."""
+        self.ok(*arguments, "--json", self.path("out.json"))
+        written = json.loads((self.folder / "out.json").read_text())
+        help_text = self.ok(arguments[0], "--help").stdout
+        for key in written:
+            self.assertRegex(help_text, r"\b%s\b" % re.escape(key), "--help of " + arguments[0])
+        self.assertEqual(written["command"], arguments[0])
+        return written
+
+    def tiles(self, folder="tiles", count=3, measured=True):
+        (self.folder / folder).mkdir(parents=True)
+        for i in range(count):
+            tiny_data.write_tile(self.path("%s/kernel%d.npz" % (folder, i)), i, measured=measured)
+        return self.path(folder)
+
+    def layouts(self, folder="layouts", count=2, measured=True):
+        (self.folder / folder).mkdir(parents=True)
+        for i in range(count):
+            tiny_data.write_layout(self.path("%s/program%d.npz" % (folder, i)), i, measured=measured)
+        return self.path(folder)
+
+    def tile_model(self, tiles):
+        self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "tile.safetensors")
+        return "tile.safetensors"
+
+    def layout_model(self, layouts):
+        self.ok(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "layout.safetensors")
+        return "layout.safetensors"
+
+
+class Usage(Case):
+    def test_help_is_no_error(self):
+        self.assertIn("Exit codes", self.ok("--help").stdout)
+        for command in COMMANDS:
+            self.assertIn("--json", self.ok(command, "--help").stdout)
+        self.assertRegex(self.ok("--version").stdout, r"^\d+\.\d+\.\d+\n$")
+
+    def test_a_command_is_needed(self):
+        self.fails(2, "a command is needed: inspect")
+
+    def test_unknown_commands_and_flags_suggest_the_nearest(self):
+        self.fails(2, "there is no command trian; did you mean train?", "trian")
+        self.fails(2, "there is no flag --modle; did you mean --model?", "train", "--modle", "x")
+        self.fails(2, "there is no flag --task-name=tile; did you mean --task?", "train", "--task-name=tile")
+        self.fails(2, "there is no flag --thread; did you mean --threads?", "eval", "--model", "m", "--thread", "2")
+        self.fails(2, "there is no flag -x", "pack", "-x")
+        far = self.fails(2, "there is no flag --quux-frobnicate", "pack", "--quux-frobnicate")
+        self.assertNotIn("did you mean", far.stderr)
+
+    def test_what_is_missing_or_wrong_is_named(self):
+        self.fails(2, "--model is required", "eval", "--data", "x")
+        self.fails(2, "--task: tiles not in {tile,layout}", "train", "--task", "tiles", "--train", "x")
+        self.fails(2, "--epochs", "train", "--epochs", "many")
+        self.fails(2, "--node: needs --dot or --svg", "inspect", "x", "--node", "3")
+        self.fails(2, "not expected", "pack", "a", "b", "-o", "c")
+
+    def test_options_that_contradict_each_other(self):
+        common = ["train", "--task", "tile", "--train", "x", "--model", "m"]
+        self.fails(2, "needs --valid PATH, --split F or --leave-one-out", *common)
+        self.fails(2, "exclude each other", *common, "--valid", "y", "--split", "0.2")
+        self.fails(2, "layout-sage is no model for --task tile", *common, "--split", "0.2", "--arch", "layout-sage")
+        self.fails(2, "--resume excludes --hidden", *common, "--split", "0.2", "--resume", "m", "--hidden", "8")
+        self.fails(2, "needs --model OUT", "train", "--task", "tile", "--train", "x", "--split", "0.2")
+        self.fails(2, "needs the model of at least one collection", "submit", "--data", "x", "-o", "y")
+
+    def test_bad_inputs_are_named(self):
+        missing = "missing: no such file or folder"
+        self.fails(1, missing, "inspect", "missing")
+        self.fails(1, missing, "pack", "missing", "-o", "x.pack")
+        self.fails(1, missing, "train", "--task", "tile", "--train", "missing", "--split", "0.2", "--model", "m")
+        self.fails(1, "missing: no such file", "featurize", "missing", "-o", "x.npz")
+        self.fails(1, "missing: no such file", "eval", "--model", "missing", "--data", "x")
+        self.fails(1, "missing: no such file", "predict", "--model", "missing", "x")
+        self.fails(1, "missing: no such file", "submit", "--tile", "missing", "--data", ".", "-o", "x")
+        (self.folder / "bad.npz").write_bytes(b"PK no archive")
+        self.fails(1, "bad.npz", "inspect", "bad.npz")
+
+
+class Files(Case):
+    def setUp(self):
+        super().setUp()
+        (self.folder / "tiny.hlo").write_text(tiny_data.HLO)
+
+    def test_featurize_writes_the_graph_of_an_hlo_text(self):
+        written = self.json("featurize", "tiny.hlo", "-o", "tiny.npz")
+        self.assertEqual(written["programs"], [{"name": "tiny", "file": "tiny.npz", "nodes": 5, "edges": 4,
+                                                "features": 140, "configs": 0}])
+        arrays = tiny_data.read_npz(self.path("tiny.npz"))
+        self.assertEqual(arrays["edge_index"], ((4, 2), [node for edge in tiny_data.EDGES for node in edge]))
+        self.assertEqual(arrays["node_opcode"], ((5,), [63, 63, 34, 2, 60]))
+        shape, values = arrays["node_feat"]
+        self.assertEqual(shape, (5, 140))
+        self.assertEqual(values[21:29], [8, 16, 0, 0, 0, 0, 24, 128])  # p0 is f32[8,16]
+
+    def test_featurize_options(self):
+        self.ok("featurize", "tiny.hlo", "-o", "padded.npz", "--pad", "-1", "--extra")
+        shape, values = tiny_data.read_npz(self.path("padded.npz"))["node_feat"]
+        self.assertGreater(shape[1], 140)
+        self.assertEqual(values[21:29], [8, 16, -1, -1, -1, -1, 24, 128])
+        self.fails(2, "--pad", "featurize", "tiny.hlo", "-o", "x.npz", "--pad", "3")
+        (self.folder / "bad.hlo").write_text("HloModule bad\n\nENTRY main {\n  p0 = f32[8] paramter(0\n}\n")
+        self.fails(1, "bad.hlo:", "featurize", "bad.hlo", "-o", "x.npz")
+
+    def test_featurize_writes_into_a_folder_that_is_named(self):
+        self.ok("featurize", "tiny.hlo", "-o", "out/")
+        self.assertTrue((self.folder / "out" / "tiny.npz").exists())
+
+    def test_inspect_counts(self):
+        self.tiles(count=2)
+        written = self.json("inspect", "tiny.hlo", "tiles/kernel0.npz", "tiles")
+        text, one, folder = written["files"]
+        self.assertEqual((text["kind"], one["kind"], folder["kind"]), ("HLO text", "TpuGraphs npz", "folder"))
+        self.assertEqual(text["programs"][0]["opcodes"], {"parameter": 2, "add": 1, "dot": 1, "negate": 1})
+        kernel = one["programs"][0]
+        self.assertEqual((kernel["name"], kernel["task"], kernel["nodes"], kernel["edges"]), ("kernel0", "tile", 5, 4))
+        self.assertEqual((kernel["configs"], kernel["distinct_configs"]), (30, 29))
+        self.assertIn("repeat", kernel["warnings"][0])
+        self.assertEqual([p["name"] for p in folder["programs"]], ["kernel0", "kernel1"])
+        self.assertEqual(folder["programs"][0], kernel)
+
+    def test_inspect_knows_placeholder_labels_and_model_files(self):
+        self.tiles("test", 1, measured=False)
+        out = self.ok("inspect", "test/kernel0.npz").stdout
+        self.assertIn("placeholder labels", out)
+        model = self.tile_model(self.tiles())
+        written = self.json("inspect", model)["files"][0]
+        self.assertEqual((written["kind"], written["metadata"]["arch"]), ("safetensors", "tile-sage"))
+
+    def test_inspect_draws_the_graph(self):
+        self.ok("inspect", "tiny.hlo", "--dot", "all.dot", "--svg", "all.svg")
+        dot = (self.folder / "all.dot").read_text()
+        self.assertEqual(dot.count("->"), 4)
+        self.assertIn("n0 -> n2;", dot)  # from producer to consumer
+        self.assertIn('label="2 dot"', dot)
+        picture = xml.dom.minidom.parse(self.path("all.svg"))
+        self.assertEqual(len(picture.getElementsByTagName("line")), 4)
+
+    def test_inspect_draws_a_neighbourhood(self):
+        self.ok("inspect", "tiny.hlo", "--dot", "near.dot", "--node", "3", "--hops", "1")
+        nodes = re.findall(r"^  n(\d+) \[", (self.folder / "near.dot").read_text(), re.MULTILINE)
+        self.assertEqual(nodes, ["2", "3", "4"])
+        self.fails(1, "there is no node 5; there are 5", "inspect", "tiny.hlo", "--dot", "x.dot", "--node", "5")
+        self.tiles()
+        self.fails(1, "choose the one to draw with --program", "inspect", "tiles", "--dot", "x.dot")
+        self.ok("inspect", "tiles", "--dot", "x.dot", "--program", "kernel1")
+
+    def test_pack_keeps_what_is_measured(self):
+        self.tiles()
+        written = self.json("pack", "tiles", "-o", "tiles.pack")
+        self.assertEqual((written["programs"], written["configs_read"], written["duplicates_merged"]), (3, 90, 0))
+        self.assertEqual(written["bytes"], (self.folder / "tiles.pack").stat().st_size)
+        merged = self.json("pack", "tiles.pack", "-o", "merged.pack", "--dedup", "min")
+        self.assertEqual(merged["duplicates_merged"], 3)
+        files = self.json("inspect", "tiles", "tiles.pack")["files"]
+        self.assertEqual(files[0]["programs"], files[1]["programs"])
+
+    def test_pack_leaves_out_bad_files_only_when_asked(self):
+        self.tiles()
+        (self.folder / "tiles" / "bad.npz").write_bytes(b"PK no archive")
+        self.fails(1, "bad.npz", "pack", "tiles", "-o", "x.pack")
+        self.assertFalse((self.folder / "x.pack").exists())
+        done = self.ok("pack", "tiles", "-o", "x.pack", "--skip-bad")
+        self.assertIn("bad.npz", done.stderr)
+
+
+class Training(Case):
+    def test_tiles(self):
+        tiles = self.tiles()
+        written = self.json(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m.safetensors")
+        self.assertEqual((written["task"], written["arch"]), ("tile", "tile-sage"))
+        self.assertEqual((written["train_programs"], written["valid_programs"]), (3, 3))
+        self.assertEqual([epoch["epoch"] for epoch in written["runs"][0]["epochs"]], [1, 2, 3, 4, 5, 6])
+        self.assertEqual({graph["name"] for graph in written["graphs"]}, {"kernel0", "kernel1", "kernel2"})
+        self.assertAlmostEqual(written["score"], 1 - written["mean"]["slowdown@5"])
+        best = written["runs"][0]["epochs"][written["best_epoch"] - 1]
+        for key, value in written["mean"].items():
+            self.assertAlmostEqual(best["valid"][key], value)
+
+    def test_a_model_learns(self):
+        layouts = self.layouts(count=3)
+        written = self.json("train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model",
+                            "m.safetensors", "--epochs", "40", "--lr", "0.01", "--hidden", "16")
+        self.assertGreater(written["mean"]["kendall_tau"], 0.7)
+        self.assertEqual(written["score"], written["mean"]["kendall_tau"])
+        self.assertIsNone(written["default_slowdown"])
+
+    def test_baselines(self):
+        tiles = self.tiles(count=1)
+        written = self.json(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m.safetensors")
+        _, runtimes = tiny_data.read_npz(tiles + "/kernel0.npz")["config_runtime"]
+        fastest = min(runtimes)
+        self.assertAlmostEqual(written["chance"]["slowdown@1"], sum(runtimes) / len(runtimes) / fastest - 1)
+        self.assertAlmostEqual(written["chance"]["slowdown@100"], 0)  # there are 30
+        self.assertAlmostEqual(written["default_slowdown"], 2000 / fastest - 1)
+        runtimes.sort()
+        five = sum(runtimes[i] * ways(29 - i, 4) for i in range(26)) / ways(30, 5)
+        self.assertAlmostEqual(written["chance"]["slowdown@5"], five / fastest - 1)
+
+    def test_the_model_does_not_depend_on_the_number_of_threads(self):
+        for task, path in (("tile", self.tiles()), ("layout", self.layouts())):
+            for threads in ("1", "2"):
+                self.ok(*TRAIN, "--task", task, "--train", path, "--valid", path, "--model", threads, "--threads",
+                        threads, "--seed", "7", "--dropout", "0.1")
+            first, second = ((self.folder / name).read_bytes() for name in ("1", "2"))
+            self.assertEqual(first, second, task)
+            self.ok(*TRAIN, "--task", task, "--train", path, "--valid", path, "--model", "other", "--seed", "8")
+            self.assertNotEqual(first, (self.folder / "other").read_bytes(), task)
+
+    def test_training_on_a_pack_is_training_on_its_files(self):
+        tiles = self.tiles()
+        self.ok("pack", tiles, "-o", "tiles.pack")
+        self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--split", "0.3", "--model", "a")
+        self.ok(*TRAIN, "--task", "tile", "--train", "tiles.pack", "--split", "0.3", "--model", "b")
+        self.assertEqual((self.folder / "a").read_bytes(), (self.folder / "b").read_bytes())
+
+    def test_split_holds_out_distinct_configs(self):
+        tiles = self.tiles(count=1)  # 29 distinct configs in 30 rows
+        written = self.json(*TRAIN, "--task", "tile", "--train", tiles, "--split", "0.5", "--model", "m")
+        # 15 distinct configs (14.5 rounded); the one with two measurements is whole on one side.
+        self.assertIn(written["graphs"][0]["configs"], (15, 16))
+
+    def test_every_option_of_model_and_loss_trains(self):
+        tiles, layouts = self.tiles(), self.layouts()
+        for arch in ("tile-sage", "tile-resgcn", "tile-mlp"):
+            for join in ("early", "late"):
+                self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m", "--arch", arch,
+                        "--join", join)
+        for loss in ("mse", "mape", "hinge", "logistic", "listmle", "diffmat"):
+            self.ok(*TRAIN, "--task", "layout", "--train", layouts, "--split", "0.2", "--model", "m", "--loss", loss,
+                    "--arch", "layout-sage", "--sampling", "skewed", "--direction", "reverse", "--scaling", "sign-log1p",
+                    "--config-encoding", "scaled", "--slates", "2", "--patience", "3", "--weight-decay", "0.01")
+
+    def test_leave_one_out(self):
+        tiles = self.tiles()
+        written = self.json(*TRAIN, "--task", "tile", "--train", tiles, "--leave-one-out", "--seeds", "2")
+        self.assertEqual([graph["name"] for graph in written["graphs"]], ["kernel0", "kernel1", "kernel2"])
+        self.assertEqual([graph["configs"] for graph in written["graphs"]], [30, 30, 30])
+        runs = [run for run in written["runs"] if run["held_out"] == "kernel1"]
+        mean = sum(run["valid"]["kendall_tau"] for run in runs) / 2
+        self.assertAlmostEqual(written["graphs"][1]["kendall_tau"], mean)
+        self.fails(1, "leaving it out leaves none", *TRAIN, "--task", "tile", "--train", tiles + "/kernel0.npz",
+                   "--leave-one-out")
+
+    def test_seeds(self):
+        layouts = self.layouts()
+        written = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m",
+                            "--seeds", "3")
+        taus = [run["valid"]["kendall_tau"] for run in written["runs"]]
+        self.assertEqual([run["seed"] for run in written["runs"]], [1, 2, 3])
+        self.assertAlmostEqual(written["seeds"]["kendall_tau"]["mean"], sum(taus) / 3)
+        self.assertAlmostEqual(written["mean"]["kendall_tau"], max(taus))
+        self.assertEqual(written["seed"], 1 + taus.index(max(taus)))
+        again = self.json("eval", "--model", "m", "--data", layouts)
+        self.assertAlmostEqual(again["mean"]["kendall_tau"], max(taus))
+
+    def test_resume_starts_from_the_weights(self):
+        layouts = self.layouts()
+        first = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m")
+        second = self.json("train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "n",
+                           "--resume", "m", "--epochs", "3")
+        self.assertEqual(second["options"]["hidden_channels"], "8")
+        self.assertGreaterEqual(second["score"], first["score"])
+        # A rate that ruins every model: the weights it started from are kept.
+        ruined = self.json("train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "o",
+                           "--resume", "m", "--epochs", "2", "--lr", "10")
+        if ruined["best_epoch"] == 0:
+            self.assertEqual((self.folder / "o").read_bytes(), (self.folder / "m").read_bytes())
+        self.assertGreaterEqual(ruined["score"], first["score"])
+        tiles = self.tiles()
+        self.fails(1, "is a layout-resgcn model; --task is tile", "train", "--task", "tile", "--train", tiles,
+                   "--valid", tiles, "--model", "x", "--resume", "m")
+
+    def test_an_interrupt_keeps_the_best_weights(self):
+        layouts = self.layouts()
+        process = subprocess.Popen([PROGRAM, *TRAIN, "--epochs", "1000000", "--task", "layout", "--train", layouts,
+                                    "--valid", layouts, "--model", "m"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, cwd=self.folder)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            if line.startswith("epoch 1/"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 1, out + error)
+        self.assertIn("--resume m", error)
+        self.assertIn("competition score", out)
+        self.ok("eval", "--model", "m", "--data", layouts)
+
+    def test_data_that_cannot_be_trained_on(self):
+        test = self.tiles("test", measured=False)
+        self.fails(1, "has no program that can be trained on", *TRAIN, "--task", "tile", "--train", test, "--split",
+                   "0.2", "--model", "m")
+        self.fails(1, "tiles: has tile programs; --task is layout", *TRAIN, "--task", "layout", "--train",
+                   self.tiles(), "--split", "0.2", "--model", "m")
+        self.assertFalse((self.folder / "m").exists())
+
+
+class Ranking(Case):
+    def test_eval_of_tiles(self):
+        tiles = self.tiles()
+        written = self.json("eval", "--model", self.tile_model(tiles), "--data", tiles)
+        self.assertEqual([graph["name"] for graph in written["graphs"]], ["kernel0", "kernel1", "kernel2"])
+        means = [sum(graph["opa"] for graph in written["graphs"]) / 3, written["mean"]["opa"]]
+        self.assertAlmostEqual(*means)
+
+    def test_eval_understands_the_official_indices(self):
+        layouts = self.layouts()
+        model = self.layout_model(layouts)
+        whole = self.json("eval", "--model", model, "--data", layouts)
+        self.write_json("all.json", {"program0": list(range(40)), "program1": list(range(39, -1, -1))})
+        self.assertEqual(self.json("eval", "--model", model, "--data", layouts, "--indices", "all.json")["score"],
+                         whole["score"])
+        self.write_json("some.json", {"program1": [3, 1, 4, 15, 9, 2, 6], "another": [0, 1]})
+        some = self.json("eval", "--model", model, "--data", layouts, "--indices", "some.json")
+        self.assertEqual([(graph["name"], graph["configs"]) for graph in some["graphs"]], [("program1", 7)])
+        self.assertIn("program0", some["notes"][0])
+
+    def test_eval_of_wrong_indices(self):
+        layouts = self.layouts()
+        model = self.layout_model(layouts)
+        for content, message in (({"program0": [0, 40]}, "program0 has config 40; there are 40"),
+                                 ({"program0": [0, -1]}, '"program0" has the entry -1'),
+                                 ({"program0": 3}, '"program0" is number'), ([1], "is array"),
+                                 ({"another": [0, 1]}, "has no program that can be ranked")):
+            self.write_json("wrong.json", content)
+            self.fails(1, message, "eval", "--model", model, "--data", layouts, "--indices", "wrong.json")
+        (self.folder / "wrong.json").write_text("{")
+        self.fails(1, "wrong.json: is no JSON", "eval", "--model", model, "--data", layouts, "--indices", "wrong.json")
+
+    def test_eval_of_placeholder_labels_is_an_error(self):
+        model = self.tile_model(self.tiles())
+        self.fails(1, "has no program that can be ranked", "eval", "--model", model, "--data",
+                   self.tiles("test", measured=False))
+
+    def test_a_model_of_another_task_is_an_error(self):
+        layouts = self.layouts()
+        self.fails(1, "rows", "eval", "--model", self.tile_model(self.tiles()), "--data", layouts)
+
+    def test_predict_ranks_every_config(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        written = self.json("predict", "--model", model, tiles + "/kernel1.npz", "--csv", "out.csv", "--top", "3")
+        program = written["programs"][0]
+        self.assertEqual(sorted(program["order"]), list(range(30)))
+        scores = [program["score"][config] for config in program["order"]]
+        self.assertEqual(scores, sorted(scores))
+        with open(self.path("out.csv"), newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual([int(row["config"]) for row in rows], program["order"])
+        self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 31)))
+        _, runtimes = tiny_data.read_npz(tiles + "/kernel1.npz")["config_runtime"]
+        for row in rows:
+            self.assertAlmostEqual(float(row["measured"]), runtimes[int(row["config"])] / 2000)
+        out = self.ok("predict", "--model", model, tiles + "/kernel1.npz", "--top", "3").stdout
+        self.assertEqual(len(out.splitlines()), 2 + 3)
+
+    def test_submit_writes_the_rows_of_the_competition(self):
+        tile, layout = self.tile_model(self.tiles()), self.layout_model(self.layouts())
+        self.tiles("data/npz/tile/xla/test", measured=False)
+        self.layouts("data/npz/layout/nlp/random/test", measured=False)
+        written = self.json("submit", "--tile", tile, "--layout-nlp-random", layout, "--data", "data", "-o", "out.csv")
+        self.assertEqual(written["collections"], {"tile:xla": 3, "layout:nlp:random": 2})
+        lines = (self.folder / "out.csv").read_text().splitlines()
+        self.assertEqual(lines[0], "ID,TopConfigs")
+        self.assertEqual([line.split(",")[0] for line in lines[1:]],
+                         ["tile:xla:kernel0", "tile:xla:kernel1", "tile:xla:kernel2", "layout:nlp:random:program0",
+                          "layout:nlp:random:program1"])
+        configs = [line.split(",")[1].split(";") for line in lines[1:]]
+        self.assertEqual([len(set(row)) for row in configs], [5, 5, 5, 40, 40])
+        predicted = self.json("predict", "--model", tile, "data/npz/tile/xla/test/kernel0.npz")["programs"][0]
+        self.assertEqual([int(config) for config in configs[0]], predicted["order"][:5])
+
+    def test_submit_needs_fitting_models_and_data(self):
+        tile = self.tile_model(self.tiles())
+        self.fails(1, "layout:xla:default needs one for layouts", "submit", "--layout-xla-default", tile, "--data",
+                   ".", "-o", "x.csv")
+        self.fails(1, "tile:xla: there is none of", "submit", "--tile", tile, "--data", ".", "-o", "x.csv")
+        self.assertFalse((self.folder / "x.csv").exists())
+
+    def write_json(self, name, content):
+        (self.folder / name).write_text(json.dumps(content))
+
+
+class TpuGraphsAll(Case):
+    """examples/tpugraphs_all/run on a dataset of two programs to a folder."""
+
+    def setUp(self):
+        super().setUp()
+        repository = os.environ.get("MLGRAPH_REPOSITORY", str(pathlib.Path(__file__).parents[2]))
+        self.script = os.path.join(repository, "examples/tpugraphs_all/run")
+
+    def run_script(self, *arguments):
+        return subprocess.run([self.script, *arguments], capture_output=True, text=True, timeout=500, cwd=self.folder,
+                              env=dict(os.environ, MLGRAPH=PROGRAM))
+
+    def test_all_five(self):
+        for split in ("train", "valid"):
+            self.tiles("data/npz/tile/xla/" + split, 2)
+            for source in ("xla", "nlp"):
+                for search in ("default", "random"):
+                    self.layouts("data/npz/layout/%s/%s/%s" % (source, search, split))
+        done = self.run_script("data", "out", "--epochs", "2")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        scores = [json.loads(path.read_text())["score"] for path in (self.folder / "out").glob("*.eval.json")]
+        self.assertEqual(len(scores), 5)
+        self.assertIn("competition score      %.4f" % (sum(scores) / 5), done.stdout)
+
+    def test_what_is_missing_is_said(self):
+        self.tiles("data/npz/tile/xla/train", 2)
+        done = self.run_script("data", "out")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("data/npz/tile/xla/valid   (http://download.tensorflow.org/data/tpu_graphs/v0/npz_tile_xla_valid.tar)",
+                      done.stdout)
+        self.assertIn("npz_layout_nlp_random_train.tar", done.stdout)
+        self.assertEqual(self.run_script().returncode, 2)
+        self.assertEqual(self.run_script("data", "--quick").returncode, 2)
+
+
+def ways(n, k):
+    """n over k."""
+    result = 1
+    for i in range(k):
+        result = result * (n - i) // (i + 1)
+    return result if n >= k else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
