@@ -98,7 +98,7 @@ class Usage(Case):
     def test_unknown_commands_and_flags_suggest_the_nearest(self):
         self.fails(2, "there is no command trian; did you mean train?", "trian")
         self.fails(2, "there is no flag --modle; did you mean --model?", "train", "--modle", "x")
-        self.fails(2, "there is no flag --task-name=tile; did you mean --task?", "train", "--task-name=tile")
+        self.fails(2, "there is no flag --task-name; did you mean --task?", "train", "--task-name=tile")
         self.fails(2, "there is no flag --thread; did you mean --threads?", "eval", "--model", "m", "--thread", "2")
         self.fails(2, "there is no flag -x", "pack", "-x")
         far = self.fails(2, "there is no flag --quux-frobnicate", "pack", "--quux-frobnicate")
@@ -116,7 +116,7 @@ class Usage(Case):
         self.fails(2, "needs --valid PATH, --split F or --leave-one-out", *common)
         self.fails(2, "exclude each other", *common, "--valid", "y", "--split", "0.2")
         self.fails(2, "layout-sage is no model for --task tile", *common, "--split", "0.2", "--arch", "layout-sage")
-        self.fails(2, "--resume excludes --hidden", *common, "--split", "0.2", "--resume", "m", "--hidden", "8")
+        self.fails(2, "--hidden excludes --resume", *common, "--split", "0.2", "--resume", "m", "--hidden", "8")
         self.fails(2, "needs --model OUT", "train", "--task", "tile", "--train", "x", "--split", "0.2")
         self.fails(2, "needs the model of at least one collection", "submit", "--data", "x", "-o", "y")
 
@@ -329,7 +329,7 @@ class Training(Case):
 
     def test_an_interrupt_keeps_the_best_weights(self):
         layouts = self.layouts()
-        process = subprocess.Popen([PROGRAM, *TRAIN, "--epochs", "1000000", "--task", "layout", "--train", layouts,
+        process = subprocess.Popen([PROGRAM, "train", "--epochs", "1000000", "--task", "layout", "--train", layouts,
                                     "--valid", layouts, "--model", "m"], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, cwd=self.folder)
         self.addCleanup(process.kill)

@@ -166,8 +166,11 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
   constexpr std::int64_t kTile = kTileRows[kMaxTileVectors] * kMaxTileVectors * kLanes<T>;  // elements of out
   constexpr std::int64_t kMaxLines = 8;
   constexpr std::int64_t kFewRows = 64;
+  // Half of what fits: then a block of b is used where it lies, which is faster than copying its panels
+  // together.
+  constexpr std::int64_t kBlockRows = kMaxDepth<T> / 2;
   const Panels<T> panels(b.cols);
-  const std::int64_t num_blocks = std::max<std::int64_t>(1, divide_up(a.rows, kMaxDepth<T>));
+  const std::int64_t num_blocks = std::max<std::int64_t>(1, divide_up(a.rows, kBlockRows));
   const std::int64_t block = divide_up(a.rows, num_blocks);
   TileArgs<T> args{};
   args.a_stride = a.stride;
