@@ -124,7 +124,7 @@ inline double gather_gbps(std::int64_t table_rows, std::int64_t width, ThreadPoo
   constexpr std::int64_t kChains = 8;
   constexpr std::int64_t kBlock = kChains * kernels::kLanes<float>;
   const AlignedVector<float> table(static_cast<std::size_t>(table_rows * width + kBlock), 1.0F);
-  const std::int64_t reads = std::max<std::int64_t>(1000, 2000000 / width);
+  const std::int64_t reads = std::max(2 * table_rows, 2000000 / width);  // most rows at least once
   std::vector<std::int32_t> index(static_cast<std::size_t>(reads * num_threads(pool)));
   for (std::size_t i = 0; i < index.size(); ++i) {
     index[i] = static_cast<std::int32_t>(mix64(i) % static_cast<std::uint64_t>(table_rows));
