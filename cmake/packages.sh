@@ -18,6 +18,7 @@ have_package() {
     libzip-dev) header=zip.h ;;
     libprotozero-dev) header=protozero/pbf_reader.hpp ;;
     nlohmann-json3-dev) header=nlohmann/json.hpp ;;
+    libcli11-dev) header=CLI/CLI.hpp ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; return ;;
   esac
   [ -e "/usr/include/$header" ] || [ -e "/usr/local/include/$header" ]

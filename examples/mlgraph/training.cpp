@@ -53,7 +53,7 @@ std::int64_t automatic_slates(const mg::TrainerOptions& options, std::size_t num
 void watch_for_interrupt() {
   struct sigaction action = {};
   action.sa_handler = on_interrupt;
-  action.sa_flags = SA_RESETHAND | SA_RESTART;  // once: the next Ctrl-C ends the program
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // once: the next Ctrl-C ends the program
   sigaction(SIGINT, &action, nullptr);
 }
 

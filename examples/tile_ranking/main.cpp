@@ -44,9 +44,7 @@ mg::Result<mg::GraphEvaluation> leave_out(const std::vector<mg::ProgramView>& pr
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (i != left_out) rest.push_back(programs[i]);
   }
-  mg::ModelOptions architecture = mg::default_options(mg::Arch::kTileSage);
-  architecture.node_scaling = mg::Scaling::kSignLog1p;
-  architecture.config_scaling = mg::Scaling::kSignLog1p;
+  const mg::ModelOptions architecture = mg::default_options(mg::Arch::kTileSage);
   MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(rest, architecture));
   MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::GnnCostModel::make(architecture, std::move(encoder), 1));
   std::vector<mg::PreparedProgram> train;

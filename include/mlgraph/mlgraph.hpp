@@ -4,11 +4,18 @@
 #define MLGRAPH_MLGRAPH_HPP
 
 #include "mlgraph/core/version.hpp"
+#include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
+#include "mlgraph/graph/program.hpp"
 #include "mlgraph/graph/reduce.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/graph/topology.hpp"
 #include "mlgraph/infer.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/train.hpp"
+#include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/sampler.hpp"
+#include "mlgraph/train/trainer.hpp"
 
 #endif  // MLGRAPH_MLGRAPH_HPP

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A compiler pass as LLVM would build it: no exceptions, no RTTI, its own handler for fatal errors. It ranks three
-// tile sizes for a graph of its own IR, and falls back to a heuristic when the graph is bad.
+// A compiler pass as LLVM would build it: no exceptions, no RTTI, its own handler for fatal errors. It ranks
+// three tile sizes for a graph of its own IR, and falls back to a heuristic when the graph is bad.
 //
 // usage: test_no_exceptions          both of the above
 //        test_no_exceptions fatal    insists on the value of an error, which must call MLGRAPH_FATAL
@@ -57,8 +57,10 @@ struct Function {
   }
 };
 
-// The predicted cost of each tile size: mean over the nodes of relu(W (x + sum of the operands)), times the tiles.
-mlgraph::Status predict(const mlgraph::GraphView& view, mlgraph::Span<const float> tiles, mlgraph::Span<float> cost) {
+// The predicted cost of each tile size: mean over the nodes of relu(W (x + sum of the operands)), times the
+// tiles.
+mlgraph::Status predict(const mlgraph::GraphView& view, mlgraph::Span<const float> tiles,
+                        mlgraph::Span<float> cost) {
   MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::Graph graph, mlgraph::Graph::from_view(view));
   const std::int64_t num_nodes = graph.num_nodes();
   mlgraph::ThreadPool pool(2);
@@ -71,11 +73,11 @@ mlgraph::Status predict(const mlgraph::GraphView& view, mlgraph::Span<const floa
 
   const std::array<float, kFeatures> weight = {0.5f, 2, -1};
   const MatrixView<float> node_cost(scratch.allocate<float>(static_cast<std::size_t>(num_nodes)), num_nodes, 1);
-  kernels::linear<float>(h, {weight.data(), 1, kFeatures}, {}, kernels::Activation::kRelu, 0, node_cost, scratch,
-                         &pool);
+  kernels::linear<float>(h, {weight.data(), 1, kFeatures}, {}, kernels::Activation::kRelu, 0, node_cost,
+                         scratch, &pool);
   float total = 0;
-  kernels::segment_reduce<float>(kernels::Reduce::kMean, graph.ptr(), node_cost, {&total, 1, 1}, {}, false, scratch,
-                                 &pool);
+  kernels::segment_reduce<float>(kernels::Reduce::kMean, graph.ptr(), node_cost, {&total, 1, 1}, {}, false,
+                                 scratch, &pool);
   for (std::size_t i = 0; i < cost.size(); ++i) cost[i] = total * tiles[i];
   return {};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Translation units with different instruction sets, with and without exceptions, meet in one program: each must
-// run its own code, all must agree on the result, and interface types must pass between them.
+// Translation units with different instruction sets, with and without exceptions, meet in one program: each
+// must run its own code, all must agree on the result, and interface types must pass between them.
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -23,7 +23,8 @@ void check(const PartReport& report, const char* isa, std::int64_t lanes, const 
   expect(report.prediction.size() == 6, isa, "has no prediction");
   for (std::size_t i = 0; i < report.prediction.size() && i < reference.prediction.size(); ++i) {
     const float difference = std::fabs(report.prediction[i] - reference.prediction[i]);
-    expect(difference < 1e-6f && report.prediction[i] > 0 && report.prediction[i] < 1, isa, "predicts something else");
+    expect(difference < 1e-6f && report.prediction[i] > 0 && report.prediction[i] < 1, isa,
+           "predicts something else");
   }
   const std::string expected = "edge 4 is (3, 9); num_nodes is 6";
   expect(report.bad_graph_status.message() == expected, isa, report.bad_graph_status.message().c_str());

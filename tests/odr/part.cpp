@@ -48,13 +48,13 @@ std::vector<float> predict(const mlgraph::Graph& graph) {
   const std::vector<float> bias = random_matrix(kOutputs, 3);
   std::vector<float> hidden(static_cast<std::size_t>(kNodes * kOutputs));
   const MatrixView<float> y(hidden.data(), kNodes, kOutputs);
-  kernels::linear<float>(h, {weight.data(), kOutputs, kFeatures}, bias, kernels::Activation::kSigmoid, 0, y, scratch,
-                         &pool);
+  kernels::linear<float>(h, {weight.data(), kOutputs, kFeatures}, bias, kernels::Activation::kSigmoid, 0, y,
+                         scratch, &pool);
 
   const std::array<std::int32_t, 3> ptr = {0, 2, 6};
   std::vector<float> pooled(static_cast<std::size_t>(2 * kOutputs));
-  kernels::segment_reduce<float>(kernels::Reduce::kMean, ptr, y, {pooled.data(), 2, kOutputs}, {}, false, scratch,
-                                 &pool);
+  kernels::segment_reduce<float>(kernels::Reduce::kMean, ptr, y, {pooled.data(), 2, kOutputs}, {}, false,
+                                 scratch, &pool);
   return pooled;
 }
 

@@ -15,8 +15,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-using kernels::Activation;
-
 namespace ops {
 
 /// y = a + b.  da += dy, db += dy.

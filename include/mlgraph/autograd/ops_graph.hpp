@@ -21,8 +21,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-using kernels::Reduce;
-
 namespace ops {
 
 /// y[i] = x[index[i]].  dx[index[i]] += dy[i], summed in a fixed order.

@@ -21,9 +21,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-using kernels::Activation;
-using kernels::Reduce;
-
 /// True when an activation's derivative can be had from its output, so that the input need not be kept.
 [[nodiscard]] constexpr bool derivative_from_output(Activation activation) {
   return activation != Activation::kGelu && activation != Activation::kSilu;

@@ -162,6 +162,9 @@ decltype(auto) with_activation(Activation a, Body&& body) {
 }
 
 }  // namespace kernels
+
+using kernels::Activation;  // an option of layers, too
+
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 

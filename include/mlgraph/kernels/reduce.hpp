@@ -297,6 +297,9 @@ void max_rows(std::int64_t first, std::int64_t last, const Row& row, const Weigh
 
 }  // namespace detail
 }  // namespace kernels
+
+using kernels::Reduce;  // an option of layers, too
+
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 

@@ -112,8 +112,7 @@ class GnnCostModel {
     in.num_configs = static_cast<std::int64_t>(ids.size());
     const std::int64_t rows = rows_per_config(program);
     if (!ctx.expect(in.num_configs <= std::numeric_limits<std::int32_t>::max() / rows, [&] {
-          return str_cat(in.num_configs, " configs of ", rows,
-                         " rows each are too many to score at once");
+          return str_cat(in.num_configs, " configs of ", rows, " rows each are too many to score at once");
         })) {
       return {};
     }

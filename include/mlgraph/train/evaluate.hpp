@@ -4,6 +4,7 @@
 #define MLGRAPH_TRAIN_EVALUATE_HPP
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -63,7 +64,8 @@ struct Evaluation {
   const Result<double> tau = kendall_tau_b(score, label);
   m.kendall_tau = tau.ok() ? *tau : 0;  // the labels have an order, so it was the scores that have none
   for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, kSlowdownAt[i]));
+    const auto k = static_cast<std::size_t>(kSlowdownAt[i]);
+    MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, k));
   }
   return m;
 }
