@@ -96,7 +96,8 @@ TEST_CASE("the fit sees every node and the scalings that the options name") {
 TEST_CASE("the fit looks at no more configs than it was allowed, evenly spread") {
   OwnedProgram program = tile_program(1, 7);
   for (std::size_t c = 0; c < 7; ++c) program.wide[3 * c] = static_cast<float>(c);
-  const ModelOptions options = default_options(Arch::kTileSage);
+  ModelOptions options = default_options(Arch::kTileSage);
+  options.config_scaling = Scaling::kMinMax;
   const auto largest_seen = [&](std::int64_t max_configs) {
     const FeatureEncoder e =
         FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options, max_configs).value();

@@ -24,7 +24,7 @@ TEST_CASE("the names of architectures are parsed back") {
         "arch is \"gat\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage");
 }
 
-TEST_CASE("the defaults are those of the authors and valid") {
+TEST_CASE("the defaults are valid, with the sizes of the authors") {
   for (const Arch arch : kArchs) {
     const ModelOptions options = default_options(arch);
     CHECK(options.arch == arch);
@@ -35,6 +35,8 @@ TEST_CASE("the defaults are those of the authors and valid") {
     CHECK(options.opcode_channels == (arch == Arch::kTileSage ? 64 : 32));
     CHECK(options.hidden_channels == (arch == Arch::kLayoutResGcn ? 32 : 64));
     CHECK(options.num_layers == (arch == Arch::kLayoutResGcn ? 2 : 3));
+    CHECK(options.node_scaling == Scaling::kSignLog1p);
+    CHECK(options.config_scaling == Scaling::kSignLog1p);
   }
 }
 
@@ -47,8 +49,8 @@ TEST_CASE("metadata has every option under its name") {
                                                                   {"hidden_channels", "64"},
                                                                   {"num_layers", "3"},
                                                                   {"dropout", "0"},
-                                                                  {"node_scaling", "min-max"},
-                                                                  {"config_scaling", "min-max"},
+                                                                  {"node_scaling", "sign-log1p"},
+                                                                  {"config_scaling", "sign-log1p"},
                                                                   {"config_encoding", "scaled"}});
 }
 
