@@ -8,7 +8,7 @@
 // protozero reports malformed bytes by exceptions; they are caught inside these headers and become a Status.
 #if !MLGRAPH_EXCEPTIONS
 #error \
-    "mlgraph's protobuf readers need exceptions (protozero throws): compile this file without -fno-exceptions"
+    "reading protobufs needs exceptions (protozero throws): compile this file without -fno-exceptions"
 #endif
 
 #include <cstddef>
