@@ -210,6 +210,7 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
 template <class T>
 void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                          Arena& scratch, ThreadPool* pool) {
+  if (c.rows == 0 || c.cols == 0) return;
   const Panels<T> panels(c.cols);
   const std::int64_t padded_cols = panels.num_vectors * kLanes<T>;
   const std::int64_t num_groups = num_row_groups(a.rows);
