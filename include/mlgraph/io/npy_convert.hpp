@@ -11,6 +11,7 @@
 #include <type_traits>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/io/npy.hpp"
 
@@ -26,21 +27,6 @@ struct StoredBool {
 struct StoredHalf {
   std::uint16_t bits;
 };
-
-/// IEEE 754 binary16 to binary32; exact.
-[[nodiscard]] inline float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1fu;
-  const std::uint32_t mantissa = half & 0x3ffu;
-  if (exponent == 0) {  // zero and subnormals are multiples of 2^-24
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
 
 /// Stores `from` in `to`; false, with `to` unspecified, when its value does not fit.
 template <class To, class From>
@@ -148,7 +134,7 @@ template <class T>
     if constexpr (std::is_same_v<decltype(stored), detail::StoredBool>) {
       return str_cat(stored.bits);
     } else if constexpr (std::is_same_v<decltype(stored), detail::StoredHalf>) {
-      return str_cat(detail::half_to_float(stored.bits));
+      return str_cat(half_to_float(stored.bits));
     } else {
       return str_cat(stored);
     }

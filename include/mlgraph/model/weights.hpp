@@ -16,6 +16,7 @@
 
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -35,29 +36,6 @@ struct WeightsOptions {
   /// Tensors of the file that the model does not have are left alone instead of an error.
   bool allow_extra = false;
 };
-
-/// IEEE 754 binary16 to binary32; exact.
-[[nodiscard]] inline float half_to_float(std::uint16_t half) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
-  const std::uint32_t exponent = (half >> 10) & 0x1fu;
-  const std::uint32_t mantissa = half & 0x3ffu;
-  if (exponent == 0) {  // zero and subnormals are multiples of 2^-24
-    const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  const std::uint32_t bits = sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
-
-/// bfloat16, the upper half of a binary32, to binary32; exact.
-[[nodiscard]] inline float bfloat16_to_float(std::uint16_t half) {
-  const std::uint32_t bits = static_cast<std::uint32_t>(half) << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof(value));
-  return value;
-}
 
 namespace detail {
 
