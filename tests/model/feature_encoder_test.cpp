@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,9 @@ std::string fit_message(const std::vector<ProgramView>& views) {
 std::vector<float> encode(const FeatureEncoder& encoder, const ConfigView& configs,
                           const std::vector<std::int32_t>& ids) {
   AlignedVector<float> row, out;
-  encoder.encode_configs(configs, ids, row, out);
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(configs.rows_per_config));
+  std::iota(rows.begin(), rows.end(), 0);
+  encoder.encode_configs(configs, ids, rows, row, out);
   return {out.begin(), out.end()};
 }
 

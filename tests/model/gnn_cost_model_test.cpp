@@ -64,14 +64,16 @@ TEST_CASE("prepare() normalises the nodes and selects every config") {
   CHECK(program.view.name == "layout_2");
   CHECK(program.selection.size() == 24);
   CHECK((program.selection.front() == 0 && program.selection.back() == 23));
-  CHECK(program.graph.num_features() == model.encoder().node.num_outputs());
-  CHECK(program.graph.num_features() < 3);
-  std::vector<float> expected(static_cast<std::size_t>(program.graph.num_features()));
+  REQUIRE(program.segments.size() == 1);
+  const Graph& graph = program.segments[0].graph;
+  CHECK(graph.num_features() == model.encoder().node.num_outputs());
+  CHECK(graph.num_features() < 3);
+  std::vector<float> expected(static_cast<std::size_t>(graph.num_features()));
   model.encoder().node.apply(set.programs[1].x.data() + 3, expected.data());
-  for (std::int64_t j = 0; j < program.graph.num_features(); ++j) {
-    CHECK(program.graph.x()(1, j) == expected[static_cast<std::size_t>(j)]);
+  for (std::int64_t j = 0; j < graph.num_features(); ++j) {
+    CHECK(graph.x()(1, j) == expected[static_cast<std::size_t>(j)]);
   }
-  CHECK(program.graph.edges().both.csr.num_rows() == program.graph.num_nodes());
+  CHECK(graph.edges().both.csr.num_rows() == graph.num_nodes());
 }
 
 TEST_CASE("a program for another task is refused") {
@@ -138,7 +140,7 @@ TEST_CASE("scores do not depend on chunks, order or threads") {
       const OwnedProgram program = tile ? tile_program(3, 21000, 8) : layout_program(3, 7000, 3);
       const GnnCostModel model = model_for(program, small_options(arch, join));
       const PreparedProgram prepared = model.prepare(program.view()).value();
-      REQUIRE(model.rows_per_config(prepared) == (join == Join::kEarly ? prepared.graph.num_nodes()
+      REQUIRE(model.rows_per_config(prepared) == (join == Join::kEarly ? prepared.segments[0].graph.num_nodes()
                                                   : tile               ? 1
                                                                        : 3));
       const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
@@ -228,7 +230,7 @@ TEST_CASE("programs without nodes, edges or varying features are scored") {
 
       const GnnCostModel other = model_for(tile_program(2, 4), small_options(arch, join));
       const PreparedProgram nothing = other.prepare(empty.view()).value();
-      CHECK(nothing.graph.num_nodes() == 0);
+      CHECK(nothing.segments[0].graph.num_nodes() == 0);
       CHECK(other.predict(nothing, nothing.selection).value().size() == 4);
     }
   }

@@ -51,7 +51,11 @@ TEST_CASE("metadata has every option under its name") {
                                                                   {"dropout", "0"},
                                                                   {"node_scaling", "sign-log1p"},
                                                                   {"config_scaling", "sign-log1p"},
-                                                                  {"config_encoding", "scaled"}});
+                                                                  {"config_encoding", "scaled"},
+                                                                  {"segment_size", "0"},
+                                                                  {"segment_partitioner", "topological"},
+                                                                  {"segment_halo", "no"},
+                                                                  {"segment_readout", "embedding"}});
 }
 
 TEST_CASE("options come back from metadata as they were") {
@@ -69,6 +73,10 @@ TEST_CASE("options come back from metadata as they were") {
     options.node_scaling = static_cast<Scaling>(rng.below(4));
     options.config_scaling = static_cast<Scaling>(rng.below(4));
     options.config_encoding = static_cast<ConfigEncoding>(rng.below(2));
+    options.segments.max_size = static_cast<std::int64_t>(rng.below(std::uint64_t{1} << 31));
+    options.segments.partitioner = static_cast<Partitioner>(rng.below(3));
+    options.segments.halo = rng.below(2) == 1;
+    options.segments.readout = static_cast<SegmentReadout>(rng.below(2));
     Metadata metadata = to_metadata(options);
     metadata["somebody else's"] = "key";
     const Result<ModelOptions> back = from_metadata(metadata);

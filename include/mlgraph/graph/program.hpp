@@ -33,11 +33,19 @@ struct ConfigView {
   /// Copies configuration c, widened to float, to `out` (config_size()).
   void copy_config(std::int64_t c, float* out) const {
     MLGRAPH_ASSERT(c >= 0 && c < num_configs, "there is no such configuration");
-    const std::int64_t size = config_size();
+    copy(c * config_size(), config_size(), out);
+  }
+  /// Copies row k of configuration c, widened to float, to `out` (num_features).
+  void copy_row(std::int64_t c, std::int64_t k, float* out) const {
+    MLGRAPH_ASSERT(c >= 0 && c < num_configs && k >= 0 && k < rows_per_config, "there is no such row");
+    copy((c * rows_per_config + k) * num_features, num_features, out);
+  }
+  /// Copies entries [begin, begin + count) of all configurations.
+  void copy(std::int64_t begin, std::int64_t count, float* out) const {
     if (!wide.empty()) {
-      for (std::int64_t i = 0; i < size; ++i) out[i] = wide.data()[c * size + i];
+      for (std::int64_t i = 0; i < count; ++i) out[i] = wide.data()[begin + i];
     } else {
-      for (std::int64_t i = 0; i < size; ++i) out[i] = static_cast<float>(narrow.data()[c * size + i]);
+      for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(narrow.data()[begin + i]);
     }
   }
 };

@@ -88,18 +88,19 @@ struct FeatureEncoder {
     return config_encoding == ConfigEncoding::kOneHot ? kClasses * num_config_inputs : config.num_outputs();
   }
 
-  /// Encodes configurations; `row` is scratch.
-  /// Shapes: `ids` (C) -> out (C * rows_per_config, num_config_outputs()).
-  void encode_configs(const ConfigView& configs, Span<const std::int32_t> ids, AlignedVector<float>& row,
-                      AlignedVector<float>& out) const {
+  /// Encodes some rows of configurations; `row` is scratch.
+  /// Shapes: `ids` (C), `rows` (K') of each -> out (C * K', num_config_outputs()).
+  void encode_configs(const ConfigView& configs, Span<const std::int32_t> ids, Span<const std::int32_t> rows,
+                      AlignedVector<float>& row, AlignedVector<float>& out) const {
     const std::int64_t width = num_config_outputs();
-    row.resize(static_cast<std::size_t>(configs.config_size()));
-    out.resize(ids.size() * static_cast<std::size_t>(configs.rows_per_config * width));
+    row.resize(static_cast<std::size_t>(num_config_inputs));
+    out.resize(ids.size() * rows.size() * static_cast<std::size_t>(width));
     float* to = out.data();
     for (const std::int32_t id : ids) {
-      configs.copy_config(id, row.data());
-      for (std::int64_t k = 0; k < configs.rows_per_config; ++k, to += width) {
-        encode_row(row.data() + k * num_config_inputs, to);
+      for (const std::int32_t k : rows) {
+        configs.copy_row(id, k, row.data());
+        encode_row(row.data(), to);
+        to += width;
       }
     }
   }

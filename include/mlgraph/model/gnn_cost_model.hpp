@@ -23,15 +23,17 @@
 #include "mlgraph/model/layout_net.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
+#include "mlgraph/model/segments.hpp"
 #include "mlgraph/model/tile_net.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// A program as one model sees it: validated, its features normalised, its edges sorted. Borrows the configs.
+/// A program as one model sees it: validated, its features normalised, its edges sorted, its graph in the
+/// segments that the model's options ask for. Borrows the configs.
 struct PreparedProgram {
   ProgramView view;
-  Graph graph;                          // x normalised, (N, F')
+  std::vector<Segment> segments;        // one or more
   std::vector<std::int32_t> selection;  // the configs to use; all of them after GnnCostModel::prepare()
 };
 
@@ -74,61 +76,109 @@ class GnnCostModel {
     MLGRAPH_RETURN_IF_ERROR(
         FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
     MLGRAPH_RETURN_IF_ERROR(check_values(view));
-    const std::int64_t width = encoder_.node.num_outputs();
-    AlignedVector<float> x(static_cast<std::size_t>(view.graph.x.rows * width));
-    for (std::int64_t r = 0; r < view.graph.x.rows; ++r) {
-      encoder_.node.apply(view.graph.x.row(r), x.data() + r * width);
-    }
-    GraphView normalized = view.graph;
-    normalized.x = {x.data(), view.graph.x.rows, width};
-    EdgeOptions edges;
-    edges.both = true;
-    Result<Graph> graph = Graph::from_view(normalized, edges);
-    if (!graph.ok()) return Status(graph.status().code(), str_cat(view.name, ": ", graph.status().message()));
-    PreparedProgram prepared{view, std::move(*graph), {}};
+    Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments);
+    if (!segments.ok())
+      return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
+    PreparedProgram prepared{view, std::move(*segments), {}};
     prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
     std::iota(prepared.selection.begin(), prepared.selection.end(), 0);
     return prepared;
   }
 
-  /// Buffers of score(); one per thread.
+  /// Buffers of embed() and readout(); one per thread.
   struct Scratch {
     AlignedVector<float> row, config;
   };
 
-  /// Rows that each configuration adds to the largest matrices of score(): what a config costs, in short.
-  [[nodiscard]] std::int64_t rows_per_config(const PreparedProgram& program) const {
-    const std::int64_t rows =
-        options_.join == Join::kEarly ? program.graph.num_nodes() : program.view.configs.rows_per_config;
+  /// Rows that each configuration adds to the largest matrices of a segment: what a config costs, in short.
+  [[nodiscard]] std::int64_t rows_per_config(const Segment& segment) const {
+    const std::int64_t rows = options_.join == Join::kEarly
+                                  ? std::int64_t{segment.graph.num_nodes()}
+                                  : static_cast<std::int64_t>(segment.config_row.size());
     return std::max<std::int64_t>(1, rows);
   }
+  /// Of the program's largest segment.
+  [[nodiscard]] std::int64_t rows_per_config(const PreparedProgram& program) const {
+    std::int64_t rows = 1;
+    for (const Segment& segment : program.segments) rows = std::max(rows, rows_per_config(segment));
+    return rows;
+  }
 
-  /// The scores of the configurations `ids` of a program; larger = slower. `ids` are not checked.
-  /// Shapes: ids (C) -> (C, 1).  Errors: in ctx.status(): a program prepared for another model; too many rows.
+  /// Rows of an embedding of `num_configs` configurations: one for all where the configurations join late.
+  [[nodiscard]] std::int64_t embedding_rows(std::int64_t num_configs) const {
+    return options_.task() == Task::kTile && options_.join == Join::kLate && has_readout() ? 1 : num_configs;
+  }
+  [[nodiscard]] std::int64_t embedding_channels() const {
+    return options_.task() == Task::kTile ? tile_.embedding_channels() : layout_.embedding_channels();
+  }
+  /// Whether readout() has parameters; they are the last trainable ones, from the tensor head.lins.0.weight on.
+  [[nodiscard]] bool has_readout() const {
+    return options_.task() == Task::kTile ? tile_.has_readout() : layout_.has_readout();
+  }
+
+  /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
+  /// not checked.
+  ///
+  /// Shapes: ids (C) -> (embedding_rows(C), embedding_channels()).
+  /// Errors: in ctx.status(): a program prepared for another model; too many rows.
   template <class Ctx>
-  Var score(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids, Scratch& scratch) const {
-    const ConfigView& configs = program.view.configs;
+  Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
+            Scratch& scratch) const {
     NetInput<float> in;
     in.num_configs = static_cast<std::int64_t>(ids.size());
-    const std::int64_t rows = rows_per_config(program);
+    const std::int64_t rows = rows_per_config(segment);
     if (!ctx.expect(in.num_configs <= std::numeric_limits<std::int32_t>::max() / rows, [&] {
           return str_cat(in.num_configs, " configs of ", rows, " rows each are too many to score at once");
         })) {
       return {};
     }
-    encoder_.encode_configs(configs, ids, scratch.row, scratch.config);
-    in.x = program.graph.x();
-    in.opcode = program.graph.opcode();
-    in.edges = program.graph.edges();
-    in.config_node = program.graph.config_node();
-    in.config = {scratch.config.data(), in.num_configs * configs.rows_per_config,
+    in.x = segment.graph.x();
+    in.opcode = segment.graph.opcode();
+    in.edges = segment.graph.edges();
+    in.config_node = segment.graph.config_node();
+    in.num_halo = segment.num_halo;
+    in.num_halo_config = segment.num_halo_config;
+    Span<const std::int32_t> config_row = segment.config_row;
+    if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
+      const auto inner = static_cast<std::size_t>(in.num_inner_config());
+      in.config_node = in.config_node.subspan(0, inner);
+      config_row = config_row.subspan(0, inner);
+      in.num_halo_config = 0;
+    }
+    encoder_.encode_configs(program.view.configs, ids, config_row, scratch.row, scratch.config);
+    in.config = {scratch.config.data(), in.num_configs * static_cast<std::int64_t>(config_row.size()),
                  encoder_.num_config_outputs()};
-    return options_.task() == Task::kTile ? tile_.forward(ctx, in) : layout_.forward(ctx, in);
+    return options_.task() == Task::kTile ? tile_.embed(ctx, in) : layout_.embed(ctx, in);
   }
 
-  /// Scores of the configurations `ids`, some at a time; the result does not depend on how many.
-  /// Shapes: ids (C) -> (C).  Errors: an id that is no configuration; a score that is not finite. Each names
-  /// the program and the config.
+  /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.
+  /// Shapes: ids (C), embedding (embedding_rows(C), embedding_channels()) -> (C, 1).
+  template <class Ctx>
+  Var readout(Ctx& ctx, Var embedding, const PreparedProgram& program, Span<const std::int32_t> ids,
+              Scratch& scratch) const {
+    ReadoutInput<float> in;
+    in.num_configs = static_cast<std::int64_t>(ids.size());
+    in.num_nodes = program.view.graph.num_nodes();
+    if (options_.task() == Task::kLayout) return layout_.readout(ctx, embedding, in);
+    constexpr std::int32_t kRow[] = {0};
+    encoder_.encode_configs(program.view.configs, ids, kRow, scratch.row, scratch.config);
+    in.config = {scratch.config.data(), in.num_configs, encoder_.num_config_outputs()};
+    return tile_.readout(ctx, embedding, in);
+  }
+
+  /// embed() and readout() of a whole program in one context; its memory grows with the program.
+  /// Shapes: ids (C) -> (C, 1).
+  template <class Ctx>
+  Var score(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids, Scratch& scratch) const {
+    Var total = embed(ctx, program, program.segments[0], ids, scratch);
+    for (std::size_t j = 1; j < program.segments.size(); ++j)
+      total = ctx.add(total, embed(ctx, program, program.segments[j], ids, scratch));
+    return readout(ctx, total, program, ids, scratch);
+  }
+
+  /// Scores of the configurations `ids`, some at a time and one segment at a time: memory is bounded by the
+  /// largest segment. The result does not depend on how many at a time. Shapes: ids (C) -> (C).  Errors: an id
+  /// that is no configuration; a score that is not finite. Each names the program and the config.
   [[nodiscard]] Result<std::vector<float>> predict(const PreparedProgram& program, Span<const std::int32_t> ids,
                                                    ThreadPool* pool = nullptr) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
@@ -138,23 +188,12 @@ class GnnCostModel {
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
     Scratch scratch;
+    AlignedVector<float> total;
     std::vector<float> scores;
     scores.reserve(ids.size());
     for (std::size_t begin = 0; begin < ids.size(); begin += chunk) {
       const Span<const std::int32_t> part = ids.subspan(begin, std::min(chunk, ids.size() - begin));
-      ctx.begin();
-      const Var s = score(ctx, program, part, scratch);
-      if (!ctx.status().ok()) {
-        return Status(ctx.status().code(), str_cat(program.view.name, ": ", ctx.status().message()));
-      }
-      const float* const values = ctx.value(s).data;
-      for (std::size_t i = 0; i < part.size(); ++i) {
-        if (!detail::is_finite(values[i])) {
-          return Status::invalid_argument(
-              str_cat(program.view.name, ": the score of config ", part[i], " is ", values[i]));
-        }
-        scores.push_back(values[i]);
-      }
+      MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, part, scratch, total, scores));
     }
     return scores;
   }
@@ -170,6 +209,34 @@ class GnnCostModel {
   }
 
  private:
+  Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
+                       Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
+    Var s;
+    for (std::size_t j = 0; j < program.segments.size(); ++j) {
+      ctx.begin();
+      s = embed(ctx, program, program.segments[j], ids, scratch);
+      if (j > 0) {
+        const MatrixView<const float> value = ctx.value(s);
+        s = ctx.add(ctx.input(MatrixView<const float>(total.data(), value.rows, value.cols)), s);
+      }
+      if (j + 1 == program.segments.size() || !ctx.status().ok()) break;
+      const MatrixView<const float> value = ctx.value(s);
+      total.assign(value.data, value.data + value.size());
+    }
+    s = readout(ctx, s, program, ids, scratch);
+    if (!ctx.status().ok())
+      return Status(ctx.status().code(), str_cat(program.view.name, ": ", ctx.status().message()));
+    const float* const values = ctx.value(s).data;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!detail::is_finite(values[i])) {
+        return Status::invalid_argument(
+            str_cat(program.view.name, ": the score of config ", ids[i], " is ", values[i]));
+      }
+      scores.push_back(values[i]);
+    }
+    return {};
+  }
+
   [[nodiscard]] Status check_task(const ProgramView& view) const {
     const auto num_config_nodes = static_cast<std::int64_t>(view.graph.config_node.size());
     if (options_.task() == Task::kTile && (num_config_nodes > 0 || view.configs.rows_per_config != 1)) {

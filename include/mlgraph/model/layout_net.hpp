@@ -34,6 +34,9 @@ MLGRAPH_BEGIN_ISA
 /// Late join: the graph is computed once for all configurations; then each configurable node is read out with
 /// its configuration by an MLP, and the score is the sum over these nodes.
 ///
+/// A graph in segments: embed() gives each segment's sums (with SegmentReadout::kScalar, and in late join, its
+/// score), readout() makes the score of the graph from their total.
+///
 /// Shapes: NetInput with config (C K, G) -> (C, 1).
 /// Source: arXiv:2308.13490, section 4.3 (resgcn). Late join and sage are not among the authors' layout models.
 class LayoutNet {
@@ -70,9 +73,31 @@ class LayoutNet {
 
   template <class Ctx>
   Var forward(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return readout(ctx, embed(ctx, in), ReadoutInput<typename Ctx::Scalar>(in));
+  }
+
+  /// One segment -> (C, embedding_channels()): what the segments of a graph are added up in.
+  template <class Ctx>
+  Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
     const Var h = encode_(ctx, features, Activation::kLeakyRelu, kSlope);
-    return options_.join == Join::kEarly ? early(ctx, h, in) : late(ctx, h, in);
+    if (options_.join == Join::kLate) return late(ctx, h, in);
+    const Var sums = early(ctx, h, in);
+    return has_readout() ? sums : head(ctx, sums, in.num_inner());
+  }
+
+  /// The sum of the segments' embeddings -> (C, 1).
+  template <class Ctx>
+  Var readout(Ctx& ctx, Var embedding, const ReadoutInput<typename Ctx::Scalar>& in) const {
+    return has_readout() ? head(ctx, embedding, in.num_nodes) : embedding;
+  }
+
+  /// Whether readout() has parameters of its own; without, an embedding is a score already.
+  [[nodiscard]] bool has_readout() const {
+    return options_.join == Join::kEarly && options_.segments.readout == SegmentReadout::kEmbedding;
+  }
+  [[nodiscard]] std::int64_t embedding_channels() const {
+    return has_readout() ? 2 * options_.hidden_channels : 1;
   }
 
  private:
@@ -84,25 +109,36 @@ class LayoutNet {
     return options;
   }
 
-  /// Every configuration has its own copy of the nodes.
+  /// Every configuration has its own copy of the nodes -> (C, 2 hidden): the sums of head().
   template <class Ctx>
   Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
-    const Span<const std::int32_t> rows = detail::config_rows(ctx, in);
+    const Span<const std::int32_t> rows = detail::config_rows(ctx, in, in.num_config_nodes());
     const Var config = ctx.input(in.config);
     h = ctx.repeat_rows(h, in.num_configs);
     if (options_.arch == Arch::kLayoutSage) h = ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
     h = layers(ctx, h, in, &config, rows);
 
-    const std::int64_t num_config_nodes = static_cast<std::int64_t>(in.config_node.size());
-    const Span<const std::int32_t> nodes = detail::equal_segments(ctx, in.num_configs, in.num_nodes());
-    const Span<const std::int32_t> config_nodes = detail::equal_segments(ctx, in.num_configs, num_config_nodes);
-    const Var mean = global_mean_pool(ctx, h, nodes);
-    const Var sum = ctx.l2_normalize(global_add_pool(ctx, h, nodes));
-    const Var configurable = ctx.l2_normalize(global_add_pool(ctx, ctx.gather_rows(h, rows), config_nodes));
-    return head_(ctx, ctx.dropout(ctx.concat(mean, sum, configurable), options_.dropout));
+    const Span<const std::int32_t> inner =
+        in.num_halo_config == 0 ? rows : detail::config_rows(ctx, in, in.num_inner_config());
+    const Var configurable = global_add_pool(
+        ctx, ctx.gather_rows(h, inner), detail::equal_segments(ctx, in.num_configs, in.num_inner_config()));
+    return ctx.concat(detail::pool_inner(ctx, h, in, in.num_configs), configurable);
   }
 
-  /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration.
+  /// [sum over nodes ; sum over configurable nodes] -> score.
+  template <class Ctx>
+  Var head(Ctx& ctx, Var sums, std::int64_t num_nodes) const {
+    using T = typename Ctx::Scalar;
+    const std::int64_t hidden = options_.hidden_channels;
+    const Var nodes = ctx.slice_cols(sums, 0, hidden);
+    const Var mean = ctx.scale(nodes, T(1) / static_cast<T>(num_nodes > 0 ? num_nodes : 1));
+    const Var configurable = ctx.slice_cols(sums, hidden, hidden);
+    const Var z = ctx.concat(mean, ctx.l2_normalize(nodes), ctx.l2_normalize(configurable));
+    return head_(ctx, ctx.dropout(z, options_.dropout));
+  }
+
+  /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration. A
+  /// halo has no configurable nodes here: nothing would read their configurations.
   template <class Ctx>
   Var late(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     h = layers(ctx, h, in, nullptr, {});
@@ -110,8 +146,7 @@ class LayoutNet {
     const Var z =
         ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
-    const auto num_config_nodes = static_cast<std::int64_t>(in.config_node.size());
-    return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, num_config_nodes));
+    return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
   }
 
   template <class Ctx>

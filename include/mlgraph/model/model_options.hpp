@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -36,6 +37,28 @@ enum class ConfigEncoding : std::uint8_t {
   kOneHot,  ///< each entry as one of 8 classes, -1 ... 6: for layouts, whose entries are axis numbers
 };
 
+/// How a graph is cut into segments.
+enum class Partitioner : std::uint8_t {
+  kTopological,   ///< intervals of the topological order: interval_partition()
+  kComputations,  ///< intervals of ids that respect the computations of the module: split_partition()
+  kLocality,      ///< few edges between segments: locality_partition()
+};
+
+/// What the segments of a graph are added up in.
+enum class SegmentReadout : std::uint8_t {
+  kEmbedding,  ///< sums over nodes; the head scores their total
+  kScalar,     ///< scores: the head scores every segment, as the authors of GST run TpuGraphs
+};
+
+/// A model that sees a graph in segments: message passing stops at their borders, so memory is bounded by the
+/// segment and not by the graph. Part of what the model computes, in training and afterwards.
+struct SegmentOptions {
+  std::int64_t max_size = 0;  ///< nodes of a segment at most; 0 = the whole graph is one
+  Partitioner partitioner = Partitioner::kTopological;
+  bool halo = false;  ///< layers also read the neighbours in other segments
+  SegmentReadout readout = SegmentReadout::kEmbedding;
+};
+
 /// Options of a cost model. Sizes that data decides (numbers of features) are not here: see CostModel.
 struct ModelOptions {
   Arch arch = Arch::kTileSage;
@@ -49,6 +72,7 @@ struct ModelOptions {
   Scaling node_scaling = Scaling::kMinMax;
   Scaling config_scaling = Scaling::kMinMax;
   ConfigEncoding config_encoding = ConfigEncoding::kScaled;
+  SegmentOptions segments;
 
   [[nodiscard]] Task task() const {
     return arch == Arch::kLayoutResGcn || arch == Arch::kLayoutSage ? Task::kLayout : Task::kTile;
@@ -70,6 +94,11 @@ MLGRAPH_BEGIN_ISA
   }
   return Status::invalid_argument(str_cat(
       "arch is \"", name, "\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage"));
+}
+
+[[nodiscard]] inline std::string_view partitioner_name(Partitioner partitioner) {
+  constexpr std::string_view kNames[] = {"topological", "computations", "locality"};
+  return kNames[static_cast<std::size_t>(partitioner)];
 }
 
 /// The authors' settings of each baseline, but for the scaling: left out in turn, the 15 real tile kernels are
@@ -100,6 +129,8 @@ MLGRAPH_BEGIN_ISA
   MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, 64));
+  MLGRAPH_RETURN_IF_ERROR(
+      check("segment_size", options.segments.max_size, 0, std::numeric_limits<std::int32_t>::max()));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Status::invalid_argument(str_cat("model: dropout is ", options.dropout, "; should be in [0, 1)"));
   }
@@ -110,6 +141,10 @@ MLGRAPH_BEGIN_ISA
 [[nodiscard]] inline std::map<std::string, std::string> to_metadata(const ModelOptions& options) {
   constexpr std::string_view kDirections[] = {"forward", "reverse", "both"};
   return {
+      {"segment_size", str_cat(options.segments.max_size)},
+      {"segment_partitioner", std::string(partitioner_name(options.segments.partitioner))},
+      {"segment_halo", options.segments.halo ? "yes" : "no"},
+      {"segment_readout", options.segments.readout == SegmentReadout::kScalar ? "scalar" : "embedding"},
       {"arch", std::string(arch_name(options.arch))},
       {"join", options.join == Join::kEarly ? "early" : "late"},
       {"direction", std::string(kDirections[static_cast<std::size_t>(options.direction)])},
@@ -191,6 +226,11 @@ class MetadataReader {
   options.config_scaling =
       static_cast<Scaling>(in.one_of("config_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
   options.config_encoding = static_cast<ConfigEncoding>(in.one_of("config_encoding", {"scaled", "one-hot"}));
+  options.segments.max_size = in.number<std::int64_t>("segment_size");
+  options.segments.partitioner =
+      static_cast<Partitioner>(in.one_of("segment_partitioner", {"topological", "computations", "locality"}));
+  options.segments.halo = in.one_of("segment_halo", {"no", "yes"}) == 1;
+  options.segments.readout = static_cast<SegmentReadout>(in.one_of("segment_readout", {"embedding", "scalar"}));
   MLGRAPH_RETURN_IF_ERROR(in.status());
   MLGRAPH_RETURN_IF_ERROR(validate(options));
   return options;

@@ -33,6 +33,9 @@ MLGRAPH_BEGIN_ISA
 /// direction only its term stays, A (forward) or A^T (reverse). The configuration joins every node before the
 /// layers (early), or the pooled graph after them (late), which computes the graph once for all configurations.
 ///
+/// A graph in segments: embed() gives each segment's sum (with SegmentReadout::kScalar its score), readout()
+/// makes the score of the graph from their total.
+///
 /// Shapes: NetInput with config (C, G) -> (C, 1).
 /// Source: arXiv:2308.13490, section 4.2. The residual network differs from the authors' in its input layer, a
 ///         linear map to hidden_channels; the MLPs have leaky_relu with slope 0.01, the graph layers with 0.2.
@@ -69,6 +72,13 @@ class TileNet {
 
   template <class Ctx>
   Var forward(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return readout(ctx, embed(ctx, in), ReadoutInput<typename Ctx::Scalar>(in));
+  }
+
+  /// One segment -> (C, embedding_channels()), or (1, ...) in late join, where the configurations come later:
+  /// what the segments of a graph are added up in.
+  template <class Ctx>
+  Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const bool early = options_.join == Join::kEarly;
     const std::int64_t num_copies = early ? in.num_configs : 1;
     Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
@@ -79,10 +89,19 @@ class TileNet {
     }
     h = layers(ctx, h, in.edges);
     h = ctx.dropout(h, options_.dropout);
-    Var pooled = global_add_pool(ctx, h, detail::equal_segments(ctx, num_copies, in.num_nodes()));
-    if (!early) pooled = ctx.concat(ctx.repeat_rows(pooled, in.num_configs), ctx.input(in.config));
-    return head_(ctx, pooled);
+    const Var pooled = detail::pool_inner(ctx, h, in, num_copies);
+    return has_readout() ? pooled : head(ctx, pooled, ReadoutInput<typename Ctx::Scalar>(in));
   }
+
+  /// The sum of the segments' embeddings -> (C, 1).
+  template <class Ctx>
+  Var readout(Ctx& ctx, Var embedding, const ReadoutInput<typename Ctx::Scalar>& in) const {
+    return has_readout() ? head(ctx, embedding, in) : embedding;
+  }
+
+  /// Whether readout() has parameters of its own; without, an embedding is a score already.
+  [[nodiscard]] bool has_readout() const { return options_.segments.readout == SegmentReadout::kEmbedding; }
+  [[nodiscard]] std::int64_t embedding_channels() const { return has_readout() ? options_.hidden_channels : 1; }
 
  private:
   static constexpr double kSlope = 0.2;  // of leaky relu, TensorFlow's default
@@ -99,6 +118,14 @@ class TileNet {
     options.one_matrix = true;
     options.normalize = true;
     return options;
+  }
+
+  /// The pooled graph, and in late join its configurations -> score.
+  template <class Ctx>
+  Var head(Ctx& ctx, Var pooled, const ReadoutInput<typename Ctx::Scalar>& in) const {
+    if (options_.join == Join::kLate)
+      pooled = ctx.concat(ctx.repeat_rows(pooled, in.num_configs), ctx.input(in.config));
+    return head_(ctx, pooled);
   }
 
   template <class Ctx>

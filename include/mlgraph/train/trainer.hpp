@@ -290,7 +290,7 @@ class Trainer {
       for (const std::int32_t c : job.configs) job.label.push_back(program.view.label(c));
       job.seed = rng.next();
       const std::int64_t rows = model_.rows_per_config(program) * static_cast<std::int64_t>(job.configs.size());
-      most_rows = std::max({most_rows, rows, static_cast<std::int64_t>(program.graph.num_nodes())});
+      most_rows = std::max({most_rows, rows, static_cast<std::int64_t>(program.view.graph.num_nodes())});
     }
     return most_rows;
   }
