@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace mlgraph {
 namespace {
@@ -41,6 +42,21 @@ TEST_CASE("bfloat16 is widened exactly, for each of the 65536 values") {
           exponent == 0 ? std::ldexp(mantissa, -133) : std::ldexp(128 + mantissa, exponent - 134);
       CHECK_MESSAGE(static_cast<double>(std::fabs(value)) == magnitude, half);
     }
+  }
+}
+
+TEST_CASE("a float becomes the nearest bfloat16, ties to even") {
+  CHECK(float_to_bfloat16(1.0F) == 0x3f80);
+  CHECK(float_to_bfloat16(1.0F + 0x1p-8F) == 0x3f80);  // half way: to the even one below
+  CHECK(float_to_bfloat16(1.0F + 3 * 0x1p-8F) == 0x3f82);
+  CHECK(float_to_bfloat16(1.0F + 0x1p-8F + 0x1p-20F) == 0x3f81);
+  CHECK(float_to_bfloat16(-0.0F) == 0x8000);
+  CHECK(float_to_bfloat16(std::numeric_limits<float>::max()) == 0x7f80);
+  CHECK(float_to_bfloat16(-std::numeric_limits<float>::infinity()) == 0xff80);
+  CHECK(std::isnan(bfloat16_to_float(float_to_bfloat16(std::numeric_limits<float>::quiet_NaN()))));
+  for (std::uint32_t h = 0; h < 0x7f80; ++h) {
+    const auto half = static_cast<std::uint16_t>(h);
+    CHECK(float_to_bfloat16(bfloat16_to_float(half)) == half);
   }
 }
 

@@ -25,7 +25,8 @@ std::vector<float> encode(const FeatureEncoder& encoder, const ConfigView& confi
   AlignedVector<float> row, out;
   std::vector<std::int32_t> rows(static_cast<std::size_t>(configs.rows_per_config));
   std::iota(rows.begin(), rows.end(), 0);
-  encoder.encode_configs(configs, ids, rows, row, out);
+  out.resize(ids.size() * rows.size() * static_cast<std::size_t>(encoder.num_config_outputs()));
+  encoder.encode_configs(configs, ids, rows, row, out.data());
   return {out.begin(), out.end()};
 }
 

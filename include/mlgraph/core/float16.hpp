@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The two 16-bit floating-point types of files, widened to float.
+// The two 16-bit floating-point types of files and tables, from and to float.
 #ifndef MLGRAPH_CORE_FLOAT16_HPP
 #define MLGRAPH_CORE_FLOAT16_HPP
 
@@ -32,6 +32,14 @@ MLGRAPH_BEGIN_ISA
   float value;
   std::memcpy(&value, &bits, sizeof(value));
   return value;
+}
+
+/// The nearest bfloat16, ties to even; NaN stays NaN.
+[[nodiscard]] inline std::uint16_t float_to_bfloat16(float value) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
 MLGRAPH_END_ISA

@@ -91,16 +91,13 @@ struct FeatureEncoder {
   /// Encodes some rows of configurations; `row` is scratch.
   /// Shapes: `ids` (C), `rows` (K') of each -> out (C * K', num_config_outputs()).
   void encode_configs(const ConfigView& configs, Span<const std::int32_t> ids, Span<const std::int32_t> rows,
-                      AlignedVector<float>& row, AlignedVector<float>& out) const {
-    const std::int64_t width = num_config_outputs();
+                      AlignedVector<float>& row, float* out) const {
     row.resize(static_cast<std::size_t>(num_config_inputs));
-    out.resize(ids.size() * rows.size() * static_cast<std::size_t>(width));
-    float* to = out.data();
     for (const std::int32_t id : ids) {
       for (const std::int32_t k : rows) {
         configs.copy_row(id, k, row.data());
-        encode_row(row.data(), to);
-        to += width;
+        encode_row(row.data(), out);
+        out += num_config_outputs();
       }
     }
   }

@@ -85,9 +85,9 @@ class GnnCostModel {
     return prepared;
   }
 
-  /// Buffers of embed() and readout(); one per thread.
+  /// A buffer of embed() and readout(); one per thread.
   struct Scratch {
-    AlignedVector<float> row, config;
+    AlignedVector<float> row;
   };
 
   /// Rows that each configuration adds to the largest matrices of a segment: what a config costs, in short.
@@ -145,9 +145,7 @@ class GnnCostModel {
       config_row = config_row.subspan(0, inner);
       in.num_halo_config = 0;
     }
-    encoder_.encode_configs(program.view.configs, ids, config_row, scratch.row, scratch.config);
-    in.config = {scratch.config.data(), in.num_configs * static_cast<std::int64_t>(config_row.size()),
-                 encoder_.num_config_outputs()};
+    in.config = encode_configs(ctx, program, ids, config_row, scratch);
     return options_.task() == Task::kTile ? tile_.embed(ctx, in) : layout_.embed(ctx, in);
   }
 
@@ -161,8 +159,7 @@ class GnnCostModel {
     in.num_nodes = program.view.graph.num_nodes();
     if (options_.task() == Task::kLayout) return layout_.readout(ctx, embedding, in);
     constexpr std::int32_t kRow[] = {0};
-    encoder_.encode_configs(program.view.configs, ids, kRow, scratch.row, scratch.config);
-    in.config = {scratch.config.data(), in.num_configs, encoder_.num_config_outputs()};
+    in.config = encode_configs(ctx, program, ids, kRow, scratch);
     return tile_.readout(ctx, embedding, in);
   }
 
@@ -209,6 +206,17 @@ class GnnCostModel {
   }
 
  private:
+  /// Encoded rows of configurations, in the context's memory, as its backward reads them.
+  template <class Ctx>
+  MatrixView<const float> encode_configs(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
+                                         Span<const std::int32_t> rows, Scratch& scratch) const {
+    const std::int64_t width = encoder_.num_config_outputs();
+    const auto count = static_cast<std::int64_t>(ids.size() * rows.size());
+    float* const config = ctx.arena().template allocate<float>(static_cast<std::size_t>(count * width));
+    encoder_.encode_configs(program.view.configs, ids, rows, scratch.row, config);
+    return {config, count, width};
+  }
+
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                        Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
     Var s;

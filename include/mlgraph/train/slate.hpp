@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Slate: some configurations of one program, scored together; its loss and gradient.
+#ifndef MLGRAPH_TRAIN_SLATE_HPP
+#define MLGRAPH_TRAIN_SLATE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "mlgraph/autograd/context.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/loss.hpp"
+#include "mlgraph/train/segment_training.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// One slate of a step: what it is, and what came out.
+struct Slate {
+  std::size_t program = 0;  // its place among the training programs, and in the keys of the historical table
+  std::vector<std::int32_t> configs;
+  std::vector<double> label;
+  SegmentPlan plan;
+  std::uint64_t seed = 0;  // of dropout
+  // Results.
+  AlignedVector<float> grad;  // (num_trainable)
+  SegmentBuffers buffers;     // embeddings for the table
+  double loss = 0;
+  Status status;
+};
+
+/// What computes a slate: contexts and buffers of one thread, or of one pool.
+class SlateWorker {
+ public:
+  explicit SlateWorker(ThreadPool* pool) : tape_(pool), eager_(pool) {}
+
+  /// The loss of a slate and its gradient. `table` is only read.
+  void run(const GnnCostModel& model, const PreparedProgram& program, const LossOptions& loss,
+           const EmbeddingTable* table, Slate& slate) {
+    const Span<const float> values(model.parameters().value);
+    slate.grad.assign(model.parameters().grad.size(), 0.0F);
+    tape_.bind(model.spec(), values, Span<float>(slate.grad));
+    tape_.begin(slate.seed);
+    eager_.bind(model.spec(), values);
+    slate.status = forward_backward(model, program, loss, table, slate);
+  }
+
+  /// The most bytes that the matrices of one slate took.
+  [[nodiscard]] std::size_t peak_bytes() const { return tape_.peak_bytes() + eager_.peak_bytes(); }
+
+ private:
+  Status forward_backward(const GnnCostModel& model, const PreparedProgram& program, const LossOptions& loss,
+                          const EmbeddingTable* table, Slate& slate) {
+    // Where the embeddings are the same for all configurations, they go by the first one's name.
+    constexpr std::int32_t kAny[] = {0};
+    const auto num_configs = static_cast<std::int64_t>(slate.configs.size());
+    const bool one_for_all = model.embedding_rows(num_configs) == 1;
+    const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
+    const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
+      return model.embed(ctx, program, program.segments[static_cast<std::size_t>(j)], part, scratch_);
+    };
+    MLGRAPH_ASSIGN_OR_RETURN(
+        const Var total,
+        aggregate_segments(tape_, eager_, slate.plan, table, static_cast<std::uint32_t>(slate.program), ids,
+                           model.embedding_channels(), embed, slate.buffers));
+    const Var score = model.readout(tape_, total, program, slate.configs, scratch_);
+    const std::int32_t ptr[] = {0, static_cast<std::int32_t>(num_configs)};
+    const Var value = ranking_loss(tape_, score, slate.label, ptr, loss);
+    MLGRAPH_RETURN_IF_ERROR(tape_.backward(value));
+    slate.loss = static_cast<double>(*tape_.value(value).data);
+    return {};
+  }
+
+  Tape tape_;
+  Eager eager_;
+  GnnCostModel::Scratch scratch_;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_SLATE_HPP
