@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -588,6 +589,118 @@ TEST_CASE("a gradient that overflows is named by program and tensor") {
     const std::string message = lab.run_loss(options, loss).status().message();
     CHECK_MESSAGE(message.rfind("epoch 1: tile_1: the gradient of head.lins.2.weight is ", 0) == 0, message);
   }
+}
+
+// ---- graph segment training
+// -------------------------------------------------------------------------------------------------------------
+
+constexpr GstVariant kVariants[] = {GstVariant::kFull, GstVariant::kOne, GstVariant::kPlain, GstVariant::kE,
+                                    GstVariant::kEF,   GstVariant::kED,  GstVariant::kEFD};
+
+ModelOptions segmented(std::int64_t max_size, Arch arch = Arch::kLayoutSage) {
+  ModelOptions options = small_options(arch);
+  options.segments.max_size = max_size;
+  return options;
+}
+
+TrainerOptions gst(int epochs, GstVariant variant) {
+  TrainerOptions options = quick(epochs);
+  options.gst.variant = variant;
+  return options;
+}
+
+TEST_CASE("with one segment per graph every variant has the bits of full training") {
+  AlignedVector<float> full;
+  for (const GstVariant variant : kVariants) {
+    Lab lab(segmented(variant == GstVariant::kFull ? 0 : 100));
+    REQUIRE(lab.run(gst(6, variant)).ok());
+    if (variant == GstVariant::kFull) full = lab.weights();
+    CHECK(lab.weights() == full);
+  }
+}
+
+TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph") {
+  for (const GstVariant variant : kVariants) {
+    Lab lab(segmented(3), 32);
+    for (const PreparedProgram& program : lab.train) REQUIRE(program.segments.size() >= 3);
+    TrainerOptions options = gst(60, variant);
+    options.max_slates_per_graph = 2;
+    const TrainReport report = lab.run(options).value();
+    INFO(gst_variant_name(variant));
+    CHECK(report.best_valid.kendall_tau > 0.5);
+    CHECK((report.table_rows > 0) == (variant >= GstVariant::kE));
+    CHECK((report.table_bytes > 0) == (variant >= GstVariant::kE));
+    CHECK(report.activation_bytes > 0);
+  }
+}
+
+TEST_CASE("segment training has the same bits for any number of threads") {
+  for (const std::int64_t large_slate_rows : {std::int64_t{8192}, std::int64_t{1}}) {
+    AlignedVector<float> one;
+    for (const int threads : {1, 2, 3, 7}) {
+      ThreadPool pool(threads);
+      Lab lab(segmented(3));
+      lab.pool = &pool;
+      TrainerOptions options = gst(5, GstVariant::kEFD);
+      options.large_slate_rows = large_slate_rows;
+      REQUIRE(lab.run(options).ok());
+      if (threads == 1) one = lab.weights();
+      CHECK(lab.weights() == one);
+    }
+  }
+}
+
+TEST_CASE("finetuning starts from the best weights and leaves the backbone as it is") {
+  Lab lab(segmented(3));
+  TrainerOptions options = gst(8, GstVariant::kEF);
+  options.gst.finetune_epochs = 3;
+  options.weight_decay = 0.1;
+  std::vector<AlignedVector<float>> weights;
+  std::vector<double> tau;
+  REQUIRE(lab.run(options,
+                  [&](const EpochReport& epoch) {
+                    weights.push_back(lab.weights());
+                    tau.push_back(epoch.valid.kendall_tau);
+                    return true;
+                  })
+              .ok());
+  REQUIRE(weights.size() == 8);
+  const auto best = static_cast<std::size_t>(std::max_element(tau.begin(), tau.begin() + 5) - tau.begin());
+  for (const ParamSpec::Entry& entry : lab.model.spec().entries()) {
+    const auto begin = static_cast<std::size_t>(entry.param.offset);
+    const auto same = [&](std::size_t a, std::size_t b) {
+      return std::equal(weights[a].begin() + static_cast<std::ptrdiff_t>(begin),
+                        weights[a].begin() + static_cast<std::ptrdiff_t>(begin) + entry.param.size(),
+                        weights[b].begin() + static_cast<std::ptrdiff_t>(begin));
+    };
+    INFO(entry.name);
+    const bool of_head = entry.name.rfind("head.", 0) == 0;
+    for (std::size_t epoch = 5; epoch < 8; ++epoch) CHECK(same(epoch, best) == !of_head);
+    CHECK_FALSE(same(0, 1));
+  }
+}
+
+TEST_CASE("a table budget that is too small, and a head that is not there, are found before training") {
+  Lab lab(segmented(3));
+  std::size_t most_segments = 0;
+  for (const PreparedProgram& program : lab.train)
+    most_segments = std::max(most_segments, program.segments.size());
+  TrainerOptions options = gst(5, GstVariant::kE);
+  options.gst.table_bytes = 1000;
+  CHECK(lab.run(options).status().message() ==
+        str_cat("embedding table: a budget of 1000 bytes holds 6 rows of 152 bytes; one step needs ",
+                most_segments * 16 * 4));
+  options = gst(5, GstVariant::kEFD);
+  options.gst.finetune_epochs = 5;
+  CHECK(lab.run(options).status().message() == "gst: finetune_epochs is 5; should be less than epochs, 5");
+  options.gst.finetune_epochs = 2;
+  ModelOptions late = segmented(3);
+  late.join = Join::kLate;
+  CHECK(Lab(late).run(options).status().message() ==
+        "gst: efd finetunes the head, but this model's segments have scores already: no head comes after their "
+        "total");
+  options.gst.segments_per_step = 0;
+  CHECK(lab.run(options).status().message() == "gst: segments_per_step is 0; should be 1 or more");
 }
 
 }  // namespace
