@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "command.hpp"
+#include "gst_flags.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/io/checkpoint_file.hpp"
+#include "mlgraph/io/process_memory.hpp"
 #include "mlgraph/train/metrics.hpp"
 #include "model_files.hpp"
 #include "ranking_report.hpp"
@@ -40,6 +43,7 @@ struct Options {
   std::optional<double> dropout, lr, weight_decay, clip, margin, temperature, mse_weight;
   std::optional<int> epochs, patience;
   std::int32_t validate_every = 1;
+  GstFlags gst;
 };
 
 template <class T, class U>
@@ -72,7 +76,6 @@ mg::LossOptions loss_of(const Options& options) {
   return loss;
 }
 
-/// The model's options; of a model that is resumed, its own.
 mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(
       const mg::Arch arch,
@@ -124,6 +127,7 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   }
   settings.automatic_slates = !options.slates.has_value();
   set_if_given(options.slates, trainer.max_slates_per_graph);
+  MLGRAPH_RETURN_IF_ERROR(apply(options.gst, settings));
   return settings;
 }
 
@@ -222,11 +226,30 @@ mg::Status stopped_by_user(const std::string& what) {
   return mg::Status::unavailable(mg::str_cat("stopped by Ctrl-C; ", what));
 }
 
+/// What the training took: matrices of a step, the historical table, the process.
+void report_memory(const Trained& trained, Json& json) {
+  const mg::TrainReport& report = trained.report;
+  const std::size_t peak = mg::io::peak_rss_bytes();
+  json["memory"] = {{"activation_bytes", report.activation_bytes},
+                    {"table_rows", report.table_rows},
+                    {"table_bytes", report.table_bytes},
+                    {"peak_rss_bytes", peak},
+                    {"segments", trained.most_segments}};
+  constexpr double kMiB = 1 << 20;
+  std::printf("memory: %.0f MiB at most, %.0f for the matrices of one graph (%zu segments at most)",
+              static_cast<double>(peak) / kMiB, static_cast<double>(report.activation_bytes) / kMiB,
+              trained.most_segments);
+  if (report.table_rows > 0) {
+    std::printf(", %.1f for %zu embeddings in the historical table",
+                static_cast<double>(report.table_bytes) / kMiB, report.table_rows);
+  }
+  std::printf("\n");
+}
+
 // ---- one model ----------------------------------------------------------------------------------------------
 
 mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
-                       const TrainedModel* resumed, const mg::io::HloFeatureOptions& features,
-                       mg::ThreadPool& pool) {
+                       const mg::io::HloFeatureOptions& features, mg::ThreadPool& pool) {
   const auto save = [&](const mg::GnnCostModel& model) {
     return mg::io::save_model(model, options.model, features_metadata(features));
   };
@@ -234,17 +257,22 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
   const auto is_new_best = [&](const mg::RankingMetrics& metrics) {
     return !best.has_value() || is_better(metrics, best->report.best_valid, settings.selection());
   };
-  const Checkpoint checkpoint = [&](const mg::GnnCostModel& model, const mg::RankingMetrics& metrics) {
-    return is_new_best(metrics) ? save(model) : mg::Status();
+  const std::string checkpoint_path = options.model + ".checkpoint";
+  std::vector<std::byte> resume;
+  if (!options.resume.empty()) {
+    MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
+  }
+  const SaveCheckpoint save_checkpoint = [&](mg::Span<const std::byte> bytes) {
+    return mg::io::save_checkpoint(checkpoint_path, bytes);
   };
   std::vector<mg::RankingMetrics> metrics;
   Json runs = Json::array();
   for (int i = 0; i < options.seeds && !interrupted(); ++i) {
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
     const std::string title = options.seeds > 1 ? mg::str_cat("seed ", seed, ": ") : "";
-    MLGRAPH_ASSIGN_OR_RETURN(
-        Trained trained, train_one(settings, data, resumed == nullptr ? nullptr : &resumed->model, seed, title,
-                                   checkpoint, &pool));
+    MLGRAPH_ASSIGN_OR_RETURN(Trained trained,
+                             train_one(settings, data, seed, title, resume,
+                                       options.seeds == 1 ? save_checkpoint : SaveCheckpoint(), &pool));
     metrics.push_back(trained.report.best_valid);
     runs.push_back(run_json(trained));
     if (!is_new_best(trained.report.best_valid)) continue;
@@ -269,11 +297,16 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
                                                          : mg::str_cat("epoch ", best->report.best_epoch);
   std::printf("%s: %s of seed %llu\n", options.model.c_str(), epoch.c_str(),
               static_cast<unsigned long long>(best->seed));
+  report_memory(*best, json);
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
-  if (!interrupted()) return {};
+  if (!interrupted()) {
+    std::remove(checkpoint_path.c_str());  // of this training, or of one that was stopped: it is done
+    return {};
+  }
+  if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
   return stopped_by_user(mg::str_cat(options.model,
                                      " has the best weights so far; the same command with --resume ",
-                                     options.model, " continues from them"));
+                                     checkpoint_path, " continues where it stopped"));
 }
 
 // ---- leave one out ------------------------------------------------------------------------------------------
@@ -306,7 +339,7 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
       const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
       const std::string title = mg::str_cat("without ", data.train[held_out].name, ", seed ", seed, ": ");
       MLGRAPH_ASSIGN_OR_RETURN(const Trained trained,
-                               train_one(settings, fold, nullptr, seed, title, nullptr, &pool));
+                               train_one(settings, fold, seed, title, {}, nullptr, &pool));
       if (interrupted()) break;  // not trained to the end
       MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare_valid(trained.model, data, held_out));
       RankingReport of_seed;
@@ -333,20 +366,11 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
 
 mg::Status run(const Options& options) {
   check_usage(options);
+  check_usage(options.gst);
   MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, settings_of(options));
-  std::optional<TrainedModel> resumed;
   mg::io::HloFeatureOptions features;
   features.padding = static_cast<float>(options.padding);
   features.extra = options.extra;
-  if (!options.resume.empty()) {
-    MLGRAPH_ASSIGN_OR_RETURN(resumed, load_trained(options.resume));
-    features = resumed->features;
-    if (resumed->model.options().task() != settings.task) {
-      return mg::Status::invalid_argument(mg::str_cat(options.resume, ": is a ",
-                                                      mg::arch_name(resumed->model.options().arch),
-                                                      " model; --task is ", options.task));
-    }
-  }
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(TrainData data,
                            load_train_data(data_options_of(options, features, &pool), settings));
@@ -355,9 +379,10 @@ mg::Status run(const Options& options) {
       settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
   if (layouts_in_ns) scale_labels(data);
   std::printf("%zu programs to train on, %zu to validate on\n", data.train.size(), data.valid.size());
+  MLGRAPH_RETURN_IF_ERROR(limit_memory(options.gst, data, settings));
   watch_for_interrupt();
   if (options.leave_one_out) return leave_one_out(options, settings, data, pool);
-  return train_model(options, settings, data, resumed.has_value() ? &*resumed : nullptr, features, pool);
+  return train_model(options, settings, data, features, pool);
 }
 
 // ---- options ------------------------------------------------------------------------------------------------
@@ -392,36 +417,22 @@ void add_data_options(CLI::App& command, Options& options) {
   command.add_flag("--extra", options.extra, "Of protobufs and HLO: append the extra features");
 }
 
-/// These are the model's own when it is resumed.
 void add_model_options(CLI::App& command, Options& options) {
-  std::vector<CLI::Option*> of_model;
-  of_model.push_back(
-      command.add_option("--arch", options.arch, "Default: tile-sage, layout-resgcn")
-          ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"})));
-  of_model.push_back(
-      command.add_option("--join", options.join, "Where the config of a tile enters. Default: early")
-          ->check(CLI::IsMember({"early", "late"})));
-  of_model.push_back(
-      command.add_option("--direction", options.direction, "Along which edges values flow. Default: both")
-          ->check(CLI::IsMember({"forward", "reverse", "both"})));
-  of_model.push_back(command.add_option("--hidden", options.hidden, "Width. Default: 64, layout-resgcn 32")
-                         ->check(CLI::PositiveNumber));
-  of_model.push_back(
-      command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
-          ->check(CLI::PositiveNumber));
-  of_model.push_back(
-      command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95)));
-  of_model.push_back(command.add_option("--scaling", options.scaling, "Of features. Default: min-max")
-                         ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"})));
-  of_model.push_back(
-      command.add_option("--config-encoding", options.encoding, "Default: tile scaled, layout one-hot")
-          ->check(CLI::IsMember({"scaled", "one-hot"})));
-  CLI::Option* const resume = command.add_option(
-      "--resume", options.resume,
-      "Start from the weights of this model, whose architecture and feature scaling are kept.\n"
-      "Not restored: the optimizer's moments, the learning rate schedule, the epoch and the order of\n"
-      "the configs, which begin anew");
-  for (CLI::Option* const option : of_model) resume->excludes(option);
+  command.add_option("--arch", options.arch, "Default: tile-sage, layout-resgcn")
+      ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"}));
+  command.add_option("--join", options.join, "Where the config of a tile enters. Default: early")
+      ->check(CLI::IsMember({"early", "late"}));
+  command.add_option("--direction", options.direction, "Along which edges values flow. Default: both")
+      ->check(CLI::IsMember({"forward", "reverse", "both"}));
+  command.add_option("--hidden", options.hidden, "Width. Default: 64, layout-resgcn 32")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95));
+  command.add_option("--scaling", options.scaling, "Of features. Default: min-max")
+      ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"}));
+  command.add_option("--config-encoding", options.encoding, "Default: tile scaled, layout one-hot")
+      ->check(CLI::IsMember({"scaled", "one-hot"}));
 }
 
 void add_training_options(CLI::App& command, Options& options) {
@@ -435,6 +446,11 @@ void add_training_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_option("--seed", options.seed, "Start weights, order of configs, and --split")
       ->capture_default_str();
+  command.add_option(
+      "--resume", options.resume,
+      "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash\n"
+      "(at most 30 s old). All other options as they were; the model has the same bits as if it had\n"
+      "never been stopped");
   command.add_option("--seeds", options.seeds, "Train as many models, from --seed on; the best is kept")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -479,16 +495,18 @@ Command add_train(CLI::App& app) {
   add_data_options(*command, *options);
   add_model_options(*command, *options);
   add_training_options(*command, *options);
-  command->footer(
-      mg::str_cat("Layouts are selected by Kendall's tau, tiles by slowdown@5. Ctrl-C stops after the epoch "
-                  "and keeps the best\n"
-                  "weights so far (exit code 1); a second one stops at once.\n"
-                  "Keys of --json: command, task, arch, options, train_programs, valid_programs, notes, model, "
-                  "seed, best_epoch,\n",
-                  kRankingKeys,
-                  ",\nruns (seed, best_epoch, seconds, valid, epochs: epoch, train_loss, lr, valid; with "
-                  "--leave-one-out: held_out,\n"
-                  "seed, seconds, valid), and with --seeds: seeds (mean and std of each metric)."));
+  add_gst_options(*command, options->gst);
+  command->footer(mg::str_cat(
+      "Layouts are selected by Kendall's tau, tiles by slowdown@5. Ctrl-C stops after the epoch "
+      "and keeps the best\n"
+      "weights so far and a checkpoint to --resume from (exit code 1); a second one stops at once.\n"
+      "Keys of --json: command, task, arch, options, train_programs, valid_programs, notes, model, "
+      "seed, best_epoch,\n",
+      kRankingKeys,
+      ",\nruns (seed, best_epoch, seconds, valid, epochs: epoch, train_loss, lr, valid; with "
+      "--leave-one-out: held_out,\n"
+      "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments),\n"
+      "and with --seeds: seeds (mean and std of each metric)."));
   return {command, [options] { return run(*options); }};
 }
 

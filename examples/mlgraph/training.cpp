@@ -32,15 +32,6 @@ std::string metric_text(const mg::RankingMetrics& m, mg::Task task) {
                                  : mg::str_cat("tau ", fixed(m.kendall_tau, 4));
 }
 
-/// The embedding needs a row for every opcode of the training programs.
-std::int64_t num_opcodes_of(const TrainData& data, std::int64_t at_least) {
-  std::int32_t largest = -1;
-  for (const mg::ProgramView& view : data.train) {
-    for (const std::int32_t opcode : view.graph.opcode) largest = std::max(largest, opcode);
-  }
-  return std::max<std::int64_t>(at_least, std::int64_t{largest} + 1);
-}
-
 /// Slates per graph so that an epoch has about 100 steps or sees every config once, whichever is less: a few
 /// programs with many configs would otherwise have epochs of a single step.
 std::int64_t automatic_slates(const mg::TrainerOptions& options, std::size_t num_programs) {
@@ -58,6 +49,14 @@ void watch_for_interrupt() {
 }
 
 bool interrupted() { return interrupt_came != 0; }
+
+std::int64_t num_opcodes_of(const TrainData& data, std::int64_t at_least) {
+  std::int32_t largest = -1;
+  for (const mg::ProgramView& view : data.train) {
+    for (const std::int32_t opcode : view.graph.opcode) largest = std::max(largest, opcode);
+  }
+  return std::max<std::int64_t>(at_least, std::int64_t{largest} + 1);
+}
 
 bool is_better(const mg::RankingMetrics& a, const mg::RankingMetrics& b, mg::Selection selection) {
   if (selection == mg::Selection::kKendallTau) return a.kendall_tau > b.kendall_tau;
@@ -117,24 +116,21 @@ mg::Result<std::vector<mg::PreparedProgram>> prepare_valid(const mg::GnnCostMode
   return valid;
 }
 
-mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
-                              const mg::GnnCostModel* start, std::uint64_t seed, const std::string& title,
-                              const Checkpoint& checkpoint, mg::ThreadPool* pool) {
+mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data, std::uint64_t seed,
+                              const std::string& title, mg::Span<const std::byte> resume,
+                              const SaveCheckpoint& save_checkpoint, mg::ThreadPool* pool) {
   const double begin = now();
   Trained trained;
   trained.seed = seed;
-  if (start != nullptr) {
-    trained.model = *start;
-  } else {
-    mg::ModelOptions options = settings.model;
-    options.num_opcodes = num_opcodes_of(data, options.num_opcodes);
-    MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder,
-                             mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(data.train), options));
-    MLGRAPH_ASSIGN_OR_RETURN(trained.model, mg::GnnCostModel::make(options, std::move(encoder), seed));
-  }
+  mg::ModelOptions model = settings.model;
+  model.num_opcodes = num_opcodes_of(data, model.num_opcodes);
+  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder,
+                           mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(data.train), model));
+  MLGRAPH_ASSIGN_OR_RETURN(trained.model, mg::GnnCostModel::make(model, std::move(encoder), seed));
   std::vector<mg::PreparedProgram> train;
   for (const mg::ProgramView& view : data.train) {
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, trained.model.prepare(view));
+    trained.most_segments = std::max(trained.most_segments, program.segments.size());
     train.push_back(std::move(program));
   }
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(trained.model, data));
@@ -142,31 +138,25 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   mg::TrainerOptions options = settings.trainer;
   options.seed = seed;
   if (settings.automatic_slates) options.max_slates_per_graph = automatic_slates(options, train.size());
-  const mg::Selection selection = settings.selection();
-  const bool compare_start = start != nullptr && !valid.empty();
-  mg::RankingMetrics start_metrics;
-  if (compare_start) {
-    MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(trained.model, valid, pool));
-    start_metrics = evaluation.mean;
-    std::printf("%sstarts from %s\n", title.c_str(), metric_text(start_metrics, settings.task).c_str());
-  }
-
   constexpr double kSecondsBetweenCheckpoints = 30;
   double last_checkpoint = now();
   mg::Status checkpoint_status;
   Progress progress(title, options.epochs, settings.task);
+  mg::Trainer trainer(trained.model, options, settings.loss, pool);
+  const auto checkpoint = [&]() -> mg::Status {
+    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, trainer.checkpoint());
+    return save_checkpoint(bytes);
+  };
   const auto on_epoch = [&](const mg::EpochReport& epoch) {
     progress.show(epoch);
-    const bool worth_keeping = epoch.validated && epoch.is_best &&
-                               (!compare_start || is_better(epoch.valid, start_metrics, selection));
-    if (checkpoint != nullptr && worth_keeping && now() - last_checkpoint > kSecondsBetweenCheckpoints) {
-      checkpoint_status = checkpoint(trained.model, epoch.valid);
+    const bool is_time = now() - last_checkpoint > kSecondsBetweenCheckpoints;
+    if (save_checkpoint != nullptr && (is_time || interrupted())) {
+      checkpoint_status = checkpoint();
       last_checkpoint = now();
     }
     return checkpoint_status.ok() && !interrupted();
   };
-  mg::Trainer trainer(trained.model, options, settings.loss, pool);
-  mg::Result<mg::TrainReport> report = trainer.run(train, valid, selection, on_epoch);
+  mg::Result<mg::TrainReport> report = trainer.run(train, valid, settings.selection(), on_epoch, resume);
   progress.finish();
   MLGRAPH_RETURN_IF_ERROR(report.status());
   MLGRAPH_RETURN_IF_ERROR(checkpoint_status);
@@ -174,11 +164,6 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   if (trained.report.best_epoch == 0 && !valid.empty()) {  // stopped before an epoch was validated
     MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(trained.model, valid, pool));
     trained.report.best_valid = evaluation.mean;
-  }
-  if (compare_start && !is_better(trained.report.best_valid, start_metrics, selection)) {
-    trained.model = *start;
-    trained.report.best_epoch = 0;
-    trained.report.best_valid = start_metrics;
   }
   trained.seconds = now() - begin;
   return trained;

@@ -92,17 +92,22 @@ struct Trained {
   mlgraph::TrainReport report;
   std::uint64_t seed = 0;
   double seconds = 0;
+  std::size_t most_segments = 0;  // of a training program
 };
 
-/// What to do with the best weights so far when a while has passed; may be null.
-using Checkpoint = std::function<mlgraph::Status(const mlgraph::GnnCostModel&, const mlgraph::RankingMetrics&)>;
+/// What to do with a checkpoint when a while has passed or Ctrl-C came; may be null.
+using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::byte>)>;
 
-/// Trains one model from `start` (made anew from the programs if there is none) and keeps the best validated
-/// weights, those of `start` included.
+/// Trains one model and keeps the best validated weights. `resume`: a checkpoint of the same training, or
+/// empty.
 [[nodiscard]] mlgraph::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
-                                                 const mlgraph::GnnCostModel* start, std::uint64_t seed,
-                                                 const std::string& title, const Checkpoint& checkpoint,
+                                                 std::uint64_t seed, const std::string& title,
+                                                 mlgraph::Span<const std::byte> resume,
+                                                 const SaveCheckpoint& save_checkpoint,
                                                  mlgraph::ThreadPool* pool);
+
+/// The embedding needs a row for every opcode of the training programs.
+[[nodiscard]] std::int64_t num_opcodes_of(const TrainData& data, std::int64_t at_least);
 
 /// A validation program as a model sees it, and all of them.
 [[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::GnnCostModel& model,

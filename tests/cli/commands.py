@@ -116,7 +116,7 @@ class Usage(Case):
         self.fails(2, "needs --valid PATH, --split F or --leave-one-out", *common)
         self.fails(2, "exclude each other", *common, "--valid", "y", "--split", "0.2")
         self.fails(2, "layout-sage is no model for --task tile", *common, "--split", "0.2", "--arch", "layout-sage")
-        self.fails(2, "--hidden excludes --resume", *common, "--split", "0.2", "--resume", "m", "--hidden", "8")
+        self.fails(2, "efd needs --segment-size or --max-memory", *common, "--split", "0.2", "--gst", "efd")
         self.fails(2, "needs --model OUT", "train", "--task", "tile", "--train", "x", "--split", "0.2")
         self.fails(2, "needs the model of at least one collection", "submit", "--data", "x", "-o", "y")
 
@@ -310,38 +310,52 @@ class Training(Case):
         again = self.json("eval", "--model", "m", "--data", layouts)
         self.assertAlmostEqual(again["mean"]["kendall_tau"], max(taus))
 
-    def test_resume_starts_from_the_weights(self):
-        layouts = self.layouts()
-        first = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m")
-        second = self.json("train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "n",
-                           "--resume", "m", "--epochs", "3")
-        self.assertEqual(second["options"]["hidden_channels"], "8")
-        self.assertGreaterEqual(second["score"], first["score"])
-        # A rate that ruins every model: the weights it started from are kept.
-        ruined = self.json("train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "o",
-                           "--resume", "m", "--epochs", "2", "--lr", "10")
-        if ruined["best_epoch"] == 0:
-            self.assertEqual((self.folder / "o").read_bytes(), (self.folder / "m").read_bytes())
-        self.assertGreaterEqual(ruined["score"], first["score"])
-        tiles = self.tiles()
-        self.fails(1, "is a layout-resgcn model; --task is tile", "train", "--task", "tile", "--train", tiles,
-                   "--valid", tiles, "--model", "x", "--resume", "m")
-
-    def test_an_interrupt_keeps_the_best_weights(self):
-        layouts = self.layouts()
-        process = subprocess.Popen([PROGRAM, "train", "--epochs", "1000000", "--task", "layout", "--train", layouts,
-                                    "--valid", layouts, "--model", "m"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, cwd=self.folder)
+    def interrupt(self, *arguments):
+        """Starts a training and stops it after its first epoch."""
+        process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   cwd=self.folder)
         self.addCleanup(process.kill)
         for line in process.stdout:
-            if line.startswith("epoch 1/"):
+            if "epoch 1/" in line:
                 break
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=120)
         self.assertEqual(process.returncode, 1, out + error)
-        self.assertIn("--resume m", error)
+        return out, error
+
+    def test_an_interrupt_keeps_the_best_weights(self):
+        layouts = self.layouts()
+        out, error = self.interrupt("train", "--epochs", "1000000", "--task", "layout", "--train", layouts, "--valid",
+                                    layouts, "--model", "m")
+        self.assertIn("--resume m.checkpoint", error)
         self.assertIn("competition score", out)
         self.ok("eval", "--model", "m", "--data", layouts)
+
+    def test_a_resumed_training_gives_the_bytes_of_a_whole_one(self):
+        layouts = self.layouts()
+        for gst in ([], ["--gst", "efd", "--segment-size", "3"]):
+            command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--hidden", "8", "--epochs",
+                       "3000", "--slates", "1", "--arch", "layout-sage", *gst]
+            self.interrupt(*command, "--model", "m")
+            self.fails(1, 'checkpoint: seed was "1" and is "2" now', *command, "--model", "m", "--seed", "2",
+                       "--resume", "m.checkpoint")
+            resumed = self.json(*command, "--model", "m", "--resume", "m.checkpoint")
+            self.assertFalse((self.folder / "m.checkpoint").exists())
+            whole = self.json(*command, "--model", "n")
+            self.assertEqual((self.folder / "m").read_bytes(), (self.folder / "n").read_bytes())
+            self.assertEqual(resumed["runs"][0]["epochs"], whole["runs"][0]["epochs"])
+            self.assertEqual(resumed["memory"]["table_rows"], whole["memory"]["table_rows"])
+        self.assertGreater(whole["memory"]["table_rows"], 0)
+        self.fails(1, "m: is no checkpoint", *command, "--model", "m", "--resume", "m")
+
+    def test_a_memory_limit_decides_the_segments(self):
+        layouts = self.layouts()
+        command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m", "--epochs", "2",
+                   "--gst", "efd", "--arch", "layout-sage"]
+        figures = self.json(*command, "--max-memory", "2GB")
+        self.assertLess(figures["memory"]["peak_rss_bytes"], 2e9)
+        self.assertGreater(int(figures["options"]["segment_size"]), 0)
+        self.fails(1, "a memory limit of", *command, "--max-memory", "1MB")
 
     def test_data_that_cannot_be_trained_on(self):
         test = self.tiles("test", measured=False)

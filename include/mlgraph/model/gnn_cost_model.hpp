@@ -37,6 +37,9 @@ struct PreparedProgram {
   std::vector<std::int32_t> selection;  // the configs to use; all of them after GnnCostModel::prepare()
 };
 
+/// Rows that predict() computes at a time: few enough to stay in memory, enough to keep threads busy.
+inline constexpr std::int64_t kPredictRows = 20000;
+
 /// A cost model: options, feature encoder, weights. A const one is shared by any number of threads, each with a
 /// context and a Scratch of its own.
 class GnnCostModel {
@@ -179,9 +182,8 @@ class GnnCostModel {
   [[nodiscard]] Result<std::vector<float>> predict(const PreparedProgram& program, Span<const std::int32_t> ids,
                                                    ThreadPool* pool = nullptr) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
-    constexpr std::int64_t kRowsAtATime = 20000;  // few enough to stay in memory, enough to keep threads busy
     const auto chunk =
-        static_cast<std::size_t>(std::max<std::int64_t>(1, kRowsAtATime / rows_per_config(program)));
+        static_cast<std::size_t>(std::max<std::int64_t>(1, kPredictRows / rows_per_config(program)));
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
     Scratch scratch;

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// MemoryPlan: the segment size and the configs per step with which a training stays below a memory limit.
+#ifndef MLGRAPH_TRAIN_MEMORY_PLAN_HPP
+#define MLGRAPH_TRAIN_MEMORY_PLAN_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/slate.hpp"
+#include "mlgraph/train/trainer_options.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+struct MemoryPlan {
+  std::int64_t segment_size = 0;  ///< for SegmentOptions::max_size
+  std::int64_t configs_per_graph = 0;
+  std::size_t step_bytes = 0;  ///< expected: matrices of a step, the historical table, the programs, evaluation
+};
+
+namespace detail {
+
+/// What memory a model needs, measured on a small part of the largest program.
+struct MemoryModel {
+  double node_bytes = 0;   // of a tape, for each node of a segment
+  double row_bytes = 0;    // and for each node under each config
+  double eager_bytes = 0;  // of an evaluation, for each row
+  double fixed_bytes = 0;  // programs as the model sees them, weights and their copies
+
+  /// A step that records `num_segments` segments of `nodes` nodes under `configs` configs.
+  [[nodiscard]] double step(double nodes, double configs, double num_segments) const {
+    return num_segments * nodes * (node_bytes + row_bytes * configs);
+  }
+};
+
+[[nodiscard]] inline Result<MemoryModel> measure_memory(Span<const ProgramView> programs, ModelOptions options,
+                                                        const FeatureEncoder& encoder) {
+  const ProgramView* largest = &programs[0];
+  MemoryModel memory;
+  const auto width = static_cast<double>(encoder.node.num_outputs());
+  for (const ProgramView& program : programs) {
+    if (program.graph.num_nodes() > largest->graph.num_nodes()) largest = &program;
+    memory.fixed_bytes += (4 * width + 64) * program.graph.num_nodes();  // features, opcodes, row pointers
+    memory.fixed_bytes += 40 * static_cast<double>(program.graph.edge_source.size());
+  }
+  constexpr std::int64_t kProbeNodes = 512;
+  const std::int64_t num_nodes = largest->graph.num_nodes();
+  options.segments.max_size = num_nodes > kProbeNodes ? kProbeNodes : 0;
+  MLGRAPH_ASSIGN_OR_RETURN(const GnnCostModel probe, GnnCostModel::make(options, encoder, 1));
+  memory.fixed_bytes += 24 * static_cast<double>(probe.spec().size());
+  MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, probe.prepare(*largest));
+  double bytes[2], rows = 0;
+  for (const std::int64_t i : {0, 1}) {
+    SlateWorker worker(nullptr);
+    Slate slate;
+    const auto configs = static_cast<std::size_t>(i == 0 ? 2 : 6);
+    for (std::size_t c = 0; c < configs; ++c) {
+      slate.configs.push_back(static_cast<std::int32_t>(c % program.selection.size()));
+      slate.label.push_back(static_cast<double>(c));
+    }
+    slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kDropped);
+    slate.plan.role[0] = SegmentPlan::Role::kFresh;
+    worker.run(probe, program, LossOptions{}, nullptr, slate);
+    MLGRAPH_RETURN_IF_ERROR(slate.status);
+    bytes[i] = static_cast<double>(worker.peak_bytes());
+    rows = static_cast<double>(program.segments[0].graph.num_nodes());
+  }
+  memory.row_bytes = (bytes[1] - bytes[0]) / (4 * rows);
+  memory.node_bytes = std::max(0.0, bytes[0] / rows - 2 * memory.row_bytes);
+  memory.eager_bytes = memory.row_bytes;  // an evaluation keeps the values of a step, not its gradients
+  return memory;
+}
+
+}  // namespace detail
+
+/// Picks the largest segments (at most those of `options`, where they are bounded there), and then as many
+/// configs as asked for or fewer, with which a training of these programs stays below `max_bytes`.
+///
+/// The need is measured on one segment of 512 nodes of the largest program: the tape's memory is linear in
+/// nodes and in nodes times configs. Shares of it go to the programs as the model sees them, the historical
+/// table and evaluation. Errors: no programs; a limit below what segments of 64 nodes with two configs need,
+/// which it names. Cost:   two steps on one segment, and prepare() of the largest program.
+[[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const ModelOptions& model,
+                                                    const FeatureEncoder& encoder,
+                                                    const TrainerOptions& trainer, std::size_t max_bytes) {
+  if (programs.empty()) return Status::invalid_argument("there are no programs to plan the memory for");
+  MLGRAPH_ASSIGN_OR_RETURN(const detail::MemoryModel memory, detail::measure_memory(programs, model, encoder));
+  constexpr std::int64_t kLeastNodes = 64;
+  std::int64_t most_nodes = kLeastNodes;
+  for (const ProgramView& program : programs)
+    most_nodes = std::max<std::int64_t>(most_nodes, program.graph.num_nodes());
+  const std::int64_t largest = most_nodes;
+  if (model.segments.max_size > 0) most_nodes = std::min(most_nodes, model.segments.max_size);
+  const double table = trainer.gst.uses_table() ? static_cast<double>(trainer.gst.table_bytes) : 0;
+  const auto need = [&](std::int64_t nodes, std::int64_t configs) {
+    // Small slates of a step are computed side by side, each with a tape of its own.
+    const double tapes =
+        nodes * configs < trainer.large_slate_rows ? static_cast<double>(trainer.graphs_per_step) : 1;
+    const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kPredictRows, nodes));
+    const std::int64_t num_segments = (largest + nodes - 1) / nodes;
+    const std::int64_t recorded = trainer.gst.variant == GstVariant::kFull
+                                      ? num_segments
+                                      : std::min(num_segments, trainer.gst.segments_per_step);
+    const double step = tapes * memory.step(static_cast<double>(nodes), static_cast<double>(configs),
+                                            static_cast<double>(recorded));
+    return memory.fixed_bytes + table + std::max(step, 0.0) + evaluation;
+  };
+  const auto limit = static_cast<double>(max_bytes);
+  for (std::int64_t configs = trainer.configs_per_graph;; configs = std::max<std::int64_t>(2, configs / 2)) {
+    for (std::int64_t nodes = most_nodes;; nodes = std::max(kLeastNodes, nodes * 3 / 4)) {
+      if (need(nodes, configs) <= limit)
+        return MemoryPlan{nodes, configs, static_cast<std::size_t>(need(nodes, configs))};
+      if (nodes <= kLeastNodes) break;
+    }
+    if (configs <= 2) break;
+  }
+  return Status::resource_exhausted(str_cat(
+      "a memory limit of ", max_bytes >> 20, " MiB is too low: segments of ", kLeastNodes,
+      " nodes with 2 configs need ", (static_cast<std::size_t>(need(kLeastNodes, 2)) >> 20) + 1, " MiB"));
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_MEMORY_PLAN_HPP

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/io/checkpoint_file.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace mlgraph {
+namespace {
+
+struct Folder {
+  std::filesystem::path path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "mlgraph-test-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+};
+
+std::vector<std::byte> some_bytes(std::size_t size) {
+  std::vector<std::byte> bytes;
+  for (std::size_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::byte>(i * 7 % 251));
+  return bytes;
+}
+
+TEST_CASE("what was saved is loaded, and the second checkpoint takes the place of the first") {
+  const Folder folder;
+  const std::string path = (folder.path / "c").string();
+  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{5000}}) {
+    REQUIRE(io::save_checkpoint(path, some_bytes(size)).ok());
+    CHECK(io::load_checkpoint(path).value() == some_bytes(size));
+  }
+  CHECK(std::distance(std::filesystem::directory_iterator(folder.path),
+                      std::filesystem::directory_iterator()) == 1);
+}
+
+TEST_CASE("every cut and every changed byte is found") {
+  const Folder folder;
+  const std::string path = (folder.path / "c").string();
+  REQUIRE(io::save_checkpoint(path, some_bytes(100)).ok());
+  const std::vector<std::byte> good = io::read_file(path).value();
+  const auto load = [&](const std::vector<std::byte>& bytes) {
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    return io::load_checkpoint(path).status();
+  };
+  REQUIRE(load(good).ok());
+  for (std::size_t size = 0; size < good.size(); ++size)
+    CHECK_FALSE(load({good.begin(), good.begin() + static_cast<std::ptrdiff_t>(size)}).ok());
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    std::vector<std::byte> bad = good;
+    bad[i] ^= std::byte{4};
+    CHECK_FALSE(load(bad).ok());
+  }
+  std::vector<std::byte> longer = good;
+  longer.push_back(std::byte{0});
+  CHECK(load(longer).message() == path + ": has 101 bytes after its header; should have 100");
+  CHECK(load(some_bytes(300)).message() == path + ": is no checkpoint");
+  CHECK(io::load_checkpoint(path + "x").status().message() == path + "x: no such file");
+}
+
+}  // namespace
+}  // namespace mlgraph

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/train/memory_plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "mlgraph/train/trainer.hpp"
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture
+
+/// A layout program of many nodes, each connected to the next.
+OwnedProgram long_program(std::int32_t num_nodes) {
+  OwnedProgram program = layout_program(1);
+  Rng rng(2);
+  while (static_cast<std::int32_t>(program.opcode.size()) < num_nodes) {
+    const auto v = static_cast<std::int32_t>(program.opcode.size());
+    program.opcode.push_back(static_cast<std::int32_t>(rng.below(kFixtureOpcodes)));
+    program.x.insert(program.x.end(), {7, 1, static_cast<float>(rng.uniform(-1, 1))});
+    program.edge_source.push_back(v - 1);
+    program.edge_target.push_back(v);
+  }
+  return program;
+}
+
+struct Lab {
+  OwnedProgram program = long_program(6000);
+  std::vector<ProgramView> views{program.view()};
+  ModelOptions model = small_options(Arch::kLayoutSage);
+  FeatureEncoder encoder = FeatureEncoder::fit(views, model).value();
+  TrainerOptions trainer;
+
+  Lab() {
+    trainer.epochs = 2;
+    trainer.validate_every = 2;
+    trainer.gst.variant = GstVariant::kED;
+    trainer.gst.table_bytes = std::size_t{1} << 20;
+  }
+  Result<MemoryPlan> plan(std::size_t max_bytes) const {
+    return plan_memory(views, model, encoder, trainer, max_bytes);
+  }
+};
+
+TEST_CASE("the more memory, the larger the segments, up to the graph and to what was asked for") {
+  Lab lab;
+  std::int64_t last = 0;
+  for (const std::size_t mib : {40, 60, 100, 4000}) {
+    const MemoryPlan plan = lab.plan(mib << 20).value();
+    CHECK(plan.step_bytes <= mib << 20);
+    CHECK(plan.segment_size >= last);
+    last = plan.segment_size;
+  }
+  CHECK(last == 6000);
+  CHECK(lab.plan(std::size_t{4000} << 20).value().configs_per_graph == 16);
+  lab.model.segments.max_size = 500;
+  CHECK(lab.plan(std::size_t{4000} << 20).value().segment_size == 500);
+}
+
+TEST_CASE("a training takes for its matrices what was planned, within a quarter") {
+  Lab lab;
+  const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, lab.model, lab.encoder);
+  REQUIRE(memory.ok());
+  for (const std::int64_t segment_size : {700, 3000}) {
+    ModelOptions options = lab.model;
+    options.segments.max_size = segment_size;
+    GnnCostModel model = GnnCostModel::make(options, lab.encoder, 1).value();
+    const std::vector<PreparedProgram> programs{model.prepare(lab.views[0]).value()};
+    lab.trainer.gst.variant = GstVariant::kOne;  // no table, no other segments: the tape alone
+    const TrainReport report =
+        Trainer(model, lab.trainer, LossOptions{})
+            .run(programs, {}, Selection::kKendallTau, [](const EpochReport&) { return true; })
+            .value();
+    const double planned = memory->step(static_cast<double>(programs[0].segments[0].graph.num_nodes()), 16, 1);
+    CHECK(static_cast<double>(report.activation_bytes) < 1.25 * planned);
+    CHECK(static_cast<double>(report.activation_bytes) > 0.75 * planned);
+  }
+}
+
+TEST_CASE("a limit that is too low is refused with what would do") {
+  Lab lab;
+  const std::string message = lab.plan(std::size_t{1} << 20).status().message();
+  CHECK(message.find("a memory limit of 1 MiB is too low: segments of 64 nodes with 2 configs need ") == 0);
+  const std::size_t least = static_cast<std::size_t>(std::stoi(message.substr(message.rfind("need ") + 5)));
+  CHECK(lab.plan(least << 20).ok());
+  CHECK_FALSE(lab.plan((least - 2) << 20).ok());
+  CHECK(plan_memory({}, lab.model, lab.encoder, lab.trainer, 1).status().message() ==
+        "there are no programs to plan the memory for");
+}
+
+}  // namespace
+}  // namespace mlgraph
