@@ -108,6 +108,8 @@ class Usage(Case):
         self.fails(2, "--model is required", "eval", "--data", "x")
         self.fails(2, "--task: tiles not in {tile,layout}", "train", "--task", "tiles", "--train", "x")
         self.fails(2, "--epochs", "train", "--epochs", "many")
+        self.fails(2, "--epochs: is 0; should be positive", "train", "--epochs", "0")
+        self.fails(2, "--top: is -1; should not be negative", "predict", "--model", "m", "x", "--top", "-1")
         self.fails(2, "--node: needs --dot or --svg", "inspect", "x", "--node", "3")
         self.fails(2, "not expected", "pack", "a", "b", "-o", "c")
 
