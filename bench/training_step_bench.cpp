@@ -4,64 +4,21 @@
 // computes every row.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <set>
-#include <utility>
 #include <vector>
 
 #include "machine.hpp"
 #include "mlgraph/infer.hpp"
 #include "mlgraph/train.hpp"
+#include "training_step.hpp"
 
 namespace mlgraph {
 namespace {
 
-constexpr std::int32_t kNodes = 3163;
-constexpr std::size_t kEdges = 5112;
-constexpr std::int64_t kFeatures = 140;
-constexpr std::int64_t kConfigFeatures = 18;
-constexpr std::int64_t kWidth = 128;
-
-/// The edges that pytorch_sage.py generates by the same rule.
-Edges make_edges() {
-  std::set<std::pair<std::int32_t, std::int32_t>> found;
-  for (std::uint64_t t = 0; found.size() < kEdges; ++t) {
-    const auto u = static_cast<std::int32_t>(1 + mix64(2 * t) % (kNodes - 1));
-    const auto span = static_cast<std::uint64_t>(std::min(u, 32));
-    found.emplace(u, u - 1 - static_cast<std::int32_t>(mix64(2 * t + 1) % span));
-  }
-  std::vector<std::int32_t> source, target;
-  for (const auto& [u, v] : found) {
-    source.push_back(v);
-    target.push_back(u);
-  }
-  return Edges::from_list(kNodes, source, target).value();
-}
-
-struct Ranker {
-  Embedding opcode;
-  Linear encode;
-  SAGEConv conv1, conv2, conv3;
-  Linear head;
-  explicit Ranker(ParamSpec& p)
-      : opcode(p, "opcode", 121, 32),
-        encode(p, "encode", 32 + kFeatures + kConfigFeatures, kWidth),
-        conv1(p, "conv1", kWidth, kWidth),
-        conv2(p, "conv2", kWidth, kWidth),
-        conv3(p, "conv3", kWidth, kWidth),
-        head(p, "head", kWidth, 1) {}
-
-  template <class Ctx>
-  Var forward(Ctx& ctx, const EdgesView& edges, Span<const std::int32_t> opcodes, MatrixView<const float> x,
-              MatrixView<const float> config, Span<const std::int32_t> ptr) const {
-    const Var shared = ctx.repeat_rows(ctx.concat(opcode(ctx, opcodes), ctx.input(x)), config.rows / x.rows);
-    Var h = encode(ctx, ctx.concat(shared, ctx.input(config)));
-    h = conv1(ctx, h, edges, Activation::kRelu);
-    h = conv2(ctx, h, edges, Activation::kRelu);
-    h = conv3(ctx, h, edges, Activation::kRelu);
-    return head(ctx, global_mean_pool(ctx, h, ptr));
-  }
-};
+using bench::kConfigFeatures;
+using bench::kConfigNodes;
+using bench::kFeatures;
+using bench::kNodes;
+using bench::kWidth;
 
 /// FLOPs of the matrix products of one step: forward, and twice that backward but for the input of the
 /// encoder's feature columns, whose gradient nobody needs (the op computes it all the same).
@@ -75,16 +32,17 @@ double step_flops(double configs) {
 void training_step(benchmark::State& state) {
   const std::int64_t configs = state.range(0);
   ThreadPool pool(static_cast<int>(state.range(1)));
-  const Edges edges = make_edges();
+  const bench::EdgeList list = bench::make_edge_list();
+  const Edges edges = Edges::from_list(kNodes, list.source, list.target).value();
   Rng rng(1);
   std::vector<std::int32_t> opcodes(kNodes);
-  for (std::int32_t& id : opcodes) id = static_cast<std::int32_t>(rng.below(121));
+  for (std::int32_t& id : opcodes) id = static_cast<std::int32_t>(rng.below(bench::kOpcodes));
   AlignedVector<float> x(kNodes * kFeatures);
   for (float& v : x) v = static_cast<float>(rng.normal());
   AlignedVector<float> config(static_cast<std::size_t>(configs * kNodes * kConfigFeatures), 0.0f);
   for (std::int64_t c = 0; c < configs; ++c) {
-    for (std::int64_t k = 0; k < 62; ++k) {
-      float* const row = config.data() + (c * kNodes + k * (kNodes - 1) / 61) * kConfigFeatures;
+    for (std::int64_t k = 0; k < kConfigNodes; ++k) {
+      float* const row = config.data() + (c * kNodes + k * (kNodes - 1) / (kConfigNodes - 1)) * kConfigFeatures;
       for (std::int64_t j = 0; j < kConfigFeatures; ++j) row[j] = static_cast<float>(rng.below(7)) - 1;
     }
   }
@@ -95,7 +53,7 @@ void training_step(benchmark::State& state) {
   const std::vector<std::int32_t> slate = {0, static_cast<std::int32_t>(configs)};
 
   ParamSpec spec;
-  const Ranker model(spec);
+  const bench::Ranker model(spec);
   Parameters<float> parameters(spec, 1);
   Adam<float> optimizer(parameters.grad.size());
   Tape tape(&pool);

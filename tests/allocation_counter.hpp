@@ -10,6 +10,10 @@ namespace mlgraph::testing {
 /// Allocations since the program started, by any thread.
 std::size_t num_allocations();
 
+/// Bytes asked for since the program started; what was given back meanwhile counts too, so that the difference
+/// around a call is no less than what the call held at any time.
+std::size_t allocated_bytes();
+
 }  // namespace mlgraph::testing
 
 #endif  // MLGRAPH_TESTS_ALLOCATION_COUNTER_HPP

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The PyTorch side of the benchmark of a training step and of inference; prints one JSON object. Skips (exit 0) where torch is absent.
+With --parity it repeats a training of mlgraph's instead and compares the losses: see below, and `bench/run --parity`.
 
 Model: [opcode embedding 32 ; 140 features ; 18 config features] -> Linear 128 -> 3 x relu(SAGE mean 128) -> mean over nodes -> Linear 1.
 Every configuration is computed in full. A training step: forward, pairwise hinge over the configs, backward, Adam.
@@ -13,6 +14,9 @@ Variants: how neighbours are aggregated, and how the configs are laid out. All a
   index_add   gather + index_add          csr   torch.sparse CSR product, backward by the transposed CSR
   pyg         torch_geometric's SAGEConv  torch_sparse   its matmul             (the last two where they can be imported)
   ..._wide    the configs side by side in (nodes, configs * width) instead of one large graph of configs * nodes nodes
+
+Parity: --parity FILE.npz is what the program training_parity wrote: graph, configs, start weights, the configs of each step, and its
+losses. The same steps are taken here with every variant; exit code 1 when a loss differs from mlgraph's by more than 1e-4 of it.
 """
 import argparse
 import json
@@ -21,6 +25,7 @@ import resource
 import statistics
 import sys
 import time
+import warnings
 
 
 def parse_arguments():
@@ -35,6 +40,7 @@ def parse_arguments():
     parser.add_argument("--variants", help="comma separated; default: all")
     parser.add_argument("--no-inference", action="store_true")
     parser.add_argument("--no-training", action="store_true")
+    parser.add_argument("--parity", metavar="FILE.npz", help="compare losses with those of training_parity")
     return parser.parse_args()
 
 
@@ -55,6 +61,7 @@ try:
 except ImportError as error:
     print(f"skipped: {error} (Debian: apt install python3-torch)", file=sys.stderr)
     sys.exit(0)
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 try:
     import torch_geometric
 except ImportError:
@@ -214,6 +221,65 @@ def inference(nodes, consumes, configs, width, variant, chunk):
     return {name: value * configs / chunk for name, value in times.items()}
 
 
+def start_weights(data, variant):
+    """The state of Model whose tensors training_parity wrote; PyG's names for those of a layer are ours."""
+    state = {name: torch.from_numpy(data[name]) for name in ("opcode.weight", "encode.weight", "encode.bias", "head.weight", "head.bias")}
+    for layer in range(LAYERS):
+        for name in "lin_l.weight", "lin_l.bias", "lin_r.weight":
+            module, tensor = name.split(".")
+            ours = f"convs.{layer}.{name}" if variant == "pyg" else f"{module}.{layer}.{tensor}"
+            state[ours] = torch.from_numpy(data[f"conv{layer + 1}.{name}"])
+    return state
+
+
+def repeat_training(data, variant):
+    """The losses (steps,) of the training that training_parity did, and wall and processor time of each step in ms."""
+    nodes, batches = len(data["node_opcode"]), data["batches"]
+    consumes = torch.from_numpy(np.stack([data["edge_target"], data["edge_source"]], 1).astype(np.int64))
+    graph, model = Graph(nodes, consumes, batches.shape[1], variant), Model(data["encode.bias"].size, variant)
+    model.load_state_dict(start_weights(data, variant))
+    optimizer = torch.optim.Adam(model.parameters(), lr=float(data["lr"]))
+    opcode, x = torch.from_numpy(data["node_opcode"].astype(np.int64)), torch.from_numpy(data["x"])
+    configs, runtime = torch.from_numpy(data["configs"]), torch.from_numpy(data["runtime"])
+    configurable = torch.from_numpy(data["config_nodes"].astype(np.int64))
+    config = torch.zeros(batches.shape[1], nodes, CONFIG_FEATURES)
+    losses, wall, cpu = [], [], []
+    for ids in torch.from_numpy(batches.astype(np.int64)):
+        config[:, configurable] = configs[ids]
+        given = config.transpose(0, 1).contiguous() if graph.wide else config
+        start = time.perf_counter(), time.process_time()
+        optimizer.zero_grad(set_to_none=True)
+        loss = pairwise_hinge(model(graph, opcode, x, given), runtime[ids])
+        loss.backward()
+        optimizer.step()
+        wall.append((time.perf_counter() - start[0]) * 1e3)
+        cpu.append((time.process_time() - start[1]) * 1e3)
+        losses.append(loss.item())
+    return np.array(losses), np.array(wall), np.array(cpu)
+
+
+def check_parity(data, variants, tolerance=1e-4):
+    """Prints the comparison; whether all losses agree."""
+    expected, steps, configs = data["loss"].astype(np.float64), *data["batches"].shape
+    print(f"{steps} steps of {configs} configs on {len(data['node_opcode'])} nodes, {len(data['edge_source'])} edges; one thread; "
+          f"loss {expected[0]:.5f} first, {expected[-1]:.5f} last, {expected.min():.5f} lowest")
+    print(f"{'':24}{'ms a step, median':>20}{'fastest':>10}{'processor':>11}{'largest difference of a loss':>31}")
+
+    def print_row(name, wall, cpu, difference):
+        print(f"{name:24}{np.median(wall):20.1f}{wall.min():10.1f}{np.median(cpu):11.1f}{difference:>31}")
+
+    print_row("mlgraph", data["seconds"] * 1e3, data["cpu_seconds"] * 1e3, "")
+    agree = True
+    for variant in variants:
+        losses, wall, cpu = repeat_training(data, variant)
+        difference = np.abs(losses - expected) / np.abs(expected)
+        worst = int(difference.argmax())
+        print_row("PyTorch " + variant, wall, cpu, f"{difference[worst]:.1e} of it, step {worst + 1}")
+        agree = agree and bool(difference[worst] <= tolerance)  # not a number is no agreement
+    print(f"the losses agree to {tolerance:.0e}" if agree else f"the losses DIFFER by more than {tolerance:.0e}")
+    return agree
+
+
 def best_of(results):
     """All results and the fastest of them: by processor time where there is one thread, else by wall time."""
     by = "cpu_ms" if ARGS.threads == 1 else "ms"
@@ -242,6 +308,9 @@ def main():
         if missing:
             sys.exit(f"no such variant here: {', '.join(sorted(missing))}; there are {', '.join(variants)}")
         variants = ARGS.variants.split(",")
+    if ARGS.parity:
+        with np.load(ARGS.parity) as file:
+            sys.exit(0 if check_parity(dict(file), variants) else 1)
     if ARGS.data:
         data = np.load(ARGS.data)
         nodes, consumes = len(data["node_opcode"]), torch.from_numpy(data["edge_index"].astype(np.int64))

@@ -4,10 +4,15 @@
 #define MLGRAPH_EXAMPLES_TU_DATASET_HPP
 
 #include <algorithm>
+#include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
+#include <istream>
 #include <limits>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/mlgraph.hpp"
@@ -27,13 +32,13 @@ struct TuDataset {
 /// A number of the file, or an error that says where it should be.
 class TuReader {
  public:
-  explicit TuReader(const std::string& path) : path_(path), file_(path) {}
-  [[nodiscard]] bool is_open() const { return file_.is_open(); }
+  /// `in` is borrowed; `path` is its name in errors.
+  TuReader(std::istream& in, std::string path) : in_(in), path_(std::move(path)) {}
 
   mg::Result<std::int32_t> next(const char* what,
                                 std::int32_t limit = std::numeric_limits<std::int32_t>::max()) {
     long long value = -1;
-    if (!(file_ >> value) || value < 0 || value >= limit) {
+    if (!(in_ >> value) || value < 0 || value >= limit) {
       return mg::Status::data_loss(
           mg::str_cat(path_, ": number ", count_, " should be ", what, " in [0, ", limit, ")"));
     }
@@ -42,8 +47,8 @@ class TuReader {
   }
 
  private:
+  std::istream& in_;
   std::string path_;
-  std::ifstream file_;
   std::int64_t count_ = 0;
 };
 
@@ -77,30 +82,48 @@ inline mg::Status read_tu_graph(TuReader& in, TuDataset& data) {
   return {};
 }
 
-/// `folder/NAME/NAME.txt` and `folder/NAME/10fold_idx/test_idx-{1..10}.txt`.
-inline mg::Result<TuDataset> read_tu_dataset(const std::string& folder, const std::string& name) {
-  TuDataset data;
-  const std::string root = folder + "/" + name;
-  TuReader in(root + "/" + name + ".txt");
-  if (!in.is_open()) return mg::Status::not_found(mg::str_cat(root, "/", name, ".txt cannot be opened"));
+/// All graphs: their number, then each.
+inline mg::Status read_tu_graphs(std::istream& stream, const std::string& path, TuDataset& data) {
+  TuReader in(stream, path);
   MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t num_graphs, in.next("a number of graphs"));
   for (std::int32_t g = 0; g < num_graphs; ++g) {
     const mg::Status status = read_tu_graph(in, data);
     if (!status.ok()) return mg::Status(status.code(), mg::str_cat(status.message(), ", in graph ", g));
   }
+  return {};
+}
+
+/// The graphs that one fold tests on, by number.
+inline mg::Result<std::vector<std::size_t>> read_tu_fold(std::istream& stream, const std::string& path,
+                                                         std::size_t num_graphs) {
+  std::vector<std::size_t> fold;
+  std::string word;
+  while (stream >> word) {
+    std::size_t index = 0;
+    const std::from_chars_result end = std::from_chars(word.data(), word.data() + word.size(), index);
+    if (end.ec != std::errc() || end.ptr != word.data() + word.size() || index >= num_graphs) {
+      return mg::Status::data_loss(
+          mg::str_cat(path, ": number ", fold.size(), " should be a graph in [0, ", num_graphs, ")"));
+    }
+    fold.push_back(index);
+  }
+  return fold;
+}
+
+/// `folder/NAME/NAME.txt` and `folder/NAME/10fold_idx/test_idx-{1..10}.txt`.
+inline mg::Result<TuDataset> read_tu_dataset(const std::string& folder, const std::string& name) {
+  TuDataset data;
+  const std::string root = folder + "/" + name;
+  const std::string graphs_path = mg::str_cat(root, "/", name, ".txt");
+  std::ifstream graphs(graphs_path);
+  if (!graphs.is_open()) return mg::Status::not_found(graphs_path + " cannot be opened");
+  MLGRAPH_RETURN_IF_ERROR(read_tu_graphs(graphs, graphs_path, data));
   for (int fold = 1; fold <= 10; ++fold) {
     const std::string path = mg::str_cat(root, "/10fold_idx/test_idx-", fold, ".txt");
     std::ifstream file(path);
     if (!file.is_open()) return mg::Status::not_found(path + " cannot be opened");
-    data.test_fold.emplace_back();
-    std::size_t index = 0;
-    while (file >> index) {
-      if (index >= data.graphs.size()) {
-        return mg::Status::out_of_range(
-            mg::str_cat(path, ": index ", index, "; there are ", data.graphs.size(), " graphs"));
-      }
-      data.test_fold.back().push_back(index);
-    }
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::size_t> indices, read_tu_fold(file, path, data.graphs.size()));
+    data.test_fold.push_back(std::move(indices));
   }
   return data;
 }

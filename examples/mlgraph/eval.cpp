@@ -2,15 +2,14 @@
 // mlgraph eval: the metrics of a model on measured programs.
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "command.hpp"
+#include "indices.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/io/file.hpp"
 #include "model_files.hpp"
 #include "program_files.hpp"
 #include "ranking_report.hpp"
@@ -26,32 +25,6 @@ struct Options {
   int threads = 0;
   bool brief = false;
 };
-
-using Indices = std::map<std::string, std::vector<std::int32_t>, std::less<>>;
-
-/// The file of the official evaluation: `{"graph name": [config, ...], ...}`.
-mg::Result<Indices> read_indices(const std::string& path) {
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(path));
-  const std::string_view text = mg::io::as_text(bytes);
-  const auto wrong = [&](const std::string& what) {
-    return mg::Status::invalid_argument(
-        mg::str_cat(path, ": ", what, "; should be an object of a list of config numbers for each graph name"));
-  };
-  const Json json = Json::parse(text.begin(), text.end(), nullptr, false);
-  if (json.is_discarded()) return wrong("is no JSON");
-  if (!json.is_object()) return wrong(mg::str_cat("is ", json.type_name()));
-  Indices indices;
-  for (const auto& [name, list] : json.items()) {
-    if (!list.is_array()) return wrong(mg::str_cat("\"", name, "\" is ", list.type_name()));
-    for (const Json& index : list) {
-      const bool fits = index.is_number_integer() && index.get<std::int64_t>() >= 0 &&
-                        index.get<std::int64_t>() <= std::numeric_limits<std::int32_t>::max();
-      if (!fits) return wrong(mg::str_cat("\"", name, "\" has the entry ", index.dump()));
-      indices[name].push_back(index.get<std::int32_t>());
-    }
-  }
-  return indices;
-}
 
 mg::Status run(const Options& options) {
   std::optional<Indices> indices;

@@ -72,6 +72,16 @@ std::string unknown_name(const std::vector<cli::Command>& commands, const std::v
   return "";
 }
 
+/// CLI11 writes "Value -1 not in range 0.000000 to" and then the 309 digits of the largest double.
+std::string readable(const std::string& message) {
+  const std::size_t value = message.find(": Value ");
+  const std::size_t range = message.find(" not in range 0.000000 to 1797");
+  if (value == std::string::npos || range == std::string::npos) return message;
+  const std::string number = message.substr(value + 8, range - value - 8);
+  return message.substr(0, value) + ": is " + number +
+         (number[0] == '-' ? "; should not be negative" : "; should be positive");
+}
+
 int wrong_usage(const std::string& command, const std::string& message) {
   std::fprintf(stderr, "%s: %s (see %s --help)\n", command.c_str(), message.c_str(), command.c_str());
   return kWrongUsage;
@@ -116,7 +126,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    return wrong_usage(name, error.what());
+    return wrong_usage(name, readable(error.what()));
   } catch (const std::bad_alloc&) {
     return failed(name, "there is not enough memory");
   } catch (const std::exception& error) {

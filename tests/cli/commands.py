@@ -108,6 +108,8 @@ class Usage(Case):
         self.fails(2, "--model is required", "eval", "--data", "x")
         self.fails(2, "--task: tiles not in {tile,layout}", "train", "--task", "tiles", "--train", "x")
         self.fails(2, "--epochs", "train", "--epochs", "many")
+        self.fails(2, "--epochs: is 0; should be positive", "train", "--epochs", "0")
+        self.fails(2, "--top: is -1; should not be negative", "predict", "--model", "m", "x", "--top", "-1")
         self.fails(2, "--node: needs --dot or --svg", "inspect", "x", "--node", "3")
         self.fails(2, "not expected", "pack", "a", "b", "-o", "c")
 
@@ -475,6 +477,33 @@ class TpuGraphsAll(Case):
         scores = [json.loads(path.read_text())["score"] for path in (self.folder / "out").glob("*.eval.json")]
         self.assertEqual(len(scores), 5)
         self.assertIn("competition score      %.4f" % (sum(scores) / 5), done.stdout)
+        self.assertFalse((self.folder / "out/submission.csv").exists())
+
+        # With the test splits there is something to submit; what was trained before is not trained again.
+        self.tiles("data/npz/tile/xla/test", 2, measured=False)
+        for collection in ("xla/default", "xla/random", "nlp/default", "nlp/random"):
+            self.layouts("data/npz/layout/%s/test" % collection, 1, measured=False)
+        again = self.run_script("data", "out")
+        self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
+        self.assertNotIn("epoch", again.stdout)
+        rows = list(csv.DictReader((self.folder / "out/submission.csv").read_text().splitlines()))
+        self.assertEqual([row["ID"] for row in rows],
+                         ["tile:xla:kernel0", "tile:xla:kernel1", "layout:xla:default:program0",
+                          "layout:xla:random:program0", "layout:nlp:default:program0", "layout:nlp:random:program0"])
+        self.assertEqual(len(rows[0]["TopConfigs"].split(";")), 5)
+        self.assertEqual(sorted(map(int, rows[2]["TopConfigs"].split(";"))), list(range(40)))
+
+    def test_one_collection(self):
+        for split in ("train", "valid"):
+            self.layouts("data/npz/layout/nlp/random/" + split)
+        done = self.run_script("data", "out", "--only", "layout/nlp/random", "--epochs", "2")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        score = json.loads((self.folder / "out/layout_nlp_random.eval.json").read_text())["score"]
+        self.assertIn("layout/nlp/random      %.4f" % score, done.stdout)
+        self.assertNotIn("competition score      ", done.stdout)
+        self.assertNotIn("Missing", done.stdout)
+        wrong = self.run_script("data", "--only", "layout/nlp")
+        self.assertEqual((wrong.returncode, "tile/xla layout/xla/default" in wrong.stderr), (2, True))
 
     def test_what_is_missing_is_said(self):
         self.tiles("data/npz/tile/xla/train", 2)
