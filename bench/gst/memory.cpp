@@ -9,6 +9,7 @@
 
 #include "mlgraph/io/process_memory.hpp"
 #include "mlgraph/io/program_set.hpp"
+#include "mlgraph/io/tpugraphs_proto.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "programs.hpp"
 #include "tables.hpp"
@@ -69,6 +70,29 @@ mg::Status in_child(Body&& body) {
   return result == 0 ? mg::Status() : mg::Status::data_loss("a case of the memory table failed");
 }
 
+/// A program of an HLO file, which has no measurements: layouts drawn by chance at its convolutions, dots and
+/// reshapes.
+mg::Result<mg::io::Program> read_hlo_program(const std::string& path) {
+  mg::io::TpuGraphsOptions read;
+  read.require = mg::io::Require::kGraph;
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<mg::io::Program> programs, mg::io::read_programs_pb(path, read));
+  mg::io::Program program = std::move(programs[0]);
+  constexpr std::int32_t kConvolution = 26, kDot = 34, kReshape = 75;
+  for (std::size_t v = 0; v < program.opcode.size(); ++v) {
+    const std::int32_t opcode = program.opcode[v];
+    if (opcode == kConvolution || opcode == kDot || opcode == kReshape)
+      program.config_node.push_back(static_cast<std::int32_t>(v));
+  }
+  program.num_configs = kConfigs;
+  program.config_features = MadeProgram::kConfigFeatures;
+  mg::Rng rng(1);
+  const std::size_t entries = program.config_node.size() * MadeProgram::kConfigFeatures * kConfigs;
+  for (std::size_t i = 0; i < entries; ++i)
+    program.narrow_configs.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
+  for (std::int64_t c = 0; c < kConfigs; ++c) program.runtime.push_back(1000 + c);
+  return program;
+}
+
 }  // namespace
 
 mg::Status print_memory(const Options& options) {
@@ -87,14 +111,16 @@ mg::Status print_memory(const Options& options) {
       }));
     }
   }
-  const std::string module = options.data + "/tpugraphs/pb/module_tuning_data_layout.pb";
-  const mg::Result<mg::io::ProgramSet> real = mg::io::load_programs(module);
-  if (!real.ok()) {
-    std::printf("(no real module: %s)\n", real.status().message().c_str());
+  const mg::Result<mg::io::ProgramSet> real =
+      mg::io::load_programs(options.data + "/tpugraphs/pb/module_tuning_data_layout.pb");
+  const mg::Result<mg::io::Program> gemma = read_hlo_program(options.data + "/hlo/gemma3_1b_flax_call.hlo");
+  if (!real.ok() || !gemma.ok()) {
+    std::printf("(no real modules: %s)\n", (real.ok() ? gemma.status() : real.status()).message().c_str());
     return {};
   }
-  for (const mg::GstVariant variant : {mg::GstVariant::kFull, mg::GstVariant::kEFD}) {
-    MLGRAPH_RETURN_IF_ERROR(in_child([&] { return print_case(real->views()[0], variant, 400, nullptr); }));
+  for (const mg::ProgramView& view : {real->views()[0], gemma->view()}) {
+    for (const mg::GstVariant variant : {mg::GstVariant::kFull, mg::GstVariant::kEFD})
+      MLGRAPH_RETURN_IF_ERROR(in_child([&] { return print_case(view, variant, 400, nullptr); }));
   }
   return {};
 }

@@ -429,7 +429,7 @@ void add_model_options(CLI::App& command, Options& options) {
   command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
       ->check(CLI::PositiveNumber);
   command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95));
-  command.add_option("--scaling", options.scaling, "Of features. Default: min-max")
+  command.add_option("--scaling", options.scaling, "Of features. Default: sign-log1p")
       ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"}));
   command.add_option("--config-encoding", options.encoding, "Default: tile scaled, layout one-hot")
       ->check(CLI::IsMember({"scaled", "one-hot"}));
