@@ -55,25 +55,33 @@ class SAGEConv {
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, const EdgesView& edges, Activation activation = Activation::kNone,
                  double slope = 0.01) const {
-    const AdjacencyView& adjacency = edges.along(options_.direction);
+    return (*this)(ctx, x, x, edges.along(options_.direction), activation, slope);
+  }
+  /// The same where the nodes that are computed, `root`, need not be those that are aggregated, as PyG's layer
+  /// on a pair of matrices.  Shapes: x (C M, in_channels), root (C N, in_channels), N rows and M columns of the
+  /// adjacency -> (C N, out_channels).
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x, Var root, const AdjacencyView& adjacency,
+                 Activation activation = Activation::kNone, double slope = 0.01) const {
     const Var weight_l = ctx.param(weight_l_);
     const Var weight_r = options_.one_matrix ? weight_l : weight_r_.exists() ? ctx.param(weight_r_) : Var{};
     const Var bias = ctx.param(bias_);
-    const Var y = options_.reduce == Reduce::kMax
-                      ? max_sage(ctx, adjacency, x, weight_l, weight_r, bias, activation, slope)
-                      : ctx.sage(options_.reduce, adjacency, x, weight_l, weight_r, bias, activation, slope);
+    const Var y =
+        options_.reduce == Reduce::kMax
+            ? max_sage(ctx, adjacency, x, root, weight_l, weight_r, bias, activation, slope)
+            : ctx.sage(options_.reduce, adjacency, x, root, weight_l, weight_r, bias, activation, slope);
     return options_.normalize ? ctx.l2_normalize(y) : y;
   }
 
  private:
   // The maximum needs its argmax for the gradient, so it stays a pass of its own.
   template <class Ctx>
-  Var max_sage(Ctx& ctx, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
+  Var max_sage(Ctx& ctx, const AdjacencyView& adjacency, Var x, Var root, Var weight_l, Var weight_r, Var bias,
                Activation activation, double slope) const {
     const Var m = ctx.spmm(Reduce::kMax, adjacency, x);
-    if (options_.one_matrix) return ctx.linear(ctx.concat(m, x), weight_l, bias, activation, slope);
+    if (options_.one_matrix) return ctx.linear(ctx.concat(m, root), weight_l, bias, activation, slope);
     if (weight_r.id == 0) return ctx.linear(m, weight_l, bias, activation, slope);
-    return ctx.activation(activation, ctx.add(ctx.linear(m, weight_l, bias), ctx.linear(x, weight_r, Var{})),
+    return ctx.activation(activation, ctx.add(ctx.linear(m, weight_l, bias), ctx.linear(root, weight_r, Var{})),
                           slope);
   }
 
