@@ -211,8 +211,9 @@ inline std::vector<OpCase> op_table() {
     const std::int64_t n = plan.level(1).num_rows(3);
     for (const Reduce r : {Reduce::kSum, Reduce::kMean}) {
       const std::string name = r == Reduce::kSum ? "sum" : "mean";
-      add("shared_pool " + name + ", " + of, {{n, 17}},
-          [&plan, r](DoubleTape& t, Vars v) { return t.shared_pool(r, plan.level(1), 3, v[0]); });
+      add("shared_pool " + name + ", " + of, {{n, 17}}, [&plan, r](DoubleTape& t, Vars v) {
+        return t.shared_pool(r, plan.level(1), 3, (plan.num_nodes() + 1) / 2, v[0]);
+      });
       add("sage " + name + ", " + of, {{n, 7}, {5, 7}, {5, 7}, {1, 5}}, [&plan, r](DoubleTape& t, Vars v) {
         const SharedLayer layer = plan.layer(1, 3, true, t.arena());
         const Var root = t.gather_rows(v[0], layer.root);

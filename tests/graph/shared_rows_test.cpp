@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <set>
 
 #include "allocation_counter.hpp"
@@ -127,8 +128,9 @@ TEST_CASE("rows of configurable nodes follow the order of the configuration") {
   Arena arena;
   // Level 0: shared 0 2 4, own 1 3; level 1: shared 0, own 1 2 3 4.
   CHECK(testing::to_ids(plan.first_nodes(2, arena)) == Ids{0, 2, 4, 1, 3, 1, 3});
-  CHECK(testing::to_ids(plan.config_rows(0, 2, arena)) == Ids{4, 3, 6, 5});
-  CHECK(testing::to_ids(plan.config_rows(1, 2, arena)) == Ids{3, 1, 7, 5});
+  CHECK(testing::to_ids(plan.config_rows(0, 2, 2, arena)) == Ids{4, 3, 6, 5});
+  CHECK(testing::to_ids(plan.config_rows(1, 2, 2, arena)) == Ids{3, 1, 7, 5});
+  CHECK(testing::to_ids(plan.config_rows(1, 2, 1, arena)) == Ids{3, 7});
   CHECK(plan.level(1).num_rows(2) == 9);
   CHECK(plan.own_rows() == 4);
 }
@@ -148,6 +150,19 @@ TEST_CASE("sharing pays when a fifth of the rows is shared") {
   CHECK_FALSE(SharedRows().pays());
 }
 
+TEST_CASE("there are as many configs as int32 can count rows and edges of") {
+  const testing::EdgeList hub = {1000, Ids(999, 0), [] {
+                                   Ids target;
+                                   for (std::int32_t v = 1; v < 1000; ++v) target.push_back(v);
+                                   return target;
+                                 }()};
+  const Edges edges = make_edges(hub);
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
+  CHECK(SharedRows::make(edges.view().forward, Ids{0}, 1).max_configs() == (kMost - 1999) / 1000);
+  CHECK(SharedRows::make(edges.view().forward, Ids{5}, 1).max_configs() == kMost - 1999);
+  CHECK(SharedRows::make(edges.view().forward, Ids{}, 1).max_configs() == kMost - 1999);
+}
+
 TEST_CASE("from the second layer of one size on nothing is allocated") {
   Rng rng(4);
   const Edges edges = make_edges(testing::random_edges(rng, 60, 100));
@@ -157,7 +172,7 @@ TEST_CASE("from the second layer of one size on nothing is allocated") {
     arena.rewind();
     (void)plan.first_nodes(50, arena);
     for (std::int64_t k = 0; k < 2; ++k) (void)plan.layer(k, 50, true, arena);
-    (void)plan.config_rows(2, 50, arena);
+    (void)plan.config_rows(2, 50, 3, arena);
   };
   expand();
   const std::size_t before = testing::num_allocations();

@@ -35,11 +35,13 @@ struct TestLevel {
     }
   }
   [[nodiscard]] SharedLevel view() const { return {row, node, num_shared}; }
-  /// The row of each node of each configuration.
-  [[nodiscard]] std::vector<std::int32_t> index(std::int64_t configs) const {
+  /// The row of each of the first `pooled` nodes of each configuration.
+  [[nodiscard]] std::vector<std::int32_t> index(std::int64_t configs, std::int64_t pooled) const {
     std::vector<std::int32_t> rows;
     for (std::int64_t c = 0; c < configs; ++c) {
-      for (const std::int32_t one : row) rows.push_back(view().of_config(one, c));
+      for (std::int64_t v = 0; v < pooled; ++v) {
+        rows.push_back(view().of_config(row[static_cast<std::size_t>(v)], c));
+      }
     }
     return rows;
   }
@@ -52,12 +54,14 @@ std::vector<std::int32_t> segments(std::int64_t configs, std::int64_t n) {
 }
 
 template <class T>
-void check_pool(Reduce reduce, std::int32_t n, std::int32_t each, std::int64_t configs, std::int64_t width) {
+void check_pool(Reduce reduce, std::int32_t num_nodes, std::int32_t each, std::int64_t configs,
+                std::int64_t width, std::int64_t num_halo = 0) {
+  const std::int64_t n = num_nodes - num_halo;
   CAPTURE(n);
   CAPTURE(each);
   CAPTURE(configs);
-  const TestLevel level(n, each);
-  const std::vector<std::int32_t> index = level.index(configs);
+  const TestLevel level(num_nodes, each);
+  const std::vector<std::int32_t> index = level.index(configs, n);
   const std::vector<std::int32_t> ptr = segments(configs, n);
   SparseTestMatrix<T> x(level.view().num_rows(configs), width, 5, 3);
   Arena arena;
@@ -70,7 +74,7 @@ void check_pool(Reduce reduce, std::int32_t n, std::int32_t each, std::int64_t c
   ThreadPool threads(3);
   for (ThreadPool* const pool : {static_cast<ThreadPool*>(nullptr), &threads}) {
     SparseTestMatrix<T> y(configs, width, 8);
-    kernels::shared_pool<T>(reduce, level.view(), std::as_const(x).view(), y.view(), arena, pool);
+    kernels::shared_pool<T>(reduce, level.view(), n, std::as_const(x).view(), y.view(), arena, pool);
     CHECK(y.values == expected.values);
   }
 
@@ -80,9 +84,9 @@ void check_pool(Reduce reduce, std::int32_t n, std::int32_t each, std::int64_t c
   kernels::segment_reduce_backward<T>(reduce, ptr, dy.view(), {}, d_copies.view(), false, nullptr);
   SparseTestMatrix<T> dx(x.rows, width, 11, 3);
   const SparseTestMatrix<T> before = dx;
-  kernels::shared_pool_backward<T>(reduce, level.view(), dy.view(), dx.view(), true, arena, nullptr);
+  kernels::shared_pool_backward<T>(reduce, level.view(), n, dy.view(), dx.view(), true, arena, nullptr);
   SparseTestMatrix<T> plain(x.rows, width, 12, 3);
-  kernels::shared_pool_backward<T>(reduce, level.view(), dy.view(), plain.view(), false, arena, nullptr);
+  kernels::shared_pool_backward<T>(reduce, level.view(), n, dy.view(), plain.view(), false, arena, nullptr);
   SparseTestMatrix<T> scattered(x.rows, width, 13);
   scattered.values.assign(scattered.values.size(), T(0));
   kernels::scatter_add_rows<T>(std::as_const(d_copies).view(), index, scattered.view(), arena, nullptr);
@@ -105,6 +109,8 @@ TEST_CASE_TEMPLATE("the bits of a reduction over copies of the nodes, and its gr
     check_pool<T>(reduce, 256, 9, 2, 8);
     check_pool<T>(reduce, 1000, 600, 3, 33);  // blocks without an own node
     check_pool<T>(reduce, 700, 1, 2, 16);     // nothing is shared
+    check_pool<T>(reduce, 600, 5, 3, 9, 70);  // the last nodes belong to others
+    check_pool<T>(reduce, 9, 4, 2, 3, 9);
   }
 }
 
@@ -112,11 +118,11 @@ TEST_CASE("no nodes sum to 0, and no configs to nothing") {
   Arena arena;
   const TestLevel none(0, 0);
   float y[2] = {5, 5};
-  kernels::shared_pool<float>(Reduce::kSum, none.view(), {nullptr, 0, 2}, {y, 1, 2}, arena, nullptr);
+  kernels::shared_pool<float>(Reduce::kSum, none.view(), 0, {nullptr, 0, 2}, {y, 1, 2}, arena, nullptr);
   CHECK((y[0] == 0 && y[1] == 0));
   const TestLevel some(3, 2);
-  const float x[2] = {1, 2};
-  kernels::shared_pool<float>(Reduce::kSum, some.view(), {x, 1, 2}, {y, 0, 2}, arena, nullptr);
+  const float x[3] = {1, 2, 3};
+  kernels::shared_pool<float>(Reduce::kSum, some.view(), 3, {x, 3, 1}, {y, 0, 1}, arena, nullptr);
   CHECK(y[0] == 0);
 }
 

@@ -127,12 +127,14 @@ struct SharedPool {
   Var x, y;
   Reduce reduce;
   SharedLevel level;
+  std::int64_t num_pooled;
   template <class Ctx>
   void backward(Ctx& ctx) const {
     using T = typename Ctx::Scalar;
     const auto dx = ctx.grad_target(x);
     const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::shared_pool_backward(reduce, level, dy, dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+    kernels::shared_pool_backward(reduce, level, num_pooled, dy, dx.view, dx.accumulate, ctx.arena(),
+                                  ctx.pool());
   }
 };
 
@@ -289,18 +291,24 @@ class GraphOps {
     return y;
   }
 
-  /// The sum or mean over the nodes of each of C configs that share rows.  (level.num_rows(C), F) -> (C, F).
-  Var shared_pool(Reduce reduce, const SharedLevel& level, std::int64_t num_configs, Var x) {
+  /// The sum or mean over the first `num_pooled` nodes of each of C configs that share rows.
+  /// Shapes: (level.num_rows(C), F) -> (C, F).
+  Var shared_pool(Reduce reduce, const SharedLevel& level, std::int64_t num_configs, std::int64_t num_pooled,
+                  Var x) {
     Ctx& ctx = self();
-    if (!ctx.expect(reduce != Reduce::kMax && ctx.rows(x) == level.num_rows(num_configs), [&] {
-          return str_cat("shared_pool: x has ", ctx.rows(x), " rows; ", num_configs, " configs have ",
-                         level.num_rows(num_configs), ", to be summed or averaged");
-        })) {
+    if (!ctx.expect(reduce != Reduce::kMax && num_pooled <= level.num_nodes() &&
+                        ctx.rows(x) == level.num_rows(num_configs),
+                    [&] {
+                      return str_cat("shared_pool: x has ", ctx.rows(x), " rows; ", num_configs,
+                                     " configs have ", level.num_rows(num_configs),
+                                     ", to be summed or averaged");
+                    })) {
       return {};
     }
     const Var y = ctx.allocate(num_configs, ctx.cols(x), ctx.needs_grad(x));
-    kernels::shared_pool(reduce, level, ctx.value(x), ctx.mutable_value(y), ctx.arena(), ctx.pool());
-    ctx.record(y, ops::SharedPool{x, y, reduce, level});
+    kernels::shared_pool(reduce, level, num_pooled, ctx.value(x), ctx.mutable_value(y), ctx.arena(),
+                         ctx.pool());
+    ctx.record(y, ops::SharedPool{x, y, reduce, level, num_pooled});
     return y;
   }
 

@@ -169,8 +169,13 @@ class LinearOps {
     }
     const Var y =
         ctx.allocate(ctx.rows(x), ctx.rows(weight), ctx.needs_grad(x, weight) || ctx.needs_grad(bias));
-    kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
-                    ctx.mutable_value(y), ctx.arena(), ctx.pool());
+    if (ctx.keeps_packed(ctx.value(weight))) {
+      kernels::linear_packed(ctx.value(x), pack(ctx.value(weight)), row(bias), activation,
+                             static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    } else {
+      kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
+                      ctx.mutable_value(y), ctx.arena(), ctx.pool());
+    }
     ctx.record(y, ops::Linear<T>{x, weight, bias, y, activation, static_cast<T>(slope)});
     return y;
   }
@@ -244,10 +249,10 @@ class LinearOps {
     const auto view = self().value(v);
     return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
   }
-  template <class View>
-  auto pack(const View& weight) {
-    const auto size = static_cast<std::size_t>(kernels::packed_size<T>(weight.cols, weight.rows));
-    return kernels::pack_transposed(weight, self().arena().template allocate<T>(size));
+  kernels::PackedMatrix<T> pack(MatrixView<const T> weight) {
+    const auto place = self().packed_place(weight, kernels::packed_size<T>(weight.cols, weight.rows));
+    if (place.is_packed) return {place.data, weight.cols, weight.rows};
+    return kernels::pack_transposed(weight, place.data);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -110,6 +111,20 @@ class SharedRows {
     return 5 * own_rows() <= 4 * num_layers() * num_nodes() && num_layers() > 0;
   }
 
+  /// The most configurations whose rows and edges int32 can count.
+  [[nodiscard]] std::int64_t max_configs() const {
+    std::int64_t shared = num_nodes();
+    std::int64_t own = 1;
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+      const Layer& one = layers_[k];
+      const std::int32_t own_begin = one.row_ptr[at(levels_[k + 1].num_shared)];
+      own = std::max<std::int64_t>(
+          {own, level(static_cast<std::int64_t>(k) + 1).num_own(), one.row_ptr.back() - own_begin});
+      shared = std::max<std::int64_t>(shared, num_nodes() + one.row_ptr.back());
+    }
+    return (std::numeric_limits<std::int32_t>::max() - shared) / own;
+  }
+
   /// The node of each row of level 0: what copies per-node rows into it.  (num_rows(C))
   [[nodiscard]] Span<const std::int32_t> first_nodes(std::int64_t num_configs, Arena& arena) const {
     const SharedLevel first = level(0);
@@ -123,22 +138,21 @@ class SharedRows {
     return {out, size};
   }
 
-  /// The rows in level k of the configurable nodes, in the order of config_node(), configuration by
-  /// configuration.  (C K)
+  /// The rows in level k of the first `count` configurable nodes, in the order of config_node(), configuration
+  /// by configuration.  (C count)
   [[nodiscard]] Span<const std::int32_t> config_rows(std::int64_t k, std::int64_t num_configs,
-                                                     Arena& arena) const {
+                                                     std::int64_t count, Arena& arena) const {
     const SharedLevel rows = level(k);
-    const auto size = static_cast<std::size_t>(num_configs) * config_node_.size();
+    const auto size = static_cast<std::size_t>(num_configs * count);
     auto* const out = arena.allocate<std::int32_t>(size);
     std::int32_t* to = out;
     for (std::int64_t c = 0; c < num_configs; ++c) {
-      for (const std::int32_t v : config_node_) *to++ = rows.of_config(rows.row[at(v)], c);
+      for (std::size_t i = 0; i < at(count); ++i) *to++ = rows.of_config(rows.row[at(config_node_[i])], c);
     }
     return {out, size};
   }
 
-  /// Layer k for `num_configs` configurations; `transpose` also makes what the gradients gather from. The rows
-  /// and edges of both levels must be countable by int32.
+  /// Layer k for at most max_configs() configurations; `transpose` also makes what the gradients gather from.
   /// Cost: O(rows and edges of the layer), no multiplication in it; allocates from `arena` alone.
   [[nodiscard]] SharedLayer layer(std::int64_t k, std::int64_t num_configs, bool transpose,
                                   Arena& arena) const {

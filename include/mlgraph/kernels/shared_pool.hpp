@@ -69,22 +69,23 @@ class PoolBlocks {
   std::int64_t num_nodes_;
 };
 
-/// The sum (or mean) over all N nodes, for each of C configurations that share rows.
+/// The sum (or mean) over the first `num_pooled` nodes, for each of C configurations that share rows.
 ///
-///   y[c] = sum over v of x[row of v for c]
+///   y[c] = sum over v < num_pooled of x[row of v for c]
 ///
-/// The bits are those of segment_reduce() over C copies of the nodes.
+/// The bits are those of segment_reduce() over C copies of these nodes.
 ///
 /// Shapes: x (level.num_rows(C), F), y (C, F). Reduce: sum or mean.
-/// Cost:   C * N * F additions less the blocks that no configuration changes; scratch C * N / 256 rows.
+/// Cost:   C * num_pooled * F additions less the blocks that no configuration changes; scratch C * N / 256
+/// rows.
 template <class T>
-void shared_pool(Reduce reduce, const SharedLevel& level, MatrixView<const T> x, MatrixView<T> y,
-                 Arena& scratch, ThreadPool* pool) {
+void shared_pool(Reduce reduce, const SharedLevel& level, std::int64_t num_pooled, MatrixView<const T> x,
+                 MatrixView<T> y, Arena& scratch, ThreadPool* pool) {
   if (y.rows == 0 || y.cols == 0) return;
   MLGRAPH_ASSERT(reduce != Reduce::kMax, "shared_pool: sum or mean");
   MLGRAPH_ASSERT(x.rows == level.num_rows(y.rows) && x.cols == y.cols, "shared_pool: x does not fit");
   const ArenaScope scope(scratch);
-  const PoolBlocks blocks(level.num_nodes());
+  const PoolBlocks blocks(num_pooled);
   const std::int64_t num_blocks = blocks.count();
   const std::int64_t cols = y.cols;
   T* const partial = scratch.allocate<T>(static_cast<std::size_t>(y.rows * num_blocks * cols));
@@ -107,13 +108,14 @@ void shared_pool(Reduce reduce, const SharedLevel& level, MatrixView<const T> x,
 
 /// The gradient of shared_pool() with respect to x.
 ///
-///   dx[row] (+)= sum over the configurations c that have this row of dy[c]       (kMean: / N)
+///   dx[row] (+)= sum over the configurations c that have this row of dy[c]       (kMean: / num_pooled)
 ///
 /// Shapes: dy (C, F), dx (level.num_rows(C), F).
 /// Cost:   one write of dx: shared rows have one gradient in common.
 template <class T>
-void shared_pool_backward(Reduce reduce, const SharedLevel& level, MatrixView<const T> dy, MatrixView<T> dx,
-                          bool accumulate, Arena& scratch, ThreadPool* pool) {
+void shared_pool_backward(Reduce reduce, const SharedLevel& level, std::int64_t num_pooled,
+                          MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, Arena& scratch,
+                          ThreadPool* pool) {
   if (dx.rows == 0 || dx.cols == 0) return;
   MLGRAPH_ASSERT(reduce != Reduce::kMax, "shared_pool_backward: sum or mean");
   MLGRAPH_ASSERT(dx.rows == level.num_rows(dy.rows) && dx.cols == dy.cols,
@@ -125,14 +127,19 @@ void shared_pool_backward(Reduce reduce, const SharedLevel& level, MatrixView<co
     detail::sum_rows(0, dy.rows, detail::SameRow(), detail::UnitWeight(), dy.data, dy.stride, dy.cols,
                      detail::Finish<T>(), false, total);
   }
-  const T factor = reduce == Reduce::kMean ? T(1) / static_cast<T>(level.num_nodes()) : T(1);
+  const T factor = reduce == Reduce::kMean ? T(1) / static_cast<T>(num_pooled) : T(1);
   parallel_for(pool, dx.rows, detail::rows_per_task(dx.cols), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       const bool is_shared = r < level.num_shared;
-      const T* const from = is_shared ? total : dy.row((r - level.num_shared) / level.num_own());
-      for_each_piece<T>(dx.cols, [&](std::int64_t c, std::int64_t n) {
-        const Vec<T> gradient = Vec<T>(factor) * load_n(from + c, n);
-        T* const out = dx.row(r) + c;
+      const std::int64_t c = is_shared ? 0 : (r - level.num_shared) / level.num_own();
+      const T* const from = is_shared ? total : dy.row(c);
+      if (level.node[static_cast<std::size_t>(r - c * level.num_own())] >= num_pooled) {
+        if (!accumulate) detail::clear_row(dx.row(r), dx.cols);
+        continue;
+      }
+      for_each_piece<T>(dx.cols, [&](std::int64_t j, std::int64_t n) {
+        const Vec<T> gradient = Vec<T>(factor) * load_n(from + j, n);
+        T* const out = dx.row(r) + j;
         store_n(out, accumulate ? load_n(out, n) + gradient : gradient, n);
       });
     }

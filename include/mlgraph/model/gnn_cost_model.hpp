@@ -19,6 +19,7 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/model/feature_encoder.hpp"
 #include "mlgraph/model/layout_net.hpp"
 #include "mlgraph/model/model_options.hpp"
@@ -83,9 +84,21 @@ class GnnCostModel {
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
+    for (Segment& segment : prepared.segments) {
+      SharedRows shared = shared_rows(segment);
+      if (shared.pays()) segment.shared = std::move(shared);
+    }
     prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
     std::iota(prepared.selection.begin(), prepared.selection.end(), 0);
     return prepared;
+  }
+
+  /// The rows that the configurations of a segment have in common; no layers where the model has no rows per
+  /// configuration, or shares them all.
+  [[nodiscard]] SharedRows shared_rows(const Segment& segment) const {
+    if (options_.task() == Task::kTile || options_.join == Join::kLate) return {};
+    return SharedRows::make(segment.graph.edges().along(options_.direction), segment.graph.config_node(),
+                            options_.num_layers);
   }
 
   /// A buffer of embed() and readout(); one per thread.
@@ -95,9 +108,11 @@ class GnnCostModel {
 
   /// Rows that each configuration adds to the largest matrices of a segment: what a config costs, in short.
   [[nodiscard]] std::int64_t rows_per_config(const Segment& segment) const {
-    const std::int64_t rows = options_.join == Join::kEarly
-                                  ? std::int64_t{segment.graph.num_nodes()}
-                                  : static_cast<std::int64_t>(segment.config_row.size());
+    const SharedRows& shared = segment.shared;
+    const std::int64_t rows = options_.join == Join::kLate
+                                  ? static_cast<std::int64_t>(segment.config_row.size())
+                              : shared.num_layers() > 0 ? shared.level(shared.num_layers()).num_own()
+                                                        : segment.graph.num_nodes();
     return std::max<std::int64_t>(1, rows);
   }
   /// Of the program's largest segment.
@@ -129,8 +144,11 @@ class GnnCostModel {
             Scratch& scratch) const {
     NetInput<float> in;
     in.num_configs = static_cast<std::int64_t>(ids.size());
+    in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
     const std::int64_t rows = rows_per_config(segment);
-    if (!ctx.expect(in.num_configs <= std::numeric_limits<std::int32_t>::max() / rows, [&] {
+    const std::int64_t most =
+        in.shared != nullptr ? in.shared->max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
+    if (!ctx.expect(in.num_configs <= most, [&] {
           return str_cat(in.num_configs, " configs of ", rows, " rows each are too many to score at once");
         })) {
       return {};
