@@ -76,10 +76,8 @@ class GnnCostModel {
   /// entries
   ///         that are not finite; those of Graph::from_view. Each names the program.
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
-    MLGRAPH_RETURN_IF_ERROR(check_task(view));
-    MLGRAPH_RETURN_IF_ERROR(
-        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
-    MLGRAPH_RETURN_IF_ERROR(check_values(view));
+    MLGRAPH_RETURN_IF_ERROR(check_configs(view));
+    MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
     Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
@@ -134,6 +132,22 @@ class GnnCostModel {
     return options_.task() == Task::kTile ? tile_.has_readout() : layout_.has_readout();
   }
 
+  /// The network, where options().task() is kLayout: for who runs its steps one by one.
+  [[nodiscard]] const LayoutNet& layout_net() const { return layout_; }
+
+  /// A segment as the networks take it, without configurations.
+  [[nodiscard]] static NetInput<float> net_input(const Segment& segment) {
+    NetInput<float> in;
+    in.x = segment.graph.x();
+    in.opcode = segment.graph.opcode();
+    in.edges = segment.graph.edges();
+    in.config_node = segment.graph.config_node();
+    in.num_halo = segment.num_halo;
+    in.num_halo_config = segment.num_halo_config;
+    in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
+    return in;
+  }
+
   /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
   /// not checked.
   ///
@@ -142,9 +156,8 @@ class GnnCostModel {
   template <class Ctx>
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
             Scratch& scratch) const {
-    NetInput<float> in;
+    NetInput<float> in = net_input(segment);
     in.num_configs = static_cast<std::int64_t>(ids.size());
-    in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
     const std::int64_t rows = rows_per_config(segment);
     const std::int64_t most =
         in.shared != nullptr ? in.shared->max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
@@ -153,12 +166,6 @@ class GnnCostModel {
         })) {
       return {};
     }
-    in.x = segment.graph.x();
-    in.opcode = segment.graph.opcode();
-    in.edges = segment.graph.edges();
-    in.config_node = segment.graph.config_node();
-    in.num_halo = segment.num_halo;
-    in.num_halo_config = segment.num_halo_config;
     Span<const std::int32_t> config_row = segment.config_row;
     if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
       const auto inner = static_cast<std::size_t>(in.num_inner_config());
@@ -213,6 +220,21 @@ class GnnCostModel {
       MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, part, scratch, total, scores));
     }
     return scores;
+  }
+
+  /// An error when the configurations of a program are not what this model takes: another task, other widths,
+  /// entries that are not finite. Names the program and the config.
+  [[nodiscard]] Status check_configs(const ProgramView& view) const {
+    MLGRAPH_RETURN_IF_ERROR(check_task(view));
+    MLGRAPH_RETURN_IF_ERROR(
+        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
+    for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
+      if (detail::is_finite(view.configs.wide[i])) continue;
+      const auto size = static_cast<std::size_t>(view.configs.config_size());
+      return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
+                                              detail::non_finite_name(view.configs.wide[i])));
+    }
+    return {};
   }
 
   /// An error for the first of `ids` that is no configuration of the program.
@@ -283,7 +305,7 @@ class GnnCostModel {
   }
 
   /// What only this model or the unnormalised numbers can tell; the rest is Graph::from_view's.
-  [[nodiscard]] Status check_values(const ProgramView& view) const {
+  [[nodiscard]] Status check_nodes(const ProgramView& view) const {
     for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
       if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < options_.num_opcodes) continue;
       return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],
@@ -291,12 +313,6 @@ class GnnCostModel {
     }
     const Status finite = detail::check_finite(view.graph.x);
     if (!finite.ok()) return Status(finite.code(), str_cat(view.name, ": ", finite.message()));
-    for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
-      if (detail::is_finite(view.configs.wide[i])) continue;
-      const auto size = static_cast<std::size_t>(view.configs.config_size());
-      return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
-                                              detail::non_finite_name(view.configs.wide[i])));
-    }
     return {};
   }
 

@@ -10,6 +10,7 @@
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
@@ -151,12 +152,33 @@ class LayoutNet {
     const Var sums = ctx.concat(nodes, configurable);
     return has_readout() ? sums : head(ctx, sums, num_nodes);
   }
-  /// Of update(), for the whole graph; nothing where the layers are not normalised.
+  /// The normalisation of update() for the whole graph; nothing where the layers have none.
   template <class Ctx>
   GcnNorm<typename Ctx::Scalar> norm(Ctx& ctx, const AdjacencyView& adjacency) const {
     if (options_.arch == Arch::kLayoutSage) return {};
     return gcn_norm(ctx, adjacency);
   }
+  /// The same for the edges of a shared layer and the rows of the level after it, in the memory of `arena`.
+  template <class T>
+  static GcnNorm<T> shared_norm(const GcnNorm<T>& whole, const SharedLayer& layer, const SharedLevel& level,
+                                std::int64_t num_configs, Arena& arena) {
+    if (whole.self_weight.empty()) return {};
+    T* const edge_weight = arena.allocate<T>(layer.weight.size());
+    T* const self_weight = arena.allocate<T>(layer.root.size());
+    for (std::size_t e = 0; e < layer.weight.size(); ++e)
+      edge_weight[e] = whole.edge_weight[static_cast<std::size_t>(layer.weight[e])];
+    T* to = self_weight;
+    const auto append = [&](std::int32_t begin, std::int32_t end) {
+      for (std::int32_t r = begin; r < end; ++r)
+        *to++ = whole.self_weight[static_cast<std::size_t>(level.node[static_cast<std::size_t>(r)])];
+    };
+    append(0, level.num_shared);
+    for (std::int64_t c = 0; c < num_configs; ++c) append(level.num_shared, level.num_nodes());
+    return {{edge_weight, layer.weight.size()}, {self_weight, layer.root.size()}};
+  }
+  [[nodiscard]] Direction direction() const { return options_.direction; }
+  /// Whether message() is more than the rows themselves.
+  [[nodiscard]] bool has_messages() const { return options_.arch != Arch::kLayoutSage; }
 
  private:
   static constexpr double kSlope = 0.2;
@@ -190,7 +212,7 @@ class LayoutNet {
       if (shares) {
         layer = in.shared->layer(k, in.num_configs, Ctx::kRecords, ctx.arena());
         rows = {layer.adjacency, &layer.root,
-                shared_norm(ctx, whole, layer, in.shared->level(k + 1), in.num_configs)};
+                shared_norm(whole, layer, in.shared->level(k + 1), in.num_configs, ctx.arena())};
       }
       h = update(ctx, k, h, messages, rows);
     }
@@ -213,28 +235,6 @@ class LayoutNet {
                         Span<const std::int32_t> rows) const {
     return global_add_pool(ctx, ctx.gather_rows(h, rows),
                            detail::equal_segments(ctx, in.num_configs, in.num_inner_config()));
-  }
-
-  /// The graph's normalisation for the rows and edges of a shared layer.
-  template <class Ctx>
-  GcnNorm<typename Ctx::Scalar> shared_norm(Ctx& ctx, const GcnNorm<typename Ctx::Scalar>& whole,
-                                            const SharedLayer& layer, const SharedLevel& level,
-                                            std::int64_t num_configs) const {
-    if (whole.self_weight.empty()) return {};
-    using T = typename Ctx::Scalar;
-    T* const edge_weight = ctx.arena().template allocate<T>(layer.weight.size());
-    T* const self_weight = ctx.arena().template allocate<T>(layer.root.size());
-    for (std::size_t e = 0; e < layer.weight.size(); ++e)
-      edge_weight[e] = whole.edge_weight[static_cast<std::size_t>(layer.weight[e])];
-    const auto self = [&](std::int64_t row) {
-      return whole.self_weight[static_cast<std::size_t>(level.node[static_cast<std::size_t>(row)])];
-    };
-    T* to = self_weight;
-    for (std::int64_t r = 0; r < level.num_shared; ++r) *to++ = self(r);
-    for (std::int64_t c = 0; c < num_configs; ++c) {
-      for (std::int64_t r = level.num_shared; r < level.num_nodes(); ++r) *to++ = self(r);
-    }
-    return {{edge_weight, layer.weight.size()}, {self_weight, layer.root.size()}};
   }
 
   /// [sum over nodes ; sum over configurable nodes] -> score.
