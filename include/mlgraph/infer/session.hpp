@@ -302,11 +302,8 @@ class Session {
 
   // Encoded rows of the configurations ids_[0 ... count) of the program's configs.
   Var encode(Span<const std::int32_t> rows, std::int64_t count) {
-    const FeatureEncoder& encoder = model_->encoder();
-    encoder.encode_configs(program_.view.configs, Span<const std::int32_t>(ids_).subspan(0, at(count)), rows,
-                           scratch_.row, scratch_.config);
-    return ctx_->input(MatrixView<const float>(
-        scratch_.config.data(), count * static_cast<std::int64_t>(rows.size()), encoder.num_config_outputs()));
+    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
+    return ctx_->input(model_->encode_configs(*ctx_, program_, ids, rows, scratch_));
   }
 
   Status score_chunk(std::int64_t begin, std::int64_t count, float* out) {

@@ -247,8 +247,7 @@ class GnnCostModel {
     return {};
   }
 
- private:
-  /// Encoded rows of configurations, in the context's memory, as its backward reads them.
+  /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).
   template <class Ctx>
   MatrixView<const float> encode_configs(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                                          Span<const std::int32_t> rows, Scratch& scratch) const {
@@ -259,6 +258,7 @@ class GnnCostModel {
     return {config, count, width};
   }
 
+ private:
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                        Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
     Var s;
