@@ -165,6 +165,13 @@ inline std::vector<OpCase> op_table() {
   add("gather_rows", {{5, 17}}, [&d](DoubleTape& t, Vars v) { return t.gather_rows(v[0], d.index); });
   add("index_add", {{5, 17}, {2, 17}},
       [&d](DoubleTape& t, Vars v) { return t.index_add(v[0], d.distinct, v[1]); });
+  for (const Activation a : {Activation::kNone, Activation::kLeakyRelu, Activation::kGelu}) {
+    const std::string with = " with activation " + std::to_string(static_cast<int>(a));
+    add("config_affine" + with, {{3, 17}, {4, 17}, {4, 17}},
+        [&d, a](DoubleTape& t, Vars v) { return t.config_affine(v[0], v[1], v[2], d.row_factor, a, 0.2); });
+    add("config_affine without factors" + with, {{3, 5}, {2, 5}},
+        [a](DoubleTape& t, Vars v) { return t.config_affine(v[0], v[1], Var{}, {}, a, 0.2); });
+  }
   add("scale_rows", {{3, 17}}, [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });
   add("scale_rows of copies", {{6, 5}},
       [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });

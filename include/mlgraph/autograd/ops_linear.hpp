@@ -11,6 +11,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/config_affine.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gemm.hpp"
 #include "mlgraph/kernels/linear.hpp"
@@ -128,6 +129,31 @@ struct Sage {
   }
 };
 
+/// y[c, i] = act(nodes[i] + shift[c] + factor[i] scaled[c]).
+template <class T>
+struct ConfigAffine {
+  Var nodes, shift, scaled, y;  // scaled.id == 0: none
+  Span<const T> factor;
+  Activation activation;
+  T slope;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+    MatrixView<T> d_nodes;
+    bool accumulate = false;
+    if (ctx.needs_grad(nodes)) {
+      const auto target = ctx.grad_target(nodes);
+      d_nodes = target.view;
+      accumulate = target.accumulate;
+    }
+    const auto accumulator = [&](Var v) {
+      return v.id != 0 && ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
+    };
+    kernels::config_affine_backward(dz, factor, d_nodes, accumulate, accumulator(shift), accumulator(scaled),
+                                    ctx.rows(shift), ctx.pool());
+  }
+};
+
 }  // namespace ops
 
 /// Weights are (out, in) as in PyTorch; products are row-major.
@@ -241,6 +267,34 @@ class LinearOps {
   Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
            Activation activation = Activation::kNone, double slope = 0.01) {
     return sage(reduce, adjacency, x, x, weight_l, weight_r, bias, activation, slope);
+  }
+
+  /// act(nodes[i] + shift[c] + factor[i] scaled[c]) for every node of every config: a layer on [nodes ; config]
+  /// whose two products were made once per node and once per config. `scaled` may be Var{}.
+  /// Shapes: nodes (N, F), shift and scaled (C, F), factor (N) -> (C N, F).
+  Var config_affine(Var nodes, Var shift, Var scaled, Span<const T> factor,
+                    Activation activation = Activation::kNone, double slope = 0.01) {
+    Ctx& ctx = self();
+    const bool has_scaled = scaled.id != 0;
+    if (!ctx.expect(
+            ctx.cols(nodes) == ctx.cols(shift) &&
+                (!has_scaled || (ctx.rows(scaled) == ctx.rows(shift) && ctx.cols(scaled) == ctx.cols(shift) &&
+                                 static_cast<std::int64_t>(factor.size()) == ctx.rows(nodes))),
+            [&] {
+              return str_cat("config_affine: nodes is (", ctx.rows(nodes), ", ", ctx.cols(nodes), ") with ",
+                             factor.size(), " factors, shift (", ctx.rows(shift), ", ", ctx.cols(shift),
+                             "), scaled (", ctx.rows(scaled), ", ", ctx.cols(scaled), ")");
+            })) {
+      return {};
+    }
+    if (Ctx::kRecords && !derivative_from_output(activation))
+      return ctx.activation(activation, config_affine(nodes, shift, scaled, factor), slope);
+    const bool with_grad = ctx.needs_grad(nodes, shift) || ctx.needs_grad(scaled);
+    const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
+    kernels::config_affine(ctx.value(nodes), ctx.value(shift), ctx.value(scaled), factor, activation,
+                           static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, factor, activation, static_cast<T>(slope)});
+    return y;
   }
 
  private:

@@ -209,11 +209,12 @@ class Session {
       segments_.resize(plans.size());
       for (std::size_t j = 0; j < plans.size(); ++j) {
         ctx_->begin();
-        segments_[j].bind(*ctx_, model_->layout_net(), GnnCostModel::net_input(program_.segments[j]),
+        segments_[j].bind(*ctx_, model_->layout_net(), model_->net_input(program_.segments[j]),
                           std::move(plans[j]), chunk_, model_->encoder().num_config_outputs());
       }
     }
     set_chunk(rows);
+    if (segments_.empty()) bind_prefixes();
     const std::size_t num_rows = at(rows_per_config());
     current_.assign(num_rows * at(num_features()), 0.0f);
     changed_rows_.reserve(num_rows);
@@ -224,6 +225,17 @@ class Session {
     embedding_.resize(segments_.size() * embedding_size());
     committed_embedding_ = embedding_;
     changed_segment_.assign(segments_.size(), 0);
+  }
+
+  void bind_prefixes() {
+    prefix_.resize(program_.segments.size());
+    for (std::size_t j = 0; j < prefix_.size(); ++j) {
+      ctx_->begin();
+      const MatrixView<const float> value = ctx_->value(model_->prefix(*ctx_, program_.segments[j]));
+      prefix_[j].value.assign(value.data, value.data + value.size());
+      prefix_[j].rows = value.rows;
+      prefix_[j].cols = value.cols;
+    }
   }
 
   void set_chunk(std::int64_t rows) {
@@ -314,8 +326,9 @@ class Session {
     for (std::size_t j = 0; j < program_.segments.size(); ++j) {
       ctx.begin();
       const Segment& segment = program_.segments[j];
-      total = segments_.empty() ? model_->embed(ctx, program_, segment, ids, scratch_)
-                                : segments_[j].score(ctx, encode(segment.config_row, count), count);
+      total = segments_.empty()
+                  ? model_->embed(ctx, program_, segment, ctx.input(prefix_[j].view()), ids, scratch_)
+                  : segments_[j].score(ctx, encode(segment.config_row, count), count);
       const MatrixView<const float> value = ctx.value(total);
       if (j > 0)
         total = ctx.add(ctx.input(MatrixView<const float>(total_.data(), value.rows, value.cols)), total);
@@ -403,11 +416,20 @@ class Session {
     return finish(total, Span<const std::int32_t>(ids_).subspan(0, 1), &score);
   }
 
+  /// What GnnCostModel::prefix() gave for a segment.
+  struct Prefix {
+    AlignedVector<float> value;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+    [[nodiscard]] MatrixView<const float> view() const { return {value.data(), rows, cols}; }
+  };
+
   const GnnCostModel* model_;
   PreparedProgram program_;
   std::unique_ptr<Eager> ctx_;
   GnnCostModel::Scratch scratch_;
-  std::vector<SegmentRows> segments_;  // of a layout model with early join; others are evaluated as a whole
+  std::vector<SegmentRows> segments_;  // of a layout model with early join
+  std::vector<Prefix> prefix_;         // of all others, which are evaluated as a whole from there
   std::int64_t rows_at_a_time_ = 1;
   std::int64_t chunk_ = 1;  // configurations that are scored together
   std::vector<std::int32_t> ids_;

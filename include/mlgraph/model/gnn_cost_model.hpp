@@ -136,7 +136,7 @@ class GnnCostModel {
   [[nodiscard]] const LayoutNet& layout_net() const { return layout_; }
 
   /// A segment as the networks take it, without configurations.
-  [[nodiscard]] static NetInput<float> net_input(const Segment& segment) {
+  [[nodiscard]] NetInput<float> net_input(const Segment& segment) const {
     NetInput<float> in;
     in.x = segment.graph.x();
     in.opcode = segment.graph.opcode();
@@ -145,7 +145,18 @@ class GnnCostModel {
     in.num_halo = segment.num_halo;
     in.num_halo_config = segment.num_halo_config;
     in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
+    if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
+      in.config_node = in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config()));
+      in.num_halo_config = 0;
+    }
     return in;
+  }
+
+  /// What embed() computes once for all configurations of a segment.
+  template <class Ctx>
+  Var prefix(Ctx& ctx, const Segment& segment) const {
+    const NetInput<float> in = net_input(segment);
+    return options_.task() == Task::kTile ? tile_.prefix(ctx, in) : layout_.prefix(ctx, in);
   }
 
   /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
@@ -156,6 +167,12 @@ class GnnCostModel {
   template <class Ctx>
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
             Scratch& scratch) const {
+    return embed(ctx, program, segment, prefix(ctx, segment), ids, scratch);
+  }
+  /// The same from the segment's prefix().
+  template <class Ctx>
+  Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Var prefix,
+            Span<const std::int32_t> ids, Scratch& scratch) const {
     NetInput<float> in = net_input(segment);
     in.num_configs = static_cast<std::int64_t>(ids.size());
     const std::int64_t rows = rows_per_config(segment);
@@ -167,14 +184,10 @@ class GnnCostModel {
       return {};
     }
     Span<const std::int32_t> config_row = segment.config_row;
-    if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
-      const auto inner = static_cast<std::size_t>(in.num_inner_config());
-      in.config_node = in.config_node.subspan(0, inner);
-      config_row = config_row.subspan(0, inner);
-      in.num_halo_config = 0;
-    }
+    if (options_.task() == Task::kLayout)
+      config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
     in.config = encode_configs(ctx, program, ids, config_row, scratch);
-    return options_.task() == Task::kTile ? tile_.embed(ctx, in) : layout_.embed(ctx, in);
+    return options_.task() == Task::kTile ? tile_.embed(ctx, prefix, in) : layout_.embed(ctx, prefix, in);
   }
 
   /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.

@@ -84,8 +84,19 @@ class LayoutNet {
   /// One segment -> (C, embedding_channels()): what the segments of a graph are added up in.
   template <class Ctx>
   Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return embed(ctx, prefix(ctx, in), in);
+  }
+  /// What embed() computes once for all configurations; it reads none of them. Early join: the encoded nodes,
+  /// (N, hidden). Late join: the configurable nodes after all layers, (K, hidden).
+  template <class Ctx>
+  Var prefix(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const Var h = encode(ctx, in);
-    return options_.join == Join::kLate ? late(ctx, h, in) : early(ctx, h, in);
+    return options_.join == Join::kLate ? late_nodes(ctx, h, in) : h;
+  }
+  /// The rest of it.
+  template <class Ctx>
+  Var embed(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
+    return options_.join == Join::kLate ? late(ctx, prefix, in) : early(ctx, prefix, in);
   }
 
   /// The sum of the segments' embeddings -> (C, 1).
@@ -249,16 +260,20 @@ class LayoutNet {
     return head_(ctx, ctx.dropout(z, options_.dropout));
   }
 
-  /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration. A
-  /// halo has no configurable nodes here: nothing would read their configurations.
+  /// One copy of the nodes through all layers, the configurable ones prepared for the read-out. A halo has no
+  /// configurable nodes here: nothing would read their configurations.
   template <class Ctx>
-  Var late(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
+  Var late_nodes(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     LayerRows<typename Ctx::Scalar> rows;
     rows.adjacency = in.edges.along(options_.direction);
     rows.norm = norm(ctx, rows.adjacency);
     for (std::int64_t k = 0; k < options_.num_layers; ++k)
       h = update(ctx, k, h, message(ctx, k, h, Var{}, {}), rows);
-    const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
+    return node_(ctx, ctx.gather_rows(h, in.config_node));
+  }
+  /// Each configurable node's share of the cost is computed with its configuration.
+  template <class Ctx>
+  Var late(Ctx& ctx, Var nodes, const NetInput<typename Ctx::Scalar>& in) const {
     const Var z =
         ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
