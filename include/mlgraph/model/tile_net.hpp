@@ -44,10 +44,12 @@ class TileNet {
   TileNet() = default;
   TileNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
           std::int64_t num_config_features)
-      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options),
+        num_node_columns_(options.opcode_channels + num_node_features),
+        opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    std::int64_t width = options.opcode_channels + num_node_features + (early ? num_config_features : 0);
+    std::int64_t width = num_node_columns_ + (early ? num_config_features : 0);
     if (options.arch == Arch::kTileResGcn) {
       encode_ = Linear(p, "encode", width, hidden);
       width = hidden;
@@ -89,6 +91,11 @@ class TileNet {
     const Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
     if (options_.join == Join::kLate)
       return pool(ctx, layers(ctx, first_layer(ctx, h, in.edges), in.edges), in, 1);
+    if (!ctx.expect(ctx.cols(h) == num_node_columns_, [&] {
+          return str_cat("tile: the nodes have ", ctx.cols(h), " columns; the model takes ", num_node_columns_);
+        })) {
+      return {};
+    }
     if (!convs_.empty()) return convs_[0].node_part(ctx, h, in.edges);
     return (linears_.empty() ? encode_ : linears_[0]).columns(ctx, h, 0, true);
   }
@@ -206,6 +213,7 @@ class TileNet {
   }
 
   ModelOptions options_;
+  std::int64_t num_node_columns_ = 0;  // of the opcode embedding and the features
   Embedding opcode_;
   Linear encode_;
   std::vector<SAGEConv> convs_;
