@@ -146,7 +146,7 @@ TEST_CASE("scores do not depend on chunks, order or threads") {
         REQUIRE(rows == (tile ? 1 : 3));
       } else if (tile) {
         REQUIRE(rows == num_nodes);
-      } else {  // at least the last node is alone, and so shared
+      } else {  // no configuration reaches all nodes of this program
         REQUIRE((rows >= 3 && rows < num_nodes));
       }
       const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
@@ -201,7 +201,7 @@ TEST_CASE("a program prepared for a model of other widths is refused") {
   const GnnCostModel other = model_for(varied, small_options(Arch::kTileMlp));
   const PreparedProgram program = other.prepare(varied.view()).value();
   CHECK(model.predict(program, program.selection).status().message() ==
-        "tile_1: tile: the nodes have 7 columns; the model takes 6");
+        "tile_1: tile: the nodes have 8 columns; the model takes 7");
 }
 
 TEST_CASE("more rows than int32 counts are refused before anything is allocated") {
