@@ -12,6 +12,7 @@
 
 #include "mlgraph/autograd/gradcheck.hpp"
 #include "mlgraph/graph/csr.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph::testing {
 
@@ -53,10 +54,12 @@ inline std::vector<TestGraph> test_graphs() {
 /// Numbers and indices the cases borrow; they live as long as the program.
 struct OpTableData {
   std::vector<TestGraph> graphs = test_graphs();
+  std::vector<SharedRows> shared;  // of each graph, for a configuration of node 0
   std::vector<std::int32_t> index = {2, 0, 2, 2, 4, 1};
   std::vector<std::int32_t> distinct = {3, 0};
   std::vector<std::int32_t> with_empty = {0, 0, 2, 2, 5};
   std::vector<std::int32_t> one_segment = {0, 5};
+  std::vector<std::int32_t> one_node = {0};
   std::vector<double> row_factor = {0.5, -2, 1.5};
   std::vector<std::vector<double>> edge_weight;
 };
@@ -69,6 +72,7 @@ inline const OpTableData& op_table_data() {
       for (std::int64_t e = 0; e < graph.edges.num_edges(); ++e)
         weight.push_back(0.3 + 0.2 * static_cast<double>(e));
       d.edge_weight.push_back(weight);
+      d.shared.push_back(SharedRows::make(graph.edges.view().forward, Span<const std::int32_t>(d.one_node), 2));
     }
     return d;
   }();
@@ -161,6 +165,13 @@ inline std::vector<OpCase> op_table() {
   add("gather_rows", {{5, 17}}, [&d](DoubleTape& t, Vars v) { return t.gather_rows(v[0], d.index); });
   add("index_add", {{5, 17}, {2, 17}},
       [&d](DoubleTape& t, Vars v) { return t.index_add(v[0], d.distinct, v[1]); });
+  for (const Activation a : {Activation::kNone, Activation::kLeakyRelu, Activation::kGelu}) {
+    const std::string with = " with activation " + std::to_string(static_cast<int>(a));
+    add("config_affine" + with, {{3, 17}, {4, 17}, {4, 17}},
+        [&d, a](DoubleTape& t, Vars v) { return t.config_affine(v[0], v[1], v[2], d.row_factor, a, 0.2); });
+    add("config_affine without factors" + with, {{3, 5}, {2, 5}},
+        [a](DoubleTape& t, Vars v) { return t.config_affine(v[0], v[1], Var{}, {}, a, 0.2); });
+  }
   add("scale_rows", {{3, 17}}, [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });
   add("scale_rows of copies", {{6, 5}},
       [&d](DoubleTape& t, Vars v) { return t.scale_rows(v[0], d.row_factor); });
@@ -199,6 +210,28 @@ inline std::vector<OpCase> op_table() {
         add("sage without root weight, " + of, {{n, 3}, {17, 3}},
             [adjacency, r](DoubleTape& t, Vars v) { return t.sage(r, adjacency, v[0], v[1], Var{}, Var{}); });
       }
+    }
+  }
+  for (std::size_t g = 0; g < d.graphs.size(); ++g) {
+    const SharedRows& plan = d.shared[g];
+    const std::string of = "rows shared by 3 configs of " + d.graphs[g].name;
+    const std::int64_t n = plan.level(1).num_rows(3);
+    for (const Reduce r : {Reduce::kSum, Reduce::kMean}) {
+      const std::string name = r == Reduce::kSum ? "sum" : "mean";
+      add("shared_pool " + name + ", " + of, {{n, 17}}, [&plan, r](DoubleTape& t, Vars v) {
+        return t.shared_pool(r, plan.level(1), 3, (plan.num_nodes() + 1) / 2, v[0]);
+      });
+      add("sage " + name + ", " + of, {{n, 7}, {5, 7}, {5, 7}, {1, 5}}, [&plan, r](DoubleTape& t, Vars v) {
+        const SharedLayer layer = plan.layer(1, 3, true, t.arena());
+        const Var root = t.gather_rows(v[0], layer.root);
+        return t.sage(r, layer.adjacency, v[0], root, v[1], v[2], v[3], Activation::kRelu, 0.0);
+      });
+    }
+    for (const Reduce r : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
+      add("spmm " + std::to_string(static_cast<int>(r)) + ", " + of, {{n, 17}},
+          [&plan, r](DoubleTape& t, Vars v) {
+            return t.spmm(r, plan.layer(1, 3, true, t.arena()).adjacency, v[0]);
+          });
     }
   }
   for (const TestGraph& graph : d.graphs) {

@@ -130,6 +130,40 @@ TEST_CASE_TEMPLATE("copies of one graph give what each of them gives alone", T, 
   }
 }
 
+TEST_CASE_TEMPLATE("a row's bits do not depend on the rows beside it", T, float, double) {
+  const std::int64_t n = 150;
+  const Neighbours graph(n, 3);
+  for (const std::int64_t in : {20, 64, 300}) {
+    const Layer<T> layer(in, 40);
+    const auto x = random_matrix<T>(n, in, 1);
+    TestMatrix<T> all(n, 40);
+    kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias,
+                     Activation::kRelu, T(0), all.view(), {}, nullptr);
+    // Some rows, backward, each of them in a matrix of so many.
+    for (const std::int64_t count : {1, 2, 3, 7, 29}) {
+      std::vector<std::int32_t> row_ptr = {0};
+      std::vector<std::int32_t> col;
+      TestMatrix<T> root(count, in, 2);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const auto v = static_cast<std::size_t>(n - 1 - 5 * i);
+        for (std::int32_t e = graph.row_ptr[v]; e < graph.row_ptr[v + 1]; ++e) {
+          col.push_back(graph.col[static_cast<std::size_t>(e)]);
+        }
+        row_ptr.push_back(static_cast<std::int32_t>(col.size()));
+        const T* const from = x.view().row(static_cast<std::int64_t>(v));
+        std::copy(from, from + in, root.view().row(i));
+      }
+      TestMatrix<T> some(count, 40, 1);
+      TestMatrix<T> aggregated(count, in);
+      kernels::sage<T>(Reduce::kMean, CsrView{row_ptr, col}, x.view(), root.view(), layer.lin_l, layer.lin_r,
+                       layer.bias, Activation::kRelu, T(0), some.view(), aggregated.view(), nullptr);
+      for (std::int64_t i = 0; i < count; ++i) {
+        CHECK(max_error(some.view().row(i), all.view().row(n - 1 - 5 * i), 40) <= kAllowed<T>);
+      }
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads", T, float, double) {
   const std::int64_t n = 1500;
   const Neighbours graph(n, 5);

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "model/net_fixture.hpp"
@@ -196,6 +198,90 @@ TEST_CASE("the edges matter, and along the reverse direction the transposed grap
       CHECK(run_net<LayoutNet>(forward, graph) != run_net<LayoutNet>(forward, graph.without_edges()));
     }
   }
+}
+
+/// A program of 40 nodes: most operands are recent, some are far; a halo of the last five.
+NetGraph shared_net_graph() {
+  NetGraph graph{40, {}, {}, {33, 4, 17, 38}};
+  Rng rng(21);
+  for (std::int32_t v = 1; v < 40; ++v) {
+    for (std::uint64_t i = rng.below(3); i > 0; --i) {
+      graph.source.push_back(v - 1 -
+                             static_cast<std::int32_t>(rng.below(std::min<std::uint64_t>(v, 9))) *
+                                 static_cast<std::int32_t>(i > 1));
+      graph.target.push_back(v);
+      if (graph.source.back() == v - 1) break;
+    }
+  }
+  return graph;
+}
+
+/// Scores, and the gradient of a random function of them, with the rows shared or not.
+template <class T>
+struct NetRun {
+  std::vector<T> score, grad;
+  std::size_t bytes = 0;
+
+  NetRun(const ModelOptions& options, const NetGraph& graph, std::int64_t configs, bool shared, bool halo) {
+    ParamSpec spec;
+    const LayoutNet net(spec, options, kNodeFeatures, kConfigFeatures);
+    Parameters<T> parameters(spec, 5);
+    const NetData<T> data(graph, Task::kLayout, configs);
+    NetInput<T> in = data.input();
+    if (halo) {
+      in.num_halo = 5;  // node 38, configurable, is one of them
+      in.num_halo_config = 1;
+    }
+    const SharedRows plan =
+        SharedRows::make(in.edges.along(options.direction), in.config_node, options.num_layers);
+    if (shared) in.shared = &plan;
+    Context<T, Mode::kRecord> tape;
+    tape.bind(spec, parameters);
+    const Var y = net.forward(tape, in);
+    Rng rng(3);
+    std::vector<T> factor(static_cast<std::size_t>(configs));
+    for (T& f : factor) f = static_cast<T>(rng.uniform(-1, 1));
+    const Status status = tape.backward(tape.sum(tape.scale_rows(y, factor)));
+    REQUIRE_MESSAGE(status.ok(), status.message());
+    score.assign(tape.value(y).data, tape.value(y).data + configs);
+    grad.assign(parameters.grad.begin(), parameters.grad.end());
+    bytes = tape.peak_bytes();
+  }
+};
+
+TEST_CASE("sharing rows leaves every bit of the scores, and the gradients") {
+  const NetGraph graph = shared_net_graph();
+  for_each_net(7, [&](const ModelOptions& options) {
+    if (options.join == Join::kLate) return;
+    for (const bool halo : {false, true}) {
+      for (const std::int64_t configs : {1, 2, 9}) {
+        const NetRun<float> own(options, graph, configs, false, halo);
+        const NetRun<float> shared(options, graph, configs, true, halo);
+        CHECK(shared.score == own.score);
+        CHECK((own.score[0] != own.score.back() || configs == 1));
+
+        const NetRun<double> right(options, graph, configs, false, halo);
+        const NetRun<double> near(options, graph, configs, true, halo);
+        CHECK(near.score == right.score);
+        double largest = 0;
+        double worst = 0;
+        for (std::size_t i = 0; i < right.grad.size(); ++i) {
+          largest = std::max(largest, std::abs(right.grad[i]));
+          worst = std::max(worst, std::abs(right.grad[i] - near.grad[i]));
+        }
+        CHECK(largest > 0);
+        CHECK(worst <= 1e-12 * largest);
+      }
+    }
+  });
+}
+
+TEST_CASE("shared rows take less memory") {
+  const NetGraph graph = shared_net_graph();
+  const ModelOptions options = net_options(Arch::kLayoutSage, Join::kEarly, Direction::kForward, 8);
+  const NetRun<float> own(options, graph, 32, false, false);
+  const NetRun<float> shared(options, graph, 32, true, false);
+  CHECK(shared.bytes < own.bytes);
 }
 
 }  // namespace

@@ -56,9 +56,12 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   void bind(const ParamSpec& spec, Span<const T> values) {
     MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == spec.size(), "values are not of this ParamSpec");
     param_values_ = values.data();
+    num_params_ = spec.size();
     num_trainable_ = spec.num_trainable();
     param_grads_ = nullptr;
     param_state_ = nullptr;
+    packed_.clear();
+    packed_memory_.rewind();
   }
   /// Binds parameters for training: backward() adds to `parameters.grad`, batch norm updates its statistics.
   void bind(const ParamSpec& spec, Parameters<T>& parameters) {
@@ -74,6 +77,14 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
                    "grads are not of this ParamSpec");
     bind(spec, values);
     param_grads_ = grads.data();
+  }
+
+  /// Promises that the bound parameters stay as they are until the next bind(). Weights are then packed for the
+  /// products once and not in every step, which counts where a step has few rows. Results do not depend on it.
+  template <class M = void>
+  void keep_packed_weights() {
+    static_assert(!kRecords || !std::is_void_v<M>, "the weights of a Tape change from step to step");
+    keeps_packed_ = true;
   }
 
   /// Starts a step: forgets every Var and keeps the memory. `seed` decides what dropout drops in it.
@@ -232,6 +243,26 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     return holds;
   }
 
+  /// Whether the packed form of this matrix is kept: it is a weight, and keep_packed_weights() was called.
+  [[nodiscard]] bool keeps_packed(MatrixView<const T> weight) const {
+    return keeps_packed_ && weight.data >= param_values_ && weight.data < param_values_ + num_params_;
+  }
+  /// Where the packed form of a weight belongs: in the step's memory, or kept, and then perhaps there already.
+  struct PackedPlace {
+    T* data;
+    bool is_packed;
+  };
+  [[nodiscard]] PackedPlace packed_place(MatrixView<const T> weight, std::int64_t size) {
+    if (!keeps_packed(weight)) return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
+    for (const Packed& packed : packed_) {
+      if (packed.weight == weight.data && packed.rows == weight.rows && packed.cols == weight.cols)
+        return {packed.data, true};
+    }
+    T* const data = packed_memory_.template allocate<T>(static_cast<std::size_t>(size));
+    packed_.push_back({weight.data, weight.rows, weight.cols, data});
+    return {data, false};
+  }
+
   [[nodiscard]] Arena& arena() { return arena_; }
   [[nodiscard]] ThreadPool* pool() const { return pool_; }
   /// Writable state of a non-trainable parameter, or null when the parameters were bound read-only.
@@ -262,6 +293,11 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   struct Buffer {
     T* data;
     std::int64_t size;
+  };
+  struct Packed {
+    const T* weight;
+    std::int64_t rows, cols;
+    T* data;
   };
 
   const Slot& slot(Var v) const { return slots_[static_cast<std::size_t>(v.id)]; }
@@ -295,10 +331,14 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   std::vector<Slot> slots_;
   std::vector<Node> nodes_;
   std::vector<Buffer> free_;
+  std::vector<Packed> packed_;
+  Arena packed_memory_;
+  bool keeps_packed_ = false;
   Status status_;
   const T* param_values_ = nullptr;
   T* param_grads_ = nullptr;
   T* param_state_ = nullptr;
+  std::int64_t num_params_ = 0;
   std::int64_t num_trainable_ = 0;
   std::uint64_t seed_ = 0;
   std::uint64_t num_draws_ = 0;

@@ -10,11 +10,13 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/kernels/attention.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gather.hpp"
 #include "mlgraph/kernels/reduce.hpp"
 #include "mlgraph/kernels/segment.hpp"
+#include "mlgraph/kernels/shared_pool.hpp"
 #include "mlgraph/kernels/spmm.hpp"
 #include "mlgraph/kernels/spmm_heads.hpp"
 
@@ -120,6 +122,22 @@ struct SegmentReduce {
   }
 };
 
+/// y_c = sum or mean over the nodes of config c, whose rows are partly those of all configs.
+struct SharedPool {
+  Var x, y;
+  Reduce reduce;
+  SharedLevel level;
+  std::int64_t num_pooled;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    using T = typename Ctx::Scalar;
+    const auto dx = ctx.grad_target(x);
+    const MatrixView<const T> dy = ctx.out_grad(y);
+    kernels::shared_pool_backward(reduce, level, num_pooled, dy, dx.view, dx.accumulate, ctx.arena(),
+                                  ctx.pool());
+  }
+};
+
 /// y = softmax over the rows of each segment, per column.
 struct SegmentSoftmax {
   Var x, y;
@@ -214,18 +232,25 @@ class GraphOps {
   }
 
   /// Aggregates neighbours: y_i = reduce_j w_ij x_j; a node without neighbours gets 0.
-  /// Shapes: x (C N, F) for C configs of one graph of N nodes -> the same; edge_weight (E) in the order of
-  ///         adjacency.csr, or empty for 1.
+  /// Shapes: x (C M, F) for C configs of one graph whose adjacency has N rows and M columns (N = M in most) ->
+  ///         (C N, F); edge_weight (E) in the order of adjacency.csr, or empty for 1.
   Var spmm(Reduce reduce, const AdjacencyView& adjacency, Var x, Span<const T> edge_weight = {}) {
     Ctx& ctx = self();
-    if (!copies_of_graph("spmm", adjacency, x)) return {};
+    const std::int64_t num_sources = adjacency.num_sources();
+    const std::int64_t num_targets = adjacency.num_targets();
+    if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0, [&] {
+          return str_cat("spmm: x has ", ctx.rows(x), " rows; the graph has ", num_sources, " nodes");
+        })) {
+      return {};
+    }
     if (!ctx.expect(edge_weight.empty() || edge_weight.size() == adjacency.csr.col.size(), [&] {
           return str_cat("spmm: ", edge_weight.size(), " edge weights for ", adjacency.csr.num_edges(),
                          " edges");
         })) {
       return {};
     }
-    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const std::int64_t num_rows = num_sources == 0 ? 0 : ctx.rows(x) / num_sources * num_targets;
+    const Var y = ctx.allocate(num_rows, ctx.cols(x), ctx.needs_grad(x));
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::spmm(reduce, adjacency.csr, edge_weight, ctx.value(x), ctx.mutable_value(y), argmax, false,
                   ctx.pool());
@@ -263,6 +288,27 @@ class GraphOps {
     kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
                             ctx.pool());
     ctx.record(y, ops::SegmentReduce{x, y, reduce, ptr, argmax});
+    return y;
+  }
+
+  /// The sum or mean over the first `num_pooled` nodes of each of C configs that share rows.
+  /// Shapes: (level.num_rows(C), F) -> (C, F).
+  Var shared_pool(Reduce reduce, const SharedLevel& level, std::int64_t num_configs, std::int64_t num_pooled,
+                  Var x) {
+    Ctx& ctx = self();
+    if (!ctx.expect(reduce != Reduce::kMax && num_pooled <= level.num_nodes() &&
+                        ctx.rows(x) == level.num_rows(num_configs),
+                    [&] {
+                      return str_cat("shared_pool: x has ", ctx.rows(x), " rows; ", num_configs,
+                                     " configs have ", level.num_rows(num_configs),
+                                     ", to be summed or averaged");
+                    })) {
+      return {};
+    }
+    const Var y = ctx.allocate(num_configs, ctx.cols(x), ctx.needs_grad(x));
+    kernels::shared_pool(reduce, level, num_pooled, ctx.value(x), ctx.mutable_value(y), ctx.arena(),
+                         ctx.pool());
+    ctx.record(y, ops::SharedPool{x, y, reduce, level, num_pooled});
     return y;
   }
 
@@ -319,13 +365,6 @@ class GraphOps {
       });
     }
     return true;
-  }
-  bool copies_of_graph(const char* op, const AdjacencyView& adjacency, Var x) {
-    Ctx& ctx = self();
-    const std::int64_t num_nodes = adjacency.csr.num_rows();
-    return ctx.expect(num_nodes == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_nodes == 0, [&] {
-      return str_cat(op, ": x has ", ctx.rows(x), " rows; the graph has ", num_nodes, " nodes");
-    });
   }
   bool segments_of(const char* op, Span<const std::int32_t> ptr, Var x) {
     Ctx& ctx = self();

@@ -11,6 +11,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/config_affine.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gemm.hpp"
 #include "mlgraph/kernels/linear.hpp"
@@ -83,10 +84,11 @@ struct Linear {
   }
 };
 
-/// y = act(m W_l^T + x W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum, mean).
+/// y = act(m W_l^T + root W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum,
+/// mean). root may be x.
 template <class T>
 struct Sage {
-  Var x, weight_l, weight_r, bias, y;
+  Var x, root, weight_l, weight_r, bias, y;
   std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
   Reduce reduce;
   AdjacencyView adjacency;
@@ -99,8 +101,7 @@ struct Sage {
     Arena& arena = ctx.arena();
     ThreadPool* const pool = ctx.pool();
     const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    const MatrixView<const T> source = ctx.value(x);
-    const std::int64_t width = source.cols;
+    const std::int64_t width = ctx.cols(x);
     if (bias.id != 0 && ctx.needs_grad(bias)) {
       const MatrixView<T> db = ctx.grad_accumulator(bias);
       kernels::bias_backward(dz, Span<T>(db.data, static_cast<std::size_t>(db.size())), arena, pool);
@@ -111,20 +112,45 @@ struct Sage {
     }
     if (weight_r.id != 0 && ctx.needs_grad(weight_r)) {
       const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
-      kernels::gemm_tn(dz, source, dw, true, arena, pool);
+      kernels::gemm_tn(dz, ctx.value(root), dw, true, arena, pool);
+    }
+    if (weight_r.id != 0 && ctx.needs_grad(root)) {
+      const auto d_root = ctx.grad_target(root);
+      kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), d_root.view, d_root.accumulate, arena,
+                       pool);
     }
     if (ctx.needs_grad(x)) {
       // m is not needed any more: its memory takes d loss / d m.
       kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
       const auto dx = ctx.grad_target(x);
-      bool accumulate = dx.accumulate;
-      if (weight_r.id != 0) {
-        kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), dx.view, accumulate, arena, pool);
-        accumulate = true;
-      }
       kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
-                             Span<const std::int32_t>(), dx.view, accumulate, pool);
+                             Span<const std::int32_t>(), dx.view, dx.accumulate, pool);
     }
+  }
+};
+
+/// y[c, i] = act(nodes[i] + shift[c] + factor[i] scaled[c]).
+template <class T>
+struct ConfigAffine {
+  Var nodes, shift, scaled, y;  // scaled.id == 0: none
+  Span<const T> factor;
+  Activation activation;
+  T slope;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+    MatrixView<T> d_nodes;
+    bool accumulate = false;
+    if (ctx.needs_grad(nodes)) {
+      const auto target = ctx.grad_target(nodes);
+      d_nodes = target.view;
+      accumulate = target.accumulate;
+    }
+    const auto accumulator = [&](Var v) {
+      return v.id != 0 && ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
+    };
+    kernels::config_affine_backward(dz, factor, d_nodes, accumulate, accumulator(shift), accumulator(scaled),
+                                    ctx.rows(shift), ctx.pool());
   }
 };
 
@@ -169,25 +195,34 @@ class LinearOps {
     }
     const Var y =
         ctx.allocate(ctx.rows(x), ctx.rows(weight), ctx.needs_grad(x, weight) || ctx.needs_grad(bias));
-    kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
-                    ctx.mutable_value(y), ctx.arena(), ctx.pool());
+    if (ctx.keeps_packed(ctx.value(weight))) {
+      kernels::linear_packed(ctx.value(x), pack(ctx.value(weight)), row(bias), activation,
+                             static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    } else {
+      kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
+                      ctx.mutable_value(y), ctx.arena(), ctx.pool());
+    }
     ctx.record(y, ops::Linear<T>{x, weight, bias, y, activation, static_cast<T>(slope)});
     return y;
   }
 
-  /// act(m W_l^T + x W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
-  /// one pass over blocks of rows that stay in cache. `weight_r` may be Var{} (no root weight), or the same Var
-  /// as `weight_l`, which then is one matrix [W_l | W_r] of (out, 2 in). Shapes: x (C N, in) for C configs of
-  /// one graph of N nodes -> (C N, out). Reduce: sum or mean.
-  Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
-           Activation activation = Activation::kNone, double slope = 0.01) {
+  /// act(m W_l^T + root W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
+  /// one pass over blocks of rows that stay in cache. `root` has the nodes that are computed; it is x where
+  /// these are the nodes that are aggregated. `weight_r` may be Var{} (no root weight), or the same Var as
+  /// `weight_l`, which then is one matrix [W_l | W_r] of (out, 2 in).
+  /// Shapes: x (C M, in) and root (C N, in) for C configs of one graph whose adjacency has N rows and M columns
+  ///         -> (C N, out). Reduce: sum or mean.
+  Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var root, Var weight_l, Var weight_r, Var bias,
+           Activation activation, double slope) {
     Ctx& ctx = self();
     const bool one_matrix = weight_l.id == weight_r.id;
     const std::int64_t in = ctx.cols(x);
-    const std::int64_t num_nodes = adjacency.csr.num_rows();
-    if (!ctx.expect(num_nodes == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_nodes == 0,
+    const std::int64_t num_sources = adjacency.num_sources();
+    const std::int64_t num_targets = adjacency.num_targets();
+    if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0,
                     [&] {
-                      return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_nodes, " nodes");
+                      return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_sources,
+                                     " nodes");
                     }) ||
         !ctx.expect(ctx.cols(weight_l) == (one_matrix ? 2 * in : in), [&] {
           return str_cat("sage: x has ", in, " columns; the weight is (", ctx.rows(weight_l), ", ",
@@ -195,16 +230,25 @@ class LinearOps {
         })) {
       return {};
     }
+    const std::int64_t num_rows = num_sources == 0 ? 0 : ctx.rows(x) / num_sources * num_targets;
+    if (!ctx.expect(ctx.rows(root) == num_rows && ctx.cols(root) == in, [&] {
+          return str_cat("sage: root is (", ctx.rows(root), ", ", ctx.cols(root), "); it should be (", num_rows,
+                         ", ", in, ")");
+        })) {
+      return {};
+    }
     if (Ctx::kRecords && !derivative_from_output(activation)) {
-      return ctx.activation(activation, sage(reduce, adjacency, x, weight_l, weight_r, bias), slope);
+      return ctx.activation(
+          activation, sage(reduce, adjacency, x, root, weight_l, weight_r, bias, Activation::kNone, slope),
+          slope);
     }
     const std::int64_t num_out = ctx.rows(weight_l);
-    const bool with_grad = ctx.needs_grad(x, weight_l) || ctx.needs_grad(weight_r, bias);
-    const Var y = ctx.allocate(ctx.rows(x), num_out, with_grad);
+    const bool with_grad =
+        ctx.needs_grad(x, root) || ctx.needs_grad(weight_l, weight_r) || ctx.needs_grad(bias);
+    const Var y = ctx.allocate(num_rows, num_out, with_grad);
     MatrixView<T> aggregated;
     if (Ctx::kRecords && with_grad) {
-      aggregated = {ctx.arena().template allocate<T>(static_cast<std::size_t>(ctx.rows(x) * in)), ctx.rows(x),
-                    in};
+      aggregated = {ctx.arena().template allocate<T>(static_cast<std::size_t>(num_rows * in)), num_rows, in};
     }
     const std::int64_t col_r = one_matrix ? in : 0;
     {
@@ -212,11 +256,44 @@ class LinearOps {
       const auto packed_l = pack(ctx.value(weight_l).col_block(0, in));
       const auto packed_r =
           weight_r.id == 0 ? kernels::PackedMatrix<T>{} : pack(ctx.value(weight_r).col_block(col_r, in));
-      kernels::sage(reduce, adjacency.csr, ctx.value(x), packed_l, packed_r, row(bias), activation,
-                    static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
+      kernels::sage(reduce, adjacency.csr, ctx.value(x), ctx.value(root), packed_l, packed_r, row(bias),
+                    activation, static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
     }
-    ctx.record(y, ops::Sage<T>{x, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated, activation,
-                               static_cast<T>(slope)});
+    ctx.record(y, ops::Sage<T>{x, root, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated,
+                               activation, static_cast<T>(slope)});
+    return y;
+  }
+  /// The same with x as root.
+  Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
+           Activation activation = Activation::kNone, double slope = 0.01) {
+    return sage(reduce, adjacency, x, x, weight_l, weight_r, bias, activation, slope);
+  }
+
+  /// act(nodes[i] + shift[c] + factor[i] scaled[c]) for every node of every config: a layer on [nodes ; config]
+  /// whose two products were made once per node and once per config. `scaled` may be Var{}.
+  /// Shapes: nodes (N, F), shift and scaled (C, F), factor (N) -> (C N, F).
+  Var config_affine(Var nodes, Var shift, Var scaled, Span<const T> factor,
+                    Activation activation = Activation::kNone, double slope = 0.01) {
+    Ctx& ctx = self();
+    const bool has_scaled = scaled.id != 0;
+    if (!ctx.expect(
+            ctx.cols(nodes) == ctx.cols(shift) &&
+                (!has_scaled || (ctx.rows(scaled) == ctx.rows(shift) && ctx.cols(scaled) == ctx.cols(shift) &&
+                                 static_cast<std::int64_t>(factor.size()) == ctx.rows(nodes))),
+            [&] {
+              return str_cat("config_affine: nodes is (", ctx.rows(nodes), ", ", ctx.cols(nodes), ") with ",
+                             factor.size(), " factors, shift (", ctx.rows(shift), ", ", ctx.cols(shift),
+                             "), scaled (", ctx.rows(scaled), ", ", ctx.cols(scaled), ")");
+            })) {
+      return {};
+    }
+    if (Ctx::kRecords && !derivative_from_output(activation))
+      return ctx.activation(activation, config_affine(nodes, shift, scaled, factor), slope);
+    const bool with_grad = ctx.needs_grad(nodes, shift) || ctx.needs_grad(scaled);
+    const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
+    kernels::config_affine(ctx.value(nodes), ctx.value(shift), ctx.value(scaled), factor, activation,
+                           static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, factor, activation, static_cast<T>(slope)});
     return y;
   }
 
@@ -226,10 +303,10 @@ class LinearOps {
     const auto view = self().value(v);
     return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
   }
-  template <class View>
-  auto pack(const View& weight) {
-    const auto size = static_cast<std::size_t>(kernels::packed_size<T>(weight.cols, weight.rows));
-    return kernels::pack_transposed(weight, self().arena().template allocate<T>(size));
+  kernels::PackedMatrix<T> pack(MatrixView<const T> weight) {
+    const auto place = self().packed_place(weight, kernels::packed_size<T>(weight.cols, weight.rows));
+    if (place.is_packed) return {place.data, weight.cols, weight.rows};
+    return kernels::pack_transposed(weight, place.data);
   }
 };
 

@@ -38,6 +38,11 @@ struct AdjacencyView {
   CsrView csr;
   CsrView transposed;
   Span<const std::int32_t> transposed_to_csr;  // (num_edges) position in `transposed` -> position in `csr`
+  std::int32_t num_cols = -1;                  // of `csr`, which is square when this is -1
+
+  /// Nodes that are aggregated, and nodes that receive: the same ones in a square adjacency.
+  [[nodiscard]] std::int32_t num_sources() const { return num_cols < 0 ? csr.num_rows() : num_cols; }
+  [[nodiscard]] std::int32_t num_targets() const { return csr.num_rows(); }
 };
 
 /// The edges of a graph, seen along each Direction.

@@ -32,9 +32,10 @@ inline constexpr std::int64_t kSageBuffer = kSageRows * kSageCols / 2;
 
 constexpr std::int64_t sage_rows(std::int64_t cols) { return cols > kSageCols / 2 ? kSageRows / 2 : kSageRows; }
 
-// One block of rows of one copy; `x` has all rows of the copy.
+// One block of rows of one copy; `x` has all rows that the copy's nodes aggregate, `root_block` the block's
+// own.
 template <class T, class Epilogue>
-void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, MatrixView<const T> x_block,
+void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, MatrixView<const T> root_block,
                 const PackedMatrix<T>& lin_l, const PackedMatrix<T>& lin_r, const Epilogue& epilogue,
                 MatrixView<T> y_block, MatrixView<T> aggregated_block) {
   alignas(kAlignment) T buffer[kSageBuffer];
@@ -49,57 +50,72 @@ void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, 
       gemm_packed_block<T>(part, lin_l, k, y_block, k > 0, NoEpilogue<T>{});
     }
   }
-  if (lin_r.data != nullptr) gemm_packed_block<T>(x_block, lin_r, 0, y_block, true, epilogue);
+  if (lin_r.data != nullptr) gemm_packed_block<T>(root_block, lin_r, 0, y_block, true, epilogue);
 }
 
 }  // namespace detail
 
 /// GraphSAGE layer, forward:
 ///
-///   y_i = act(lin_l * reduce_{j in N(i)} x_j + lin_r * x_i + bias)
+///   y_i = act(lin_l * reduce_{j in N(i)} x_j + lin_r * root_i + bias)
 ///
-/// The bits are those of spmm(), then gemm_packed() by lin_l, then gemm_packed() by lin_r that accumulates.
+/// `root` is x where the nodes that are computed are those that are aggregated, as in most graphs. The bits are
+/// those of spmm(), then gemm_packed() by lin_l, then gemm_packed() by lin_r that accumulates; a row's do not
+/// depend on the rows beside it.
 ///
-/// Shapes: x (C * N, in), N = csr.num_rows(): C copies of the nodes over one graph, one below the other. lin_l
-/// and
-///         lin_r packed (in, out); lin_r with null data = no such term. bias (out) or empty. y (C * N, out),
-///         not x. aggregated (C * N, in), empty = not wanted: the reduced neighbours, which the gradients need.
+/// Shapes: x (C * M, in) and root (C * N, in), N = csr.num_rows(), M its columns: C copies of the nodes over
+/// one
+///         graph, one below the other. lin_l and lin_r packed (in, out); lin_r with null data = no such term,
+///         root is not read. bias (out) or empty. y (C * N, out), neither x nor root. aggregated (C * N, in),
+///         empty = not wanted: the reduced neighbours, which the gradients need.
 /// Cost:   C*(E*in + 2*N*in*out) multiply-adds; no scratch but 48 KB (double: 96 KB) of stack.
 /// Source: Hamilton, Ying, Leskovec, arXiv:1706.02216, Algorithm 1. Two matrices instead of one on the
 ///         concatenation: equivalent.
 template <class T>
-void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, const PackedMatrix<T>& lin_l,
-          const PackedMatrix<T>& lin_r, Span<const T> bias, Activation act, T slope, MatrixView<T> y,
-          MatrixView<T> aggregated, ThreadPool* pool) {
+void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, MatrixView<const T> root,
+          const PackedMatrix<T>& lin_l, const PackedMatrix<T>& lin_r, Span<const T> bias, Activation act,
+          T slope, MatrixView<T> y, MatrixView<T> aggregated, ThreadPool* pool) {
   if (y.rows == 0) return;
   const std::int64_t num_rows = csr.num_rows();
   MLGRAPH_ASSERT(num_rows > 0 && y.rows % num_rows == 0,
                  "sage: y has a multiple of the graph's number of rows");
-  MLGRAPH_ASSERT(x.rows == y.rows, "sage: x and y have the same number of rows");
+  const std::int64_t num_copies = y.rows / num_rows;
+  MLGRAPH_ASSERT(x.rows % num_copies == 0, "sage: x has a multiple of the number of copies of rows");
+  const std::int64_t num_sources = x.rows / num_copies;
   MLGRAPH_ASSERT(x.cols == lin_l.rows && y.cols == lin_l.cols, "sage: lin_l does not fit");
-  MLGRAPH_ASSERT(lin_r.data == nullptr || (x.cols == lin_r.rows && y.cols == lin_r.cols),
-                 "sage: lin_r does not fit");
-  MLGRAPH_ASSERT(aggregated.data == nullptr || (aggregated.rows == x.rows && aggregated.cols == x.cols),
-                 "sage: aggregated is like x");
+  MLGRAPH_ASSERT(
+      lin_r.data == nullptr || (root.rows == y.rows && root.cols == lin_r.rows && y.cols == lin_r.cols),
+      "sage: lin_r does not fit");
+  MLGRAPH_ASSERT(aggregated.data == nullptr || (aggregated.rows == y.rows && aggregated.cols == x.cols),
+                 "sage: aggregated is (C N, in)");
   constexpr std::int64_t kMinTaskWork = std::int64_t{1} << 20;  // multiply-adds worth a thread
   const std::int64_t block_rows = detail::sage_rows(x.cols);
   const std::int64_t block_work = std::max<std::int64_t>(1, 2 * block_rows * x.cols * y.cols);
   const std::int64_t task_rows = block_rows * ((kMinTaskWork + block_work - 1) / block_work);
   detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
     const auto rows_of_copy = [&](std::int64_t copy, std::int64_t begin, std::int64_t end) {
-      const MatrixView<const T> x_copy = x.row_block(copy * num_rows, num_rows);
+      const MatrixView<const T> x_copy = x.row_block(copy * num_sources, num_sources);
       for (std::int64_t i = begin; i < end; i += block_rows) {
         const std::int64_t count = std::min(block_rows, end - i);
         const CsrView block_csr{
             csr.row_ptr.subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(count + 1)), csr.col};
         const std::int64_t row = copy * num_rows + i;
-        detail::sage_block<T>(reduce, block_csr, x_copy, x.row_block(row, count), lin_l, lin_r, epilogue,
+        const MatrixView<const T> root_block = lin_r.data == nullptr ? root : root.row_block(row, count);
+        detail::sage_block<T>(reduce, block_csr, x_copy, root_block, lin_l, lin_r, epilogue,
                               y.row_block(row, count),
                               aggregated.data == nullptr ? aggregated : aggregated.row_block(row, count));
       }
     };
-    detail::for_rows_of_copies(y.rows / num_rows, num_rows, task_rows, pool, rows_of_copy);
+    detail::for_rows_of_copies(num_copies, num_rows, task_rows, pool, rows_of_copy);
   });
+}
+
+/// The same with x as root.
+template <class T>
+void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, const PackedMatrix<T>& lin_l,
+          const PackedMatrix<T>& lin_r, Span<const T> bias, Activation act, T slope, MatrixView<T> y,
+          MatrixView<T> aggregated, ThreadPool* pool) {
+  sage(reduce, csr, x, x, lin_l, lin_r, bias, act, slope, y, aggregated, pool);
 }
 
 }  // namespace kernels

@@ -19,6 +19,7 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/model/feature_encoder.hpp"
 #include "mlgraph/model/layout_net.hpp"
 #include "mlgraph/model/model_options.hpp"
@@ -75,17 +76,27 @@ class GnnCostModel {
   /// entries
   ///         that are not finite; those of Graph::from_view. Each names the program.
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
-    MLGRAPH_RETURN_IF_ERROR(check_task(view));
-    MLGRAPH_RETURN_IF_ERROR(
-        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
-    MLGRAPH_RETURN_IF_ERROR(check_values(view));
+    MLGRAPH_RETURN_IF_ERROR(check_configs(view));
+    MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
     Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
+    for (Segment& segment : prepared.segments) {
+      SharedRows shared = shared_rows(segment);
+      if (shared.pays()) segment.shared = std::move(shared);
+    }
     prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
     std::iota(prepared.selection.begin(), prepared.selection.end(), 0);
     return prepared;
+  }
+
+  /// The rows that the configurations of a segment have in common; no layers where the model has no rows per
+  /// configuration, or shares them all.
+  [[nodiscard]] SharedRows shared_rows(const Segment& segment) const {
+    if (options_.task() == Task::kTile || options_.join == Join::kLate) return {};
+    return SharedRows::make(segment.graph.edges().along(options_.direction), segment.graph.config_node(),
+                            options_.num_layers);
   }
 
   /// A buffer of embed() and readout(); one per thread.
@@ -95,9 +106,11 @@ class GnnCostModel {
 
   /// Rows that each configuration adds to the largest matrices of a segment: what a config costs, in short.
   [[nodiscard]] std::int64_t rows_per_config(const Segment& segment) const {
-    const std::int64_t rows = options_.join == Join::kEarly
-                                  ? std::int64_t{segment.graph.num_nodes()}
-                                  : static_cast<std::int64_t>(segment.config_row.size());
+    const SharedRows& shared = segment.shared;
+    const std::int64_t rows = options_.join == Join::kLate
+                                  ? static_cast<std::int64_t>(segment.config_row.size())
+                              : shared.num_layers() > 0 ? shared.level(shared.num_layers()).num_own()
+                                                        : segment.graph.num_nodes();
     return std::max<std::int64_t>(1, rows);
   }
   /// Of the program's largest segment.
@@ -119,6 +132,33 @@ class GnnCostModel {
     return options_.task() == Task::kTile ? tile_.has_readout() : layout_.has_readout();
   }
 
+  /// The network, where options().task() is kLayout: for who runs its steps one by one.
+  [[nodiscard]] const LayoutNet& layout_net() const { return layout_; }
+
+  /// A segment as the networks take it, without configurations.
+  [[nodiscard]] NetInput<float> net_input(const Segment& segment) const {
+    NetInput<float> in;
+    in.x = segment.graph.x();
+    in.opcode = segment.graph.opcode();
+    in.edges = segment.graph.edges();
+    in.config_node = segment.graph.config_node();
+    in.num_halo = segment.num_halo;
+    in.num_halo_config = segment.num_halo_config;
+    in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
+    if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
+      in.config_node = in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config()));
+      in.num_halo_config = 0;
+    }
+    return in;
+  }
+
+  /// What embed() computes once for all configurations of a segment.
+  template <class Ctx>
+  Var prefix(Ctx& ctx, const Segment& segment) const {
+    const NetInput<float> in = net_input(segment);
+    return options_.task() == Task::kTile ? tile_.prefix(ctx, in) : layout_.prefix(ctx, in);
+  }
+
   /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
   /// not checked.
   ///
@@ -127,29 +167,27 @@ class GnnCostModel {
   template <class Ctx>
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
             Scratch& scratch) const {
-    NetInput<float> in;
+    return embed(ctx, program, segment, prefix(ctx, segment), ids, scratch);
+  }
+  /// The same from the segment's prefix().
+  template <class Ctx>
+  Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Var prefix,
+            Span<const std::int32_t> ids, Scratch& scratch) const {
+    NetInput<float> in = net_input(segment);
     in.num_configs = static_cast<std::int64_t>(ids.size());
     const std::int64_t rows = rows_per_config(segment);
-    if (!ctx.expect(in.num_configs <= std::numeric_limits<std::int32_t>::max() / rows, [&] {
+    const std::int64_t most =
+        in.shared != nullptr ? in.shared->max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
+    if (!ctx.expect(in.num_configs <= most, [&] {
           return str_cat(in.num_configs, " configs of ", rows, " rows each are too many to score at once");
         })) {
       return {};
     }
-    in.x = segment.graph.x();
-    in.opcode = segment.graph.opcode();
-    in.edges = segment.graph.edges();
-    in.config_node = segment.graph.config_node();
-    in.num_halo = segment.num_halo;
-    in.num_halo_config = segment.num_halo_config;
     Span<const std::int32_t> config_row = segment.config_row;
-    if (options_.task() == Task::kLayout && options_.join == Join::kLate) {  // only inner nodes are read out
-      const auto inner = static_cast<std::size_t>(in.num_inner_config());
-      in.config_node = in.config_node.subspan(0, inner);
-      config_row = config_row.subspan(0, inner);
-      in.num_halo_config = 0;
-    }
+    if (options_.task() == Task::kLayout)
+      config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
     in.config = encode_configs(ctx, program, ids, config_row, scratch);
-    return options_.task() == Task::kTile ? tile_.embed(ctx, in) : layout_.embed(ctx, in);
+    return options_.task() == Task::kTile ? tile_.embed(ctx, prefix, in) : layout_.embed(ctx, prefix, in);
   }
 
   /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.
@@ -197,6 +235,21 @@ class GnnCostModel {
     return scores;
   }
 
+  /// An error when the configurations of a program are not what this model takes: another task, other widths,
+  /// entries that are not finite. Names the program and the config.
+  [[nodiscard]] Status check_configs(const ProgramView& view) const {
+    MLGRAPH_RETURN_IF_ERROR(check_task(view));
+    MLGRAPH_RETURN_IF_ERROR(
+        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
+    for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
+      if (detail::is_finite(view.configs.wide[i])) continue;
+      const auto size = static_cast<std::size_t>(view.configs.config_size());
+      return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
+                                              detail::non_finite_name(view.configs.wide[i])));
+    }
+    return {};
+  }
+
   /// An error for the first of `ids` that is no configuration of the program.
   [[nodiscard]] static Status check_ids(const ProgramView& program, Span<const std::int32_t> ids) {
     for (const std::int32_t id : ids) {
@@ -207,8 +260,7 @@ class GnnCostModel {
     return {};
   }
 
- private:
-  /// Encoded rows of configurations, in the context's memory, as its backward reads them.
+  /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).
   template <class Ctx>
   MatrixView<const float> encode_configs(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                                          Span<const std::int32_t> rows, Scratch& scratch) const {
@@ -219,6 +271,7 @@ class GnnCostModel {
     return {config, count, width};
   }
 
+ private:
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                        Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
     Var s;
@@ -265,7 +318,7 @@ class GnnCostModel {
   }
 
   /// What only this model or the unnormalised numbers can tell; the rest is Graph::from_view's.
-  [[nodiscard]] Status check_values(const ProgramView& view) const {
+  [[nodiscard]] Status check_nodes(const ProgramView& view) const {
     for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
       if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < options_.num_opcodes) continue;
       return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],
@@ -273,12 +326,6 @@ class GnnCostModel {
     }
     const Status finite = detail::check_finite(view.graph.x);
     if (!finite.ok()) return Status(finite.code(), str_cat(view.name, ": ", finite.message()));
-    for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
-      if (detail::is_finite(view.configs.wide[i])) continue;
-      const auto size = static_cast<std::size_t>(view.configs.config_size());
-      return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
-                                              detail::non_finite_name(view.configs.wide[i])));
-    }
     return {};
   }
 

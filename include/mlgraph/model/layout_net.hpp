@@ -10,8 +10,13 @@
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
+#include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/reduce.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
 #include "mlgraph/nn/embedding.hpp"
@@ -79,11 +84,19 @@ class LayoutNet {
   /// One segment -> (C, embedding_channels()): what the segments of a graph are added up in.
   template <class Ctx>
   Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
-    const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
-    const Var h = encode_(ctx, features, Activation::kLeakyRelu, kSlope);
-    if (options_.join == Join::kLate) return late(ctx, h, in);
-    const Var sums = early(ctx, h, in);
-    return has_readout() ? sums : head(ctx, sums, in.num_inner());
+    return embed(ctx, prefix(ctx, in), in);
+  }
+  /// What embed() computes once for all configurations; it reads none of them. Early join: the encoded nodes,
+  /// (N, hidden). Late join: the configurable nodes after all layers, (K, hidden).
+  template <class Ctx>
+  Var prefix(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    const Var h = encode(ctx, in);
+    return options_.join == Join::kLate ? late_nodes(ctx, h, in) : h;
+  }
+  /// The rest of it.
+  template <class Ctx>
+  Var embed(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
+    return options_.join == Join::kLate ? late(ctx, prefix, in) : early(ctx, prefix, in);
   }
 
   /// The sum of the segments' embeddings -> (C, 1).
@@ -100,6 +113,84 @@ class LayoutNet {
     return has_readout() ? 2 * options_.hidden_channels : 1;
   }
 
+  // ---- the steps of embed() with early join; infer/session.hpp takes them for some rows at a time
+  // ------------
+
+  /// What the nodes are before any configuration.  -> (N, hidden)
+  template <class Ctx>
+  Var encode(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    return encode_(ctx, features, Activation::kLeakyRelu, kSlope);
+  }
+  /// The rows that enter the layers. `rows` are those of configurable nodes, `config` (rows.size(), G) what
+  /// they are told; so in message().
+  template <class Ctx>
+  Var enter(Ctx& ctx, Var h, Var config, Span<const std::int32_t> rows) const {
+    if (options_.arch != Arch::kLayoutSage) return h;
+    return ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
+  }
+  /// What layer k aggregates of each row of h; Var{} as `config` where it joins late.
+  template <class Ctx>
+  Var message(Ctx& ctx, std::int64_t k, Var h, Var config, Span<const std::int32_t> rows) const {
+    if (options_.arch == Arch::kLayoutSage) return h;
+    const auto i = static_cast<std::size_t>(k);
+    Var z = linears_[i](ctx, h);
+    if (config.id != 0) z = ctx.index_add(z, rows, config_[i](ctx, config));
+    return ctx.leaky_relu(z, kSlope);
+  }
+  /// How the rows after a layer follow from those before it.
+  template <class T>
+  struct LayerRows {
+    AdjacencyView adjacency;
+    const Span<const std::int32_t>* root = nullptr;  // the row before of each row after; null: the same ones
+    GcnNorm<T> norm;  // resgcn: of the edges of `adjacency`, and of the rows after
+  };
+  /// The rows after layer k from those before it and their messages.
+  template <class Ctx>
+  Var update(Ctx& ctx, std::int64_t k, Var h, Var messages, const LayerRows<typename Ctx::Scalar>& rows) const {
+    const auto i = static_cast<std::size_t>(k);
+    const auto root = [&](Var v) { return rows.root == nullptr ? v : ctx.gather_rows(v, *rows.root); };
+    const Var root_h = root(h);
+    if (options_.arch == Arch::kLayoutSage)
+      return ctx.add(root_h, convs_[i](ctx, messages, root_h, rows.adjacency, Activation::kRelu));
+    const Var neighbours = ctx.spmm(Reduce::kSum, rows.adjacency, messages, rows.norm.edge_weight);
+    const Var self = ctx.scale_rows(root(messages), rows.norm.self_weight);
+    return ctx.add(root_h, ctx.add(neighbours, self));
+  }
+  /// [sum over nodes ; sum over configurable nodes] -> what embed() gives.
+  template <class Ctx>
+  Var finish(Ctx& ctx, Var nodes, Var configurable, std::int64_t num_nodes) const {
+    const Var sums = ctx.concat(nodes, configurable);
+    return has_readout() ? sums : head(ctx, sums, num_nodes);
+  }
+  /// The normalisation of update() for the whole graph; nothing where the layers have none.
+  template <class Ctx>
+  GcnNorm<typename Ctx::Scalar> norm(Ctx& ctx, const AdjacencyView& adjacency) const {
+    if (options_.arch == Arch::kLayoutSage) return {};
+    return gcn_norm(ctx, adjacency);
+  }
+  /// The same for the edges of a shared layer and the rows of the level after it, in the memory of `arena`.
+  template <class T>
+  static GcnNorm<T> shared_norm(const GcnNorm<T>& whole, const SharedLayer& layer, const SharedLevel& level,
+                                std::int64_t num_configs, Arena& arena) {
+    if (whole.self_weight.empty()) return {};
+    T* const edge_weight = arena.allocate<T>(layer.weight.size());
+    T* const self_weight = arena.allocate<T>(layer.root.size());
+    for (std::size_t e = 0; e < layer.weight.size(); ++e)
+      edge_weight[e] = whole.edge_weight[static_cast<std::size_t>(layer.weight[e])];
+    T* to = self_weight;
+    const auto append = [&](std::int32_t begin, std::int32_t end) {
+      for (std::int32_t r = begin; r < end; ++r)
+        *to++ = whole.self_weight[static_cast<std::size_t>(level.node[static_cast<std::size_t>(r)])];
+    };
+    append(0, level.num_shared);
+    for (std::int64_t c = 0; c < num_configs; ++c) append(level.num_shared, level.num_nodes());
+    return {{edge_weight, layer.weight.size()}, {self_weight, layer.root.size()}};
+  }
+  [[nodiscard]] Direction direction() const { return options_.direction; }
+  /// Whether message() is more than the rows themselves.
+  [[nodiscard]] bool has_messages() const { return options_.arch != Arch::kLayoutSage; }
+
  private:
   static constexpr double kSlope = 0.2;
 
@@ -109,20 +200,52 @@ class LayoutNet {
     return options;
   }
 
-  /// Every configuration has its own copy of the nodes -> (C, 2 hidden): the sums of head().
+  /// Every configuration has its own copy of the nodes; of those that it cannot change, all have one copy.
   template <class Ctx>
   Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
-    const Span<const std::int32_t> rows = detail::config_rows(ctx, in, in.num_config_nodes());
+    const bool shares = in.shared != nullptr && in.num_configs > 1;
     const Var config = ctx.input(in.config);
-    h = ctx.repeat_rows(h, in.num_configs);
-    if (options_.arch == Arch::kLayoutSage) h = ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
-    h = layers(ctx, h, in, &config, rows);
-
+    const Span<const std::int32_t> copies =
+        shares ? Span<const std::int32_t>() : detail::config_rows(ctx, in, in.num_config_nodes());
+    const auto config_rows = [&](std::int64_t k) {
+      return shares ? in.shared->config_rows(k, in.num_configs, in.num_config_nodes(), ctx.arena()) : copies;
+    };
+    LayerRows<typename Ctx::Scalar> rows;
+    rows.adjacency = in.edges.along(options_.direction);
+    const auto whole = norm(ctx, rows.adjacency);
+    rows.norm = whole;
+    h = shares ? ctx.gather_rows(h, in.shared->first_nodes(in.num_configs, ctx.arena()))
+               : ctx.repeat_rows(h, in.num_configs);
+    h = enter(ctx, h, config, config_rows(0));
+    for (std::int64_t k = 0; k < options_.num_layers; ++k) {
+      const Var messages = message(ctx, k, h, config, config_rows(k));
+      SharedLayer layer;
+      if (shares) {
+        layer = in.shared->layer(k, in.num_configs, Ctx::kRecords, ctx.arena());
+        rows = {layer.adjacency, &layer.root,
+                shared_norm(whole, layer, in.shared->level(k + 1), in.num_configs, ctx.arena())};
+      }
+      h = update(ctx, k, h, messages, rows);
+    }
+    if (!shares) {
+      const Span<const std::int32_t> inner =
+          in.num_halo_config == 0 ? copies : detail::config_rows(ctx, in, in.num_inner_config());
+      return finish(ctx, detail::pool_inner(ctx, h, in, in.num_configs), pool_configurable(ctx, h, in, inner),
+                    in.num_inner());
+    }
+    const std::int64_t last = options_.num_layers;
+    const Var nodes = ctx.shared_pool(Reduce::kSum, in.shared->level(last), in.num_configs, in.num_inner(), h);
     const Span<const std::int32_t> inner =
-        in.num_halo_config == 0 ? rows : detail::config_rows(ctx, in, in.num_inner_config());
-    const Var configurable = global_add_pool(
-        ctx, ctx.gather_rows(h, inner), detail::equal_segments(ctx, in.num_configs, in.num_inner_config()));
-    return ctx.concat(detail::pool_inner(ctx, h, in, in.num_configs), configurable);
+        in.shared->config_rows(last, in.num_configs, in.num_inner_config(), ctx.arena());
+    return finish(ctx, nodes, pool_configurable(ctx, h, in, inner), in.num_inner());
+  }
+
+  /// The sum over the configurable nodes of a segment, which are in `rows` of h.  -> (C, hidden)
+  template <class Ctx>
+  Var pool_configurable(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in,
+                        Span<const std::int32_t> rows) const {
+    return global_add_pool(ctx, ctx.gather_rows(h, rows),
+                           detail::equal_segments(ctx, in.num_configs, in.num_inner_config()));
   }
 
   /// [sum over nodes ; sum over configurable nodes] -> score.
@@ -137,34 +260,24 @@ class LayoutNet {
     return head_(ctx, ctx.dropout(z, options_.dropout));
   }
 
-  /// One copy of the nodes; each configurable node's share of the cost is computed with its configuration. A
-  /// halo has no configurable nodes here: nothing would read their configurations.
+  /// One copy of the nodes through all layers, the configurable ones prepared for the read-out. A halo has no
+  /// configurable nodes here: nothing would read their configurations.
   template <class Ctx>
-  Var late(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
-    h = layers(ctx, h, in, nullptr, {});
-    const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
+  Var late_nodes(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
+    LayerRows<typename Ctx::Scalar> rows;
+    rows.adjacency = in.edges.along(options_.direction);
+    rows.norm = norm(ctx, rows.adjacency);
+    for (std::int64_t k = 0; k < options_.num_layers; ++k)
+      h = update(ctx, k, h, message(ctx, k, h, Var{}, {}), rows);
+    return node_(ctx, ctx.gather_rows(h, in.config_node));
+  }
+  /// Each configurable node's share of the cost is computed with its configuration.
+  template <class Ctx>
+  Var late(Ctx& ctx, Var nodes, const NetInput<typename Ctx::Scalar>& in) const {
     const Var z =
         ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
     return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
-  }
-
-  template <class Ctx>
-  Var layers(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in, const Var* config,
-             Span<const std::int32_t> rows) const {
-    for (const SAGEConv& conv : convs_) h = ctx.add(h, conv(ctx, h, in.edges, Activation::kRelu));
-    if (linears_.empty()) return h;
-    const AdjacencyView& adjacency = in.edges.along(options_.direction);
-    const auto norm = gcn_norm(ctx, adjacency);
-    for (std::size_t k = 0; k < linears_.size(); ++k) {
-      Var z = linears_[k](ctx, h);
-      if (config != nullptr) z = ctx.index_add(z, rows, config_[k](ctx, *config));
-      const Var y = ctx.leaky_relu(z, kSlope);
-      const Var mixed =
-          ctx.add(ctx.spmm(Reduce::kSum, adjacency, y, norm.edge_weight), ctx.scale_rows(y, norm.self_weight));
-      h = ctx.add(h, mixed);
-    }
-    return h;
   }
 
   ModelOptions options_;

@@ -8,6 +8,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/nn/pool.hpp"
 
 namespace mlgraph {
@@ -28,6 +29,8 @@ struct NetInput {
   std::int64_t num_configs = 0;          // C
   std::int64_t num_halo = 0;
   std::int64_t num_halo_config = 0;
+  const SharedRows* shared =
+      nullptr;  // rows that all configurations share; null: each has a copy of every node
 
   [[nodiscard]] std::int64_t num_nodes() const { return x.rows; }
   [[nodiscard]] std::int64_t num_inner() const { return x.rows - num_halo; }

@@ -16,6 +16,7 @@
 #include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/normalizer.hpp"
@@ -29,7 +30,8 @@ struct Segment {
   std::int64_t num_halo = 0;         // nodes
   std::int64_t num_halo_config = 0;  // configurable nodes
   std::vector<std::int32_t>
-      config_row;  // which rows of a configuration its configurable nodes have; {0} for tile
+      config_row;     // which rows of a configuration its configurable nodes have; {0} for tile
+  SharedRows shared;  // what its configurations have in common in each layer; no layers where that is little
 };
 
 /// The partition that the options ask for.

@@ -44,10 +44,12 @@ class TileNet {
   TileNet() = default;
   TileNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
           std::int64_t num_config_features)
-      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options),
+        num_node_columns_(options.opcode_channels + num_node_features),
+        opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    std::int64_t width = options.opcode_channels + num_node_features + (early ? num_config_features : 0);
+    std::int64_t width = num_node_columns_ + (early ? num_config_features : 0);
     if (options.arch == Arch::kTileResGcn) {
       encode_ = Linear(p, "encode", width, hidden);
       width = hidden;
@@ -79,17 +81,32 @@ class TileNet {
   /// what the segments of a graph are added up in.
   template <class Ctx>
   Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
-    const bool early = options_.join == Join::kEarly;
-    const std::int64_t num_copies = early ? in.num_configs : 1;
-    Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
-    if (early) {
-      const Var config =
-          ctx.gather_rows(ctx.input(in.config), detail::segment_ids(ctx, num_copies, in.num_nodes()));
-      h = ctx.concat(ctx.repeat_rows(h, num_copies), config);
+    return embed(ctx, prefix(ctx, in), in);
+  }
+  /// What embed() computes once for all configurations; it reads none of them. Early join: the nodes' part of
+  /// the first layer, (N, hidden), to which a configuration adds its own. Late join: the pooled graph, (1,
+  /// hidden).
+  template <class Ctx>
+  Var prefix(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    const Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    if (options_.join == Join::kLate)
+      return pool(ctx, layers(ctx, first_layer(ctx, h, in.edges), in.edges), in, 1);
+    if (!ctx.expect(ctx.cols(h) == num_node_columns_, [&] {
+          return str_cat("tile: the nodes have ", ctx.cols(h), " columns; the model takes ", num_node_columns_);
+        })) {
+      return {};
     }
-    h = layers(ctx, h, in.edges);
-    h = ctx.dropout(h, options_.dropout);
-    const Var pooled = detail::pool_inner(ctx, h, in, num_copies);
+    if (!convs_.empty()) return convs_[0].node_part(ctx, h, in.edges);
+    return (linears_.empty() ? encode_ : linears_[0]).columns(ctx, h, 0, true);
+  }
+  /// The rest of it.
+  template <class Ctx>
+  Var embed(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
+    Var pooled = prefix;
+    if (options_.join == Join::kEarly) {
+      const Var h = add_config(ctx, prefix, ctx.input(in.config), in.edges);
+      pooled = pool(ctx, layers(ctx, h, in.edges), in, in.num_configs);
+    }
     return has_readout() ? pooled : head(ctx, pooled, ReadoutInput<typename Ctx::Scalar>(in));
   }
 
@@ -129,12 +146,35 @@ class TileNet {
   }
 
   template <class Ctx>
+  Var pool(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in, std::int64_t num_copies) const {
+    return detail::pool_inner(ctx, ctx.dropout(h, options_.dropout), in, num_copies);
+  }
+
+  /// The layer that widths differ in: the first, or the one before all others.
+  template <class Ctx>
+  Var first_layer(Ctx& ctx, Var h, const EdgesView& edges) const {
+    if (!convs_.empty()) return convs_[0](ctx, h, edges, Activation::kLeakyRelu, kSlope);
+    return linears_.empty() ? encode_(ctx, h) : linears_[0](ctx, h, Activation::kLeakyRelu, kSlope);
+  }
+  /// first_layer() on [node ; config], from the nodes' part: every node of every configuration.
+  template <class Ctx>
+  Var add_config(Ctx& ctx, Var node_part, Var config, const EdgesView& edges) const {
+    if (!convs_.empty())
+      return convs_[0].add_config(ctx, node_part, config, edges, Activation::kLeakyRelu, kSlope);
+    const Linear& linear = linears_.empty() ? encode_ : linears_[0];
+    const Var shift = linear.columns(ctx, config, linear.in_channels() - ctx.cols(config), false);
+    const Activation activation = linears_.empty() ? Activation::kNone : Activation::kLeakyRelu;
+    return ctx.config_affine(node_part, shift, Var{}, {}, activation, kSlope);
+  }
+
+  /// The layers after the first.
+  template <class Ctx>
   Var layers(Ctx& ctx, Var h, const EdgesView& edges) const {
-    for (const SAGEConv& conv : convs_) h = conv(ctx, h, edges, Activation::kLeakyRelu, kSlope);
-    for (const Linear& linear : linears_) h = linear(ctx, h, Activation::kLeakyRelu, kSlope);
+    for (std::size_t k = 1; k < convs_.size(); ++k)
+      h = convs_[k](ctx, h, edges, Activation::kLeakyRelu, kSlope);
+    for (std::size_t k = 1; k < linears_.size(); ++k) h = linears_[k](ctx, h, Activation::kLeakyRelu, kSlope);
     if (mlps_.empty()) return h;
     const RowNorm<typename Ctx::Scalar> norm = row_norm(ctx, edges);
-    h = encode_(ctx, h);
     for (const MLP& mlp : mlps_) {
       const Var y = ctx.leaky_relu(h, kSlope);
       Var sum = ctx.add(y, ctx.scale_rows(y, norm.self));
@@ -173,6 +213,7 @@ class TileNet {
   }
 
   ModelOptions options_;
+  std::int64_t num_node_columns_ = 0;  // of the opcode embedding and the features
   Embedding opcode_;
   Linear encode_;
   std::vector<SAGEConv> convs_;

@@ -36,6 +36,14 @@ class Linear {
     return ctx.linear(x, ctx.param(weight_), bias_.exists() ? ctx.param(bias_) : Var{}, activation, slope);
   }
 
+  /// The product with the columns [first, first + columns of x) of the weight alone, with the bias or without:
+  /// a part of the layer on a concatenation, whose parts add up to it.
+  template <class Ctx>
+  Var columns(Ctx& ctx, Var x, std::int64_t first, bool with_bias) const {
+    const Var weight = ctx.slice_cols(ctx.param(weight_), first, ctx.cols(x));
+    return ctx.linear(x, weight, with_bias && bias_.exists() ? ctx.param(bias_) : Var{});
+  }
+
   [[nodiscard]] std::int64_t in_channels() const { return weight_.cols; }
   [[nodiscard]] std::int64_t out_channels() const { return weight_.rows; }
 

@@ -9,6 +9,7 @@
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/reduce.hpp"
@@ -55,25 +56,66 @@ class SAGEConv {
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, const EdgesView& edges, Activation activation = Activation::kNone,
                  double slope = 0.01) const {
-    const AdjacencyView& adjacency = edges.along(options_.direction);
+    return (*this)(ctx, x, x, edges.along(options_.direction), activation, slope);
+  }
+  /// The same where the nodes that are computed, `root`, need not be those that are aggregated, as PyG's layer
+  /// on a pair of matrices.  Shapes: x (C M, in_channels), root (C N, in_channels), N rows and M columns of the
+  /// adjacency -> (C N, out_channels).
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x, Var root, const AdjacencyView& adjacency,
+                 Activation activation = Activation::kNone, double slope = 0.01) const {
     const Var weight_l = ctx.param(weight_l_);
     const Var weight_r = options_.one_matrix ? weight_l : weight_r_.exists() ? ctx.param(weight_r_) : Var{};
     const Var bias = ctx.param(bias_);
-    const Var y = options_.reduce == Reduce::kMax
-                      ? max_sage(ctx, adjacency, x, weight_l, weight_r, bias, activation, slope)
-                      : ctx.sage(options_.reduce, adjacency, x, weight_l, weight_r, bias, activation, slope);
+    const Var y =
+        options_.reduce == Reduce::kMax
+            ? max_sage(ctx, adjacency, x, root, weight_l, weight_r, bias, activation, slope)
+            : ctx.sage(options_.reduce, adjacency, x, root, weight_l, weight_r, bias, activation, slope);
+    return options_.normalize ? ctx.l2_normalize(y) : y;
+  }
+
+  // ---- a layer on [x_i ; z_c], where z_c is the same at all nodes of config c (kSum, one_matrix)
+  // --------------
+  //   act(P_i + degree_i U z_c + V z_c),   P_i what the layer makes of x alone, U and V its columns of z.
+
+  /// P: once for all configs.  Shapes: x (N, F) -> (N, out_channels).
+  template <class Ctx>
+  Var node_part(Ctx& ctx, Var x, const EdgesView& edges) const {
+    MLGRAPH_ASSERT(options_.reduce == Reduce::kSum && options_.one_matrix,
+                   "the parts of this layer do not add up");
+    const Var weight = ctx.param(weight_l_);
+    const Var left = ctx.slice_cols(weight, 0, ctx.cols(x));
+    const Var right = ctx.slice_cols(weight, weight_l_.cols / 2, ctx.cols(x));
+    return ctx.sage(options_.reduce, edges.along(options_.direction), x, x, left, right, ctx.param(bias_),
+                    Activation::kNone, 0.0);
+  }
+  /// The layer, from P.  Shapes: node_part (N, out_channels), z (C, G) -> (C N, out_channels).
+  template <class Ctx>
+  Var add_config(Ctx& ctx, Var node_part, Var z, const EdgesView& edges, Activation activation,
+                 double slope) const {
+    using T = typename Ctx::Scalar;
+    const CsrView& csr = edges.along(options_.direction).csr;
+    const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+    T* const degree = ctx.arena().template allocate<T>(num_nodes);
+    for (std::size_t i = 0; i < num_nodes; ++i)
+      degree[i] = static_cast<T>(csr.degree(static_cast<std::int32_t>(i)));
+    const Var weight = ctx.param(weight_l_);
+    const std::int64_t half = weight_l_.cols / 2;
+    const Var u = ctx.linear(z, ctx.slice_cols(weight, half - ctx.cols(z), ctx.cols(z)), Var{});
+    const Var v = ctx.linear(z, ctx.slice_cols(weight, 2 * half - ctx.cols(z), ctx.cols(z)), Var{});
+    const Var y = ctx.config_affine(node_part, v, u, {degree, num_nodes}, activation, slope);
     return options_.normalize ? ctx.l2_normalize(y) : y;
   }
 
  private:
   // The maximum needs its argmax for the gradient, so it stays a pass of its own.
   template <class Ctx>
-  Var max_sage(Ctx& ctx, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
+  Var max_sage(Ctx& ctx, const AdjacencyView& adjacency, Var x, Var root, Var weight_l, Var weight_r, Var bias,
                Activation activation, double slope) const {
     const Var m = ctx.spmm(Reduce::kMax, adjacency, x);
-    if (options_.one_matrix) return ctx.linear(ctx.concat(m, x), weight_l, bias, activation, slope);
+    if (options_.one_matrix) return ctx.linear(ctx.concat(m, root), weight_l, bias, activation, slope);
     if (weight_r.id == 0) return ctx.linear(m, weight_l, bias, activation, slope);
-    return ctx.activation(activation, ctx.add(ctx.linear(m, weight_l, bias), ctx.linear(x, weight_r, Var{})),
+    return ctx.activation(activation, ctx.add(ctx.linear(m, weight_l, bias), ctx.linear(root, weight_r, Var{})),
                           slope);
   }
 

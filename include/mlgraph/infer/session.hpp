@@ -1,0 +1,456 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: a model bound to one program, which scores any number of configurations, and changes of one.
+#ifndef MLGRAPH_INFER_SESSION_HPP
+#define MLGRAPH_INFER_SESSION_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/autograd/context.hpp"
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/infer/segment_rows.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/segments.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+struct SessionOptions {
+  ThreadPool* pool = nullptr;          ///< borrowed; null computes on the calling thread
+  std::int64_t rows_at_a_time = 1024;  ///< of the largest matrix; decides time and memory, not results
+};
+
+/// Scores configurations of one program.
+///
+/// bind() does once what does not depend on the configuration: validation, normalisation, the packed weights,
+/// and for a layout model with early join the rows of every layer that no configuration changes. Scores have
+/// the bits of GnnCostModel::predict(), whatever is scored together.
+///
+/// Search: start() makes a configuration the current one, update() changes it at some rows and gives the new
+/// score; a layout model with early join computes only what the change can reach. commit() keeps the changes
+/// since the last commit, rollback() takes them back.
+///
+/// The model, the pool and the arrays behind the ProgramView are borrowed. After bind() nothing is allocated
+/// but by rank() and top_k() for more configurations than before. One thread uses a session at a time; sessions
+/// share a model.
+class Session {
+ public:
+  /// Errors: those of GnnCostModel::prepare().  Cost: an evaluation or two of the whole program.
+  [[nodiscard]] static Result<Session> bind(const GnnCostModel& model, const ProgramView& program,
+                                            const SessionOptions& options = {}) {
+    MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program));
+    Session session(model, std::move(prepared), options);
+    session.bind_segments();
+    MLGRAPH_RETURN_IF_ERROR(session.warm_up());
+    return session;
+  }
+
+  /// Rows and entries of a configuration: (rows_per_config(), num_features()), one row for a tile.
+  [[nodiscard]] std::int64_t rows_per_config() const { return program_.view.configs.rows_per_config; }
+  [[nodiscard]] std::int64_t num_features() const { return program_.view.configs.num_features; }
+
+  /// Scores; larger = slower.
+  /// Shapes: configs (C) -> scores (C).
+  /// Errors: configurations of another shape, an entry or a score that is not finite; names the program and the
+  ///         config. Scores before it are written.
+  [[nodiscard]] Status score(const ConfigView& configs, Span<float> scores) {
+    MLGRAPH_RETURN_IF_ERROR(check(configs));
+    if (static_cast<std::int64_t>(scores.size()) != configs.num_configs) {
+      return Status::invalid_argument(str_cat(program_.view.name, ": there is room for ", scores.size(),
+                                              " scores; there are ", configs.num_configs, " configs"));
+    }
+    program_.view.configs = configs;
+    for (std::int64_t begin = 0; begin < configs.num_configs; begin += chunk_) {
+      const std::int64_t count = std::min(chunk_, configs.num_configs - begin);
+      MLGRAPH_RETURN_IF_ERROR(score_chunk(begin, count, scores.data() + begin));
+    }
+    return {};
+  }
+
+  /// The configurations from fast to slow; equal ones keep their order.  Shapes: configs (C) -> order (C).
+  /// Errors: those of score(); `order` is then as it was.
+  [[nodiscard]] Status rank(const ConfigView& configs, Span<std::int32_t> order) {
+    return top_k(configs, order);
+  }
+
+  /// The fastest configurations in order, as many as `best` has room for; equal ones keep their order.
+  /// Shapes: configs (C) -> best (k), k <= C.
+  /// Errors: those of score(), more room than configurations; `best` is then as it was.
+  [[nodiscard]] Status top_k(const ConfigView& configs, Span<std::int32_t> best) {
+    if (static_cast<std::int64_t>(best.size()) > configs.num_configs) {
+      return Status::invalid_argument(str_cat(program_.view.name, ": the best ", best.size(), " of ",
+                                              configs.num_configs, " configs are asked for"));
+    }
+    scores_.resize(static_cast<std::size_t>(configs.num_configs));
+    MLGRAPH_RETURN_IF_ERROR(score(configs, Span<float>(scores_)));
+    order_.resize(scores_.size());
+    std::iota(order_.begin(), order_.end(), 0);
+    const auto faster = [this](std::int32_t a, std::int32_t b) {
+      const float x = scores_[at(a)];
+      const float y = scores_[at(b)];
+      return x != y ? x < y : a < b;
+    };
+    const auto k = static_cast<std::ptrdiff_t>(best.size());
+    std::partial_sort(order_.begin(), order_.begin() + k, order_.end(), faster);
+    std::copy_n(order_.begin(), k, best.data());
+    return {};
+  }
+
+  // ---- the current configuration
+  // ------------------------------------------------------------------------------
+
+  /// Makes configuration `c` of `configs` the current one -> its score. What was current is forgotten.
+  /// Errors: those of score(), c out of range; there is no current configuration then.
+  [[nodiscard]] Result<float> start(const ConfigView& configs, std::int64_t c = 0) {
+    has_current_ = false;
+    MLGRAPH_RETURN_IF_ERROR(check(configs));
+    if (c < 0 || c >= configs.num_configs) {
+      return Status::out_of_range(
+          str_cat(program_.view.name, ": there is no config ", c, "; there are ", configs.num_configs));
+    }
+    configs.copy_config(c, current_.data());
+    forget_changes();
+    MLGRAPH_ASSIGN_OR_RETURN(const float score, start_current());
+    has_current_ = true;
+    score_ = committed_score_ = score;
+    return score;
+  }
+
+  /// The current configuration, (rows_per_config(), num_features()), and its score.
+  [[nodiscard]] Span<const float> current() const { return current_; }
+  [[nodiscard]] float current_score() const { return score_; }
+
+  /// Changes rows of the current configuration -> its score. Row k is that of the k-th configurable node.
+  /// Shapes: rows (d), features (d, num_features()); of a row that is given twice the last counts.
+  /// Errors: no current configuration; a row that the program does not have, features of another size or not
+  ///         finite: nothing is changed. A score that is not finite: as after rollback().
+  /// Cost:   the rows within num_layers hops of the changed nodes, and a sum over up to 256 rows for each part
+  ///         of the program that has some of them. Other models: a full evaluation.
+  [[nodiscard]] Result<float> update(Span<const std::int32_t> rows, Span<const float> features) {
+    MLGRAPH_RETURN_IF_ERROR(check_change(rows, features));
+    change_rows(rows, features);
+    Result<float> score = segments_.empty() ? start_current() : update_segments();
+    if (!score.ok()) {
+      rollback();
+      return score;
+    }
+    score_ = *score;
+    return score;
+  }
+  [[nodiscard]] Result<float> update(std::int32_t row, Span<const float> features) {
+    return update(Span<const std::int32_t>(&row, 1), features);
+  }
+
+  /// Keeps the changes since the last commit() or start().
+  void commit() {
+    for (SegmentRows& segment : segments_) segment.commit();
+    for (std::size_t j = 0; j < changed_segment_.size(); ++j) {
+      if (std::exchange(changed_segment_[j], char(0)) == 0) continue;
+      const std::size_t size = embedding_size();
+      std::copy_n(embedding_.data() + j * size, size, committed_embedding_.data() + j * size);
+    }
+    forget_changes();
+    committed_score_ = score_;
+  }
+  /// Takes them back.
+  void rollback() {
+    for (SegmentRows& segment : segments_) segment.rollback();
+    for (std::size_t j = 0; j < changed_segment_.size(); ++j) {
+      if (std::exchange(changed_segment_[j], char(0)) == 0) continue;
+      const std::size_t size = embedding_size();
+      std::copy_n(committed_embedding_.data() + j * size, size, embedding_.data() + j * size);
+    }
+    const std::size_t width = at(num_features());
+    for (std::size_t i = 0; i < changed_rows_.size(); ++i)
+      std::copy_n(old_features_.data() + i * width, width, current_.data() + at(changed_rows_[i]) * width);
+    forget_changes();
+    score_ = committed_score_;
+  }
+
+ private:
+  Session(const GnnCostModel& model, PreparedProgram&& program, const SessionOptions& options)
+      : model_(&model), program_(std::move(program)), ctx_(std::make_unique<Eager>(options.pool)) {
+    ctx_->bind(model.spec(), Span<const float>(model.parameters().value));
+    ctx_->keep_packed_weights();
+    rows_at_a_time_ = std::max<std::int64_t>(1, options.rows_at_a_time);
+  }
+
+  template <class Int>
+  static std::size_t at(Int i) {
+    return static_cast<std::size_t>(i);
+  }
+  [[nodiscard]] std::size_t embedding_size() const { return at(model_->embedding_channels()); }
+  [[nodiscard]] Status named(const Status& status) const {
+    return Status(status.code(), str_cat(program_.view.name, ": ", status.message()));
+  }
+
+  void bind_segments() {
+    const ModelOptions& model = model_->options();
+    std::int64_t rows = model_->rows_per_config(program_);
+    if (model.task() == Task::kLayout && model.join == Join::kEarly) {
+      std::vector<SharedRows> plans;
+      rows = 1;
+      for (const Segment& segment : program_.segments) {
+        plans.push_back(model_->shared_rows(segment));
+        rows = std::max<std::int64_t>(rows, plans.back().level(model.num_layers).num_own());
+      }
+      set_chunk(rows);
+      segments_.resize(plans.size());
+      for (std::size_t j = 0; j < plans.size(); ++j) {
+        ctx_->begin();
+        segments_[j].bind(*ctx_, model_->layout_net(), model_->net_input(program_.segments[j]),
+                          std::move(plans[j]), chunk_, model_->encoder().num_config_outputs());
+      }
+    }
+    set_chunk(rows);
+    if (segments_.empty()) bind_prefixes();
+    const std::size_t num_rows = at(rows_per_config());
+    current_.assign(num_rows * at(num_features()), 0.0f);
+    changed_rows_.reserve(num_rows);
+    old_features_.reserve(current_.size());
+    is_changed_.assign(num_rows, 0);
+    local_rows_.reserve(num_rows);
+    local_.reserve(num_rows);
+    embedding_.resize(segments_.size() * embedding_size());
+    committed_embedding_ = embedding_;
+    changed_segment_.assign(segments_.size(), 0);
+  }
+
+  void bind_prefixes() {
+    prefix_.resize(program_.segments.size());
+    for (std::size_t j = 0; j < prefix_.size(); ++j) {
+      ctx_->begin();
+      const MatrixView<const float> value = ctx_->value(model_->prefix(*ctx_, program_.segments[j]));
+      prefix_[j].value.assign(value.data, value.data + value.size());
+      prefix_[j].rows = value.rows;
+      prefix_[j].cols = value.cols;
+    }
+  }
+
+  void set_chunk(std::int64_t rows) {
+    constexpr std::int64_t kMost = 256;
+    chunk_ = std::clamp<std::int64_t>(rows_at_a_time_ / rows, 1, kMost);
+    ids_.resize(at(chunk_));
+  }
+
+  // The largest calls: what they allocated is there for all others.
+  Status warm_up() {
+    const AlignedVector<float> zeros(at(chunk_) * current_.size(), 0.0f);
+    AlignedVector<float> scores(at(chunk_));
+    ConfigView configs = program_.view.configs;
+    configs.narrow = {};
+    configs.wide = zeros;
+    configs.num_configs = chunk_;
+    Status status = score(configs, Span<float>(scores));
+    if (status.ok()) status = start(configs).status();
+    if (status.ok()) {
+      std::vector<std::int32_t> rows(at(rows_per_config()));
+      std::iota(rows.begin(), rows.end(), 0);
+      status = update(rows, Span<const float>(zeros).subspan(0, current_.size())).status();
+    }
+    rollback();
+    has_current_ = false;
+    program_.view.configs = ConfigView{{}, {}, 0, rows_per_config(), num_features()};
+    return status;
+  }
+
+  [[nodiscard]] Status check(const ConfigView& configs) const {
+    ProgramView view = program_.view;
+    view.configs = configs;
+    return model_->check_configs(view);
+  }
+
+  [[nodiscard]] Status check_change(Span<const std::int32_t> rows, Span<const float> features) const {
+    if (!has_current_)
+      return Status::invalid_argument(str_cat(program_.view.name, ": start() with a config before update()"));
+    if (features.size() != rows.size() * at(num_features())) {
+      return Status::invalid_argument(str_cat(program_.view.name, ": a change of ", rows.size(), " rows has ",
+                                              features.size(), " features; should have ", num_features(),
+                                              " for each"));
+    }
+    for (const std::int32_t row : rows) {
+      if (row >= 0 && row < rows_per_config()) continue;
+      return Status::out_of_range(
+          str_cat(program_.view.name, ": a configuration has no row ", row, "; it has ", rows_per_config()));
+    }
+    for (std::size_t i = 0; i < features.size(); ++i) {
+      if (detail::is_finite(features[i])) continue;
+      return Status::invalid_argument(str_cat(program_.view.name, ": entry ", i % at(num_features()),
+                                              " of row ", rows[i / at(num_features())], " is ",
+                                              detail::non_finite_name(features[i])));
+    }
+    return {};
+  }
+
+  void change_rows(Span<const std::int32_t> rows, Span<const float> features) {
+    const std::size_t width = at(num_features());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      float* const row = current_.data() + at(rows[i]) * width;
+      if (std::exchange(is_changed_[at(rows[i])], char(2)) == 0) {  // 2: by this update
+        changed_rows_.push_back(rows[i]);
+        const std::size_t begin = old_features_.size();
+        old_features_.resize(begin + width);
+        std::copy_n(row, width, old_features_.data() + begin);
+      }
+      std::copy_n(features.data() + i * width, width, row);
+    }
+  }
+  void forget_changes() {
+    for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = 0;
+    changed_rows_.clear();
+    old_features_.clear();
+  }
+
+  // Encoded rows of the configurations ids_[0 ... count) of the program's configs.
+  Var encode(Span<const std::int32_t> rows, std::int64_t count) {
+    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
+    return ctx_->input(model_->encode_configs(*ctx_, program_, ids, rows, scratch_));
+  }
+
+  Status score_chunk(std::int64_t begin, std::int64_t count, float* out) {
+    Eager& ctx = *ctx_;
+    std::iota(ids_.begin(), ids_.begin() + count, static_cast<std::int32_t>(begin));
+    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
+    Var total;
+    for (std::size_t j = 0; j < program_.segments.size(); ++j) {
+      ctx.begin();
+      const Segment& segment = program_.segments[j];
+      total = segments_.empty()
+                  ? model_->embed(ctx, program_, segment, ctx.input(prefix_[j].view()), ids, scratch_)
+                  : segments_[j].score(ctx, encode(segment.config_row, count), count);
+      const MatrixView<const float> value = ctx.value(total);
+      if (j > 0)
+        total = ctx.add(ctx.input(MatrixView<const float>(total_.data(), value.rows, value.cols)), total);
+      if (j + 1 == program_.segments.size() || !ctx.status().ok()) break;
+      total_.resize(at(value.size()));
+      std::copy_n(ctx.value(total).data, value.size(), total_.data());
+    }
+    return finish(total, ids, out);
+  }
+
+  // The scores of some configurations from the sum of their segments' embeddings.
+  Status finish(Var total, Span<const std::int32_t> ids, float* out) {
+    const Var s = model_->readout(*ctx_, total, program_, ids, scratch_);
+    if (!ctx_->status().ok()) return named(ctx_->status());
+    const float* const values = ctx_->value(s).data;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (!detail::is_finite(values[i])) {
+        return Status::invalid_argument(
+            str_cat(program_.view.name, ": the score of config ", ids[i], " is ", values[i]));
+      }
+      out[i] = values[i];
+    }
+    return {};
+  }
+
+  void see_current() {
+    program_.view.configs = ConfigView{{}, current_, 1, rows_per_config(), num_features()};
+    ids_[0] = 0;
+  }
+
+  // Everything that the current configuration decides, from the beginning.
+  Result<float> start_current() {
+    see_current();
+    float score = 0;
+    if (segments_.empty()) {
+      MLGRAPH_RETURN_IF_ERROR(score_chunk(0, 1, &score));
+      return score;
+    }
+    for (std::size_t j = 0; j < segments_.size(); ++j) {
+      ctx_->begin();
+      keep_embedding(j, segments_[j].start(*ctx_, encode(program_.segments[j].config_row, 1)));
+    }
+    std::copy(embedding_.begin(), embedding_.end(), committed_embedding_.begin());
+    std::fill(changed_segment_.begin(), changed_segment_.end(), char(0));
+    MLGRAPH_RETURN_IF_ERROR(total_score(score));
+    return score;
+  }
+
+  Result<float> update_segments() {
+    see_current();
+    for (std::size_t j = 0; j < segments_.size(); ++j) {
+      const std::vector<std::int32_t>& config_row = program_.segments[j].config_row;
+      local_.clear();
+      for (std::size_t q = 0; q < config_row.size(); ++q) {
+        if (is_changed_[at(config_row[q])] == 2) local_.push_back(static_cast<std::int32_t>(q));
+      }
+      if (local_.empty()) continue;
+      ctx_->begin();
+      keep_embedding(j, segments_[j].update(*ctx_, local_, [&](Span<const std::int32_t> positions) {
+        local_rows_.clear();
+        for (const std::int32_t q : positions) local_rows_.push_back(config_row[at(q)]);
+        return encode(local_rows_, 1);
+      }));
+    }
+    for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = 1;
+    float score = 0;
+    MLGRAPH_RETURN_IF_ERROR(total_score(score));
+    return score;
+  }
+
+  void keep_embedding(std::size_t j, Var embedding) {
+    const std::size_t size = embedding_size();
+    std::copy_n(ctx_->value(embedding).data, size, embedding_.data() + j * size);
+    changed_segment_[j] = 1;
+  }
+
+  Status total_score(float& score) {
+    const std::int64_t size = model_->embedding_channels();
+    ctx_->begin();
+    const auto of_segment = [&](std::size_t j) {
+      return ctx_->input(MatrixView<const float>(embedding_.data() + j * at(size), 1, size));
+    };
+    Var total = of_segment(0);
+    for (std::size_t j = 1; j < segments_.size(); ++j) total = ctx_->add(total, of_segment(j));
+    return finish(total, Span<const std::int32_t>(ids_).subspan(0, 1), &score);
+  }
+
+  /// What GnnCostModel::prefix() gave for a segment.
+  struct Prefix {
+    AlignedVector<float> value;
+    std::int64_t rows = 0;
+    std::int64_t cols = 0;
+    [[nodiscard]] MatrixView<const float> view() const { return {value.data(), rows, cols}; }
+  };
+
+  const GnnCostModel* model_;
+  PreparedProgram program_;
+  std::unique_ptr<Eager> ctx_;
+  GnnCostModel::Scratch scratch_;
+  std::vector<SegmentRows> segments_;  // of a layout model with early join
+  std::vector<Prefix> prefix_;         // of all others, which are evaluated as a whole from there
+  std::int64_t rows_at_a_time_ = 1;
+  std::int64_t chunk_ = 1;  // configurations that are scored together
+  std::vector<std::int32_t> ids_;
+  AlignedVector<float> total_;
+
+  std::vector<float> scores_;  // of top_k()
+  std::vector<std::int32_t> order_;
+
+  bool has_current_ = false;
+  AlignedVector<float> current_;  // (K, F)
+  float score_ = 0;
+  float committed_score_ = 0;
+  std::vector<std::int32_t> changed_rows_;  // since the last commit
+  AlignedVector<float> old_features_;       // of these
+  std::vector<char> is_changed_;            // (K) 1: since the last commit, 2: by the update in progress
+  AlignedVector<float> embedding_, committed_embedding_;  // (segments, embedding_channels)
+  std::vector<char> changed_segment_;
+  std::vector<std::int32_t> local_, local_rows_;  // configurable nodes of a segment, and their rows
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_INFER_SESSION_HPP

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/infer/segment_rows.hpp"
+
+#include <doctest/doctest.h>
+
+#include "infer/session_fixture.hpp"
+#include "model/program_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixtures
+
+/// The rows of a program of 600 nodes, beside what LayoutNet::embed() computes from the beginning.
+struct Bound {
+  OwnedProgram program = large_layout_program(5, 600, 11, 6);
+  ProgramView view = program.view();
+  GnnCostModel model;
+  PreparedProgram prepared;
+  Eager ctx;
+  GnnCostModel::Scratch scratch;
+  SegmentRows rows;
+  std::vector<std::int32_t> all_rows;
+
+  explicit Bound(Arch arch, Direction direction) {
+    ModelOptions options = small_options(arch);
+    options.direction = direction;
+    model =
+        GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
+            .value();
+    prepared = model.prepare(view).value();
+    ctx.bind(model.spec(), Span<const float>(model.parameters().value));
+    const Segment& segment = prepared.segments[0];
+    rows.bind(ctx, model.layout_net(), model.net_input(segment), model.shared_rows(segment), 4,
+              model.encoder().num_config_outputs());
+    for (std::int32_t k = 0; k < 11; ++k) all_rows.push_back(k);
+  }
+  Bound(const Bound&) = delete;
+  Bound& operator=(const Bound&) = delete;
+
+  Var config(const std::vector<std::int32_t>& ids, Span<const std::int32_t> of_rows) {
+    return ctx.input(model.encode_configs(ctx, prepared, ids, of_rows, scratch));
+  }
+  std::vector<float> values(Var v) const {
+    const MatrixView<const float> value = ctx.value(v);
+    return {value.data, value.data + value.size()};
+  }
+  std::vector<float> embedded(const std::vector<std::int32_t>& ids) {
+    ctx.begin();
+    return values(model.embed(ctx, prepared, prepared.segments[0], ids, scratch));
+  }
+};
+
+template <class F>
+void for_each_bound(F&& f) {
+  for (const Arch arch : {Arch::kLayoutSage, Arch::kLayoutResGcn}) {
+    for (const Direction direction : kDirections) {
+      INFO(arch_name(arch), ", direction ", static_cast<int>(direction));
+      Bound bound(arch, direction);
+      f(bound);
+    }
+  }
+}
+
+TEST_CASE("a chunk of configurations has the embeddings of LayoutNet, in any order and number") {
+  for_each_bound([](Bound& b) {
+    CHECK(b.rows.num_config_nodes() == 11);
+    CHECK(b.rows.own_rows() > 11);
+    CHECK(b.rows.own_rows() < 2 * 600);
+    for (const std::vector<std::int32_t>& ids : {std::vector<std::int32_t>{2}, {5, 0, 3, 3}, {1, 4}}) {
+      const std::vector<float> expected = b.embedded(ids);
+      b.ctx.begin();
+      const Var config = b.config(ids, b.all_rows);
+      CHECK(b.values(b.rows.score(b.ctx, config, static_cast<std::int64_t>(ids.size()))) == expected);
+    }
+  });
+}
+
+TEST_CASE("a change computes what it reaches, and rollback() brings every bit back") {
+  for_each_bound([](Bound& b) {
+    const std::vector<float> first = b.embedded({0});
+    const std::vector<float> second = b.embedded({1});
+    b.ctx.begin();
+    CHECK(b.values(b.rows.start(b.ctx, b.config({0}, b.all_rows))) == first);
+    // From configuration 0 to 1, a node after the other, each told of what all are by now.
+    const auto change = [&](std::int32_t node, std::int32_t from, std::int32_t to) {
+      b.ctx.begin();
+      return b.values(
+          b.rows.update(b.ctx, Span<const std::int32_t>(&node, 1), [&](Span<const std::int32_t> of) {
+            const std::int64_t width = b.model.encoder().num_config_outputs();
+            const auto count = static_cast<std::int64_t>(of.size());
+            const Var out = b.ctx.allocate(count, width, false);
+            for (std::int64_t i = 0; i < count; ++i) {
+              const std::int32_t k = of[static_cast<std::size_t>(i)];
+              const Var row = b.config({k <= node ? to : from}, Span<const std::int32_t>(&k, 1));
+              std::copy_n(b.ctx.value(row).data, width, b.ctx.mutable_value(out).row(i));
+            }
+            return out;
+          }));
+    };
+    std::vector<float> last;
+    for (std::int32_t k = 0; k < 11; ++k) {
+      last = change(k, 0, 1);
+      if (k == 4) CHECK((last != first && last != second));
+    }
+    CHECK(last == second);
+    b.rows.rollback();
+    b.ctx.begin();
+    CHECK(b.values(b.rows.embedding(b.ctx)) == first);
+    for (std::int32_t k = 0; k < 11; ++k) {
+      last = change(k, 0, 1);
+      if (k == 5) b.rows.commit();
+    }
+    CHECK(last == second);
+    b.rows.rollback();  // to where nodes 0 ... 5 are changed
+    for (std::int32_t k = 6; k < 11; ++k) last = change(k, 0, 1);
+    CHECK(last == second);
+  });
+}
+
+}  // namespace
+}  // namespace mlgraph

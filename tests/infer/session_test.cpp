@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/infer/session.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <thread>
+
+#include "allocation_counter.hpp"
+#include "infer/session_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixtures
+
+std::vector<float> predicted(const GnnCostModel& model, const ProgramView& view) {
+  const PreparedProgram prepared = model.prepare(view).value();
+  return model.predict(prepared, prepared.selection).value();
+}
+
+/// The score of one configuration by predict().
+float predicted(const GnnCostModel& model, const OwnedProgram& program, Span<const float> config) {
+  ProgramView view = program.view();
+  view.configs.narrow = {};
+  view.configs.wide = config;
+  view.configs.num_configs = 1;
+  return predicted(model, view)[0];
+}
+
+Session bind(const GnnCostModel& model, const ProgramView& view, const SessionOptions& options = {}) {
+  Result<Session> session = Session::bind(model, view, options);
+  REQUIRE_MESSAGE(session.ok(), session.status().message());
+  return std::move(*session);
+}
+
+TEST_CASE("scores have the bits of predict(), for every architecture and however many are scored together") {
+  ThreadPool pool(3);
+  for_each_session_model([&](const GnnCostModel& model, const OwnedProgram& program) {
+    const std::vector<float> expected = predicted(model, program.view());
+    for (const std::int64_t rows : {1, 100, 1000000}) {
+      Session session = bind(model, program.view(), {rows == 100 ? &pool : nullptr, rows});
+      for (int repeat = 0; repeat < 2; ++repeat) {
+        std::vector<float> scores(expected.size());
+        const Status status = session.score(program.view().configs, Span<float>(scores));
+        REQUIRE_MESSAGE(status.ok(), status.message());
+        CHECK(scores == expected);
+      }
+    }
+  });
+}
+
+TEST_CASE("a walk of changes, kept or taken back, has the bits of predict()") {
+  for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
+    Session session = bind(model, program.view());
+    const ConfigView configs = program.view().configs;
+    const auto width = static_cast<std::size_t>(configs.num_features);
+    Rng rng(5);
+    const Result<float> first = session.start(configs, 3);
+    REQUIRE(first.ok());
+    CHECK(*first == predicted(model, program.view())[3]);
+    std::vector<float> kept(session.current().begin(), session.current().end());
+    std::vector<float> now = kept;
+    for (int step = 0; step < 12; ++step) {
+      std::vector<std::int32_t> rows;
+      std::vector<float> features;
+      for (std::uint64_t i = 1 + rng.below(3); i > 0; --i) {
+        rows.push_back(
+            static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(configs.rows_per_config))));
+        for (std::size_t j = 0; j < width; ++j) {
+          features.push_back(static_cast<float>(rng.below(7)) - 1);
+          now[static_cast<std::size_t>(rows.back()) * width + j] = features.back();
+        }
+      }
+      const Result<float> score = session.update(rows, features);
+      REQUIRE_MESSAGE(score.ok(), score.status().message());
+      CHECK(*score == predicted(model, program, now));
+      CHECK(session.current_score() == *score);
+      CHECK(std::equal(now.begin(), now.end(), session.current().begin()));
+      if (step == 6) {  // scoring others leaves the current configuration
+        std::vector<float> scores(static_cast<std::size_t>(configs.num_configs));
+        CHECK(session.score(configs, Span<float>(scores)).ok());
+      }
+      const std::uint64_t choice = rng.below(3);  // 0: the change stays open
+      if (choice == 1) {
+        session.commit();
+        kept = now;
+      } else if (choice == 2) {
+        session.rollback();
+        now = kept;
+        CHECK(std::equal(now.begin(), now.end(), session.current().begin()));
+        CHECK(session.current_score() == predicted(model, program, now));
+      }
+    }
+  });
+}
+
+TEST_CASE("a configuration is ranked; equal scores keep their order") {
+  const ProgramSetFixture set(Task::kLayout, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  OwnedProgram program = set.programs[0];
+  const std::int64_t size = program.rows_per_config * program.config_features;
+  program.narrow.insert(program.narrow.end(), program.narrow.begin(), program.narrow.begin() + 5 * size);
+  const ConfigView configs = {program.narrow, {}, 29, program.rows_per_config, program.config_features};
+  Session session = bind(model, set.views[0]);
+  std::vector<float> scores(29);
+  REQUIRE(session.score(configs, Span<float>(scores)).ok());
+  std::vector<std::int32_t> expected(29);
+  std::iota(expected.begin(), expected.end(), 0);
+  std::stable_sort(expected.begin(), expected.end(), [&](std::int32_t a, std::int32_t b) {
+    return scores[static_cast<std::size_t>(a)] < scores[static_cast<std::size_t>(b)];
+  });
+  std::vector<std::int32_t> order(29);
+  REQUIRE(session.rank(configs, Span<std::int32_t>(order)).ok());
+  CHECK(order == expected);
+  std::vector<std::int32_t> best(4);
+  REQUIRE(session.top_k(configs, Span<std::int32_t>(best)).ok());
+  CHECK(std::equal(best.begin(), best.end(), expected.begin()));
+  std::vector<std::int32_t> none;
+  CHECK(session.top_k(configs, Span<std::int32_t>(none)).ok());
+}
+
+TEST_CASE("errors name what is wrong, and the session stays as it was") {
+  const ProgramSetFixture set(Task::kLayout, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  Session session = bind(model, set.views[0]);
+  const ConfigView configs = set.views[0].configs;
+  const float good[] = {1, 2, 3, 4};
+  const float bad[] = {1, std::numeric_limits<float>::quiet_NaN()};
+  const std::int32_t rows[] = {0, 3};
+  const std::string name(set.views[0].name);
+
+  CHECK(session.update(0, {good, 2}).status().message() == name + ": start() with a config before update()");
+  CHECK(session.start(configs, 24).status().message() == name + ": there is no config 24; there are 24");
+  const float score = session.start(configs, 1).value();
+  CHECK(session.update(rows, {good, 4}).status().message() ==
+        name + ": a configuration has no row 3; it has 3");
+  CHECK(session.update(0, {good, 3}).status().message() ==
+        name + ": a change of 1 rows has 3 features; should have 2 for each");
+  CHECK(session.update(2, {bad, 2}).status().message() == name + ": entry 1 of row 2 is nan");
+  CHECK(session.current_score() == score);
+  CHECK(session.update(0, Span<const float>(session.current()).subspan(0, 2)).value() == score);
+
+  std::vector<float> scores(23);
+  CHECK(session.score(configs, Span<float>(scores)).message() ==
+        name + ": there is room for 23 scores; there are 24 configs");
+  std::vector<std::int32_t> order(25, -7);
+  CHECK(session.rank(configs, Span<std::int32_t>(order)).message() ==
+        name + ": the best 25 of 24 configs are asked for");
+  ConfigView wide = {{}, {bad, 2}, 1, 1, 2};
+  CHECK_FALSE(session.score(wide, Span<float>(scores.data(), 1)).ok());  // one row instead of three
+  const std::vector<float> entries = {1, 2, 3, 4, 5, std::numeric_limits<float>::infinity()};
+  wide = {{}, entries, 1, 3, 2};
+  CHECK(session.score(wide, Span<float>(scores.data(), 1)).message() == name + ": config 0 entry 5 is inf");
+  CHECK(order == std::vector<std::int32_t>(25, -7));
+}
+
+TEST_CASE("a score that is not finite takes the change back") {
+  const ProgramSetFixture set(Task::kLayout, 1);
+  ModelOptions options = small_options(Arch::kLayoutSage);
+  options.config_encoding = ConfigEncoding::kScaled;
+  options.config_scaling = Scaling::kRaw;
+  const GnnCostModel model = set.model(options);
+  Session session = bind(model, set.views[0]);
+  const float score = session.start(set.views[0].configs).value();
+  const float huge[] = {3e38f, 3e38f};
+  const Result<float> bad = session.update(1, {huge, 2});
+  REQUIRE_FALSE(bad.ok());
+  CHECK(bad.status().message().find("the score of config 0 is ") != std::string::npos);
+  CHECK(session.current_score() == score);
+  CHECK(session.current()[2] != huge[0]);
+  CHECK(session.update(1, Span<const float>(session.current()).subspan(2, 2)).value() == score);
+}
+
+TEST_CASE("after bind() nothing is allocated") {
+  for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
+    Session session = bind(model, program.view());
+    const ConfigView configs = program.view().configs;
+    std::vector<float> scores(static_cast<std::size_t>(configs.num_configs));
+    std::vector<std::int32_t> order(scores.size());
+    const std::vector<float> row(static_cast<std::size_t>(configs.num_features), 2.0f);
+    REQUIRE(session.rank(configs, Span<std::int32_t>(order)).ok());
+    const std::size_t before = num_allocations();
+    bool ok = session.score(configs, Span<float>(scores)).ok() &&
+              session.rank(configs, Span<std::int32_t>(order)).ok() && session.start(configs, 2).ok();
+    for (std::int32_t i = 0; i < 20; ++i) {
+      ok = ok && session.update(i % static_cast<std::int32_t>(configs.rows_per_config), row).ok();
+      if (i % 3 == 0) session.commit();
+      if (i % 3 == 1) session.rollback();
+    }
+    CHECK(num_allocations() == before);
+    CHECK(ok);
+  });
+}
+
+TEST_CASE("sessions in several threads share a model") {
+  const ProgramSetFixture set(Task::kLayout, 4);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutResGcn));
+  std::vector<std::vector<float>> scores(4, std::vector<float>(24));
+  std::vector<char> ok(4, 0);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      Result<Session> session = Session::bind(model, set.views[t]);
+      ok[t] = session.ok() && session->score(set.views[t].configs, Span<float>(scores[t])).ok() ? 1 : 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t t = 0; t < 4; ++t) {
+    CHECK(ok[t] == 1);
+    CHECK(scores[t] == predicted(model, set.views[t]));
+  }
+}
+
+TEST_CASE("a program of another task is refused") {
+  const ProgramSetFixture tiles(Task::kTile, 1);
+  const ProgramSetFixture set(Task::kLayout, 1);
+  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  CHECK_FALSE(Session::bind(model, tiles.views[0]).ok());
+}
+
+}  // namespace
+}  // namespace mlgraph
