@@ -97,11 +97,22 @@ void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std:
   }
 }
 
+// The product of matrices with no element, whose pointers may be null: sums of nothing.
+template <class T>
+void multiply_nothing(MatrixView<T> c, bool accumulate) {
+  for (std::int64_t r = 0; r < c.rows && !accumulate; ++r) std::fill_n(c.row(r), c.cols, T(0));
+}
+
 // c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth;
 // the epilogue follows while the rows it works on are still in the first cache.
 template <class T, class Right, class Epilogue>
 void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate,
                    const Epilogue& epilogue) {
+  if (a.cols == 0) {
+    multiply_nothing(c, accumulate);
+    if (!Epilogue::kIsIdentity) apply_epilogue(c, 0, c.rows, 0, c.cols, epilogue);
+    return;
+  }
   const Panels<T> panels(c.cols);
   const std::int64_t num_pieces = std::max<std::int64_t>(1, divide_up(a.cols, Right::kDepth));
   const std::int64_t depth = divide_up(a.cols, num_pieces);
@@ -215,6 +226,7 @@ template <class T>
 void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                          Arena& scratch, ThreadPool* pool) {
   if (c.rows == 0 || c.cols == 0) return;
+  if (a.rows == 0) return multiply_nothing(c, accumulate);
   const Panels<T> panels(c.cols);
   const std::int64_t padded_cols = panels.num_vectors * kLanes<T>;
   const std::int64_t num_groups = num_row_groups(a.rows);
