@@ -104,8 +104,8 @@ void check_products(std::int64_t n, std::int64_t k, std::int64_t m, bool accumul
 
 TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd sizes and strides", T, float,
                    double) {
-  for (const std::int64_t n : {0, 1, 2, 5, 17, 40, 100}) {
-    for (const std::int64_t k : {0, 1, 5, 18, 100}) {
+  for (const std::int64_t n : {0, 1, 2, 5, 8, 17, 40, 100}) {
+    for (const std::int64_t k : {0, 1, 5, 14, 18, 100}) {
       for (const std::int64_t m : {0, 1, 2, 17, 40, 100}) {
         check_products<T>(n, k, m, false);
         check_products<T>(n, k, m, true);

@@ -105,6 +105,10 @@ TEST_CASE_TEMPLATE("spmm gives the bits of the reference", T, float, double) {
     reference::spmm<T>(c.reduce, g.csr(), w, x.view(), slow.view(), slow_argmax, c.accumulate);
     CHECK(fast.values == slow.values);
     CHECK(fast_argmax == slow_argmax);
+    if (c.reduce == Reduce::kMax && !c.accumulate) {  // without the positions it is other code
+      kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), fast.view(), {}, false, nullptr);
+      CHECK(fast.values == slow.values);
+    }
   });
 }
 
@@ -256,6 +260,15 @@ TEST_CASE_TEMPLATE("of equal maxima the first edge counts, and a NaN is never lo
   CHECK(std::isnan(y[3]));
   CHECK(y[4] == -inf);
   CHECK(argmax == std::vector<std::int32_t>{1, 0, 0, 1, 0});
+
+  std::vector<T> values(5);
+  kernels::spmm<T>(Reduce::kMax, g.csr(), {}, MatrixView<const T>(x.data(), 4, 5),
+                   MatrixView<T>(values.data(), 1, 5), {}, false, nullptr);
+  CHECK(values[0] == 1);
+  CHECK(values[1] == 0);
+  CHECK(std::isnan(values[2]));
+  CHECK(std::isnan(values[3]));
+  CHECK(values[4] == -inf);
 
   std::vector<T> dy = {1, 2, 3, 4, 5};
   std::vector<T> dx(20);

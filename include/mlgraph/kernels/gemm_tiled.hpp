@@ -34,7 +34,7 @@ constexpr std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b
 
 // ---- right operands: where a piece of a panel comes from ----------------------------------------------------
 // piece(col, vectors, k, depth): steps k ... k + depth - 1 of the panel of `vectors` vectors that starts at
-// column col.
+// column col. kDepth is the most that `depth` may be.
 
 template <class T>
 struct Piece {
@@ -44,6 +44,7 @@ struct Piece {
 
 template <class T>
 struct PackedRight {
+  static constexpr std::int64_t kDepth = kMaxDepth<T>;
   PackedMatrix<T> b;
   std::int64_t first = 0;  // the row of b that counts as k = 0
   Piece<T> piece(std::int64_t col, std::int64_t vectors, std::int64_t k, std::int64_t) const {
@@ -54,18 +55,22 @@ struct PackedRight {
 // b (K, M) as it is; M is a multiple of kLanes.
 template <class T>
 struct PlainRight {
+  static constexpr std::int64_t kDepth = kMaxDepth<T>;
   MatrixView<const T> b;
   Piece<T> piece(std::int64_t col, std::int64_t, std::int64_t k, std::int64_t) const {
     return {b.row(k) + col, b.stride};
   }
 };
 
-// b (K, M), or the transpose of b (M, K), copied piece by piece into one buffer, which so stays in the first
-// cache. For so few rows that every piece is needed once only.
+// b (K, M), or the transpose of b (M, K), copied piece by piece into one buffer. For so few rows that every
+// piece is needed once only. With vectors of 64 bytes a full piece would be out of the first cache again,
+// pushed by what is copied and by the left operand, before the first tile reads it: there pieces are half as
+// deep.
 template <class T, bool kTransposed>
 struct CopiedRight {
+  static constexpr std::int64_t kDepth = sizeof(Vec<T>) == 64 ? kMaxDepth<T> / 2 : kMaxDepth<T>;
   MatrixView<const T> b;
-  alignas(kAlignment) T buffer[kMaxPieceSize<T>];
+  alignas(kAlignment) T buffer[kDepth * kMaxTileVectors * kLanes<T>];
 
   explicit CopiedRight(MatrixView<const T> view) : b(view) {}
   Piece<T> piece(std::int64_t col, std::int64_t vectors, std::int64_t k, std::int64_t depth) {
@@ -78,8 +83,7 @@ struct CopiedRight {
   }
 };
 
-// ---- a b
-// ------------------------------------------------------------------------------------------------------
+// ---- a b ----------------------------------------------------------------------------------------------------
 
 // Rows [first, last) and columns [begin, end) of c through the epilogue.
 template <class T, class Epilogue>
@@ -93,13 +97,24 @@ void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std:
   }
 }
 
+// The product of matrices with no element, whose pointers may be null: sums of nothing.
+template <class T>
+void multiply_nothing(MatrixView<T> c, bool accumulate) {
+  for (std::int64_t r = 0; r < c.rows && !accumulate; ++r) std::fill_n(c.row(r), c.cols, T(0));
+}
+
 // c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth;
 // the epilogue follows while the rows it works on are still in the first cache.
 template <class T, class Right, class Epilogue>
 void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate,
                    const Epilogue& epilogue) {
+  if (a.cols == 0) {
+    multiply_nothing(c, accumulate);
+    if (!Epilogue::kIsIdentity) apply_epilogue(c, 0, c.rows, 0, c.cols, epilogue);
+    return;
+  }
   const Panels<T> panels(c.cols);
-  const std::int64_t num_pieces = std::max<std::int64_t>(1, divide_up(a.cols, kMaxDepth<T>));
+  const std::int64_t num_pieces = std::max<std::int64_t>(1, divide_up(a.cols, Right::kDepth));
   const std::int64_t depth = divide_up(a.cols, num_pieces);
   for (std::int64_t p = 0; p < panels.num; ++p) {
     const std::int64_t col = panels.begin(p) * kLanes<T>;
@@ -200,7 +215,7 @@ void multiply_transposed_panels(MatrixView<const T> a, MatrixView<const T> b, st
         args.b = panel;
         args.b_stride = vectors * kLanes<T>;
       }
-      gemm_panel<LeftLayout::kColumns>(args, vectors, a.cols);
+      gemm_column_panel(args, vectors, a.cols);
       args.ahead_a.next += args.depth * a.stride / (last - first);
       args.ahead_b.next += args.depth * b.stride / (last - first);
     }
@@ -211,6 +226,7 @@ template <class T>
 void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                          Arena& scratch, ThreadPool* pool) {
   if (c.rows == 0 || c.cols == 0) return;
+  if (a.rows == 0) return multiply_nothing(c, accumulate);
   const Panels<T> panels(c.cols);
   const std::int64_t padded_cols = panels.num_vectors * kLanes<T>;
   const std::int64_t num_groups = num_row_groups(a.rows);

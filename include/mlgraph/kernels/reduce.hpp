@@ -235,6 +235,14 @@ void sum_rows(std::int64_t first, std::int64_t last, const Row& row, const Weigh
 
 // ---- maxima -----------------------------------------------------------------------------------------------
 
+/// The larger of two, `a` where they are equal; a NaN is larger than everything. The instruction for a maximum
+/// gives its second operand where one is NaN or both are zeros (NEON: NaN, and +0), so that what is left to
+/// look for is a NaN in b; a comparison and two tests for NaN take longer than the rest of a short row.
+template <class T>
+MLGRAPH_ALWAYS_INLINE Vec<T> larger(const Vec<T>& a, const Vec<T>& b) {
+  return xsimd::select(xsimd::isnan(b), b, xsimd::max(b, a));
+}
+
 /// out[c] (+)= the maximum of weight(p) * x[row(p)][c] over p = first, ..., last - 1, for the n columns of one
 /// block; with kArgmax, argmax[c] is the position of the first one. Needs first < last.
 template <std::size_t kBlock, bool kArgmax, class T, class Row, class Weight>
@@ -265,11 +273,13 @@ MLGRAPH_ALWAYS_INLINE void max_block(std::int64_t first, std::int64_t last, cons
     source = x + row(p) * stride;
     unroll(kEach, [&](auto v) {
       const Vec<T> other = value(source + v * kLanes<T>, p);
-      // False where the other is larger or NaN; what is NaN already stays, so that a NaN never disappears.
-      const auto keep = (best[v] >= other) || xsimd::isnan(best[v]);
-      best[v] = xsimd::select(keep, best[v], other);
       if constexpr (kArgmax) {
+        // False where the other is larger or NaN; what is NaN already stays, so that a NaN never disappears.
+        const auto keep = (best[v] >= other) || xsimd::isnan(best[v]);
+        best[v] = xsimd::select(keep, best[v], other);
         where[v] = xsimd::select(mask_cast<Int>(keep), where[v], IndexVec<T>(static_cast<Int>(p)));
+      } else {
+        best[v] = larger(best[v], other);
       }
     });
   }

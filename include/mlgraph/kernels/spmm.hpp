@@ -98,19 +98,27 @@ void spmm_sum_rows(bool mean, const CsrView& csr, const Weight& weight, MatrixVi
   });
 }
 
-/// The same for maxima; `argmax` is null or the (rows, cols) array of this copy.
-template <class T, class Weight>
+/// The same for maxima; with kArgmax, `argmax` is the (rows, cols) array of this copy.
+template <bool kArgmax, class T, class Weight>
 void spmm_max_rows(const CsrView& csr, const Weight& weight, MatrixView<const T> x, MatrixView<T> y,
                    std::int32_t* argmax, bool accumulate, std::int64_t begin, std::int64_t end) {
   const IndexedRow row{csr.col.data()};
-  for_rows_ahead(csr, x, y, begin, end, [&](std::int64_t r, std::int64_t first, std::int64_t last) {
-    std::int32_t* const where = argmax == nullptr ? nullptr : argmax + r * y.cols;
-    if (first < last) {
-      max_rows(first, last, row, weight, x.data, x.stride, x.cols, accumulate, y.row(r), where);
-      return;
-    }
-    if (!accumulate) clear_row(y.row(r), y.cols);
-    if (where != nullptr) std::fill_n(where, y.cols, -1);
+  for_column_blocks<T>(x.cols, [&](auto vectors, std::int64_t c, std::int64_t num_cols) {
+    constexpr auto kVectors = static_cast<std::int64_t>(decltype(vectors)::value);
+    const std::int64_t n = kVectors == 0 ? num_cols : kVectors * kLanes<T>;
+    const MatrixView<const T> from = x.col_block(c, n);
+    const MatrixView<T> to = y.col_block(c, n);
+    for_rows_ahead(csr, from, to, begin, end,
+                   [&](std::int64_t r, std::int64_t first, std::int64_t last) MLGRAPH_LAMBDA_INLINE {
+                     std::int32_t* const where = kArgmax ? argmax + r * y.cols + c : nullptr;
+                     if (first < last) {
+                       max_block<decltype(vectors)::value, kArgmax>(
+                           first, last, row, weight, from.data, from.stride, n, accumulate, to.row(r), where);
+                       return;
+                     }
+                     if (!accumulate) clear_row(to.row(r), n);
+                     if (kArgmax) std::fill_n(where, n, -1);
+                   });
   });
 }
 
@@ -145,8 +153,10 @@ void spmm(Reduce reduce, CsrView csr, Span<const T> edge_weight, MatrixView<cons
     const MatrixView<T> to = y.row_block(copy * num_rows, num_rows);
     std::int32_t* const where = argmax.empty() ? nullptr : argmax.data() + copy * num_rows * y.cols;
     const auto run = [&](const auto& weight) {
-      if (reduce == Reduce::kMax) {
-        detail::spmm_max_rows(csr, weight, from, to, where, accumulate, begin, end);
+      if (reduce == Reduce::kMax && where == nullptr) {
+        detail::spmm_max_rows<false>(csr, weight, from, to, where, accumulate, begin, end);
+      } else if (reduce == Reduce::kMax) {
+        detail::spmm_max_rows<true>(csr, weight, from, to, where, accumulate, begin, end);
       } else {
         detail::spmm_sum_rows(reduce == Reduce::kMean, csr, weight, from, to, accumulate, begin, end);
       }

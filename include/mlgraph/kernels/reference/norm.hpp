@@ -39,6 +39,7 @@ void layer_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, 
 
 template <class T>
 void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, MatrixView<T> y) {
+  if (x.rows == 0) return;  // x may be null
   for (std::size_t s = 0; s + 1 < ptr.size(); ++s) {
     for (std::int64_t c = 0; c < x.cols; ++c) {
       T mean, rstd;
@@ -50,6 +51,7 @@ void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, M
 
 template <class T>
 void batch_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, T eps, MatrixView<T> y) {
+  if (x.rows == 0) return;  // x may be null
   for (std::int64_t c = 0; c < x.cols; ++c) {
     T mean, rstd;
     moments(x.data + c, x.rows, x.stride, eps, &mean, &rstd);
