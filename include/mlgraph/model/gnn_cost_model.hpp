@@ -136,6 +136,7 @@ class GnnCostModel {
       return {};
     }
     in.x = segment.graph.x();
+    in.node_layout = segment.node_layout;
     in.opcode = segment.graph.opcode();
     in.edges = segment.graph.edges();
     in.config_node = segment.graph.config_node();
@@ -148,7 +149,15 @@ class GnnCostModel {
       config_row = config_row.subspan(0, inner);
       in.num_halo_config = 0;
     }
-    in.config = encode_configs(ctx, program, ids, config_row, scratch);
+    if (options_.config_encoding == ConfigEncoding::kEmbedding) {
+      const std::size_t size =
+          ids.size() * config_row.size() * static_cast<std::size_t>(encoder_.num_config_outputs());
+      auto* const classes = ctx.arena().template allocate<std::int32_t>(size);
+      encoder_.encode_config_classes(program.view.configs, ids, config_row, scratch.row, classes);
+      in.config_class = {classes, size};
+    } else {
+      in.config = encode_configs(ctx, program, ids, config_row, scratch);
+    }
     return options_.task() == Task::kTile ? tile_.embed(ctx, in) : layout_.embed(ctx, in);
   }
 

@@ -12,9 +12,9 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/model/input_encoding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
-#include "mlgraph/nn/embedding.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/mlp.hpp"
@@ -24,7 +24,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Opcode embedding and node features -> graph layers, told of the layouts at the configurable nodes -> score.
+/// InputEncoding of the nodes -> graph layers, told of the layouts at the configurable nodes -> score.
 ///
 ///   layout-resgcn:  x <- x + A^ leaky_relu(W [x ; config] + b),   A^ = D^-1/2 (A + A^T + I) D^-1/2
 ///   layout-sage:    x <- x + relu(W_l mean over neighbours + W_r x + b), the configuration in the first x
@@ -44,19 +44,19 @@ class LayoutNet {
   LayoutNet() = default;
   LayoutNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
             std::int64_t num_config_features)
-      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options), input_(p, options, num_node_features, num_config_features) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    encode_ = Linear(p, "encode", options.opcode_channels + num_node_features, hidden);
+    encode_ = Linear(p, "encode", input_.node_channels(), hidden);
     if (early && options.arch == Arch::kLayoutSage)
-      config_.emplace_back(p, "config", num_config_features, hidden, false);
+      config_.emplace_back(p, "config", input_.config_channels(), hidden, false);
     for (std::int64_t k = 0; k < options.num_layers; ++k) {
       const std::string name = str_cat("layers.", k);
       if (options.arch == Arch::kLayoutSage) {
         convs_.emplace_back(p, name, hidden, hidden, sage());
       } else {
         linears_.emplace_back(p, str_cat(name, ".lin"), hidden, hidden);
-        if (early) config_.emplace_back(p, str_cat(name, ".config"), num_config_features, hidden, false);
+        if (early) config_.emplace_back(p, str_cat(name, ".config"), input_.config_channels(), hidden, false);
       }
     }
     if (early) {
@@ -66,7 +66,7 @@ class LayoutNet {
       head_ = MLP(p, "head", {3 * hidden, hidden, 1}, plain);
     } else {
       node_ = Linear(p, "node", hidden, hidden);
-      config_.emplace_back(p, "config", num_config_features, hidden, false);
+      config_.emplace_back(p, "config", input_.config_channels(), hidden, false);
       head_ = MLP(p, "head", {hidden, hidden, 1});
     }
   }
@@ -79,8 +79,7 @@ class LayoutNet {
   /// One segment -> (C, embedding_channels()): what the segments of a graph are added up in.
   template <class Ctx>
   Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
-    const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
-    const Var h = encode_(ctx, features, Activation::kLeakyRelu, kSlope);
+    const Var h = encode_(ctx, input_.node(ctx, in), Activation::kLeakyRelu, kSlope);
     if (options_.join == Join::kLate) return late(ctx, h, in);
     const Var sums = early(ctx, h, in);
     return has_readout() ? sums : head(ctx, sums, in.num_inner());
@@ -113,9 +112,10 @@ class LayoutNet {
   template <class Ctx>
   Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     const Span<const std::int32_t> rows = detail::config_rows(ctx, in, in.num_config_nodes());
-    const Var config = ctx.input(in.config);
+    const Var config = input_.config_of_all_nodes(ctx, in);
     h = ctx.repeat_rows(h, in.num_configs);
-    if (options_.arch == Arch::kLayoutSage) h = ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
+    if (options_.arch == Arch::kLayoutSage)
+      h = ctx.relu(detail::add_config(ctx, h, rows, config_[0](ctx, config)));
     h = layers(ctx, h, in, &config, rows);
 
     const Span<const std::int32_t> inner =
@@ -144,7 +144,7 @@ class LayoutNet {
     h = layers(ctx, h, in, nullptr, {});
     const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
     const Var z =
-        ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
+        ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, input_.config(ctx, in))));
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
     return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
   }
@@ -158,7 +158,7 @@ class LayoutNet {
     const auto norm = gcn_norm(ctx, adjacency);
     for (std::size_t k = 0; k < linears_.size(); ++k) {
       Var z = linears_[k](ctx, h);
-      if (config != nullptr) z = ctx.index_add(z, rows, config_[k](ctx, *config));
+      if (config != nullptr) z = detail::add_config(ctx, z, rows, config_[k](ctx, *config));
       const Var y = ctx.leaky_relu(z, kSlope);
       const Var mixed =
           ctx.add(ctx.spmm(Reduce::kSum, adjacency, y, norm.edge_weight), ctx.scale_rows(y, norm.self_weight));
@@ -168,7 +168,7 @@ class LayoutNet {
   }
 
   ModelOptions options_;
-  Embedding opcode_;
+  InputEncoding input_;
   Linear encode_, node_;
   std::vector<Linear> config_;  // of the config features: one for all (sage, late) or per layer (resgcn)
   std::vector<Linear> linears_;

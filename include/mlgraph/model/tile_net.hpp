@@ -12,9 +12,9 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/model/input_encoding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
-#include "mlgraph/nn/embedding.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/mlp.hpp"
 #include "mlgraph/nn/pool.hpp"
@@ -23,7 +23,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Opcode embedding and node features -> graph layers -> sum over nodes -> MLP -> score; larger = slower.
+/// InputEncoding of the nodes -> graph layers -> sum over nodes -> MLP -> score; larger = slower.
 ///
 ///   tile-sage:    x <- l2(leaky_relu(W [(A + A^T) x ; x] + b))
 ///   tile-resgcn:  x <- x + MLP(A y + A^T y + y),   y = leaky_relu(x)
@@ -44,10 +44,10 @@ class TileNet {
   TileNet() = default;
   TileNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
           std::int64_t num_config_features)
-      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options), input_(p, options, num_node_features, num_config_features) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    std::int64_t width = options.opcode_channels + num_node_features + (early ? num_config_features : 0);
+    std::int64_t width = input_.node_channels() + (early ? num_config_features : 0);
     if (options.arch == Arch::kTileResGcn) {
       encode_ = Linear(p, "encode", width, hidden);
       width = hidden;
@@ -81,7 +81,7 @@ class TileNet {
   Var embed(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
     const bool early = options_.join == Join::kEarly;
     const std::int64_t num_copies = early ? in.num_configs : 1;
-    Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    Var h = input_.node(ctx, in);
     if (early) {
       const Var config =
           ctx.gather_rows(ctx.input(in.config), detail::segment_ids(ctx, num_copies, in.num_nodes()));
@@ -173,7 +173,7 @@ class TileNet {
   }
 
   ModelOptions options_;
-  Embedding opcode_;
+  InputEncoding input_;
   Linear encode_;
   std::vector<SAGEConv> convs_;
   std::vector<Linear> linears_;
