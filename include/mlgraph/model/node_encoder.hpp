@@ -117,7 +117,9 @@ class NodeEncoder {
       return Status::out_of_range(str_cat("node encoder: split column ", j, " is ", split[j], "; there are ",
                                           scaled.num_inputs(), " features"));
     }
-    if (embed_layout) MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(scaled.num_inputs()));
+    if (embed_layout) {
+      MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(scaled.num_inputs()));
+    }
     encoder.scaled_ = std::move(scaled);
     encoder.split_ = std::move(split);
     return encoder;
