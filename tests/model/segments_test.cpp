@@ -117,7 +117,8 @@ TEST_CASE("nodes keep their embedded layouts in segments") {
     options.node_encoding.embed_layout = true;
     const GnnCostModel model = model_of(program, options);
     std::size_t v = 0;
-    for (const Segment& segment : model.prepare(program.view()).value().segments) {
+    const PreparedProgram prepared = model.prepare(program.view()).value();
+    for (const Segment& segment : prepared.segments) {
       const auto num_nodes = static_cast<std::size_t>(segment.graph.num_nodes());
       REQUIRE(segment.node_layout.size() == 6 * num_nodes);
       for (std::size_t i = 0; i < num_nodes; ++i, ++v)
