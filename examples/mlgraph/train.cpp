@@ -41,7 +41,7 @@ struct Options {
   bool split_dimensions = false, embed_layout = false;
   // What is not given is the architecture's or the task's default.
   std::optional<std::string> arch, join, direction, scaling, encoding, opcode_encoding, loss, sampling;
-  std::optional<std::int64_t> hidden, layers, opcode_channels, layout_channels, graphs_per_step,
+  std::optional<std::int64_t> hidden, layers, opcode_channels, layout_channels, config_layers, graphs_per_step,
       configs_per_graph, slates;
   std::optional<double> dropout, lr, weight_decay, clip, margin, temperature, mse_weight;
   std::optional<int> epochs, patience;
@@ -106,6 +106,7 @@ mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
   model.node_encoding.split_dimensions = options.split_dimensions;
   model.node_encoding.embed_layout = options.embed_layout;
   set_if_given(options.opcode_channels, model.opcode_channels);
+  set_if_given(options.config_layers, model.config_layers);
   set_if_given(options.layout_channels, model.layout_channels);
   set_if_given(options.hidden, model.hidden_channels);
   set_if_given(options.layers, model.num_layers);
@@ -453,6 +454,11 @@ void add_model_options(CLI::App& command, Options& options) {
       ->check(CLI::PositiveNumber);
   command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--config-layers", options.config_layers,
+                  "Of layout models that join late: layers in which configurable nodes tell each other of\n"
+                  "their configs. Default: 0")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95));
   command.add_option("--scaling", options.scaling, "Of features. Default: sign-log1p")
       ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"}));
@@ -480,8 +486,7 @@ void add_training_options(CLI::App& command, Options& options) {
   command.add_option("--validate-every", options.validate_every, "Epochs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command.add_option("--seed", options.seed, "Start weights and order of configs")
-      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Start weights and order of configs")->capture_default_str();
   command.add_option(
       "--resume", options.resume,
       "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash\n"

@@ -24,6 +24,12 @@ void for_each_net(std::int64_t hidden, F&& f) {
         INFO(arch_name(arch), ", join ", static_cast<int>(join), ", direction ", static_cast<int>(direction));
         const ModelOptions options = net_options(arch, join, direction, hidden);
         f(options);
+        if (join == Join::kLate) {
+          ModelOptions layers = options;
+          layers.config_layers = 2;
+          INFO("with config layers");
+          f(layers);
+        }
         INFO("with encodings");
         f(with_encodings(options));
       }
@@ -133,12 +139,24 @@ double formula(const ModelOptions& options, const NetGraph& graph, const Weights
     return w.mlp("head", join(join(mean, l2(sum)), l2(sum_of(configurable, width))), 2, 0.01)[0];
   }
   h = layers(options, graph, w, h, config);
-  double score = 0;
+  Dense z;
   for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
-    const Row node = w.linear("node", h[static_cast<std::size_t>(graph.config_node[k])]);
-    const Row z = node + w.linear("config", config_row(options, data, w, c, static_cast<std::int64_t>(k)));
-    score += w.mlp("head", leaky(z, 0), 2, 0)[0];
+    const Row& node = h[static_cast<std::size_t>(graph.config_node[k])];
+    const Row own = config_row(options, data, w, c, static_cast<std::int64_t>(k));
+    Row sum = w.linear("node", node) + w.linear("config", own);
+    if (options.config_layers > 0) {
+      const Row gate = w.linear("gate", node), gated = w.linear("config_gate", own);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += gate[i] * gated[i];
+    }
+    z.push_back(leaky(sum, 0));
   }
+  for (int layer = 0; layer < options.config_layers && !z.empty(); ++layer) {
+    const std::string name = "config_layers." + std::to_string(layer);
+    const Row mean = (1 / static_cast<double>(z.size())) * sum_of(z, width);
+    for (Row& row : z) row = row + leaky(w.linear(name + ".lin_l", row) + w.linear(name + ".lin_r", mean), 0);
+  }
+  double score = 0;
+  for (const Row& row : z) score += w.mlp("head", row, 2, 0)[0];
   return score;
 }
 

@@ -32,7 +32,11 @@ MLGRAPH_BEGIN_ISA
 /// Early join: every configuration has its own copy of the nodes. Read-out:
 /// [mean over nodes ; l2(sum over nodes) ; l2(sum over configurable nodes)] -> MLP -> score; larger = slower.
 /// Late join: the graph is computed once for all configurations; then each configurable node is read out with
-/// its configuration by an MLP, and the score is the sum over these nodes.
+/// its configuration, and the score is the sum over these nodes of an MLP. With config_layers, nodes whose
+/// layouts cost more together than each alone can tell: every layer tells each of the mean of all.
+///
+///   z_k <- relu(A h_k + B config_k [+ (A' h_k) * (B' config_k)])       the product with config_layers only
+///   z_k <- z_k + relu(W_l z_k + b + W_r mean over configurable nodes j of z_j)            config_layers times
 ///
 /// A graph in segments: embed() gives each segment's sums (with SegmentReadout::kScalar, and in late join, its
 /// score), readout() makes the score of the graph from their total.
@@ -67,6 +71,14 @@ class LayoutNet {
     } else {
       node_ = Linear(p, "node", hidden, hidden);
       config_.emplace_back(p, "config", input_.config_channels(), hidden, false);
+      if (options.config_layers > 0) {
+        gate_ = Linear(p, "gate", hidden, hidden);
+        config_.emplace_back(p, "config_gate", input_.config_channels(), hidden, false);
+      }
+      for (std::int64_t k = 0; k < options.config_layers; ++k) {
+        own_.emplace_back(p, str_cat("config_layers.", k, ".lin_l"), hidden, hidden);
+        mean_.emplace_back(p, str_cat("config_layers.", k, ".lin_r"), hidden, hidden, false);
+      }
       head_ = MLP(p, "head", {hidden, hidden, 1});
     }
   }
@@ -142,11 +154,29 @@ class LayoutNet {
   template <class Ctx>
   Var late(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     h = layers(ctx, h, in, nullptr, {});
-    const Var nodes = node_(ctx, ctx.gather_rows(h, in.config_node));  // (K, hidden)
-    const Var z =
-        ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, input_.config(ctx, in))));
+    const Var nodes = ctx.gather_rows(h, in.config_node);  // (K, hidden)
+    const Var config = input_.config(ctx, in);
+    Var z = ctx.add(ctx.repeat_rows(node_(ctx, nodes), in.num_configs), config_[0](ctx, config));
+    if (options_.config_layers > 0) {
+      const Var gate = ctx.repeat_rows(gate_(ctx, nodes), in.num_configs);
+      z = ctx.add(z, ctx.mul(gate, config_[1](ctx, config)));
+    }
+    z = config_layers(ctx, ctx.relu(z), in);                        // (C K, hidden)
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
     return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
+  }
+
+  /// Tells each configurable node of the others under the same configuration.
+  template <class Ctx>
+  Var config_layers(Ctx& ctx, Var z, const NetInput<typename Ctx::Scalar>& in) const {
+    if (own_.empty()) return z;
+    const Span<const std::int32_t> rows = detail::equal_segments(ctx, in.num_configs, in.num_config_nodes());
+    const Span<const std::int32_t> config_of = detail::segment_ids(ctx, in.num_configs, in.num_config_nodes());
+    for (std::size_t k = 0; k < own_.size(); ++k) {
+      const Var mean = mean_[k](ctx, global_mean_pool(ctx, z, rows));
+      z = ctx.add(z, ctx.relu(ctx.add(own_[k](ctx, z), ctx.gather_rows(mean, config_of))));
+    }
+    return z;
   }
 
   template <class Ctx>
@@ -169,9 +199,10 @@ class LayoutNet {
 
   ModelOptions options_;
   InputEncoding input_;
-  Linear encode_, node_;
+  Linear encode_, node_, gate_;
   std::vector<Linear> config_;  // of the config features: one for all (sage, late) or per layer (resgcn)
   std::vector<Linear> linears_;
+  std::vector<Linear> own_, mean_;  // of the config layers
   std::vector<SAGEConv> convs_;
   MLP head_;
 };

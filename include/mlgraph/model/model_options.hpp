@@ -85,6 +85,9 @@ struct ModelOptions {
   std::int64_t opcode_channels = 64;  ///< width of the opcode embedding
   std::int64_t hidden_channels = 64;
   std::int64_t num_layers = 3;
+  /// Layers in which the configurable nodes of a layout model tell each other of their configurations; late
+  /// join only, where the layers before see none.
+  std::int64_t config_layers = 0;
   double dropout = 0;
   Scaling node_scaling = Scaling::kMinMax;
   Scaling config_scaling = Scaling::kMinMax;
@@ -155,6 +158,7 @@ MLGRAPH_BEGIN_ISA
   };
   MLGRAPH_RETURN_IF_ERROR(check("num_opcodes", options.num_opcodes, 1, 65536));
   MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, 4096));
+  MLGRAPH_RETURN_IF_ERROR(check("config_layers", options.config_layers, 0, 64));
   MLGRAPH_RETURN_IF_ERROR(check("layout_channels", options.layout_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, 64));
@@ -162,6 +166,10 @@ MLGRAPH_BEGIN_ISA
       check("segment_size", options.segments.max_size, 0, std::numeric_limits<std::int32_t>::max()));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Status::invalid_argument(str_cat("model: dropout is ", options.dropout, "; should be in [0, 1)"));
+  }
+  if (options.config_layers > 0 && (options.task() == Task::kTile || options.join == Join::kEarly)) {
+    return Status::invalid_argument(str_cat("model: config_layers is ", options.config_layers,
+                                            "; only layout models that join late have such layers"));
   }
   if (options.config_encoding == ConfigEncoding::kEmbedding && options.task() == Task::kTile) {
     return Status::invalid_argument(str_cat("model: config_encoding is embedding, which is of layouts; a ",
@@ -185,6 +193,7 @@ MLGRAPH_BEGIN_ISA
       {"opcode_channels", str_cat(options.opcode_channels)},
       {"hidden_channels", str_cat(options.hidden_channels)},
       {"num_layers", str_cat(options.num_layers)},
+      {"config_layers", str_cat(options.config_layers)},
       {"dropout", str_cat(options.dropout)},
       {"node_scaling", std::string(scaling_name(options.node_scaling))},
       {"config_scaling", std::string(scaling_name(options.config_scaling))},
@@ -257,6 +266,7 @@ class MetadataReader {
   options.opcode_channels = in.number<std::int64_t>("opcode_channels");
   options.hidden_channels = in.number<std::int64_t>("hidden_channels");
   options.num_layers = in.number<std::int64_t>("num_layers");
+  options.config_layers = in.number<std::int64_t>("config_layers");
   options.dropout = in.number<double>("dropout");
   options.node_scaling =
       static_cast<Scaling>(in.one_of("node_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
