@@ -27,19 +27,22 @@ namespace {
 namespace mg = mlgraph;
 
 struct Options {
-  std::string task = "tile", train, valid, model, resume, json;
+  std::string task = "tile", train, valid, model, resume, json, split_indices;
   double split = 0;
   bool leave_one_out = false;
   std::uint64_t seed = 1;
+  std::optional<std::uint64_t> split_seed;
   int seeds = 1;
   int threads = 0;
   double padding = 0;
   bool extra = false;
   std::string duplicates = "min";
   std::int64_t valid_configs = 0;
+  bool split_dimensions = false, embed_layout = false;
   // What is not given is the architecture's or the task's default.
-  std::optional<std::string> arch, join, direction, scaling, encoding, loss, sampling;
-  std::optional<std::int64_t> hidden, layers, graphs_per_step, configs_per_graph, slates;
+  std::optional<std::string> arch, join, direction, scaling, encoding, opcode_encoding, loss, sampling;
+  std::optional<std::int64_t> hidden, layers, opcode_channels, layout_channels, config_layers, graphs_per_step,
+      configs_per_graph, slates;
   std::optional<double> dropout, lr, weight_decay, clip, margin, temperature, mse_weight;
   std::optional<int> epochs, patience;
   std::int32_t validate_every = 1;
@@ -92,9 +95,19 @@ mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
     model.config_scaling = model.node_scaling;
   }
   if (options.encoding.has_value()) {
-    model.config_encoding =
-        *options.encoding == "one-hot" ? mg::ConfigEncoding::kOneHot : mg::ConfigEncoding::kScaled;
+    model.config_encoding = *options.encoding == "one-hot"     ? mg::ConfigEncoding::kOneHot
+                            : *options.encoding == "embedding" ? mg::ConfigEncoding::kEmbedding
+                                                               : mg::ConfigEncoding::kScaled;
   }
+  if (options.opcode_encoding.has_value()) {
+    model.opcode_encoding =
+        *options.opcode_encoding == "one-hot" ? mg::OpcodeEncoding::kOneHot : mg::OpcodeEncoding::kEmbedding;
+  }
+  model.node_encoding.split_dimensions = options.split_dimensions;
+  model.node_encoding.embed_layout = options.embed_layout;
+  set_if_given(options.opcode_channels, model.opcode_channels);
+  set_if_given(options.config_layers, model.config_layers);
+  set_if_given(options.layout_channels, model.layout_channels);
   set_if_given(options.hidden, model.hidden_channels);
   set_if_given(options.layers, model.num_layers);
   set_if_given(options.dropout, model.dropout);
@@ -137,7 +150,7 @@ DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOpti
   data.train = options.train;
   data.valid = options.valid;
   data.split = options.split;
-  data.split_seed = options.seed;
+  data.split_seed = options.split_seed.value_or(options.seed);
   data.leave_one_out = options.leave_one_out;
   data.max_valid_configs = options.valid_configs;
   data.duplicates = options.duplicates == "keep"   ? mg::io::Duplicates::kKeep
@@ -157,6 +170,7 @@ void check_usage(const Options& options) {
   if (ways == 0) wrong("train", "needs --valid PATH, --split F or --leave-one-out, to validate on");
   if (!options.leave_one_out && options.model.empty())
     wrong("train", "needs --model OUT to write the model to");
+  if (options.split == 0 && !options.split_indices.empty()) wrong("--split-indices", "needs --split");
   if (options.leave_one_out && !options.resume.empty()) wrong("--resume", "excludes --leave-one-out");
   if (!options.resume.empty() && options.seeds > 1) wrong("--resume", "excludes --seeds");
   if (options.arch.has_value() && options.arch->rfind(options.task, 0) != 0) {
@@ -220,6 +234,14 @@ Json common_json(const TrainSettings& settings, const TrainData& data, const mg:
           {"train_programs", data.train.size()},
           {"valid_programs", data.valid.size()},
           {"notes", data.notes}};
+}
+
+/// The held-out configs, as `eval --indices` reads them.
+mg::Status write_split_indices(const std::string& path, const TrainData& data) {
+  Json indices = Json::object();
+  for (std::size_t i = 0; i < data.valid.size(); ++i)
+    indices[std::string(data.valid[i].name)] = data.valid_configs[i];
+  return write_json(path, indices);
 }
 
 mg::Status stopped_by_user(const std::string& what) {
@@ -375,6 +397,7 @@ mg::Status run(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(TrainData data,
                            load_train_data(data_options_of(options, features, &pool), settings));
   notes(data.notes);
+  MLGRAPH_RETURN_IF_ERROR(write_split_indices(options.split_indices, data));
   const bool layouts_in_ns =
       settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
   if (layouts_in_ns) scale_labels(data);
@@ -397,6 +420,9 @@ void add_data_options(CLI::App& command, Options& options) {
       .add_option("--split", options.split,
                   "Instead of --valid: hold out this share of the distinct configs of every program")
       ->check(CLI::Range(0.0, 0.95));
+  command.add_option("--split-seed", options.split_seed, "Which configs --split holds out. Default: --seed");
+  command.add_option("--split-indices", options.split_indices,
+                     "Write the configs that --split holds out: the JSON that eval --indices reads");
   command.add_flag("--leave-one-out", options.leave_one_out,
                    "Instead of --valid: each program in turn is ranked by a model trained on the others.\n"
                    "Writes no model");
@@ -428,11 +454,27 @@ void add_model_options(CLI::App& command, Options& options) {
       ->check(CLI::PositiveNumber);
   command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--config-layers", options.config_layers,
+                  "Of layout models that join late: layers in which configurable nodes tell each other of\n"
+                  "their configs. Default: 0")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95));
   command.add_option("--scaling", options.scaling, "Of features. Default: sign-log1p")
       ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"}));
   command.add_option("--config-encoding", options.encoding, "Default: tile scaled, layout one-hot")
-      ->check(CLI::IsMember({"scaled", "one-hot"}));
+      ->check(CLI::IsMember({"scaled", "one-hot", "embedding"}));
+  command.add_option("--opcode-encoding", options.opcode_encoding, "Default: embedding")
+      ->check(CLI::IsMember({"embedding", "one-hot"}));
+  command
+      .add_option("--opcode-channels", options.opcode_channels, "Of the embedding. Default: 32, tile-sage 64")
+      ->check(CLI::PositiveNumber);
+  command.add_flag(
+      "--split-dimensions", options.split_dimensions,
+      "Add to each dimension of a node's shape how far it fills its last tile of 128, and how many it fills");
+  command.add_flag("--embed-layout", options.embed_layout, "Nodes' own layouts as embeddings, not as numbers");
+  command.add_option("--layout-channels", options.layout_channels, "Of layout embeddings. Default: 4")
+      ->check(CLI::PositiveNumber);
 }
 
 void add_training_options(CLI::App& command, Options& options) {
@@ -444,8 +486,7 @@ void add_training_options(CLI::App& command, Options& options) {
   command.add_option("--validate-every", options.validate_every, "Epochs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  command.add_option("--seed", options.seed, "Start weights, order of configs, and --split")
-      ->capture_default_str();
+  command.add_option("--seed", options.seed, "Start weights and order of configs")->capture_default_str();
   command.add_option(
       "--resume", options.resume,
       "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash\n"

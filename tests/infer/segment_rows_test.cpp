@@ -31,15 +31,15 @@ struct Bound {
     prepared = model.prepare(view).value();
     ctx.bind(model.spec(), Span<const float>(model.parameters().value));
     const Segment& segment = prepared.segments[0];
-    rows.bind(ctx, model.layout_net(), model.net_input(segment), model.shared_rows(segment), 4,
-              model.encoder().num_config_outputs());
     for (std::int32_t k = 0; k < 11; ++k) all_rows.push_back(k);
+    rows.bind(ctx, model.layout_net(), model.net_input(segment), model.shared_rows(segment), 4,
+              config({0}, all_rows));
   }
   Bound(const Bound&) = delete;
   Bound& operator=(const Bound&) = delete;
 
   Var config(const std::vector<std::int32_t>& ids, Span<const std::int32_t> of_rows) {
-    return ctx.input(model.encode_configs(ctx, prepared, ids, of_rows, scratch));
+    return model.layout_config(ctx, prepared, ids, of_rows, scratch);
   }
   std::vector<float> values(Var v) const {
     const MatrixView<const float> value = ctx.value(v);

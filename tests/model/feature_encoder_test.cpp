@@ -66,10 +66,32 @@ TEST_CASE("one-hot rows are in the order of configs, configurable nodes and entr
   }
 }
 
+TEST_CASE("classes of embedded configs are in the order of configs, rows asked for and entries") {
+  FeatureEncoder encoder;
+  encoder.config_encoding = ConfigEncoding::kEmbedding;
+  encoder.num_config_inputs = 2;
+  const std::vector<std::int8_t> entries = {-1, 0, 1, 2, 3, 4, 5, -2};  // 2 configs, 2 nodes, 2 entries
+  ConfigView configs;
+  configs.narrow = entries;
+  configs.num_configs = 2;
+  configs.rows_per_config = 2;
+  configs.num_features = 2;
+  CHECK(encoder.num_config_outputs() == 2);
+  AlignedVector<float> row;
+  std::vector<std::int32_t> out(8);
+  encoder.encode_config_classes(configs, std::vector<std::int32_t>{1, 0}, std::vector<std::int32_t>{0, 1}, row,
+                                out.data());
+  CHECK(out == std::vector<std::int32_t>{5, 6, 7, 0, 1, 2, 3, 4});
+  encoder.encode_config_classes(configs, std::vector<std::int32_t>{0}, std::vector<std::int32_t>{1}, row,
+                                out.data());
+  CHECK(out[0] == 3);
+  CHECK(out[1] == 4);
+}
+
 TEST_CASE("scaled configs lose the columns that never varied") {
   const ProgramSetFixture set(Task::kTile, 3);
   const FeatureEncoder encoder = FeatureEncoder::fit(set.views, default_options(Arch::kTileSage)).value();
-  CHECK(encoder.node.column() == std::vector<std::int32_t>{1, 2});  // feature 0 is 7 everywhere
+  CHECK(encoder.node.scaled().column() == std::vector<std::int32_t>{1, 2});  // feature 0 is 7 everywhere
   CHECK(encoder.config.column() == std::vector<std::int32_t>{0, 1});
   CHECK(encoder.num_config_outputs() == 2);
   CHECK(encoder.num_config_inputs == 3);
@@ -90,11 +112,25 @@ TEST_CASE("the fit sees every node and the scalings that the options name") {
   for (const OwnedProgram& program : set.programs) {
     for (std::size_t v = 0; v < program.opcode.size(); ++v) by_hand.add(program.x.data() + 3 * v);
   }
-  CHECK(encoder.node.offset() == by_hand.finish().offset());
-  CHECK(encoder.node.scale() == by_hand.finish().scale());
+  CHECK(encoder.node.scaled().offset() == by_hand.finish().offset());
+  CHECK(encoder.node.scaled().scale() == by_hand.finish().scale());
   CHECK(encoder.config.scaling() == Scaling::kRaw);
   CHECK(encoder.config_encoding == ConfigEncoding::kOneHot);
   CHECK(encoder.num_config_outputs() == 16);
+}
+
+TEST_CASE("the fit makes the node encodings that the options ask for, and says where it cannot") {
+  OwnedProgram program = tile_program(1);
+  ModelOptions options = default_options(Arch::kTileSage);
+  options.node_encoding.split_dimensions = true;
+  CHECK(FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options).status().message() ==
+        "there are 3 node features; where the dimensions are is known of the published 140 or more");
+  program.num_features = 140;
+  program.x.assign(140 * program.opcode.size(), 0.0f);
+  program.x[22] = 100;  // one node differs
+  const FeatureEncoder encoder = FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, options).value();
+  CHECK(encoder.node.split() == std::vector<std::int32_t>{22});
+  CHECK(encoder.node.num_outputs() == 3);
 }
 
 TEST_CASE("the fit looks at no more configs than it was allowed, evenly spread") {

@@ -17,14 +17,23 @@ using namespace testing;  // NOLINT: the fixtures
 
 constexpr Arch kLayoutArchs[] = {Arch::kLayoutResGcn, Arch::kLayoutSage};
 
-/// Calls `f(options)` for every architecture, join and direction.
+/// Calls `f(options)` for every architecture, join and direction, as they are and with_encodings().
 template <class F>
 void for_each_net(std::int64_t hidden, F&& f) {
   for (const Arch arch : kLayoutArchs) {
     for (const Join join : kJoins) {
       for (const Direction direction : kDirections) {
         INFO(arch_name(arch), ", join ", static_cast<int>(join), ", direction ", static_cast<int>(direction));
-        f(net_options(arch, join, direction, hidden));
+        const ModelOptions options = net_options(arch, join, direction, hidden);
+        f(options);
+        if (join == Join::kLate) {
+          ModelOptions layers = options;
+          layers.config_layers = 2;
+          INFO("with config layers");
+          f(layers);
+        }
+        INFO("with encodings");
+        f(with_encodings(options));
       }
     }
   }
@@ -55,7 +64,7 @@ TEST_CASE("the tensors of LayoutNet have these names and shapes") {
               "head.lins.0.bias (5)", "head.lins.1.weight (1, 5)", "head.lins.1.bias (1)"});
 }
 
-TEST_CASE("LayoutNet's gradients are right for every architecture, join and direction") {
+TEST_CASE("LayoutNet's gradients are right for every architecture, join, direction and encoding") {
   for (const NetGraph& graph : small_net_graphs()) {
     for_each_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<LayoutNet>(options, graph);
@@ -111,14 +120,18 @@ Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& 
 /// The documented formulas, on dense matrices, for one configuration.
 double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
                const NetData<double>& data, std::int64_t c) {
-  Dense h = node_inputs(data, w);
+  Dense h = node_inputs(options, data, w);
   for (Row& row : h) row = leaky(w.linear("encode", row), 0.2);
   const std::size_t width = h[0].size();
   Dense config(h.size());
   if (options.join == Join::kEarly) {
+    if (options.config_encoding == ConfigEncoding::kEmbedding) {  // what cannot be configured is class 0
+      const std::vector<std::int32_t> none(kConfigFeatures, 0);
+      config.assign(h.size(), layout_rows(w, none.data(), kConfigFeatures));
+    }
     for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
       config[static_cast<std::size_t>(graph.config_node[k])] =
-          config_row(data, c, static_cast<std::int64_t>(k));
+          config_row(options, data, w, c, static_cast<std::int64_t>(k));
     }
     h = layers(options, graph, w, h, config);
     Dense configurable;
@@ -128,12 +141,24 @@ double formula(const ModelOptions& options, const NetGraph& graph, const Weights
     return w.mlp("head", join(join(mean, l2(sum)), l2(sum_of(configurable, width))), 2, 0.01)[0];
   }
   h = layers(options, graph, w, h, config);
-  double score = 0;
+  Dense z;
   for (std::size_t k = 0; k < graph.config_node.size(); ++k) {
-    const Row node = w.linear("node", h[static_cast<std::size_t>(graph.config_node[k])]);
-    const Row z = node + w.linear("config", config_row(data, c, static_cast<std::int64_t>(k)));
-    score += w.mlp("head", leaky(z, 0), 2, 0)[0];
+    const Row& node = h[static_cast<std::size_t>(graph.config_node[k])];
+    const Row own = config_row(options, data, w, c, static_cast<std::int64_t>(k));
+    Row sum = w.linear("node", node) + w.linear("config", own);
+    if (options.config_layers > 0) {
+      const Row gate = w.linear("gate", node), gated = w.linear("config_gate", own);
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += gate[i] * gated[i];
+    }
+    z.push_back(leaky(sum, 0));
   }
+  for (int layer = 0; layer < options.config_layers && !z.empty(); ++layer) {
+    const std::string name = "config_layers." + std::to_string(layer);
+    const Row mean = (1 / static_cast<double>(z.size())) * sum_of(z, width);
+    for (Row& row : z) row = row + leaky(w.linear(name + ".lin_l", row) + w.linear(name + ".lin_r", mean), 0);
+  }
+  double score = 0;
+  for (const Row& row : z) score += w.mlp("head", row, 2, 0)[0];
   return score;
 }
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -69,6 +70,49 @@ TEST_CASE("a model that is read back scores with the same bits") {
         CHECK(bytes_of(*read) == bytes);
       }
     }
+  }
+}
+
+/// SmallProgram with the published number of node features, of which some are dimensions and layouts.
+ProgramView wide_program(SmallProgram& program, Task task) {
+  program.x.assign(3 * 140, 0.0f);
+  for (std::size_t v = 0; v < 3; ++v) {
+    program.x[140 * v + 21] = static_cast<float>(100 * v);
+    program.x[140 * v + 134] = static_cast<float>(v);
+  }
+  ProgramView view = program.view(task);
+  view.graph.x = {program.x.data(), 3, 140};
+  return view;
+}
+
+TEST_CASE("encodings are in the file") {
+  for (const Arch arch : kArchs) {
+    ModelOptions options = default_options(arch);
+    options.hidden_channels = 8;
+    options.opcode_encoding = OpcodeEncoding::kOneHot;
+    options.node_encoding.split_dimensions = true;
+    options.node_encoding.embed_layout = true;
+    if (options.task() == Task::kLayout) options.config_encoding = ConfigEncoding::kEmbedding;
+    SmallProgram program;
+    const ProgramView view = wide_program(program, options.task());
+    const GnnCostModel model =
+        GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 3)
+            .value();
+    CHECK(model.encoder().node.split() == std::vector<std::int32_t>{21});
+    const std::vector<std::byte> bytes = bytes_of(model);
+    const Result<GnnCostModel> read = model_from_bytes(bytes);
+    REQUIRE_MESSAGE(read.ok(), read.status().message());
+    const std::vector<std::int32_t> all = {0, 1, 2};
+    CHECK(read->predict(read->prepare(view).value(), all).value() ==
+          model.predict(model.prepare(view).value(), all).value());
+    CHECK(bytes_of(*read) == bytes);
+
+    const SafeTensors file = SafeTensors::parse(bytes).value();
+    std::vector<SafeTensor> tensors = file.tensors();
+    const auto is_split = [](const SafeTensor& tensor) { return tensor.name == "encoder.node.split"; };
+    tensors.erase(std::find_if(tensors.begin(), tensors.end(), is_split));
+    CHECK(model_from_bytes(write_safetensors(tensors, file.metadata()).value()).status().message() ==
+          "model: the file has no tensor encoder.node.split");
   }
 }
 

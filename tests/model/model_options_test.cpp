@@ -48,10 +48,15 @@ TEST_CASE("metadata has every option under its name") {
                                                                   {"opcode_channels", "64"},
                                                                   {"hidden_channels", "64"},
                                                                   {"num_layers", "3"},
+                                                                  {"config_layers", "0"},
                                                                   {"dropout", "0"},
                                                                   {"node_scaling", "sign-log1p"},
                                                                   {"config_scaling", "sign-log1p"},
                                                                   {"config_encoding", "scaled"},
+                                                                  {"opcode_encoding", "embedding"},
+                                                                  {"split_dimensions", "no"},
+                                                                  {"embed_layout", "no"},
+                                                                  {"layout_channels", "4"},
                                                                   {"segment_size", "0"},
                                                                   {"segment_partitioner", "topological"},
                                                                   {"segment_halo", "no"},
@@ -69,10 +74,16 @@ TEST_CASE("options come back from metadata as they were") {
     options.opcode_channels = 1 + static_cast<std::int64_t>(rng.below(4096));
     options.hidden_channels = 1 + static_cast<std::int64_t>(rng.below(4096));
     options.num_layers = 1 + static_cast<std::int64_t>(rng.below(64));
+    const bool late_layout = options.task() == Task::kLayout && options.join == Join::kLate;
+    options.config_layers = late_layout ? static_cast<std::int64_t>(rng.below(65)) : 0;
     options.dropout = rng.uniform();
     options.node_scaling = static_cast<Scaling>(rng.below(4));
     options.config_scaling = static_cast<Scaling>(rng.below(4));
-    options.config_encoding = static_cast<ConfigEncoding>(rng.below(2));
+    options.config_encoding = static_cast<ConfigEncoding>(rng.below(options.task() == Task::kLayout ? 3 : 2));
+    options.opcode_encoding = static_cast<OpcodeEncoding>(rng.below(2));
+    options.node_encoding.split_dimensions = rng.below(2) == 1;
+    options.node_encoding.embed_layout = rng.below(2) == 1;
+    options.layout_channels = 1 + static_cast<std::int64_t>(rng.below(4096));
     options.segments.max_size = static_cast<std::int64_t>(rng.below(std::uint64_t{1} << 31));
     options.segments.partitioner = static_cast<Partitioner>(rng.below(3));
     options.segments.halo = rng.below(2) == 1;
@@ -88,10 +99,15 @@ TEST_CASE("options come back from metadata as they were") {
     CHECK(back->opcode_channels == options.opcode_channels);
     CHECK(back->hidden_channels == options.hidden_channels);
     CHECK(back->num_layers == options.num_layers);
+    CHECK(back->config_layers == options.config_layers);
     CHECK(back->dropout == options.dropout);
     CHECK(back->node_scaling == options.node_scaling);
     CHECK(back->config_scaling == options.config_scaling);
     CHECK(back->config_encoding == options.config_encoding);
+    CHECK(back->opcode_encoding == options.opcode_encoding);
+    CHECK(back->node_encoding.split_dimensions == options.node_encoding.split_dimensions);
+    CHECK(back->node_encoding.embed_layout == options.node_encoding.embed_layout);
+    CHECK(back->layout_channels == options.layout_channels);
   }
 }
 
@@ -138,6 +154,12 @@ TEST_CASE("options out of range are an error, from metadata too") {
   CHECK(message("num_opcodes", "0") == "model: num_opcodes is 0; should be in [1, 65536]");
   CHECK(message("num_opcodes", "65537") == "model: num_opcodes is 65537; should be in [1, 65536]");
   CHECK(message("opcode_channels", "-1") == "model: opcode_channels is -1; should be in [1, 4096]");
+  CHECK(message("config_layers", "-1") == "model: config_layers is -1; should be in [0, 64]");
+  CHECK(message("config_layers", "2") ==
+        "model: config_layers is 2; only layout models that join late have such layers");
+  CHECK(message("layout_channels", "0") == "model: layout_channels is 0; should be in [1, 4096]");
+  CHECK(message("config_encoding", "embedding") ==
+        "model: config_encoding is embedding, which is of layouts; a tile-sage model ranks tile sizes");
   CHECK(message("hidden_channels", "5000") == "model: hidden_channels is 5000; should be in [1, 4096]");
   CHECK(message("num_layers", "0") == "model: num_layers is 0; should be in [1, 64]");
   CHECK(message("dropout", "1") == "model: dropout is 1; should be in [0, 1)");

@@ -15,6 +15,7 @@
 #include "mlgraph/graph/csr.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
+#include "mlgraph/model/node_encoder.hpp"
 
 namespace mlgraph::testing {
 
@@ -54,6 +55,7 @@ struct NetData {
   Edges edges;
   std::vector<std::int32_t> opcode, config_node;
   std::vector<T> x, config;
+  std::vector<std::int32_t> node_layout, config_class;  // of nets that embed them
   std::int64_t num_configs;
   std::int64_t rows_per_config;
 
@@ -69,7 +71,10 @@ struct NetData {
     }
     for (std::int64_t i = 0; i < count * rows_per_config * kConfigFeatures; ++i) {
       config.push_back(static_cast<T>(rng.uniform(-1, 1)));
+      config_class.push_back(static_cast<std::int32_t>(rng.below(kLayoutClasses)));
     }
+    for (std::int64_t i = 0; i < 6 * graph.num_nodes; ++i)
+      node_layout.push_back(static_cast<std::int32_t>(rng.below(kLayoutClasses)));
   }
 
   /// Configurations [begin, begin + count).
@@ -82,6 +87,10 @@ struct NetData {
     in.config_node = config_node;
     in.config = {config.data() + begin * rows_per_config * kConfigFeatures, count * rows_per_config,
                  kConfigFeatures};
+    in.node_layout = node_layout;
+    in.config_class = Span<const std::int32_t>(config_class)
+                          .subspan(static_cast<std::size_t>(begin * rows_per_config * kConfigFeatures),
+                                   static_cast<std::size_t>(count * rows_per_config * kConfigFeatures));
     in.num_configs = count;
     return in;
   }
@@ -96,6 +105,15 @@ inline ModelOptions net_options(Arch arch, Join join, Direction direction, std::
   options.opcode_channels = 3;
   options.hidden_channels = hidden;
   options.num_layers = 2;
+  return options;
+}
+
+/// The same with every class learned or one-hot that can be: opcodes, layouts of nodes, configs of layout nets.
+inline ModelOptions with_encodings(ModelOptions options) {
+  options.opcode_encoding = OpcodeEncoding::kOneHot;
+  options.node_encoding.embed_layout = true;
+  options.layout_channels = 2;
+  if (options.task() == Task::kLayout) options.config_encoding = ConfigEncoding::kEmbedding;
   return options;
 }
 
@@ -256,18 +274,33 @@ class Weights {
   const Parameters<double>& parameters_;
 };
 
-/// [opcode embedding ; x] of each node.
-inline Dense node_inputs(const NetData<double>& data, const Weights& w) {
+/// Rows of the layout table beside each other.
+inline Row layout_rows(const Weights& w, const std::int32_t* classes, std::int64_t count) {
+  Row y;
+  for (std::int64_t i = 0; i < count; ++i) y = join(y, w.row("layout.weight", classes[i]));
+  return y;
+}
+
+/// [opcode embedding or one-hot ; embedded layout ; x] of each node.
+inline Dense node_inputs(const ModelOptions& options, const NetData<double>& data, const Weights& w) {
   Dense h;
   for (std::size_t v = 0; v < data.opcode.size(); ++v) {
     const double* const x = data.x.data() + v * kNodeFeatures;
-    h.push_back(join(w.row("opcode.weight", data.opcode[v]), Row(x, x + kNodeFeatures)));
+    Row row(kOpcodes, 0.0);
+    row[static_cast<std::size_t>(data.opcode[v])] = 1;
+    if (options.opcode_encoding == OpcodeEncoding::kEmbedding) row = w.row("opcode.weight", data.opcode[v]);
+    if (options.node_encoding.embed_layout) row = join(row, layout_rows(w, data.node_layout.data() + 6 * v, 6));
+    h.push_back(join(row, Row(x, x + kNodeFeatures)));
   }
   return h;
 }
 /// Row k of configuration c.
-inline Row config_row(const NetData<double>& data, std::int64_t c, std::int64_t k = 0) {
-  const double* const first = data.config.data() + (c * data.rows_per_config + k) * kConfigFeatures;
+inline Row config_row(const ModelOptions& options, const NetData<double>& data, const Weights& w,
+                      std::int64_t c, std::int64_t k = 0) {
+  const std::int64_t place = (c * data.rows_per_config + k) * kConfigFeatures;
+  if (options.config_encoding == ConfigEncoding::kEmbedding)
+    return layout_rows(w, data.config_class.data() + place, kConfigFeatures);
+  const double* const first = data.config.data() + place;
   return {first, first + kConfigFeatures};
 }
 

@@ -134,6 +134,15 @@ TEST_CASE("a normalizer made from its parts does the same") {
   CHECK(apply(made, {2, 9, 7}) == apply(fitted, {2, 9, 7}));
 }
 
+TEST_CASE("a normalizer without some columns leaves the others as they were") {
+  const Normalizer all = fit(Scaling::kStandard, {{1, 5, -2, 0}, {4, 5, 100, 1}});
+  const Normalizer rest = all.without(std::vector<std::int32_t>{2, 1});
+  CHECK(rest.num_inputs() == 4);
+  CHECK(rest.column() == std::vector<std::int32_t>{0, 3});
+  const std::vector<float> y = apply(all, {2, 9, 7, 3});
+  CHECK(apply(rest, {2, 9, 7, 3}) == std::vector<float>{y[0], y[2]});
+}
+
 TEST_CASE("make() says what is wrong with a model file's normalizer") {
   const auto message = [](std::int64_t num_inputs, std::vector<std::int32_t> column, std::vector<float> offset,
                           std::vector<float> scale) {

@@ -107,6 +107,27 @@ TEST_CASE("segments have every node once, its features, and the edges inside") {
   for (std::size_t k = 0; k < rows.size(); ++k) CHECK(rows[k] == static_cast<std::int32_t>(k));
 }
 
+TEST_CASE("nodes keep their embedded layouts in segments") {
+  OwnedProgram program = chain_program(23, 4);
+  program.num_features = 140;
+  program.x.assign(140 * program.opcode.size(), 0.0f);
+  for (std::size_t v = 0; v < program.opcode.size(); ++v) program.x[140 * v + 134] = static_cast<float>(v % 6);
+  for (const std::int64_t max_size : {0, 6}) {
+    ModelOptions options = cut_options(Arch::kLayoutSage, Join::kEarly, max_size);
+    options.node_encoding.embed_layout = true;
+    const GnnCostModel model = model_of(program, options);
+    std::size_t v = 0;
+    const PreparedProgram prepared = model.prepare(program.view()).value();
+    for (const Segment& segment : prepared.segments) {
+      const auto num_nodes = static_cast<std::size_t>(segment.graph.num_nodes());
+      REQUIRE(segment.node_layout.size() == 6 * num_nodes);
+      for (std::size_t i = 0; i < num_nodes; ++i, ++v)
+        CHECK(segment.node_layout[6 * i] == static_cast<std::int32_t>(v % 6) + 2);
+    }
+    CHECK(v == 23);
+  }
+}
+
 TEST_CASE("a segment of all nodes has the bits of the whole graph") {
   const OwnedProgram program = chain_program(23, 5);
   for (const Arch arch : {Arch::kLayoutResGcn, Arch::kLayoutSage}) {

@@ -15,14 +15,17 @@ using namespace testing;  // NOLINT: the fixtures
 
 constexpr Arch kTileArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp};
 
-/// Calls `f(options)` for every architecture, join and direction.
+/// Calls `f(options)` for every architecture, join and direction, as they are and with_encodings().
 template <class F>
 void for_each_net(std::int64_t hidden, F&& f) {
   for (const Arch arch : kTileArchs) {
     for (const Join join : kJoins) {
       for (const Direction direction : kDirections) {
         INFO(arch_name(arch), ", join ", static_cast<int>(join), ", direction ", static_cast<int>(direction));
-        f(net_options(arch, join, direction, hidden));
+        const ModelOptions options = net_options(arch, join, direction, hidden);
+        f(options);
+        INFO("with encodings");
+        f(with_encodings(options));
       }
     }
   }
@@ -55,7 +58,7 @@ TEST_CASE("the tensors of TileNet have these names and shapes") {
               "head.lins.2.bias (1)"});
 }
 
-TEST_CASE("TileNet's gradients are right for every architecture, join and direction") {
+TEST_CASE("TileNet's gradients are right for every architecture, join, direction and encoding") {
   for (const NetGraph& graph : small_net_graphs()) {
     for_each_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<TileNet>(options, graph);
@@ -67,8 +70,8 @@ TEST_CASE("TileNet's gradients are right for every architecture, join and direct
 /// The documented formulas, on dense matrices, for one configuration.
 double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
                const NetData<double>& data, std::int64_t c) {
-  Dense h = node_inputs(data, w);
-  const Row config = config_row(data, c);
+  Dense h = node_inputs(options, data, w);
+  const Row config = config_row(options, data, w, c);
   if (options.join == Join::kEarly) {
     for (Row& row : h) row = join(row, config);
   }

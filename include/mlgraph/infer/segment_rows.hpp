@@ -38,15 +38,15 @@ class SegmentRows {
   SegmentRows() = default;
 
   /// Computes what no configuration changes. `in` is the segment without configurations, `plan` its shared rows
-  /// (of every layer), `chunk` the most configurations of one score().
+  /// (of every layer), `chunk` the most configurations of one score(), `config` any one configuration (K, G).
   void bind(Eager& ctx, const LayoutNet& net, const NetInput<float>& in, SharedRows plan, std::int64_t chunk,
-            std::int64_t config_width) {
+            Var config) {
     net_ = &net;
     in_ = in;
     plan_ = std::move(plan);
     chunk_ = chunk;
     expand(ctx);
-    compute_shared_rows(ctx, config_width);
+    compute_shared_rows(ctx, config);
     reserve();
   }
 
@@ -207,12 +207,8 @@ class SegmentRows {
     whole_self_weight_.assign(whole.self_weight.begin(), whole.self_weight.end());
   }
 
-  // All rows of one configuration of zeros: its own rows serve as the current configuration's until start().
-  void compute_shared_rows(Eager& ctx, std::int64_t config_width) {
-    const std::size_t config_size = at(num_config_nodes() * config_width);
-    float* const zeros = ctx.arena().allocate<float>(config_size);
-    std::fill_n(zeros, config_size, 0.0f);
-    const Var config = ctx.input(MatrixView<const float>(zeros, num_config_nodes(), config_width));
+  // All rows of one configuration: its own rows serve as the current configuration's until start().
+  void compute_shared_rows(Eager& ctx, Var config) {
     Var h = net_->encode(ctx, in_);
     width_ = ctx.cols(h);
     h = ctx.gather_rows(h, plan_.first_nodes(1, ctx.arena()));

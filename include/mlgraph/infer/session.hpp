@@ -197,6 +197,9 @@ class Session {
 
   void bind_segments() {
     const ModelOptions& model = model_->options();
+    // A configuration of zeros stands in until there is one.
+    const std::vector<float> zeros(at(rows_per_config() * num_features()), 0.0f);
+    program_.view.configs = {{}, zeros, 1, rows_per_config(), num_features()};
     std::int64_t rows = model_->rows_per_config(program_);
     if (model.task() == Task::kLayout && model.join == Join::kEarly) {
       std::vector<SharedRows> plans;
@@ -209,12 +212,15 @@ class Session {
       segments_.resize(plans.size());
       for (std::size_t j = 0; j < plans.size(); ++j) {
         ctx_->begin();
-        segments_[j].bind(*ctx_, model_->layout_net(), model_->net_input(program_.segments[j]),
-                          std::move(plans[j]), chunk_, model_->encoder().num_config_outputs());
+        ids_[0] = 0;
+        const Segment& segment = program_.segments[j];
+        segments_[j].bind(*ctx_, model_->layout_net(), model_->net_input(segment), std::move(plans[j]), chunk_,
+                          encode(segment.config_row, 1));
       }
     }
     set_chunk(rows);
     if (segments_.empty()) bind_prefixes();
+    program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
     const std::size_t num_rows = at(rows_per_config());
     current_.assign(num_rows * at(num_features()), 0.0f);
     changed_rows_.reserve(num_rows);
@@ -315,7 +321,7 @@ class Session {
   // Encoded rows of the configurations ids_[0 ... count) of the program's configs.
   Var encode(Span<const std::int32_t> rows, std::int64_t count) {
     const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
-    return ctx_->input(model_->encode_configs(*ctx_, program_, ids, rows, scratch_));
+    return model_->layout_config(*ctx_, program_, ids, rows, scratch_);
   }
 
   Status score_chunk(std::int64_t begin, std::int64_t count, float* out) {

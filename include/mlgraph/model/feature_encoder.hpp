@@ -15,22 +15,24 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/model/model_options.hpp"
+#include "mlgraph/model/node_encoder.hpp"
 #include "mlgraph/model/normalizer.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Scales node features, and scales or one-hot encodes config features.
+/// Encodes node features, and scales config features or makes classes of them: one-hot columns, or rows of the
+/// layout table.
 struct FeatureEncoder {
   static constexpr std::int64_t kClasses = 8;  // one-hot: -1 ... 6
 
-  Normalizer node;
+  NodeEncoder node;
   Normalizer config;  // of ConfigEncoding::kScaled
   ConfigEncoding config_encoding = ConfigEncoding::kScaled;
   std::int64_t num_config_inputs = 0;
 
   /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
-  /// Errors: no programs; those of check().
+  /// Errors: no programs; those of check() and NodeEncoder::fit().
   [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
                                                   std::int64_t max_configs = 1000) {
     if (programs.empty()) return Status::invalid_argument("there are no programs to fit the features on");
@@ -56,7 +58,7 @@ struct FeatureEncoder {
         }
       }
     }
-    encoder.node = node.finish();
+    MLGRAPH_ASSIGN_OR_RETURN(encoder.node, NodeEncoder::fit(node.finish(), options.node_encoding));
     encoder.config = config.finish();
     return encoder;
   }
@@ -84,11 +86,20 @@ struct FeatureEncoder {
     return {};
   }
 
+  /// Numbers of each config row, or its layout classes where they are embedded.
   [[nodiscard]] std::int64_t num_config_outputs() const {
-    return config_encoding == ConfigEncoding::kOneHot ? kClasses * num_config_inputs : config.num_outputs();
+    switch (config_encoding) {
+      case ConfigEncoding::kOneHot:
+        return kClasses * num_config_inputs;
+      case ConfigEncoding::kEmbedding:
+        return num_config_inputs;
+      case ConfigEncoding::kScaled:
+        break;
+    }
+    return config.num_outputs();
   }
 
-  /// Encodes some rows of configurations; `row` is scratch.
+  /// Encodes some rows of configurations as numbers; `row` is scratch.
   /// Shapes: `ids` (C), `rows` (K') of each -> out (C * K', num_config_outputs()).
   void encode_configs(const ConfigView& configs, Span<const std::int32_t> ids, Span<const std::int32_t> rows,
                       AlignedVector<float>& row, float* out) const {
@@ -98,6 +109,20 @@ struct FeatureEncoder {
         configs.copy_row(id, k, row.data());
         encode_row(row.data(), out);
         out += num_config_outputs();
+      }
+    }
+  }
+
+  /// The same as rows of the layout table, of ConfigEncoding::kEmbedding.  Shapes: out (C * K' *
+  /// num_config_outputs()).
+  void encode_config_classes(const ConfigView& configs, Span<const std::int32_t> ids,
+                             Span<const std::int32_t> rows, AlignedVector<float>& row,
+                             std::int32_t* out) const {
+    row.resize(static_cast<std::size_t>(num_config_inputs));
+    for (const std::int32_t id : ids) {
+      for (const std::int32_t k : rows) {
+        configs.copy_row(id, k, row.data());
+        out = std::transform(row.begin(), row.end(), out, layout_class);
       }
     }
   }

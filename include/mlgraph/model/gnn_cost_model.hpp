@@ -139,6 +139,7 @@ class GnnCostModel {
   [[nodiscard]] NetInput<float> net_input(const Segment& segment) const {
     NetInput<float> in;
     in.x = segment.graph.x();
+    in.node_layout = segment.node_layout;
     in.opcode = segment.graph.opcode();
     in.edges = segment.graph.edges();
     in.config_node = segment.graph.config_node();
@@ -186,7 +187,7 @@ class GnnCostModel {
     Span<const std::int32_t> config_row = segment.config_row;
     if (options_.task() == Task::kLayout)
       config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
-    in.config = encode_configs(ctx, program, ids, config_row, scratch);
+    set_config(ctx, program, ids, config_row, scratch, in);
     return options_.task() == Task::kTile ? tile_.embed(ctx, prefix, in) : layout_.embed(ctx, prefix, in);
   }
 
@@ -260,6 +261,19 @@ class GnnCostModel {
     return {};
   }
 
+  /// What the layers of a layout model with early join are told of some rows of configurations.
+  /// Shapes: ids (C), rows (K') -> (C K' or one row more, G), as LayoutNet::config().
+  template <class Ctx>
+  Var layout_config(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
+                    Span<const std::int32_t> rows, Scratch& scratch) const {
+    NetInput<float> in;
+    in.num_configs = static_cast<std::int64_t>(ids.size());
+    in.config_node = rows;  // only their number is looked at
+    set_config(ctx, program, ids, rows, scratch, in);
+    return layout_.config(ctx, in);
+  }
+
+ private:
   /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).
   template <class Ctx>
   MatrixView<const float> encode_configs(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
@@ -271,7 +285,20 @@ class GnnCostModel {
     return {config, count, width};
   }
 
- private:
+  /// The same as the net takes them: numbers, or the classes of their entries.
+  template <class Ctx>
+  void set_config(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
+                  Span<const std::int32_t> rows, Scratch& scratch, NetInput<float>& in) const {
+    if (options_.config_encoding != ConfigEncoding::kEmbedding) {
+      in.config = encode_configs(ctx, program, ids, rows, scratch);
+      return;
+    }
+    const std::size_t size = ids.size() * rows.size() * static_cast<std::size_t>(encoder_.num_config_outputs());
+    auto* const classes = ctx.arena().template allocate<std::int32_t>(size);
+    encoder_.encode_config_classes(program.view.configs, ids, rows, scratch.row, classes);
+    in.config_class = {classes, size};
+  }
+
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
                        Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
     Var s;

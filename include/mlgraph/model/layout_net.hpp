@@ -17,9 +17,9 @@
 #include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/reduce.hpp"
+#include "mlgraph/model/input_encoding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
-#include "mlgraph/nn/embedding.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/mlp.hpp"
@@ -29,7 +29,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Opcode embedding and node features -> graph layers, told of the layouts at the configurable nodes -> score.
+/// InputEncoding of the nodes -> graph layers, told of the layouts at the configurable nodes -> score.
 ///
 ///   layout-resgcn:  x <- x + A^ leaky_relu(W [x ; config] + b),   A^ = D^-1/2 (A + A^T + I) D^-1/2
 ///   layout-sage:    x <- x + relu(W_l mean over neighbours + W_r x + b), the configuration in the first x
@@ -37,7 +37,11 @@ MLGRAPH_BEGIN_ISA
 /// Early join: every configuration has its own copy of the nodes. Read-out:
 /// [mean over nodes ; l2(sum over nodes) ; l2(sum over configurable nodes)] -> MLP -> score; larger = slower.
 /// Late join: the graph is computed once for all configurations; then each configurable node is read out with
-/// its configuration by an MLP, and the score is the sum over these nodes.
+/// its configuration, and the score is the sum over these nodes of an MLP. With config_layers, nodes whose
+/// layouts cost more together than each alone can tell: every layer tells each of the mean of all.
+///
+///   z_k <- relu(A h_k + B config_k [+ (A' h_k) * (B' config_k)])       the product with config_layers only
+///   z_k <- z_k + relu(W_l z_k + b + W_r mean over configurable nodes j of z_j)            config_layers times
 ///
 /// A graph in segments: embed() gives each segment's sums (with SegmentReadout::kScalar, and in late join, its
 /// score), readout() makes the score of the graph from their total.
@@ -49,19 +53,19 @@ class LayoutNet {
   LayoutNet() = default;
   LayoutNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
             std::int64_t num_config_features)
-      : options_(options), opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options), input_(p, options, num_node_features, num_config_features) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    encode_ = Linear(p, "encode", options.opcode_channels + num_node_features, hidden);
+    encode_ = Linear(p, "encode", input_.node_channels(), hidden);
     if (early && options.arch == Arch::kLayoutSage)
-      config_.emplace_back(p, "config", num_config_features, hidden, false);
+      config_.emplace_back(p, "config", input_.config_channels(), hidden, false);
     for (std::int64_t k = 0; k < options.num_layers; ++k) {
       const std::string name = str_cat("layers.", k);
       if (options.arch == Arch::kLayoutSage) {
         convs_.emplace_back(p, name, hidden, hidden, sage());
       } else {
         linears_.emplace_back(p, str_cat(name, ".lin"), hidden, hidden);
-        if (early) config_.emplace_back(p, str_cat(name, ".config"), num_config_features, hidden, false);
+        if (early) config_.emplace_back(p, str_cat(name, ".config"), input_.config_channels(), hidden, false);
       }
     }
     if (early) {
@@ -71,7 +75,15 @@ class LayoutNet {
       head_ = MLP(p, "head", {3 * hidden, hidden, 1}, plain);
     } else {
       node_ = Linear(p, "node", hidden, hidden);
-      config_.emplace_back(p, "config", num_config_features, hidden, false);
+      config_.emplace_back(p, "config", input_.config_channels(), hidden, false);
+      if (options.config_layers > 0) {
+        gate_ = Linear(p, "gate", hidden, hidden);
+        config_.emplace_back(p, "config_gate", input_.config_channels(), hidden, false);
+      }
+      for (std::int64_t k = 0; k < options.config_layers; ++k) {
+        own_.emplace_back(p, str_cat("config_layers.", k, ".lin_l"), hidden, hidden);
+        mean_.emplace_back(p, str_cat("config_layers.", k, ".lin_r"), hidden, hidden, false);
+      }
       head_ = MLP(p, "head", {hidden, hidden, 1});
     }
   }
@@ -119,15 +131,19 @@ class LayoutNet {
   /// What the nodes are before any configuration.  -> (N, hidden)
   template <class Ctx>
   Var encode(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
-    const Var features = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
-    return encode_(ctx, features, Activation::kLeakyRelu, kSlope);
+    return encode_(ctx, input_.node(ctx, in), Activation::kLeakyRelu, kSlope);
   }
-  /// The rows that enter the layers. `rows` are those of configurable nodes, `config` (rows.size(), G) what
-  /// they are told; so in message().
+  /// What the configurable nodes are told, and where configurations are embedded a row for all other nodes.
+  template <class Ctx>
+  Var config(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return input_.config_of_all_nodes(ctx, in);
+  }
+  /// The rows that enter the layers. `rows` are those of configurable nodes, `config` of config() for them; so
+  /// in message().
   template <class Ctx>
   Var enter(Ctx& ctx, Var h, Var config, Span<const std::int32_t> rows) const {
     if (options_.arch != Arch::kLayoutSage) return h;
-    return ctx.relu(ctx.index_add(h, rows, config_[0](ctx, config)));
+    return ctx.relu(detail::add_config(ctx, h, rows, config_[0](ctx, config)));
   }
   /// What layer k aggregates of each row of h; Var{} as `config` where it joins late.
   template <class Ctx>
@@ -135,7 +151,7 @@ class LayoutNet {
     if (options_.arch == Arch::kLayoutSage) return h;
     const auto i = static_cast<std::size_t>(k);
     Var z = linears_[i](ctx, h);
-    if (config.id != 0) z = ctx.index_add(z, rows, config_[i](ctx, config));
+    if (config.id != 0) z = detail::add_config(ctx, z, rows, config_[i](ctx, config));
     return ctx.leaky_relu(z, kSlope);
   }
   /// How the rows after a layer follow from those before it.
@@ -204,7 +220,7 @@ class LayoutNet {
   template <class Ctx>
   Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
     const bool shares = in.shared != nullptr && in.num_configs > 1;
-    const Var config = ctx.input(in.config);
+    const Var config = this->config(ctx, in);
     const Span<const std::int32_t> copies =
         shares ? Span<const std::int32_t>() : detail::config_rows(ctx, in, in.num_config_nodes());
     const auto config_rows = [&](std::int64_t k) {
@@ -269,22 +285,41 @@ class LayoutNet {
     rows.norm = norm(ctx, rows.adjacency);
     for (std::int64_t k = 0; k < options_.num_layers; ++k)
       h = update(ctx, k, h, message(ctx, k, h, Var{}, {}), rows);
-    return node_(ctx, ctx.gather_rows(h, in.config_node));
+    return ctx.gather_rows(h, in.config_node);
   }
   /// Each configurable node's share of the cost is computed with its configuration.
   template <class Ctx>
   Var late(Ctx& ctx, Var nodes, const NetInput<typename Ctx::Scalar>& in) const {
-    const Var z =
-        ctx.relu(ctx.add(ctx.repeat_rows(nodes, in.num_configs), config_[0](ctx, ctx.input(in.config))));
+    const Var config = input_.config(ctx, in);
+    Var z = ctx.add(ctx.repeat_rows(node_(ctx, nodes), in.num_configs), config_[0](ctx, config));
+    if (options_.config_layers > 0) {
+      const Var gate = ctx.repeat_rows(gate_(ctx, nodes), in.num_configs);
+      z = ctx.add(z, ctx.mul(gate, config_[1](ctx, config)));
+    }
+    z = config_layers(ctx, ctx.relu(z), in);                        // (C K, hidden)
     const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
     return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
   }
 
+  /// Tells each configurable node of the others under the same configuration.
+  template <class Ctx>
+  Var config_layers(Ctx& ctx, Var z, const NetInput<typename Ctx::Scalar>& in) const {
+    if (own_.empty()) return z;
+    const Span<const std::int32_t> rows = detail::equal_segments(ctx, in.num_configs, in.num_config_nodes());
+    const Span<const std::int32_t> config_of = detail::segment_ids(ctx, in.num_configs, in.num_config_nodes());
+    for (std::size_t k = 0; k < own_.size(); ++k) {
+      const Var mean = mean_[k](ctx, global_mean_pool(ctx, z, rows));
+      z = ctx.add(z, ctx.relu(ctx.add(own_[k](ctx, z), ctx.gather_rows(mean, config_of))));
+    }
+    return z;
+  }
+
   ModelOptions options_;
-  Embedding opcode_;
-  Linear encode_, node_;
+  InputEncoding input_;
+  Linear encode_, node_, gate_;
   std::vector<Linear> config_;  // of the config features: one for all (sage, late) or per layer (resgcn)
   std::vector<Linear> linears_;
+  std::vector<Linear> own_, mean_;  // of the config layers
   std::vector<SAGEConv> convs_;
   MLP head_;
 };

@@ -73,6 +73,17 @@ template <class T>
   return Normalizer::make(scaling, num_inputs, std::move(column), std::move(offset), std::move(scale));
 }
 
+[[nodiscard]] inline Result<NodeEncoder> read_node_encoder(const SafeTensors& file, const ModelOptions& options,
+                                                           std::int64_t num_inputs) {
+  MLGRAPH_ASSIGN_OR_RETURN(Normalizer scaled, read_normalizer(file, "node", options.node_scaling, num_inputs));
+  std::vector<std::int32_t> split;
+  if (options.node_encoding.split_dimensions) {
+    MLGRAPH_ASSIGN_OR_RETURN(
+        split, read_vector<std::int32_t>(file, str_cat(kEncoderPrefix, "node.split"), Dtype::kI32));
+  }
+  return NodeEncoder::make(std::move(scaled), std::move(split), options.node_encoding.embed_layout);
+}
+
 /// Options can ask for a model of many gigabytes; the file's own data must be as large before anything is
 /// allocated.
 [[nodiscard]] inline Status check_model_size(const SafeTensors& file, const ModelOptions& options,
@@ -80,8 +91,14 @@ template <class T>
   std::size_t num_bytes = 0;
   for (const SafeTensor& tensor : file.tensors()) num_bytes += tensor.data.size();
   const std::int64_t hidden = options.hidden_channels;
-  const std::int64_t least = options.num_opcodes * options.opcode_channels +
-                             options.num_layers * hidden * hidden + hidden * encoder.num_config_outputs();
+  const bool embeds_config = options.config_encoding == ConfigEncoding::kEmbedding;
+  const std::int64_t config_channels =
+      encoder.num_config_outputs() * (embeds_config ? options.layout_channels : std::int64_t{1});
+  // One-hot opcodes are columns of the first layer, of `hidden` rows.
+  const std::int64_t per_opcode =
+      options.opcode_encoding == OpcodeEncoding::kOneHot ? hidden : options.opcode_channels;
+  const std::int64_t least =
+      options.num_opcodes * per_opcode + options.num_layers * hidden * hidden + hidden * config_channels;
   // F16 weights take two bytes an element.
   if (static_cast<std::uint64_t>(least) * 2 <= num_bytes) return {};
   return Status::invalid_argument(str_cat("model: its options need ", least, " weights or more; the file has ",
@@ -100,7 +117,11 @@ template <class T>
   metadata["num_config_inputs"] = str_cat(model.encoder().num_config_inputs);
   metadata.merge(extra);
   std::vector<SafeTensor> tensors = tensors_of(model.spec(), Span<const float>(model.parameters().value));
-  detail::append_normalizer(tensors, "node", model.encoder().node);
+  const NodeEncoder& node = model.encoder().node;
+  detail::append_normalizer(tensors, "node", node.scaled());
+  if (model.options().node_encoding.split_dimensions)
+    tensors.push_back(
+        detail::vector_tensor(str_cat(detail::kEncoderPrefix, "node.split"), Dtype::kI32, node.split()));
   detail::append_normalizer(tensors, "config", model.encoder().config);
   return write_safetensors(tensors, SafeTensorsMetadata(metadata.begin(), metadata.end()));
 }
@@ -132,8 +153,7 @@ template <class T>
                                         encoder.num_config_inputs, " config features; should be in [0, ",
                                         kMaxFeatures, "]"));
   }
-  MLGRAPH_ASSIGN_OR_RETURN(encoder.node,
-                           detail::read_normalizer(file, "node", options.node_scaling, num_node_inputs));
+  MLGRAPH_ASSIGN_OR_RETURN(encoder.node, detail::read_node_encoder(file, options, num_node_inputs));
   MLGRAPH_ASSIGN_OR_RETURN(encoder.config, detail::read_normalizer(file, "config", options.config_scaling,
                                                                    encoder.num_config_inputs));
   MLGRAPH_RETURN_IF_ERROR(detail::check_model_size(file, options, encoder));

@@ -33,8 +33,24 @@ enum class Join : std::uint8_t {
 
 /// How a configuration's numbers become features.
 enum class ConfigEncoding : std::uint8_t {
-  kScaled,  ///< normalised like node features, by `config_scaling`
-  kOneHot,  ///< each entry as one of 8 classes, -1 ... 6: for layouts, whose entries are axis numbers
+  kScaled,     ///< normalised like node features, by `config_scaling`
+  kOneHot,     ///< each entry as one of 8 classes, -1 ... 6: for layouts, whose entries are axis numbers
+  kEmbedding,  ///< each entry as a learned row of the layout table: layouts only
+};
+
+/// How an opcode becomes features.
+enum class OpcodeEncoding : std::uint8_t {
+  kEmbedding,  ///< a learned row of `opcode_channels` numbers
+  kOneHot,     ///< `num_opcodes` columns; `opcode_channels` is unused
+};
+
+/// What node features become beside their scaling.
+struct NodeEncoding {
+  /// Each dimension of the node's shape also as its place in a register tile and the number of tiles; see
+  /// dimension_columns().
+  bool split_dimensions = false;
+  /// The node's own layout (minor_to_major) as learned rows of the layout table, not as scaled numbers.
+  bool embed_layout = false;
 };
 
 /// How a graph is cut into segments.
@@ -65,13 +81,19 @@ struct ModelOptions {
   Join join = Join::kEarly;
   Direction direction = Direction::kBoth;
   std::int64_t num_opcodes = 121;
+  OpcodeEncoding opcode_encoding = OpcodeEncoding::kEmbedding;
   std::int64_t opcode_channels = 64;  ///< width of the opcode embedding
   std::int64_t hidden_channels = 64;
   std::int64_t num_layers = 3;
+  /// Layers in which the configurable nodes of a layout model tell each other of their configurations; late
+  /// join only, where the layers before see none.
+  std::int64_t config_layers = 0;
   double dropout = 0;
   Scaling node_scaling = Scaling::kMinMax;
   Scaling config_scaling = Scaling::kMinMax;
   ConfigEncoding config_encoding = ConfigEncoding::kScaled;
+  NodeEncoding node_encoding;
+  std::int64_t layout_channels = 4;  ///< width of the layout table, of 8 rows, which nodes and configs share
   SegmentOptions segments;
 
   [[nodiscard]] Task task() const {
@@ -94,6 +116,15 @@ MLGRAPH_BEGIN_ISA
   }
   return Status::invalid_argument(str_cat(
       "arch is \"", name, "\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage"));
+}
+
+[[nodiscard]] inline std::string_view config_encoding_name(ConfigEncoding encoding) {
+  constexpr std::string_view kNames[] = {"scaled", "one-hot", "embedding"};
+  return kNames[static_cast<std::size_t>(encoding)];
+}
+
+[[nodiscard]] inline std::string_view opcode_encoding_name(OpcodeEncoding encoding) {
+  return encoding == OpcodeEncoding::kOneHot ? "one-hot" : "embedding";
 }
 
 [[nodiscard]] inline std::string_view partitioner_name(Partitioner partitioner) {
@@ -127,12 +158,22 @@ MLGRAPH_BEGIN_ISA
   };
   MLGRAPH_RETURN_IF_ERROR(check("num_opcodes", options.num_opcodes, 1, 65536));
   MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, 4096));
+  MLGRAPH_RETURN_IF_ERROR(check("config_layers", options.config_layers, 0, 64));
+  MLGRAPH_RETURN_IF_ERROR(check("layout_channels", options.layout_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, 4096));
   MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, 64));
   MLGRAPH_RETURN_IF_ERROR(
       check("segment_size", options.segments.max_size, 0, std::numeric_limits<std::int32_t>::max()));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Status::invalid_argument(str_cat("model: dropout is ", options.dropout, "; should be in [0, 1)"));
+  }
+  if (options.config_layers > 0 && (options.task() == Task::kTile || options.join == Join::kEarly)) {
+    return Status::invalid_argument(str_cat("model: config_layers is ", options.config_layers,
+                                            "; only layout models that join late have such layers"));
+  }
+  if (options.config_encoding == ConfigEncoding::kEmbedding && options.task() == Task::kTile) {
+    return Status::invalid_argument(str_cat("model: config_encoding is embedding, which is of layouts; a ",
+                                            arch_name(options.arch), " model ranks tile sizes"));
   }
   return {};
 }
@@ -152,10 +193,15 @@ MLGRAPH_BEGIN_ISA
       {"opcode_channels", str_cat(options.opcode_channels)},
       {"hidden_channels", str_cat(options.hidden_channels)},
       {"num_layers", str_cat(options.num_layers)},
+      {"config_layers", str_cat(options.config_layers)},
       {"dropout", str_cat(options.dropout)},
       {"node_scaling", std::string(scaling_name(options.node_scaling))},
       {"config_scaling", std::string(scaling_name(options.config_scaling))},
-      {"config_encoding", options.config_encoding == ConfigEncoding::kOneHot ? "one-hot" : "scaled"},
+      {"config_encoding", std::string(config_encoding_name(options.config_encoding))},
+      {"opcode_encoding", std::string(opcode_encoding_name(options.opcode_encoding))},
+      {"split_dimensions", options.node_encoding.split_dimensions ? "yes" : "no"},
+      {"embed_layout", options.node_encoding.embed_layout ? "yes" : "no"},
+      {"layout_channels", str_cat(options.layout_channels)},
   };
 }
 
@@ -220,12 +266,18 @@ class MetadataReader {
   options.opcode_channels = in.number<std::int64_t>("opcode_channels");
   options.hidden_channels = in.number<std::int64_t>("hidden_channels");
   options.num_layers = in.number<std::int64_t>("num_layers");
+  options.config_layers = in.number<std::int64_t>("config_layers");
   options.dropout = in.number<double>("dropout");
   options.node_scaling =
       static_cast<Scaling>(in.one_of("node_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
   options.config_scaling =
       static_cast<Scaling>(in.one_of("config_scaling", {"raw", "min-max", "standard", "sign-log1p"}));
-  options.config_encoding = static_cast<ConfigEncoding>(in.one_of("config_encoding", {"scaled", "one-hot"}));
+  options.config_encoding =
+      static_cast<ConfigEncoding>(in.one_of("config_encoding", {"scaled", "one-hot", "embedding"}));
+  options.opcode_encoding = static_cast<OpcodeEncoding>(in.one_of("opcode_encoding", {"embedding", "one-hot"}));
+  options.node_encoding.split_dimensions = in.one_of("split_dimensions", {"no", "yes"}) == 1;
+  options.node_encoding.embed_layout = in.one_of("embed_layout", {"no", "yes"}) == 1;
+  options.layout_channels = in.number<std::int64_t>("layout_channels");
   options.segments.max_size = in.number<std::int64_t>("segment_size");
   options.segments.partitioner =
       static_cast<Partitioner>(in.one_of("segment_partitioner", {"topological", "computations", "locality"}));

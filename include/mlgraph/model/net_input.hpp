@@ -21,12 +21,14 @@ MLGRAPH_BEGIN_ISA
 /// segments: layers read them, pooling leaves them out.
 template <class T>
 struct NetInput {
-  MatrixView<const T> x;            // (N, F)
-  Span<const std::int32_t> opcode;  // (N)
+  MatrixView<const T> x;                 // (N, F)
+  Span<const std::int32_t> node_layout;  // (N 6) rows of the layout table; empty where layouts are not embedded
+  Span<const std::int32_t> opcode;       // (N)
   EdgesView edges;
-  Span<const std::int32_t> config_node;  // (K); empty for tile
-  MatrixView<const T> config;            // (C, G) for tile, (C K, G) for layout, config-major
-  std::int64_t num_configs = 0;          // C
+  Span<const std::int32_t> config_node;   // (K); empty for tile
+  MatrixView<const T> config;             // (C, G) for tile, (C K, G) for layout, config-major
+  Span<const std::int32_t> config_class;  // (C K G) rows of the layout table, instead of `config`
+  std::int64_t num_configs = 0;           // C
   std::int64_t num_halo = 0;
   std::int64_t num_halo_config = 0;
   const SharedRows* shared =

@@ -82,6 +82,20 @@ class Normalizer {
   [[nodiscard]] const std::vector<float>& offset() const { return offset_; }
   [[nodiscard]] const std::vector<float>& scale() const { return scale_; }
 
+  /// The same without some of its columns. Their places among the inputs stay.
+  [[nodiscard]] Normalizer without(Span<const std::int32_t> columns) const {
+    Normalizer rest;
+    rest.scaling_ = scaling_;
+    rest.num_inputs_ = num_inputs_;
+    for (std::size_t j = 0; j < column_.size(); ++j) {
+      if (std::find(columns.begin(), columns.end(), column_[j]) != columns.end()) continue;
+      rest.column_.push_back(column_[j]);
+      rest.offset_.push_back(offset_[j]);
+      rest.scale_.push_back(scale_[j]);
+    }
+    return rest;
+  }
+
   /// f of the scaling: what is scaled linearly afterwards.
   [[nodiscard]] static float transform(Scaling scaling, float x) {
     if (scaling != Scaling::kSignLog1p) return x;

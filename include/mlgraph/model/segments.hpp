@@ -19,14 +19,16 @@
 #include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/model/model_options.hpp"
-#include "mlgraph/model/normalizer.hpp"
+#include "mlgraph/model/node_encoder.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// A part of a program's graph, or all of it. Inner nodes come first, then the halo.
 struct Segment {
-  Graph graph;                       // x normalised, (n, F')
+  Graph graph;  // x normalised, (n, F')
+  std::vector<std::int32_t>
+      node_layout;                   // (n 6) rows of the layout table; empty where layouts are not embedded
   std::int64_t num_halo = 0;         // nodes
   std::int64_t num_halo_config = 0;  // configurable nodes
   std::vector<std::int32_t>
@@ -64,8 +66,8 @@ namespace detail {
 /// Cuts a validated graph along a partition.
 class SegmentCutter {
  public:
-  SegmentCutter(const ProgramView& view, const EdgesView& edges, const Normalizer& normalizer)
-      : view_(view), edges_(edges), normalizer_(normalizer), config_row_(view.graph.opcode.size(), -1) {
+  SegmentCutter(const ProgramView& view, const EdgesView& edges, const NodeEncoder& encoder)
+      : view_(view), edges_(edges), encoder_(encoder), config_row_(view.graph.opcode.size(), -1) {
     for (std::size_t k = 0; k < view.graph.config_node.size(); ++k)
       config_row_[static_cast<std::size_t>(view.graph.config_node[k])] = static_cast<std::int32_t>(k);
   }
@@ -75,12 +77,13 @@ class SegmentCutter {
                                                        : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
-    const std::int64_t width = normalizer_.num_outputs();
+    const std::int64_t width = encoder_.num_outputs();
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
     std::vector<std::int32_t> opcode, config_node, source, target;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
-      normalizer_.apply(view_.graph.x.row(v), x_.data() + static_cast<std::int64_t>(i) * width);
+      encoder_.apply(view_.graph.x.row(v), x_.data() + static_cast<std::int64_t>(i) * width);
+      encoder_.append_layout_classes(view_.graph.x.row(v), segment.node_layout);
       opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
       const auto local = static_cast<std::int32_t>(i);
       for_each_neighbour(part.edges.view().forward.csr, local, [&](std::int32_t, std::int32_t from) {
@@ -107,7 +110,7 @@ class SegmentCutter {
  private:
   const ProgramView& view_;
   const EdgesView& edges_;
-  const Normalizer& normalizer_;
+  const NodeEncoder& encoder_;
   std::vector<std::int32_t> config_row_;  // (N) of a configuration, or -1
   NodeMap scratch_;
   AlignedVector<float> x_;
@@ -120,14 +123,17 @@ class SegmentCutter {
 /// Errors: those of Graph::from_view and make_partition().
 /// Cost:   O(N F + E), and that of the partition; beside the result, memory for one segment and the edges.
 [[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
-                                                                const Normalizer& normalizer,
+                                                                const NodeEncoder& encoder,
                                                                 const SegmentOptions& options) {
   std::vector<Segment> segments(1);
-  const std::int64_t width = normalizer.num_outputs();
+  const std::int64_t width = encoder.num_outputs();
   const std::int64_t num_nodes = view.graph.x.rows;
   if (options.max_size == 0 || num_nodes <= options.max_size) {
     AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
-    for (std::int64_t r = 0; r < num_nodes; ++r) normalizer.apply(view.graph.x.row(r), x.data() + r * width);
+    for (std::int64_t r = 0; r < num_nodes; ++r) {
+      encoder.apply(view.graph.x.row(r), x.data() + r * width);
+      encoder.append_layout_classes(view.graph.x.row(r), segments[0].node_layout);
+    }
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
     segments[0].config_row.resize(static_cast<std::size_t>(view.configs.rows_per_config));
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
@@ -137,7 +143,7 @@ class SegmentCutter {
   MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0));
   const EdgesView edges = whole.edges();
   MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options));
-  detail::SegmentCutter cutter(view, edges, normalizer);
+  detail::SegmentCutter cutter(view, edges, encoder);
   segments.resize(static_cast<std::size_t>(partition.num_segments()));
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
     MLGRAPH_ASSIGN_OR_RETURN(segments[static_cast<std::size_t>(j)],

@@ -12,9 +12,9 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/model/input_encoding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
-#include "mlgraph/nn/embedding.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/mlp.hpp"
 #include "mlgraph/nn/pool.hpp"
@@ -23,7 +23,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Opcode embedding and node features -> graph layers -> sum over nodes -> MLP -> score; larger = slower.
+/// InputEncoding of the nodes -> graph layers -> sum over nodes -> MLP -> score; larger = slower.
 ///
 ///   tile-sage:    x <- l2(leaky_relu(W [(A + A^T) x ; x] + b))
 ///   tile-resgcn:  x <- x + MLP(A y + A^T y + y),   y = leaky_relu(x)
@@ -44,12 +44,10 @@ class TileNet {
   TileNet() = default;
   TileNet(ParamSpec& p, const ModelOptions& options, std::int64_t num_node_features,
           std::int64_t num_config_features)
-      : options_(options),
-        num_node_columns_(options.opcode_channels + num_node_features),
-        opcode_(p, "opcode", options.num_opcodes, options.opcode_channels) {
+      : options_(options), input_(p, options, num_node_features, num_config_features) {
     const std::int64_t hidden = options.hidden_channels;
     const bool early = options.join == Join::kEarly;
-    std::int64_t width = num_node_columns_ + (early ? num_config_features : 0);
+    std::int64_t width = input_.node_channels() + (early ? num_config_features : 0);
     if (options.arch == Arch::kTileResGcn) {
       encode_ = Linear(p, "encode", width, hidden);
       width = hidden;
@@ -88,11 +86,12 @@ class TileNet {
   /// hidden).
   template <class Ctx>
   Var prefix(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
-    const Var h = ctx.concat(opcode_(ctx, in.opcode), ctx.input(in.x));
+    const Var h = input_.node(ctx, in);
     if (options_.join == Join::kLate)
       return pool(ctx, layers(ctx, first_layer(ctx, h, in.edges), in.edges), in, 1);
-    if (!ctx.expect(ctx.cols(h) == num_node_columns_, [&] {
-          return str_cat("tile: the nodes have ", ctx.cols(h), " columns; the model takes ", num_node_columns_);
+    if (!ctx.expect(ctx.cols(h) == input_.node_channels(), [&] {
+          return str_cat("tile: the nodes have ", ctx.cols(h), " columns; the model takes ",
+                         input_.node_channels());
         })) {
       return {};
     }
@@ -213,8 +212,7 @@ class TileNet {
   }
 
   ModelOptions options_;
-  std::int64_t num_node_columns_ = 0;  // of the opcode embedding and the features
-  Embedding opcode_;
+  InputEncoding input_;
   Linear encode_;
   std::vector<SAGEConv> convs_;
   std::vector<Linear> linears_;

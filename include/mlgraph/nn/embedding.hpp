@@ -30,6 +30,12 @@ class Embedding {
     return ctx.gather_rows(ctx.param(weight_), id);
   }
 
+  /// The whole table, (num_embeddings, embedding_dim).
+  template <class Ctx>
+  Var table(Ctx& ctx) const {
+    return ctx.param(weight_);
+  }
+
   [[nodiscard]] std::int64_t num_embeddings() const { return weight_.rows; }
   [[nodiscard]] std::int64_t embedding_dim() const { return weight_.cols; }
 

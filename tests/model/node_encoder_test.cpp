@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/model/node_encoder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace mlgraph {
+namespace {
+
+constexpr std::size_t kWidth = 140;
+
+NodeEncoding encoding(bool split, bool layout) {
+  NodeEncoding e;
+  e.split_dimensions = split;
+  e.embed_layout = layout;
+  return e;
+}
+
+/// Row r has r in columns 0, 21, 40 and 134; everything else is 5.
+std::vector<float> row(float r) {
+  std::vector<float> x(kWidth, 5.0f);
+  for (const std::size_t c : {0, 21, 40, 134}) x[c] = r;
+  return x;
+}
+
+/// A raw normalizer fitted to rows 0 and 130.
+Normalizer normalizer() {
+  NormalizerFit fit(Scaling::kRaw, kWidth);
+  fit.add(row(0).data());
+  fit.add(row(130).data());
+  return fit.finish();
+}
+
+TEST_CASE("a layout entry is row value + 2 of the table, anything else row 0") {
+  for (int v = -1; v <= 5; ++v) CHECK(layout_class(static_cast<float>(v)) == v + 2);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float v : {-2.0f, 6.0f, 0.5f, -1.5f, nan, 1e30f, -1e30f}) CHECK(layout_class(v) == 0);
+}
+
+TEST_CASE("a dimension is split at multiples of 128") {
+  const auto check = [](float x, double part, double whole) {
+    const SplitDimension split = split_dimension(x);
+    CHECK(static_cast<double>(split.part) == doctest::Approx(part));
+    CHECK(static_cast<double>(split.whole) == doctest::Approx(whole));
+  };
+  check(1, 0, 0);
+  check(2, 1.0 / 128, 0);
+  check(127, 126.0 / 128, 0);
+  check(128, 127.0 / 128, 0.1);
+  check(129, 0, 0.1);
+  check(1000, 103.0 / 128, 0.7);  // 1127 = 8 * 128 + 103
+  check(0, 127.0 / 128, 0);       // no dimension
+  check(-1, 126.0 / 128, -0.1);   // padding
+}
+
+TEST_CASE("which columns are dimensions and layouts is known of the published width and more") {
+  const std::vector<std::int32_t> dimensions = {21, 22, 23, 24, 25,  26,  37,  38,
+                                                39, 40, 41, 42, 117, 118, 121, 122};
+  CHECK(dimension_columns(140).value() == dimensions);
+  CHECK(dimension_columns(218).value() == dimensions);
+  CHECK(layout_columns(140).value() == std::vector<std::int32_t>{134, 135, 136, 137, 138, 139});
+  CHECK(dimension_columns(70).status().message() ==
+        "there are 70 node features; where the dimensions are is known of the published 140 or more");
+  CHECK(layout_columns(139).status().message() ==
+        "there are 139 node features; where the layouts are is known of the published 140 or more");
+}
+
+TEST_CASE("without encodings a node's features are the scaled ones") {
+  const NodeEncoder encoder = NodeEncoder::fit(normalizer(), {}).value();
+  CHECK(encoder.num_inputs() == 140);
+  CHECK(encoder.num_outputs() == 4);
+  CHECK(encoder.num_layout_classes() == 0);
+  std::vector<float> y(4);
+  encoder.apply(row(3).data(), y.data());
+  CHECK(y == std::vector<float>{3, 3, 3, 3});
+  std::vector<std::int32_t> classes;
+  encoder.append_layout_classes(row(3).data(), classes);
+  CHECK(classes.empty());
+}
+
+TEST_CASE("split dimensions follow the scaled columns: two for each that varied in training") {
+  const NodeEncoder encoder = NodeEncoder::fit(normalizer(), encoding(true, false)).value();
+  CHECK(encoder.split() == std::vector<std::int32_t>{21, 40});
+  REQUIRE(encoder.num_outputs() == 8);
+  std::vector<float> y(8);
+  encoder.apply(row(129).data(), y.data());
+  CHECK(y == std::vector<float>{129, 129, 129, 129, 0, 0.1f, 0, 0.1f});
+}
+
+TEST_CASE("embedded layouts are classes and no numbers") {
+  const NodeEncoder encoder = NodeEncoder::fit(normalizer(), encoding(false, true)).value();
+  CHECK(encoder.scaled().column() == std::vector<std::int32_t>{0, 21, 40});
+  CHECK(encoder.num_outputs() == 3);
+  CHECK(encoder.num_layout_classes() == 6);
+  std::vector<std::int32_t> classes = {9};
+  encoder.append_layout_classes(row(3).data(), classes);
+  CHECK(classes == std::vector<std::int32_t>{9, 5, 7, 7, 7, 7, 7});
+}
+
+TEST_CASE("an encoder comes back from its parts, and parts that do not fit are named") {
+  const NodeEncoder fitted = NodeEncoder::fit(normalizer(), encoding(true, true)).value();
+  const NodeEncoder back = NodeEncoder::make(fitted.scaled(), fitted.split(), true).value();
+  REQUIRE(back.num_outputs() == fitted.num_outputs());
+  std::vector<float> a(static_cast<std::size_t>(back.num_outputs())), b = a;
+  fitted.apply(row(77).data(), a.data());
+  back.apply(row(77).data(), b.data());
+  CHECK(a == b);
+  CHECK(back.num_layout_classes() == 6);
+  CHECK(NodeEncoder::make(normalizer(), {21, 140}, false).status().message() ==
+        "node encoder: split column 1 is 140; there are 140 features");
+  CHECK(NodeEncoder::make(normalizer(), {-1}, false).status().message() ==
+        "node encoder: split column 0 is -1; there are 140 features");
+  NormalizerFit narrow(Scaling::kRaw, 70);
+  for (const NodeEncoding& e : {encoding(true, false), encoding(false, true)})
+    CHECK_FALSE(NodeEncoder::fit(narrow.finish(), e).ok());
+  CHECK_FALSE(NodeEncoder::make(narrow.finish(), {}, true).ok());
+}
+
+}  // namespace
+}  // namespace mlgraph
