@@ -20,21 +20,11 @@ enum class Activation : std::uint8_t { kNone, kRelu, kLeakyRelu, kGelu, kSilu, k
 /// The slope of kLeakyRelu where none is given, as in torch.
 inline constexpr double kLeakyReluSlope = 0.01;
 
-/// exp(-|x|). In double xsimd converts the argument to an integer: it is cut where the result has long been 0.
-template <class T>
-MLGRAPH_ALWAYS_INLINE Vec<T> exp_minus_abs(const Vec<T>& x) {
-  if constexpr (sizeof(T) == 8) {
-    return xsimd::exp(xsimd::max(Vec<T>(T(-1000)), -xsimd::abs(x)));  // in this order a NaN stays
-  } else {
-    return xsimd::exp(-xsimd::abs(x));
-  }
-}
-
 /// 1 / (1 + exp(-x)); exp only ever sees -|x|, so nothing overflows and small results keep their digits.
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> sigmoid(const Vec<T>& x) {
   const Vec<T> one(T(1));
-  const Vec<T> e = exp_minus_abs<T>(x);
+  const Vec<T> e = xsimd::exp(-xsimd::abs(x));
   return xsimd::select(x < Vec<T>(T(0)), e, one) / (one + e);
 }
 
@@ -130,7 +120,7 @@ MLGRAPH_ALWAYS_INLINE Vec<T> activate_backward(const Vec<T>& x, const Vec<T>& y,
     const NormalPoint<T> p = normal_point<T>(x);
     return dy * multiply_add<T>(x, p.density, p.cdf);
   } else if constexpr (A == Activation::kSilu) {
-    const Vec<T> e = exp_minus_abs<T>(x);
+    const Vec<T> e = xsimd::exp(-xsimd::abs(x));
     const Vec<T> larger = one / (one + e);  // sigmoid(|x|); e * larger is sigmoid(-|x|) without cancellation
     const auto negative = x < zero;
     const Vec<T> s = xsimd::select(negative, e * larger, larger);
