@@ -35,7 +35,8 @@ inline OwnedProgram large_layout_program(std::uint64_t seed, std::int32_t num_no
 }
 
 /// Calls `f(model, program)` for every architecture, join and direction; layouts also in segments, with and
-/// without a halo and with both read-outs, and on a program of several blocks of nodes.
+/// without a halo and with both read-outs, with embedded configurations, and on a program of several blocks of
+/// nodes.
 template <class F>
 void for_each_session_model(F&& f) {
   const OwnedProgram large = large_layout_program(3, 600, 11, 9);
@@ -49,6 +50,9 @@ void for_each_session_model(F&& f) {
         f(set.model(options), set.programs[0]);
         if (options.task() == Task::kTile) continue;
         if (join == Join::kEarly) f(set.model(options), large);
+        ModelOptions embedded = options;
+        embedded.config_encoding = ConfigEncoding::kEmbedding;
+        f(set.model(embedded), set.programs[0]);
         options.segments.max_size = 4;
         options.segments.readout =
             direction == Direction::kReverse ? SegmentReadout::kScalar : SegmentReadout::kEmbedding;
