@@ -232,7 +232,7 @@ NetGraph shared_net_graph() {
   for (std::int32_t v = 1; v < 40; ++v) {
     for (std::uint64_t i = rng.below(3); i > 0; --i) {
       graph.source.push_back(v - 1 -
-                             static_cast<std::int32_t>(rng.below(std::min<std::uint64_t>(v, 9))) *
+                             static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(std::min(v, 9)))) *
                                  static_cast<std::int32_t>(i > 1));
       graph.target.push_back(v);
       if (graph.source.back() == v - 1) break;

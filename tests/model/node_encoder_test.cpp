@@ -22,7 +22,7 @@ NodeEncoding encoding(bool split, bool layout) {
 /// Row r has r in columns 0, 21, 40 and 134; everything else is 5.
 std::vector<float> row(float r) {
   std::vector<float> x(kWidth, 5.0f);
-  for (const std::size_t c : {0, 21, 40, 134}) x[c] = r;
+  for (const std::size_t c : std::vector<std::size_t>{0, 21, 40, 134}) x[c] = r;
   return x;
 }
 

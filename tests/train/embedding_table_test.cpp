@@ -60,7 +60,7 @@ TEST_CASE("parts of keys do not run into each other, up to their limits") {
 }
 
 TEST_CASE("a full table forgets the key that came first, as a plain model of it does") {
-  for (const std::size_t rows : {1, 2, 3, 7, 64, 100}) {
+  for (const std::size_t rows : std::vector<std::size_t>{1, 2, 3, 7, 64, 100}) {
     EmbeddingTable table = table_of(1, rows);
     REQUIRE(table.max_rows() == rows);
     std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, float> model;

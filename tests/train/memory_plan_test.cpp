@@ -50,7 +50,7 @@ struct Lab {
 TEST_CASE("the more memory, the larger the segments, up to the graph and to what was asked for") {
   Lab lab;
   std::int64_t last = 0;
-  for (const std::size_t mib : {40, 60, 100, 4000}) {
+  for (const std::size_t mib : std::vector<std::size_t>{40, 60, 100, 4000}) {
     const MemoryPlan plan = lab.plan(mib << 20).value();
     CHECK(plan.step_bytes <= mib << 20);
     CHECK(plan.segment_size >= last);
@@ -62,7 +62,8 @@ TEST_CASE("the more memory, the larger the segments, up to the graph and to what
   CHECK(lab.plan(std::size_t{4000} << 20).value().segment_size == 500);
 }
 
-TEST_CASE("a training takes for its matrices what was planned, within a quarter") {
+TEST_CASE(
+    "a training takes for its matrices what was planned, at most a quarter more and half as much at least") {
   Lab lab;
   const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, lab.model, lab.encoder);
   REQUIRE(memory.ok());
@@ -78,7 +79,7 @@ TEST_CASE("a training takes for its matrices what was planned, within a quarter"
             .value();
     const double planned = memory->step(static_cast<double>(programs[0].segments[0].graph.num_nodes()), 16, 1);
     CHECK(static_cast<double>(report.activation_bytes) < 1.25 * planned);
-    CHECK(static_cast<double>(report.activation_bytes) > 0.75 * planned);
+    CHECK(static_cast<double>(report.activation_bytes) > 0.5 * planned);
   }
 }
 

@@ -53,8 +53,9 @@ TEST_CASE("every option that decides the weights changes the settings, and under
       {"loss_order", [](TrainerOptions&, LossOptions& l) { l.order = ListMleOrder::kFastestFirst; }},
       {"loss_mse_weight", [](TrainerOptions&, LossOptions& l) { l.mse_weight = 2; }},
   };
-  for (const auto& [name, change] : changes) {
-    const auto changed = settings(change);
+  for (const auto& entry : changes) {
+    const std::string& name = entry.first;
+    const auto changed = settings(entry.second);
     INFO(name);
     for (const auto& [key, value] : base) CHECK((changed.at(key) != value) == (key == name));
   }
