@@ -15,7 +15,8 @@ namespace {
 
 using namespace testing;  // NOLINT: the fixture
 
-/// A layout program of many nodes, each connected to the next.
+/// A layout program of many nodes, each connected to the next, every 25th configurable: all parts of it are
+/// alike.
 OwnedProgram long_program(std::int32_t num_nodes) {
   OwnedProgram program = layout_program(1);
   Rng rng(2);
@@ -26,6 +27,12 @@ OwnedProgram long_program(std::int32_t num_nodes) {
     program.edge_source.push_back(v - 1);
     program.edge_target.push_back(v);
   }
+  program.config_node.clear();
+  for (std::int32_t v = 0; v < num_nodes; v += 25) program.config_node.push_back(v);
+  program.rows_per_config = static_cast<std::int64_t>(program.config_node.size());
+  program.narrow.clear();
+  for (std::int64_t i = 0; i < program.num_configs * program.rows_per_config * program.config_features; ++i)
+    program.narrow.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
   return program;
 }
 
@@ -62,8 +69,7 @@ TEST_CASE("the more memory, the larger the segments, up to the graph and to what
   CHECK(lab.plan(std::size_t{4000} << 20).value().segment_size == 500);
 }
 
-TEST_CASE(
-    "a training takes for its matrices what was planned, at most a quarter more and half as much at least") {
+TEST_CASE("a training takes for its matrices what was planned, within a quarter") {
   Lab lab;
   const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, lab.model, lab.encoder);
   REQUIRE(memory.ok());
@@ -79,7 +85,7 @@ TEST_CASE(
             .value();
     const double planned = memory->step(static_cast<double>(programs[0].segments[0].graph.num_nodes()), 16, 1);
     CHECK(static_cast<double>(report.activation_bytes) < 1.25 * planned);
-    CHECK(static_cast<double>(report.activation_bytes) > 0.5 * planned);
+    CHECK(static_cast<double>(report.activation_bytes) > 0.75 * planned);
   }
 }
 
