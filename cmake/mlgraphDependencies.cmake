@@ -7,6 +7,7 @@
 #   mlgraph::zip        libzip's CMake package on Debian 12 fails unless its command line tools are installed
 #   mlgraph::protozero  has no CMake package
 #   mlgraph::json       nlohmann-json, with or without its CMake package
+#   mlgraph::metis      METIS, which has no CMake package; an option
 # Every target made or found here is global, so that a project that adds mlgraph as a subdirectory can link it.
 
 # mlgraph_add_headers(<name> <target or ""> <folder variable or "">): the imported target `name` that has the
@@ -118,4 +119,18 @@ macro(mlgraph_find_io_dependencies out)
   endif()
 
   list(JOIN ${out} ", " ${out})
+endmacro()
+
+# The target mlgraph::metis, where METIS is found: what mlgraph/io/metis_partition.hpp needs beside the engine.
+macro(mlgraph_find_metis)
+  if(NOT TARGET mlgraph::metis)
+    find_path(MLGRAPH_METIS_INCLUDE_DIR metis.h DOC "The folder that holds metis.h")
+    find_library(MLGRAPH_METIS_LIBRARY metis DOC "METIS")
+    mark_as_advanced(MLGRAPH_METIS_INCLUDE_DIR MLGRAPH_METIS_LIBRARY)
+    if(MLGRAPH_METIS_INCLUDE_DIR AND MLGRAPH_METIS_LIBRARY)
+      add_library(mlgraph::metis UNKNOWN IMPORTED GLOBAL)
+      set_target_properties(mlgraph::metis PROPERTIES IMPORTED_LOCATION "${MLGRAPH_METIS_LIBRARY}")
+      target_include_directories(mlgraph::metis INTERFACE "${MLGRAPH_METIS_INCLUDE_DIR}")
+    endif()
+  endif()
 endmacro()

@@ -19,6 +19,7 @@ have_package() {
     libprotozero-dev) header=protozero/pbf_reader.hpp ;;
     nlohmann-json3-dev) header=nlohmann/json.hpp ;;
     libcli11-dev) header=CLI/CLI.hpp ;;
+    libmetis-dev) header=metis.h ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; return ;;
   esac
   [ -e "/usr/include/$header" ] || [ -e "/usr/local/include/$header" ]

@@ -18,8 +18,8 @@ void add_gst_options(CLI::App& command, GstFlags& flags) {
                   "Cut graphs into segments of at most so many nodes; 0 = never. Part of the model")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_option("--partition", flags.partition, "Where graphs are cut")
-      ->check(CLI::IsMember({"topological", "computations", "locality"}))
+  command.add_option("--partition", flags.partition, "Where graphs are cut; locality and metis: where few edges are")
+      ->check(CLI::IsMember({"topological", "computations", "locality", "metis"}))
       ->capture_default_str();
   command.add_flag("--halo", flags.halo, "Segments also read their neighbours in other segments");
   command
@@ -63,6 +63,7 @@ mg::Status apply(const GstFlags& flags, TrainSettings& settings) {
   segments.max_size = flags.segment_size;
   segments.partitioner = flags.partition == "computations" ? mg::Partitioner::kComputations
                          : flags.partition == "locality"   ? mg::Partitioner::kLocality
+                         : flags.partition == "metis"      ? mg::Partitioner::kMetis
                                                            : mg::Partitioner::kTopological;
   segments.halo = flags.halo;
   segments.readout = flags.readout == "scalar" ? mg::SegmentReadout::kScalar : mg::SegmentReadout::kEmbedding;

@@ -7,8 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "mlgraph/core/status.hpp"
 #include "mlgraph/io/model_file.hpp"
 #include "mlgraph/io/program_set.hpp"
+
+#ifdef MLGRAPH_CLI_HAS_METIS
+#include "mlgraph/io/metis_partition.hpp"
+#endif
 
 namespace cli {
 
@@ -17,6 +22,17 @@ struct TrainedModel {
   mlgraph::GnnCostModel model;
   mlgraph::io::HloFeatureOptions features;  // of protobufs and HLO; what an npz holds is taken as it is
 };
+
+/// Lets the model cut programs by METIS where it asks for that. Errors: this program was built without METIS.
+[[nodiscard]] inline mlgraph::Status give_metis(mlgraph::GnnCostModel& model) {
+  if (model.options().segments.partitioner != mlgraph::Partitioner::kMetis) return {};
+#ifdef MLGRAPH_CLI_HAS_METIS
+  model.set_metis(&mlgraph::io::metis_partition);
+  return {};
+#else
+  return mlgraph::Status::unavailable("segments are cut by METIS, and this mlgraph was built without it");
+#endif
+}
 
 /// Metadata of a model file that says how HLO was featurized.
 [[nodiscard]] inline std::map<std::string, std::string> features_metadata(
@@ -30,6 +46,7 @@ struct TrainedModel {
   if (!model.ok()) {
     return mlgraph::Status(model.status().code(), mlgraph::str_cat(path, ": ", model.status().message()));
   }
+  MLGRAPH_RETURN_IF_ERROR(give_metis(*model));
   TrainedModel trained{std::move(*model), {}};
   for (const auto& [key, value] : file.tensors().metadata()) {
     if (key == "hlo_padding") trained.features.padding = value == "-1" ? -1.0f : 0.0f;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "mlgraph/core/format.hpp"
+#include "model_files.hpp"
 #include "report.hpp"
 
 namespace cli {
@@ -127,6 +128,7 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder,
                            mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(data.train), model));
   MLGRAPH_ASSIGN_OR_RETURN(trained.model, mg::GnnCostModel::make(model, std::move(encoder), seed));
+  MLGRAPH_RETURN_IF_ERROR(give_metis(trained.model));
   std::vector<mg::PreparedProgram> train;
   for (const mg::ProgramView& view : data.train) {
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, trained.model.prepare(view));

@@ -350,6 +350,18 @@ class Training(Case):
         self.assertGreater(whole["memory"]["table_rows"], 0)
         self.fails(1, "m: is no checkpoint", *command, "--model", "m", "--resume", "m")
 
+    def test_a_model_whose_segments_metis_cuts(self):
+        layouts = self.layouts()
+        command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m", "--epochs", "2",
+                   "--gst", "efd", "--arch", "layout-sage", "--segment-size", "3", "--partition", "metis"]
+        done = self.run_program(*command)
+        if done.returncode != 0:
+            self.assertIn("segments are cut by METIS, and this mlgraph was built without it", done.stderr)
+            self.skipTest("built without METIS")
+        trained = self.json(*command)
+        judged = self.json("eval", "--model", "m", "--data", layouts)
+        self.assertEqual(judged["mean"]["kendall_tau"], trained["mean"]["kendall_tau"])
+
     def test_a_memory_limit_decides_the_segments(self):
         layouts = self.layouts()
         command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m", "--epochs", "2",

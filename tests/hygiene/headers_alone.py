@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compiles every header of mlgraph alone, and looks at what a file that only includes it defines.
 
-usage: headers_alone.py [--jobs N] [--flag FLAG]... [--skip ROOM]... <folder that holds mlgraph/>
+usage: headers_alone.py [--jobs N] [--flag FLAG]... [--skip ROOM | ROOM/HEADER]... <folder that holds mlgraph/>
 
 * Each header is compiled as the only include of a file by g++ and clang++, as C++17 and C++20, with and without
   -fno-exceptions -fno-rtti, in all eight combinations. Any warning is an error.
@@ -129,7 +129,7 @@ def check_tree(folder, flags=(), skip=(), jobs=1):
     """(number of compilations, list of messages)"""
     root = pathlib.Path(folder).resolve()
     headers = sorted(p.relative_to(root).as_posix() for p in (root / "mlgraph").rglob("*.hpp"))
-    headers = [h for h in headers if not any(h.startswith(f"mlgraph/{room}/") for room in skip)]
+    headers = [h for h in headers if not any(f"{h}/".startswith(f"mlgraph/{room}/") for room in skip)]
     problems = []
     if not headers:
         return 0, [f"{folder}: there is no header in mlgraph/"]

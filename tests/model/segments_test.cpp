@@ -204,6 +204,21 @@ TEST_CASE("predict() segment by segment has the bits of score() in one context, 
   }
 }
 
+TEST_CASE("METIS' partition is what set_metis() gives") {
+  const OwnedProgram program = chain_program(23, 4);
+  ModelOptions options = cut_options(Arch::kLayoutSage, Join::kEarly, 6);
+  options.segments.partitioner = Partitioner::kLocality;
+  const std::vector<float> expected = predict(program, options);
+  options.segments.partitioner = Partitioner::kMetis;
+  GnnCostModel model = model_of(program, options);
+  model.set_metis([](const EdgesView& edges, std::int32_t max_size) {
+    CHECK(max_size == 6);
+    return locality_partition(edges, max_size);
+  });
+  const PreparedProgram prepared = model.prepare(program.view()).value();
+  CHECK(model.predict(prepared, prepared.selection).value() == expected);
+}
+
 TEST_CASE("a program that cannot be cut is refused") {
   OwnedProgram program = chain_program(23, 4);
   ModelOptions options = cut_options(Arch::kLayoutSage, Join::kEarly, 6);
@@ -211,6 +226,9 @@ TEST_CASE("a program that cannot be cut is refused") {
   const GnnCostModel by_computations = model_of(program, options);
   CHECK(by_computations.prepare(program.view()).status().message() ==
         "chain: node_splits is empty; should begin with 0");
+  options.segments.partitioner = Partitioner::kMetis;
+  CHECK(model_of(program, options).prepare(program.view()).status().message() ==
+        "chain: the model's segments are cut by METIS; give it io::metis_partition by set_metis() first");
   program.edge_source.push_back(5);
   program.edge_target.push_back(1);
   const GnnCostModel topological = model_of(program, cut_options(Arch::kLayoutSage, Join::kEarly, 6));

@@ -71,6 +71,9 @@ class GnnCostModel {
   [[nodiscard]] Parameters<float>& parameters() { return parameters_; }
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
 
+  /// How Partitioner::kMetis cuts: io::metis_partition. Not in a model file: set it after loading, too.
+  void set_metis(PartitionFunction partition) { metis_ = partition; }
+
   /// Validates a program and normalises its nodes. The view's arrays must outlive the result.
   /// Errors: another task or other widths than the model's; opcodes it does not know; features or config
   /// entries
@@ -78,7 +81,7 @@ class GnnCostModel {
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
-    Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments);
+    Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments, metis_);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
@@ -362,6 +365,7 @@ class GnnCostModel {
   Parameters<float> parameters_;
   TileNet tile_;  // one of the two is set, by options_.task()
   LayoutNet layout_;
+  PartitionFunction metis_ = nullptr;
 };
 
 MLGRAPH_END_ISA

@@ -58,6 +58,7 @@ enum class Partitioner : std::uint8_t {
   kTopological,   ///< intervals of the topological order: interval_partition()
   kComputations,  ///< intervals of ids that respect the computations of the module: split_partition()
   kLocality,      ///< few edges between segments: locality_partition()
+  kMetis,         ///< few edges between segments: io::metis_partition(), given by GnnCostModel::set_metis()
 };
 
 /// What the segments of a graph are added up in.
@@ -128,7 +129,7 @@ MLGRAPH_BEGIN_ISA
 }
 
 [[nodiscard]] inline std::string_view partitioner_name(Partitioner partitioner) {
-  constexpr std::string_view kNames[] = {"topological", "computations", "locality"};
+  constexpr std::string_view kNames[] = {"topological", "computations", "locality", "metis"};
   return kNames[static_cast<std::size_t>(partitioner)];
 }
 
@@ -279,8 +280,8 @@ class MetadataReader {
   options.node_encoding.embed_layout = in.one_of("embed_layout", {"no", "yes"}) == 1;
   options.layout_channels = in.number<std::int64_t>("layout_channels");
   options.segments.max_size = in.number<std::int64_t>("segment_size");
-  options.segments.partitioner =
-      static_cast<Partitioner>(in.one_of("segment_partitioner", {"topological", "computations", "locality"}));
+  options.segments.partitioner = static_cast<Partitioner>(
+      in.one_of("segment_partitioner", {"topological", "computations", "locality", "metis"}));
   options.segments.halo = in.one_of("segment_halo", {"no", "yes"}) == 1;
   options.segments.readout = static_cast<SegmentReadout>(in.one_of("segment_readout", {"embedding", "scalar"}));
   MLGRAPH_RETURN_IF_ERROR(in.status());

@@ -36,16 +36,26 @@ struct Segment {
   SharedRows shared;  // what its configurations have in common in each layer; no layers where that is little
 };
 
-/// The partition that the options ask for.
-/// Errors: those of the partition: a cycle (kTopological), no or wrong node_splits (kComputations).
+/// Cuts a graph into segments of at most max_size nodes: the form of locality_partition() and of
+/// io::metis_partition().
+using PartitionFunction = Result<Partition> (*)(const EdgesView& edges, std::int32_t max_size);
+
+/// The partition that the options ask for. `metis`: how kMetis cuts, as the engine itself has no METIS.
+/// Errors: those of the partition: a cycle (kTopological), no or wrong node_splits (kComputations), no `metis`
+///         (kMetis).
 [[nodiscard]] inline Result<Partition> make_partition(const ProgramView& view, const EdgesView& edges,
-                                                      const SegmentOptions& options) {
+                                                      const SegmentOptions& options,
+                                                      PartitionFunction metis = nullptr) {
   const auto max_size = static_cast<std::int32_t>(options.max_size);
   switch (options.partitioner) {
     case Partitioner::kComputations:
       return split_partition(edges.num_nodes(), view.node_splits, max_size);
     case Partitioner::kLocality:
       return locality_partition(edges, max_size);
+    case Partitioner::kMetis:
+      if (metis != nullptr) return metis(edges, max_size);
+      return Status::unavailable(
+          "the model's segments are cut by METIS; give it io::metis_partition by set_metis() first");
     case Partitioner::kTopological:
       break;
   }
@@ -124,7 +134,8 @@ class SegmentCutter {
 /// Cost:   O(N F + E), and that of the partition; beside the result, memory for one segment and the edges.
 [[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
                                                                 const NodeEncoder& encoder,
-                                                                const SegmentOptions& options) {
+                                                                const SegmentOptions& options,
+                                                                PartitionFunction metis = nullptr) {
   std::vector<Segment> segments(1);
   const std::int64_t width = encoder.num_outputs();
   const std::int64_t num_nodes = view.graph.x.rows;
@@ -142,7 +153,7 @@ class SegmentCutter {
   const AlignedVector<float> no_features;
   MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0));
   const EdgesView edges = whole.edges();
-  MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options));
+  MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options, metis));
   detail::SegmentCutter cutter(view, edges, encoder);
   segments.resize(static_cast<std::size_t>(partition.num_segments()));
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {

@@ -54,6 +54,8 @@ struct MemoryModel {
   constexpr std::int64_t kProbeNodes = 512;
   const std::int64_t num_nodes = largest->graph.num_nodes();
   options.segments.max_size = num_nodes > kProbeNodes ? kProbeNodes : 0;
+  if (options.segments.partitioner == Partitioner::kMetis)
+    options.segments.partitioner = Partitioner::kLocality;  // of the same sizes
   MLGRAPH_ASSIGN_OR_RETURN(const GnnCostModel probe, GnnCostModel::make(options, encoder, 1));
   memory.fixed_bytes += 24 * static_cast<double>(probe.spec().size());
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, probe.prepare(*largest));
