@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ridge regression and gradient-boosted trees on the configs of one layout file, without its graph.
 
-usage: sklearn_layout.py FILE.npz INDICES.json OUT.json [SCORES.csv]...
+usage: sklearn_layout.py FILE.npz INDICES.json OUT.json
 
 INDICES.json has the held-out configs (`mlgraph train --split-indices`); all measurements of the others are trained
 on. Ridge sees every entry of the config one-hot, the trees see the entries. Both predict the logarithm of the
-runtime; strength and number of trees are chosen by five folds of the training configs, by Kendall's tau. Each
-SCORES.csv is a model's (`mlgraph predict --csv`); two or more are also ranked by the sum of their ranks.
+runtime; strength and number of trees are chosen by five folds of the training configs, by Kendall's tau.
 """
 
-import csv
 import json
 import os
 import sys
@@ -18,7 +16,7 @@ import sys
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a few thousand rows: threads would wait for each other
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import kendalltau
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
@@ -61,14 +59,6 @@ def main():
         chosen = choose(models, x[~test], y[~test], group[~test])
         score = models[chosen]().fit(x[~test], y[~test]).predict(x[test])
         result[name] = {"chosen": chosen, **metrics(score, runtime[test])}
-    if len(sys.argv) > 5:
-        ranks = []
-        for scores in sys.argv[4:]:
-            score = np.full(len(runtime), np.nan)
-            for row in csv.DictReader(open(scores, encoding="utf-8")):
-                score[int(row["config"])] = float(row["score"])
-            ranks.append(rankdata(score[test]))
-        result["ensemble"] = {"models": len(ranks), **metrics(np.sum(ranks, axis=0), runtime[test])}
     with open(out, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=2)
         file.write("\n")

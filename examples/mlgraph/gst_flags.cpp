@@ -18,7 +18,9 @@ void add_gst_options(CLI::App& command, GstFlags& flags) {
                   "Cut graphs into segments of at most so many nodes; 0 = never. Part of the model")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_option("--partition", flags.partition, "Where graphs are cut; locality and metis: where few edges are")
+  command
+      .add_option("--partition", flags.partition,
+                  "Where graphs are cut; locality and metis: where few edges are")
       ->check(CLI::IsMember({"topological", "computations", "locality", "metis"}))
       ->capture_default_str();
   command.add_flag("--halo", flags.halo, "Segments also read their neighbours in other segments");
