@@ -62,6 +62,9 @@ struct OpTableData {
   std::vector<std::int32_t> one_node = {0};
   std::vector<double> row_factor = {0.5, -2, 1.5};
   std::vector<std::vector<double>> edge_weight;
+  ParamSpec state;  // of batch norm, for 17 columns; every case is bound to it
+  Param mean = state.state_vector("mean", 17, Init::constant(0));
+  Param var = state.state_vector("var", 17, Init::constant(1));
 };
 
 inline const OpTableData& op_table_data() {
@@ -156,6 +159,12 @@ inline std::vector<OpCase> op_table() {
     }
   }
 
+  for (const std::int64_t rows : {2, 5}) {
+    add("batch_norm of " + std::to_string(rows) + " rows", {{rows, 17}, {1, 17}, {1, 17}},
+        [&d](DoubleTape& t, Vars v) { return t.batch_norm(v[0], v[1], v[2], d.mean, d.var); });
+    add("batch_norm, plain, of " + std::to_string(rows) + " rows", {{rows, 17}},
+        [&d](DoubleTape& t, Vars v) { return t.batch_norm(v[0], Var{}, Var{}, d.mean, d.var); });
+  }
   add("instance_norm with empty segments", {{5, 17}},
       [&d](DoubleTape& t, Vars v) { return t.instance_norm(d.with_empty, v[0]); });
   add("instance_norm of one segment", {{5, 3}},
