@@ -5,20 +5,16 @@
 usage: headers_alone.py [--jobs N] [--flag FLAG]... [--skip ROOM | ROOM/HEADER]... <folder that holds mlgraph/>
 
 * Each header is compiled as the only include of a file by g++ and clang++, as C++17 and C++20, with and without
-  -fno-exceptions -fno-rtti, in all eight combinations. Any warning is an error.
-  In four of them, which have every pair of these, nothing else is there. In the other four the headers of the
-  standard library and xsimd come precompiled, which saves two thirds of the time: that a header of ours includes
-  those it needs is known by then.
+  -fno-exceptions -fno-rtti: in four combinations, which have every pair of these. Any warning is an error.
   A header of io says so with #error when a library it uses throws: it "needs exceptions".
-* The object of each of the four may define nothing that a second file including the header would define again (nothing non-inline),
-  no mutable data and no static constructor.
+* No object may define what a second file including the header would define again (nothing non-inline), mutable data or
+  a static constructor.
 * Two files that include everything are linked into one program, in all eight combinations.
 """
 import argparse
 import concurrent.futures
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +26,6 @@ ALL_WAYS = [[compiler, standard, *exceptions] for compiler in COMPILERS for stan
             for exceptions in ([], NO_EXCEPTIONS)]
 PAIRWISE = [["g++", "-std=c++17"], ["g++", "-std=c++20", *NO_EXCEPTIONS],
             ["clang++", "-std=c++17", *NO_EXCEPTIONS], ["clang++", "-std=c++20"]]
-OTHER_WAYS = [way for way in ALL_WAYS if way not in PAIRWISE]
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 
 
@@ -50,20 +45,6 @@ def compile_file(way, stem, flags, scratch):
     code, output = run([*launcher, *way, "-O0", *WARNINGS, "-Iinclude", *flags, "-MD", "-c", f"{stem}.cpp", "-o",
                         f"{stem}.o"], scratch)
     return code == 0, "\n".join(output.splitlines()[:8])
-
-
-def precompile(way, headers, flags, scratch):
-    """Precompiles what `headers` include of the standard library and xsimd: what a compilation needs to use it."""
-    texts = [(scratch / "include" / header).read_text(encoding="utf-8") for header in headers]
-    names = {name for text in texts for name in re.findall(r"^#include <([a-z_]+|xsimd/xsimd\.hpp)>", text, re.M)}
-    folder = scratch / f"libraries{ALL_WAYS.index(way)}"
-    folder.mkdir()
-    (folder / "libraries.hpp").write_text("".join(f"#include <{name}>\n" for name in sorted(names)), encoding="utf-8")
-    code, output = run([*way, "-O0", *WARNINGS, *flags, "-x", "c++-header", f"{folder.name}/libraries.hpp", "-o",
-                        f"{folder.name}/libraries.hpp.gch"], scratch)
-    if code != 0:
-        raise SystemExit(f"the libraries' headers cannot be precompiled ({' '.join(way)}): {output}")
-    return ["-include", f"{folder.name}/libraries.hpp"]
 
 
 def bad_symbols(object_file):
@@ -87,7 +68,7 @@ def needs_exceptions(header, way, output):
             and "needs exceptions" in output)
 
 
-def check_header(header, precompiled, flags, scratch):
+def check_header(header, flags, scratch):
     """(problems of one header as a list of messages, whether it needs exceptions)"""
     problems, needs = {}, False
     stem = header.replace("/", "_")
@@ -101,11 +82,6 @@ def check_header(header, precompiled, flags, scratch):
             needs = True
         else:
             problems.setdefault(output, way)
-    for way, libraries in zip(OTHER_WAYS, precompiled):
-        code, output = run([*way, "-O0", *WARNINGS, *libraries, "-Iinclude", *flags, "-fsyntax-only", f"{stem}.cpp"],
-                           scratch)
-        if code != 0 and not needs_exceptions(header, way, output):
-            problems.setdefault("\n".join(output.splitlines()[:8]), way)
     return [f"{header} ({' '.join(way)}): {what}" for what, way in problems.items()], needs
 
 
@@ -136,15 +112,14 @@ def check_tree(folder, flags=(), skip=(), jobs=1):
     with tempfile.TemporaryDirectory() as scratch_name, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         scratch = pathlib.Path(scratch_name)
         (scratch / "include").symlink_to(root)
-        precompiled = list(pool.map(lambda way: precompile(way, headers, flags, scratch), OTHER_WAYS))
-        results = list(pool.map(lambda header: check_header(header, precompiled, flags, scratch), headers))
+        results = list(pool.map(lambda header: check_header(header, flags, scratch), headers))
         for found, _ in results:
             problems += found
         if not problems:
             need_exceptions = {header for header, (_, needs) in zip(headers, results) if needs}
             for found in pool.map(lambda way: check_together(headers, need_exceptions, way, flags, scratch), ALL_WAYS):
                 problems += found
-    return (len(headers) + 2) * len(ALL_WAYS), problems
+    return len(headers) * len(PAIRWISE) + 2 * len(ALL_WAYS), problems
 
 
 def main():

@@ -65,7 +65,7 @@ COMPILATION_MISTAKES = [
     ("inline int f(double x) { return x; }", "-Werror=float-conversion"),
     ("inline int f() { throw 1; }", "-fno-exceptions"),
     ("#if __cplusplus > 201703L && defined(__clang__) && !defined(__cpp_exceptions)\ninline int f() { return \"\"; }\n"
-     "#endif", "core/a.hpp (clang++ -std=c++20 -fno-exceptions -fno-rtti)"),
+     "#endif", "all headers in one file (clang++ -std=c++20 -fno-exceptions -fno-rtti)"),
     ("inline int a() { return 1; }\n#if __cplusplus > 201703L && !defined(__clang__) && defined(__cpp_exceptions)\n"
      "int g() { return 0; }\n#endif", "two files that include all headers (g++ -std=c++20)"),
 ]
