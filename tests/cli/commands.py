@@ -255,6 +255,43 @@ class Training(Case):
         five = sum(runtimes[i] * ways(29 - i, 4) for i in range(26)) / ways(30, 5)
         self.assertAlmostEqual(written["chance"]["slowdown@5"], five / fastest - 1)
 
+    def test_encodings_are_part_of_the_model(self):
+        layouts = self.layouts()
+        plain = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "plain")
+        flags = {"opcode_encoding": ("one-hot", "--opcode-encoding", "one-hot"),
+                 "opcode_channels": ("5", "--opcode-channels", "5"),
+                 "config_encoding": ("embedding", "--config-encoding", "embedding"),
+                 "split_dimensions": ("yes", "--split-dimensions"),
+                 "embed_layout": ("yes", "--embed-layout"),
+                 "config_scaling": ("raw", "--scaling", "raw", "--config-encoding", "scaled")}
+        for key, (value, *flag) in flags.items():
+            self.assertNotEqual(plain["options"][key], value)
+            trained = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m", *flag)
+            self.assertEqual(trained["options"][key], value)
+            judged = self.json("eval", "--model", "m", "--data", layouts)
+            self.assertEqual(judged["mean"]["kendall_tau"], trained["mean"]["kendall_tau"], key)
+            self.assertNotEqual((self.folder / "m").read_bytes(), (self.folder / "plain").read_bytes())
+        self.fails(1, "config_encoding is embedding, which is of layouts", *TRAIN, "--task", "tile", "--train",
+                   self.tiles(), "--split", "0.2", "--model", "m", "--config-encoding", "embedding")
+        self.fails(1, "config_layers is 1; only layout models that join late have such layers", *TRAIN, "--task",
+                   "layout", "--train", layouts, "--split", "0.2", "--model", "m", "--config-layers", "1")
+
+    def test_a_split_can_be_written_down(self):
+        layouts = self.layouts(count=1)
+        held_out = []
+        for seed in ("1", "1", "2"):
+            self.ok(*TRAIN, "--task", "layout", "--train", layouts, "--split", "0.25", "--split-seed", seed,
+                    "--split-indices", "split.json", "--model", "m")
+            (indices,) = json.loads((self.folder / "split.json").read_text()).values()
+            held_out.append(indices)
+        self.assertEqual(held_out[0], held_out[1])
+        self.assertNotEqual(held_out[0], held_out[2])
+        self.assertEqual(len(held_out[0]), 10)
+        judged = self.json("eval", "--model", "m", "--data", layouts, "--indices", "split.json")
+        self.assertEqual(judged["graphs"][0]["configs"], 10)
+        self.fails(2, "--split-indices: needs --split", *TRAIN, "--task", "layout", "--train", layouts, "--valid",
+                   layouts, "--split-indices", "split.json", "--model", "m")
+
     def test_the_model_does_not_depend_on_the_number_of_threads(self):
         for task, path in (("tile", self.tiles()), ("layout", self.layouts())):
             for threads in ("1", "2"):
