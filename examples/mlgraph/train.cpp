@@ -46,6 +46,7 @@ struct Options {
   std::optional<double> dropout, lr, weight_decay, clip, margin, temperature, mse_weight;
   std::optional<int> epochs, patience;
   std::int32_t validate_every = 1;
+  double checkpoint_every = 30;
   GstFlags gst;
 };
 
@@ -140,6 +141,7 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   }
   settings.automatic_slates = !options.slates.has_value();
   set_if_given(options.slates, trainer.max_slates_per_graph);
+  settings.checkpoint_every = options.checkpoint_every;
   MLGRAPH_RETURN_IF_ERROR(apply(options.gst, settings));
   return settings;
 }
@@ -486,12 +488,16 @@ void add_training_options(CLI::App& command, Options& options) {
   command.add_option("--validate-every", options.validate_every, "Epochs")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      .add_option("--checkpoint-every", options.checkpoint_every,
+                  "Seconds between checkpoints, each after an epoch; 0 = after every epoch")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_option("--seed", options.seed, "Start weights and order of configs")->capture_default_str();
   command.add_option(
       "--resume", options.resume,
-      "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash\n"
-      "(at most 30 s old). All other options as they were; the model has the same bits as if it had\n"
-      "never been stopped");
+      "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash.\n"
+      "All other options as they were; the model has the same bits as if it had never been stopped");
   command.add_option("--seeds", options.seeds, "Train as many models, from --seed on; the best is kept")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

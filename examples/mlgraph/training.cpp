@@ -140,7 +140,6 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   mg::TrainerOptions options = settings.trainer;
   options.seed = seed;
   if (settings.automatic_slates) options.max_slates_per_graph = automatic_slates(options, train.size());
-  constexpr double kSecondsBetweenCheckpoints = 30;
   double last_checkpoint = now();
   mg::Status checkpoint_status;
   Progress progress(title, options.epochs, settings.task);
@@ -151,12 +150,19 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   };
   const auto on_epoch = [&](const mg::EpochReport& epoch) {
     progress.show(epoch);
-    const bool is_time = now() - last_checkpoint > kSecondsBetweenCheckpoints;
-    if (save_checkpoint != nullptr && (is_time || interrupted())) {
-      checkpoint_status = checkpoint();
+    const bool is_time = now() - last_checkpoint >= settings.checkpoint_every;
+    const bool stops = interrupted();
+    if (save_checkpoint != nullptr && (is_time || stops)) {
+      mg::Status status = checkpoint();
       last_checkpoint = now();
+      if (stops) {
+        checkpoint_status = std::move(status);
+      } else if (!status.ok()) {
+        progress.finish();
+        note(mg::str_cat(status.message(), "; the training goes on"));
+      }
     }
-    return checkpoint_status.ok() && !interrupted();
+    return !stops;
   };
   mg::Result<mg::TrainReport> report = trainer.run(train, valid, settings.selection(), on_epoch, resume);
   progress.finish();

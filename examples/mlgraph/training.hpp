@@ -30,6 +30,7 @@ struct TrainSettings {
   mlgraph::TrainerOptions trainer;
   mlgraph::LossOptions loss;
   bool automatic_slates = true;  // trainer.max_slates_per_graph follows from the number of programs
+  double checkpoint_every = 30;  // seconds; checkpoints are made after epochs
 
   [[nodiscard]] mlgraph::Selection selection() const {
     return task == mlgraph::Task::kTile ? mlgraph::Selection::kTop5Slowdown : mlgraph::Selection::kKendallTau;
@@ -99,7 +100,8 @@ struct Trained {
 using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::byte>)>;
 
 /// Trains one model and keeps the best validated weights. `resume`: a checkpoint of the same training, or
-/// empty.
+/// empty. A checkpoint that cannot be saved is a note, and the training goes on, unless it is the last one after
+/// Ctrl-C.
 [[nodiscard]] mlgraph::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
                                                  std::uint64_t seed, const std::string& title,
                                                  mlgraph::Span<const std::byte> resume,

@@ -6,128 +6,50 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <filesystem>
-#include <functional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "../../examples/graph_classification/tu_dataset.hpp"
-#include "../../examples/mlgraph/indices.hpp"
 #include "allocation_counter.hpp"
 #include "hlo_fixtures.hpp"
-#include "mlgraph/core/arena.hpp"
-#include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
-#include "mlgraph/io/hlo_features.hpp"
-#include "mlgraph/io/hlo_proto.hpp"
-#include "mlgraph/io/hlo_text.hpp"
-#include "mlgraph/io/npy.hpp"
-#include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/program_set.hpp"
-#include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
-#include "mlgraph/io/tuning_data.hpp"
-#include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/model_bytes.hpp"
+#include "mlgraph/train/train_state.hpp"
 #include "program_fixtures.hpp"
+#include "readers.hpp"
 #include "test_data.hpp"
 
 namespace {
 
 using namespace mlgraph;
+namespace readers = testing::readers;
+using readers::kLimit;
 using testing::Bytes;
 
-/// What the readers are told to take at most, where they can be told. The fixtures need less than a tenth of
-/// it.
-constexpr std::uint64_t kLimit = 1 << 17;
-
-/// A reader, a whole file for it, and the most bytes that it may ask of operator new for this file or a damaged
-/// one.
+/// A whole file for a reader, and the most bytes that the reader may ask of operator new for this file or a
+/// damaged one.
 ///
 /// With a limit of its own (`kLimit` is given to it) a reader counts what a program will hold; tables that grow
 /// by doubling and messages come on top, so that it may ask for 4 times the limit in all. One without a limit
 /// is bounded by the size of its file: the factor is what a byte can cost, such as `[` in JSON, which begins a
 /// vector.
-struct Reader {
-  const char* name;
-  std::string file;
+struct WholeFile {
+  std::string reader;
+  std::string bytes;
   std::size_t most_bytes;
-  std::function<Status(std::string_view)> read;
   int least_cuts_refused = 10;
 };
 
-Span<const std::byte> bytes_of(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 std::string text_of(const Result<Bytes>& bytes) {
   REQUIRE_MESSAGE(bytes.ok(), bytes.status().message());
   return std::string(io::as_text(*bytes));
-}
-
-std::string npy_file() { return io::format_npy_header(io::NpyType::kFloat32, std::vector<std::int64_t>{3, 2}); }
-
-Status read_npy_header(std::string_view text) {
-  MLGRAPH_ASSIGN_OR_RETURN(const io::NpyPreamble preamble, io::parse_npy_preamble(bytes_of(text)));
-  const std::size_t begin = std::min<std::size_t>(preamble.text_offset, text.size());
-  return io::parse_npy_text(text.substr(begin, preamble.text_bytes)).status();
-}
-
-Status read_every_array(std::string_view text) {
-  io::NpzOptions options;
-  options.max_bytes = kLimit;
-  MLGRAPH_ASSIGN_OR_RETURN(const io::NpzReader npz, io::NpzReader::from_memory(bytes_of(text), options));
-  for (const std::string& key : npz.keys()) MLGRAPH_RETURN_IF_ERROR(npz.read<double>(key).status());
-  return {};
-}
-
-Status read_npz_program(std::string_view text) {
-  io::TpuGraphsOptions options;
-  options.max_bytes = kLimit;
-  return io::read_tpugraphs_npz(bytes_of(text), "program", options).status();
-}
-
-io::HloLimits hlo_limits() {
-  io::HloLimits limits;
-  limits.max_memory_bytes = kLimit;
-  return limits;
-}
-
-Status read_proto(std::string_view text) {
-  MLGRAPH_ASSIGN_OR_RETURN(const io::HloModule module, io::read_hlo_proto(bytes_of(text), hlo_limits()));
-  return io::featurize(module).status();
-}
-Status read_text(std::string_view text) {
-  MLGRAPH_ASSIGN_OR_RETURN(const io::HloModule module, io::read_hlo_text(text, "m.hlo", hlo_limits()));
-  return io::featurize(module).status();
-}
-Status read_layout_tuning(std::string_view text) {
-  MLGRAPH_ASSIGN_OR_RETURN(const io::ModuleTuningData data,
-                           io::read_module_tuning_data(bytes_of(text), hlo_limits()));
-  return io::layout_configs(data).status();
-}
-Status read_tile_tuning(std::string_view text) {
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<io::ModuleTuningData> kernels,
-                           io::read_tuning_data(bytes_of(text), hlo_limits()));
-  for (const io::ModuleTuningData& data : kernels) MLGRAPH_RETURN_IF_ERROR(io::tile_configs(data).status());
-  return {};
-}
-
-Status read_pack(std::string_view text) {
-  const AlignedVector<std::byte> aligned(bytes_of(text).begin(), bytes_of(text).end());
-  MLGRAPH_ASSIGN_OR_RETURN(const io::DatasetPack pack, io::DatasetPack::from_memory(aligned));
-  return pack.verify();
-}
-
-Status read_tu(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  example::TuDataset data;
-  return example::read_tu_graphs(in, "graphs.txt", data);
-}
-Status read_fold(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  return example::read_tu_fold(in, "fold.txt", 200).status();
 }
 
 // ---- the files ----------------------------------------------------------------------------------------------
@@ -192,38 +114,84 @@ std::string tuning_file(bool tile) {
   return list;
 }
 
-std::vector<Reader> every_reader() {
+std::string npy_file() { return io::format_npy_header(io::NpyType::kFloat32, std::vector<std::int64_t>{3, 2}); }
+
+std::string model_file() {
+  const io::Program program = testing::layout_program();
+  const ProgramView view = program.view();
+  ModelOptions options = default_options(Arch::kLayoutSage);
+  options.hidden_channels = 2;
+  options.opcode_channels = 1;
+  options.num_layers = 1;
+  const Span<const ProgramView> programs(&view, 1);
+  const GnnCostModel model =
+      GnnCostModel::make(options, FeatureEncoder::fit(programs, options).value(), 1).value();
+  return text_of(model_to_bytes(model));
+}
+
+/// The state of a training, and the file that holds it.
+std::string checkpoint_state() {
+  TrainState state = readers::small_state();
+  const float row[] = {1, 2, 3, 4};
+  REQUIRE(state.table.write({0, 1, 2}, row).ok());
+  state.epoch = 1;
+  state.report.epochs.emplace_back();
+  return text_of(checkpoint_to_bytes(state, {{"seed", "1"}}));
+}
+std::string checkpoint_file() {
+  const testing::TemporaryFolder folder("damaged_files");
+  REQUIRE(io::save_checkpoint(folder / "c", readers::as_bytes("some state")).ok());
+  return text_of(io::read_file(folder / "c"));
+}
+
+std::vector<WholeFile> every_file() {
   const std::string npz = text_of(io::to_npz(testing::layout_program().view()));
   const std::string hlo(testing::kEveryAttribute);
   const io::HloModule module = io::read_hlo_text(testing::kEveryAttribute).value();
   const std::string pack = pack_file(), safetensors = safetensors_file();
   const std::string tu = "2\n3 1\n0 1 1\n2 2 0 2\n0 1 1\n2 0\n0 1 1\n1 1 0\n", fold = "0\n12\n199\n";
   const std::string indices = R"({"program": [0, 12, 3], "other": [], "name \"quoted\"": [7]})";
+  const std::string model = model_file(), state = checkpoint_state(), checkpoint = checkpoint_file();
   return {
-      {"npy header", npy_file(), 64 * npy_file().size(), read_npy_header},
-      {"npz", npz, 4 * kLimit, read_every_array},
-      {"TpuGraphs npz", npz, 4 * kLimit, read_npz_program},
-      {"HLO protobuf", testing::to_hlo_proto(module), 4 * kLimit, read_proto},
-      {"HLO text", hlo, 4 * kLimit, read_text},
-      {"HLO text, old dialect", testing::to_text(module, true), 4 * kLimit, read_text},
-      {"ModuleTuningData", tuning_file(false), 4 * kLimit, read_layout_tuning},
-      {"TuningData", tuning_file(true), 4 * kLimit, read_tile_tuning},
-      {"dataset pack", pack, 8 * pack.size(), read_pack},
-      {"safetensors", safetensors, 64 * safetensors.size(),
-       [](std::string_view text) { return SafeTensors::parse(bytes_of(text)).status(); }},
-      {"TU graphs", tu, 256 * tu.size(), read_tu},
-      {"TU fold", fold, 256 * fold.size(), read_fold, 0 /* half of a list is a list */},
-      {"evaluation indices", indices, 256 * indices.size(),
-       [](std::string_view text) { return cli::parse_indices(text, "indices.json").status(); }},
+      {"npy", npy_file(), 64 * npy_file().size()},
+      {"npz", npz, 4 * kLimit},
+      {"tpugraphs_npz", npz, 4 * kLimit},
+      {"hlo_proto", testing::to_hlo_proto(module), 4 * kLimit},
+      {"hlo_text", hlo, 4 * kLimit},
+      {"hlo_text", testing::to_text(module, true), 4 * kLimit},  // the old dialect
+      {"module_tuning_data", tuning_file(false), 4 * kLimit},
+      {"tuning_data", tuning_file(true), 4 * kLimit},
+      {"dataset_pack", pack, 8 * pack.size()},
+      {"safetensors", safetensors, 64 * safetensors.size()},
+      {"model", model, 64 * model.size()},
+      {"checkpoint", checkpoint, 8 * checkpoint.size() + 1000},
+      {"checkpoint_state", state, 64 * state.size()},
+      {"tu_graphs", tu, 256 * tu.size()},
+      {"tu_fold", fold, 256 * fold.size(), 0 /* half of a list is a list */},
+      {"indices_json", indices, 256 * indices.size()},
   };
+}
+
+const readers::Reader& reader_of(const WholeFile& file) {
+  for (const readers::Reader& reader : readers::kReaders) {
+    if (file.reader == reader.name) return reader;
+  }
+  FAIL("there is no reader " << file.reader);
+  return readers::kReaders[0];
 }
 
 }  // namespace
 
 TEST_CASE("a damaged file ends every reader in a Status, within its bound of memory") {
-  for (const Reader& reader : every_reader()) {
-    CAPTURE(std::string(reader.name));
-    const Status whole = reader.read(reader.file);
+  const std::vector<WholeFile> files = every_file();
+  for (const readers::Reader& reader : readers::kReaders) {
+    const auto is_of_reader = [&](const WholeFile& file) { return file.reader == reader.name; };
+    CHECK_MESSAGE(std::any_of(files.begin(), files.end(), is_of_reader), reader.name);
+  }
+  for (const WholeFile& file : files) {
+    const readers::Reader& reader = reader_of(file);
+    CAPTURE(file.reader);
+    const Status whole = reader.read(file.bytes);
     CHECK_MESSAGE(whole.ok(), whole.message());
     std::size_t most = 0;
     int num_refused = 0;
@@ -235,13 +203,13 @@ TEST_CASE("a damaged file ends every reader in a Status, within its bound of mem
       ++num_refused;
       CHECK_FALSE(status.message().empty());
     };
-    testing::with_every_truncation(reader.file, read);
-    CHECK(num_refused >= reader.least_cuts_refused);
+    testing::with_every_truncation(file.bytes, read);
+    CHECK(num_refused >= file.least_cuts_refused);
     num_refused = 0;
-    testing::with_random_changes(reader.file, 10000, 1, read);
+    testing::with_random_changes(file.bytes, 10000, 1, read);
     CHECK(num_refused > 100);
     CHECK(most > 0);
-    CHECK(most <= reader.most_bytes);
+    CHECK(most <= file.most_bytes);
   }
 }
 
@@ -262,12 +230,24 @@ TEST_CASE("every file of the real data is read or refused by name, and small one
     ++num_cut;
     testing::with_every_truncation(text_of(io::read_file(path)), [&](std::string_view cut) {
       if (extension == ".npz") {
-        CHECK_FALSE(io::read_tpugraphs_npz(bytes_of(cut), path, options.tpugraphs).ok());
+        CHECK_FALSE(io::read_tpugraphs_npz(readers::as_bytes(cut), path, options.tpugraphs).ok());
       } else {
-        static_cast<void>(io::read_programs_pb(bytes_of(cut), "cut", path, options.tpugraphs).ok());
+        static_cast<void>(io::read_programs_pb(readers::as_bytes(cut), "cut", path, options.tpugraphs).ok());
       }
     });
   }
   CHECK(num_read > 20);
   CHECK(num_cut > 5);
+}
+
+// tests/fuzz/run asks for this one.
+TEST_CASE("the whole files are the first seeds of the fuzz targets" * doctest::skip()) {
+  const char* const folder = std::getenv("MLGRAPH_SEED_DIR");
+  REQUIRE(folder != nullptr);
+  int number = 0;
+  for (const WholeFile& file : every_file()) {
+    const std::filesystem::path to = std::filesystem::path(folder) / file.reader;
+    std::filesystem::create_directories(to);
+    REQUIRE(io::write_file((to / str_cat("whole", number++)).string(), readers::as_bytes(file.bytes)).ok());
+  }
 }

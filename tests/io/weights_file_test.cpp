@@ -2,6 +2,8 @@
 #include "mlgraph/io/weights_file.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 #include <csignal>
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -67,6 +71,30 @@ TEST_CASE("a file is written whole, replaced whole, and nothing else stays in th
     CHECK(io::read_file(path).value() == bytes);
     CHECK(folder.count() == 1);
   }
+}
+
+TEST_CASE("what a killed writer left is removed, what a living one writes is not") {
+  const Folder folder;
+  const std::string path = folder / "model.bin";
+  const auto put = [&](const char* name) {
+    std::ofstream(folder / name) << "half";
+    return folder / name;
+  };
+  const std::string stale = put(".mlgraph-model.bin-12345-0.tmp");
+  const std::string of_another = put(".mlgraph-other.bin-12345-0.tmp");
+  const std::string named_alike = put(".mlgraph-model.bin-notes");
+  const std::string live = put(".mlgraph-model.bin-54321-0.tmp");
+  const int descriptor = ::open(live.c_str(), O_WRONLY);
+  REQUIRE(::flock(descriptor, LOCK_EX) == 0);
+  CHECK(io::write_file(path, pattern(10, 1)).ok());
+  CHECK_FALSE(fs::exists(stale));
+  CHECK(fs::exists(live));
+  CHECK(fs::exists(of_another));
+  CHECK(fs::exists(named_alike));
+  ::close(descriptor);
+  CHECK(io::write_file(path, pattern(20, 1)).ok());
+  CHECK_FALSE(fs::exists(live));
+  CHECK(folder.count() == 3);
 }
 
 TEST_CASE("a path without a folder is in the current one") {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/format.hpp"
@@ -38,13 +39,10 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
   return write_file(path, file);
 }
 
-/// The bytes for Trainer::run().
-/// Errors: those of read_file(); a file that is no checkpoint, is cut off, or was changed. Each begins with the
-/// path.
-[[nodiscard]] inline Result<std::vector<std::byte>> load_checkpoint(const std::string& path,
-                                                                    std::uint64_t max_bytes = std::uint64_t{1}
-                                                                                              << 36) {
-  MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::byte> file, read_file(path, max_bytes));
+/// The bytes for Trainer::run() from those of a checkpoint file; `path` is for messages.
+/// Errors: a file that is no checkpoint, is cut off, or was changed. Each begins with the path.
+[[nodiscard]] inline Result<std::vector<std::byte>> parse_checkpoint(std::vector<std::byte> file,
+                                                                     const std::string& path) {
   const std::size_t header = detail::kCheckpointHeader;
   if (file.size() < header ||
       std::memcmp(file.data(), detail::kCheckpointMagic, sizeof(detail::kCheckpointMagic)) != 0) {
@@ -59,6 +57,14 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
   file.erase(file.begin(), file.begin() + static_cast<std::ptrdiff_t>(header));
   if (checksum64(file) != numbers[0]) return Status::invalid_argument(str_cat(path, ": its checksum is wrong"));
   return file;
+}
+
+/// The same from a file. Errors: those of read_file() and parse_checkpoint().
+[[nodiscard]] inline Result<std::vector<std::byte>> load_checkpoint(const std::string& path,
+                                                                    std::uint64_t max_bytes = std::uint64_t{1}
+                                                                                              << 36) {
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::byte> file, read_file(path, max_bytes));
+  return parse_checkpoint(std::move(file), path);
 }
 
 }  // namespace io

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every reader of bytes that somebody else wrote, as a function of a text, for the test of damaged files and for the
+// fuzz targets.
+#ifndef MLGRAPH_TESTS_IO_READERS_HPP
+#define MLGRAPH_TESTS_IO_READERS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "../../examples/graph_classification/tu_dataset.hpp"
+#include "../../examples/mlgraph/indices.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/io/checkpoint_file.hpp"
+#include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/hlo_features.hpp"
+#include "mlgraph/io/hlo_proto.hpp"
+#include "mlgraph/io/hlo_text.hpp"
+#include "mlgraph/io/npy.hpp"
+#include "mlgraph/io/npz.hpp"
+#include "mlgraph/io/tpugraphs.hpp"
+#include "mlgraph/io/tuning_data.hpp"
+#include "mlgraph/model/model_bytes.hpp"
+#include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/train/train_state.hpp"
+
+namespace mlgraph::testing::readers {
+
+/// What the readers are told to take at most, where they can be told. The fixtures need less than a tenth of
+/// it.
+constexpr std::uint64_t kLimit = 1 << 17;
+
+inline Span<const std::byte> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+inline Status read_npy_header(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const io::NpyPreamble preamble, io::parse_npy_preamble(as_bytes(text)));
+  const std::size_t begin = std::min<std::size_t>(preamble.text_offset, text.size());
+  return io::parse_npy_text(text.substr(begin, preamble.text_bytes)).status();
+}
+
+inline Status read_every_array(std::string_view text) {
+  io::NpzOptions options;
+  options.max_bytes = kLimit;
+  MLGRAPH_ASSIGN_OR_RETURN(const io::NpzReader npz, io::NpzReader::from_memory(as_bytes(text), options));
+  for (const std::string& key : npz.keys()) MLGRAPH_RETURN_IF_ERROR(npz.read<double>(key).status());
+  return {};
+}
+
+inline Status read_npz_program(std::string_view text) {
+  io::TpuGraphsOptions options;
+  options.max_bytes = kLimit;
+  return io::read_tpugraphs_npz(as_bytes(text), "program", options).status();
+}
+
+inline io::HloLimits hlo_limits() {
+  io::HloLimits limits;
+  limits.max_memory_bytes = kLimit;
+  return limits;
+}
+
+inline Status read_proto(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const io::HloModule module, io::read_hlo_proto(as_bytes(text), hlo_limits()));
+  return io::featurize(module).status();
+}
+inline Status read_text(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const io::HloModule module, io::read_hlo_text(text, "m.hlo", hlo_limits()));
+  return io::featurize(module).status();
+}
+inline Status read_layout_tuning(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const io::ModuleTuningData data,
+                           io::read_module_tuning_data(as_bytes(text), hlo_limits()));
+  return io::layout_configs(data).status();
+}
+inline Status read_tile_tuning(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<io::ModuleTuningData> kernels,
+                           io::read_tuning_data(as_bytes(text), hlo_limits()));
+  for (const io::ModuleTuningData& data : kernels) MLGRAPH_RETURN_IF_ERROR(io::tile_configs(data).status());
+  return {};
+}
+
+inline Status read_pack(std::string_view text) {
+  const AlignedVector<std::byte> aligned(as_bytes(text).begin(), as_bytes(text).end());
+  MLGRAPH_ASSIGN_OR_RETURN(const io::DatasetPack pack, io::DatasetPack::from_memory(aligned));
+  return pack.verify();
+}
+
+inline Status read_tu(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  example::TuDataset data;
+  return example::read_tu_graphs(in, "graphs.txt", data);
+}
+inline Status read_fold(std::string_view text) {
+  std::istringstream in{std::string(text)};
+  return example::read_tu_fold(in, "fold.txt", 200).status();
+}
+
+
+inline Status read_safetensors(std::string_view text) { return SafeTensors::parse(as_bytes(text)).status(); }
+inline Status read_model(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(as_bytes(text)));
+  return model_from_tensors(file).status();
+}
+
+/// A state of three weights, one of the head, and a table of four numbers a row.
+inline TrainState small_state() {
+  TrainState state;
+  state.value = state.best = {1, 2, 3};
+  state.adam.m = state.adam.v = {0, 0, 0};
+  state.table = EmbeddingTable::make(4, TableDtype::kF32, 1 << 12, 2).value();
+  return state;
+}
+inline Status read_checkpoint_state(std::string_view text) {
+  TrainState state = small_state();
+  return checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, 1, state);
+}
+inline Status read_checkpoint(std::string_view text) {
+  const Span<const std::byte> bytes = as_bytes(text);
+  return io::parse_checkpoint({bytes.begin(), bytes.end()}, "c.checkpoint").status();
+}
+inline Status read_indices(std::string_view text) { return cli::parse_indices(text, "indices.json").status(); }
+
+struct Reader {
+  const char* name;
+  Status (*read)(std::string_view text);
+};
+
+inline constexpr Reader kReaders[] = {
+    {"npy", read_npy_header},
+    {"npz", read_every_array},
+    {"tpugraphs_npz", read_npz_program},
+    {"hlo_proto", read_proto},
+    {"hlo_text", read_text},
+    {"module_tuning_data", read_layout_tuning},
+    {"tuning_data", read_tile_tuning},
+    {"dataset_pack", read_pack},
+    {"safetensors", read_safetensors},
+    {"model", read_model},
+    {"checkpoint", read_checkpoint},
+    {"checkpoint_state", read_checkpoint_state},
+    {"tu_graphs", read_tu},
+    {"tu_fold", read_fold},
+    {"indices_json", read_indices},
+};
+
+}  // namespace mlgraph::testing::readers
+
+#endif  // MLGRAPH_TESTS_IO_READERS_HPP
