@@ -346,6 +346,10 @@ class GnnCostModel {
 
   /// What only this model or the unnormalised numbers can tell; the rest is Graph::from_view's.
   [[nodiscard]] Status check_nodes(const ProgramView& view) const {
+    if (view.graph.x.rows != view.graph.num_nodes()) {
+      return Status::invalid_argument(str_cat(view.name, ": x has ", view.graph.x.rows, " rows; opcode has ",
+                                              view.graph.num_nodes()));
+    }
     for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
       if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < options_.num_opcodes) continue;
       return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],
