@@ -32,9 +32,12 @@ class CostSession;
 /// What a model asks of programs and their configurations.
 struct CostModelInputs {
   Task task = Task::kTile;
-  std::int64_t num_opcodes = 0;           ///< opcodes are in [0, num_opcodes)
-  std::int64_t num_node_features = 0;     ///< columns of GraphView::x
-  std::int64_t num_config_features = 0;   ///< ConfigView::num_features
+  std::int64_t num_opcodes = 0;          ///< opcodes are in [0, num_opcodes)
+  std::int64_t num_node_features = 0;    ///< columns of GraphView::x, where it has no names
+  std::int64_t num_config_features = 0;  ///< ConfigView::num_features
+  /// (num_node_features), of the model; empty: known by their places. A program that has feature_names needs only
+  /// those that the model reads, in any order: bind() tells which are missing.
+  Span<const std::string> node_feature_names;
 };
 
 struct BindOptions {

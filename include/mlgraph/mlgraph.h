@@ -49,6 +49,9 @@ typedef struct mlgraph_program {
   const int32_t* config_node; /* (num_config_nodes) ids of the configurable nodes */
   int64_t num_node_splits;
   const int32_t* node_splits; /* starts of the computations, first 0, last num_nodes; null where unknown */
+  /* Names of the columns of x (num_features), or null. With names a program needs only the features that the model
+   * reads, in any order; without, all of the model's in its order. */
+  const char* const* feature_names;
 } mlgraph_program;
 
 /** Configurations; one of the two arrays is null. A configuration of a tile has one row. */
@@ -64,7 +67,7 @@ typedef struct mlgraph_configs {
 typedef struct mlgraph_inputs {
   int32_t is_layout;           /* 1: one row of a configuration for each configurable node; 0: tiles */
   int64_t num_opcodes;         /* opcodes are in [0, num_opcodes) */
-  int64_t num_node_features;   /* columns of x */
+  int64_t num_node_features;   /* columns of x, where they have no names */
   int64_t num_config_features; /* entries of a configuration's row */
 } mlgraph_inputs;
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "infer/session_fixture.hpp"
@@ -140,6 +141,37 @@ TEST_CASE("errors are codes and sentences, cut to the room there is") {
         name + ": has 0 config entries; should have 24 configs of 6");
   configs = c_configs(set.programs[0]);
   CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+}
+
+TEST_CASE("a program may name its features") {
+  ProgramSetFixture set(Task::kTile, 1);
+  const std::string_view names[] = {"seven", "size", "noise"};
+  set.views[0].graph.feature_names = names;
+  const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
+  const mlgraph_configs configs = c_configs(set.programs[0]);
+  std::vector<float> scores(24), same(24);
+  mlgraph_program program = c_program(set.programs[0]);
+  SessionHandle session(mlgraph_session_bind(model.get(), &program, 1, nullptr, 0));
+  REQUIRE(session != nullptr);
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+
+  std::vector<float> x;  // only the two that vary, the other way round
+  for (std::size_t v = 0; v < set.programs[0].opcode.size(); ++v)
+    x.insert(x.end(), {set.programs[0].x[3 * v + 2], set.programs[0].x[3 * v + 1]});
+  const char* const own[] = {"noise", "size"};
+  program.x = x.data();
+  program.num_features = 2;
+  program.feature_names = own;
+  session.reset(mlgraph_session_bind(model.get(), &program, 1, nullptr, 0));
+  REQUIRE(session != nullptr);
+  CHECK(mlgraph_session_score(session.get(), &configs, same.data()) == MLGRAPH_OK);
+  CHECK(same == scores);
+
+  const char* const wrong[] = {"noise", "length"};
+  program.feature_names = wrong;
+  char message[100];
+  CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+  CHECK(message == set.programs[0].name + ": lacks node features that the model needs: size");
 }
 
 TEST_CASE("metadata are copied as far as there is room") {

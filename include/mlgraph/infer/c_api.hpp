@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/span.hpp"
@@ -59,7 +60,8 @@ template <class T>
   return view;
 }
 
-[[nodiscard]] inline ProgramView from_c(const mlgraph_program& program) {
+/// `names` is what the view borrows.
+[[nodiscard]] inline ProgramView from_c(const mlgraph_program& program, std::vector<std::string_view>& names) {
   ProgramView view;
   view.name = program.name == nullptr ? "program" : program.name;
   view.graph.x = {program.x, program.num_nodes, program.num_features};
@@ -68,6 +70,8 @@ template <class T>
   view.graph.edge_target = c_array(program.edge_target, program.num_edges);
   view.graph.config_node = c_array(program.config_node, program.num_config_nodes);
   view.node_splits = c_array(program.node_splits, program.num_node_splits);
+  for (const char* const name : c_array(program.feature_names, program.num_features)) names.emplace_back(name);
+  view.graph.feature_names = names;
   return view;
 }
 
@@ -118,8 +122,9 @@ MLGRAPH_DETAIL_C_FUNCTION mlgraph_session* mlgraph_session_bind(const mlgraph_mo
                                                                 std::size_t message_size) {
   mlgraph::BindOptions options;
   options.num_threads = num_threads;
+  std::vector<std::string_view> names;
   mlgraph::Result<mlgraph::CostSession> session =
-      model->model.bind(mlgraph::detail::from_c(*program), options);
+      model->model.bind(mlgraph::detail::from_c(*program, names), options);
   if (session.ok()) return new mlgraph_session{std::move(*session), {}};
   mlgraph::detail::copy_text(session.status().message(), message, message_size);
   return nullptr;

@@ -70,6 +70,7 @@ class CostModelOfIsa final : public interface::CostModelCode {
     inputs.num_opcodes = model_->options().num_opcodes;
     inputs.num_node_features = model_->encoder().node.num_inputs();
     inputs.num_config_features = model_->encoder().num_config_inputs;
+    inputs.node_feature_names = model_->encoder().node_names;
     return inputs;
   }
   [[nodiscard]] std::string_view metadata(std::string_view key) const override {

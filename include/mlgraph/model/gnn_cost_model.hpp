@@ -72,13 +72,14 @@ class GnnCostModel {
   [[nodiscard]] const Parameters<float>& parameters() const { return parameters_; }
 
   /// Validates a program and normalises its nodes. The view's arrays must outlive the result.
-  /// Errors: another task or other widths than the model's; opcodes it does not know; features or config
-  /// entries
-  ///         that are not finite; those of Graph::from_view. Each names the program.
+  /// Errors: another task or other widths than the model's; node features it lacks, where they have names; opcodes
+  ///         the model does not know; features or config entries that are not finite; those of Graph::from_view.
+  ///         Each names the program.
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
-    Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments);
+    MLGRAPH_ASSIGN_OR_RETURN(const NodeEncoder node, encoder_.node_of(view));
+    Result<std::vector<Segment>> segments = make_segments(view, node, options_.segments);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
@@ -240,8 +241,9 @@ class GnnCostModel {
   /// entries that are not finite. Names the program and the config.
   [[nodiscard]] Status check_configs(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_task(view));
-    MLGRAPH_RETURN_IF_ERROR(
-        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
+    const std::int64_t node_width =
+        encoder_.is_by_name(view) ? view.graph.x.cols : encoder_.node.num_inputs();
+    MLGRAPH_RETURN_IF_ERROR(FeatureEncoder::check(view, node_width, encoder_.num_config_inputs));
     for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
       if (detail::is_finite(view.configs.wide[i])) continue;
       const auto size = static_cast<std::size_t>(view.configs.config_size());

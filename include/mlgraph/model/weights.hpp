@@ -18,6 +18,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/name_list.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/model/safetensors.hpp"
@@ -67,24 +68,6 @@ template <class Use>
       return false;
   }
 }
-
-/// `a, b, c and 5 more`.
-class NameList {
- public:
-  void add(std::string_view name) {
-    if (count_ < kShown) text_ += str_cat(count_ == 0 ? "" : ", ", name);
-    ++count_;
-  }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] std::string text() const {
-    return count_ > kShown ? str_cat(text_, " and ", count_ - kShown, " more") : text_;
-  }
-
- private:
-  static constexpr std::size_t kShown = 10;
-  std::string text_;
-  std::size_t count_ = 0;
-};
 
 /// The shape that a parameter has in a file.
 [[nodiscard]] inline std::vector<std::int64_t> file_shape(const ParamSpec::Entry& entry) {
