@@ -19,10 +19,10 @@
 //
 //   mlgraph::Result<mlgraph::CostModel> make_tile_model() { return mlgraph::load_cost_model(kTileModel); }
 //
-// That file pays for the engine's templates, and its -m flags choose the instruction set. There is no macro that
-// turns a header into its implementation: what computes is inline, in a namespace named after the instruction
-// set, behind the virtual functions below. So several files may load models, each with flags of its own, and a
-// program can choose between them by the processor it finds.
+// That file pays for the engine's templates, and its -m flags choose the instruction set. There is no macro
+// that turns a header into its implementation: what computes is inline, in a namespace named after the
+// instruction set, behind the virtual functions below. So several files may load models, each with flags of its
+// own, and a program can choose between them by the processor it finds.
 
 namespace mlgraph {
 
@@ -35,8 +35,8 @@ struct CostModelInputs {
   std::int64_t num_opcodes = 0;          ///< opcodes are in [0, num_opcodes)
   std::int64_t num_node_features = 0;    ///< columns of GraphView::x, where it has no names
   std::int64_t num_config_features = 0;  ///< ConfigView::num_features
-  /// (num_node_features), of the model; empty: known by their places. A program that has feature_names needs only
-  /// those that the model reads, in any order: bind() tells which are missing.
+  /// (num_node_features), of the model; empty: known by their places. A program that has feature_names needs
+  /// only those that the model reads, in any order: bind() tells which are missing.
   Span<const std::string> node_feature_names;
 };
 
@@ -98,9 +98,9 @@ class CostModelCode {
 
 /// A model bound to one program: scores any number of its configurations, and changes of one.
 ///
-/// A score has the same bits whatever is scored beside it, and by an update as by a full evaluation. Only rank()
-/// and top_k() allocate, for more configurations than in any call before. One thread uses a session at a time.
-/// It owns what it needs of the model and of the program: both may be gone.
+/// A score has the same bits whatever is scored beside it, and by an update as by a full evaluation. Only
+/// rank() and top_k() allocate, for more configurations than in any call before. One thread uses a session at a
+/// time. It owns what it needs of the model and of the program: both may be gone.
 class CostSession {
  public:
   /// Rows and entries of a configuration: (rows_per_config(), num_features()), one row for a tile.
@@ -158,8 +158,8 @@ class CostSession {
   interface::Owned<interface::CostSessionCode> code_;
 };
 
-/// A trained cost model. A const one is shared by any number of threads, each with sessions of its own, which may
-/// outlive it.
+/// A trained cost model. A const one is shared by any number of threads, each with sessions of its own, which
+/// may outlive it.
 class CostModel {
  public:
   [[nodiscard]] CostModelInputs inputs() const { return code_->inputs(); }
@@ -168,7 +168,8 @@ class CostModel {
 
   /// Does once what no configuration changes: validation, normalisation, packed weights, the rows that all
   /// configurations share. The program's own configurations and runtimes are not looked at.
-  /// Errors: a program for another task, with other features, unknown opcodes, bad edges or numbers that are not
+  /// Errors: a program for another task, with other features, unknown opcodes, bad edges or numbers that are
+  /// not
   ///         finite; each names the program.
   /// Cost:   an evaluation or two of the whole program.
   [[nodiscard]] Result<CostSession> bind(const ProgramView& program, const BindOptions& options = {}) const {

@@ -137,16 +137,15 @@ TEST_CASE("errors are codes and sentences, cut to the room there is") {
   CHECK(mlgraph_session_message(session.get()) == name + ": there is room for 0 scores; there are 24 configs");
   configs.narrow = nullptr;
   CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_INVALID_ARGUMENT);
-  CHECK(mlgraph_session_message(session.get()) ==
-        name + ": has 0 config entries; should have 24 configs of 6");
+  CHECK(mlgraph_session_message(session.get()) == name + ": has 0 config entries; should have 24 configs of 6");
   configs = c_configs(set.programs[0]);
   CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
 }
 
 TEST_CASE("a program may name its features") {
-  ProgramSetFixture set(Task::kTile, 1);
+  ProgramSetFixture set(Task::kTile, 2);
   const std::string_view names[] = {"seven", "size", "noise"};
-  set.views[0].graph.feature_names = names;
+  for (ProgramView& view : set.views) view.graph.feature_names = names;
   const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
   const mlgraph_configs configs = c_configs(set.programs[0]);
   std::vector<float> scores(24), same(24);

@@ -29,7 +29,8 @@ CostModel cost_model(const GnnCostModel& model) {
   return std::move(*loaded);
 }
 
-TEST_CASE("a loaded model scores, ranks and changes configurations as the session of the model it was saved from") {
+TEST_CASE(
+    "a loaded model scores, ranks and changes configurations as the session of the model it was saved from") {
   for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
     const ConfigView configs = program.view().configs;
     Session expected = Session::bind(model, program.view()).value();
@@ -92,7 +93,8 @@ TEST_CASE("a session needs neither the model nor the program any more, and threa
   CostSession moved = std::move(session);
   REQUIRE(moved.score(copy.view().configs, Span<float>(same)).ok());
   CHECK(same == scores);
-  CHECK(moved.start(copy.view().configs, 24).status().message() == name + ": there is no config 24; there are 24");
+  CHECK(moved.start(copy.view().configs, 24).status().message() ==
+        name + ": there is no config 24; there are 24");
   CHECK(moved.current().size() == 6);
 }
 

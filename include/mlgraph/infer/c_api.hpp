@@ -94,8 +94,7 @@ extern "C" {
 MLGRAPH_DETAIL_C_FUNCTION mlgraph_model* mlgraph_model_load(const void* bytes, std::size_t num_bytes,
                                                             char* message, std::size_t message_size) {
   const auto* const data = static_cast<const std::byte*>(bytes);
-  mlgraph::Result<mlgraph::CostModel> model =
-      mlgraph::load_cost_model({data, data == nullptr ? 0 : num_bytes});
+  mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model({data, data == nullptr ? 0 : num_bytes});
   if (model.ok()) return new mlgraph_model{std::move(*model)};
   mlgraph::detail::copy_text(model.status().message(), message, message_size);
   return nullptr;
@@ -117,9 +116,8 @@ MLGRAPH_DETAIL_C_FUNCTION std::size_t mlgraph_model_metadata(const mlgraph_model
 }
 
 MLGRAPH_DETAIL_C_FUNCTION mlgraph_session* mlgraph_session_bind(const mlgraph_model* model,
-                                                                const mlgraph_program* program,
-                                                                int num_threads, char* message,
-                                                                std::size_t message_size) {
+                                                                const mlgraph_program* program, int num_threads,
+                                                                char* message, std::size_t message_size) {
   mlgraph::BindOptions options;
   options.num_threads = num_threads;
   std::vector<std::string_view> names;
@@ -152,8 +150,8 @@ MLGRAPH_DETAIL_C_FUNCTION int mlgraph_session_top_k(mlgraph_session* session, co
 
 MLGRAPH_DETAIL_C_FUNCTION int mlgraph_session_start(mlgraph_session* session, const mlgraph_configs* configs,
                                                     std::int64_t config, float* score) {
-  return mlgraph::detail::c_code(
-      *session, session->session.start(mlgraph::detail::from_c(*configs), config), score);
+  return mlgraph::detail::c_code(*session, session->session.start(mlgraph::detail::from_c(*configs), config),
+                                 score);
 }
 
 MLGRAPH_DETAIL_C_FUNCTION int mlgraph_session_update(mlgraph_session* session, std::int64_t num_rows,

@@ -88,9 +88,8 @@ class CostModelOfIsa final : public interface::CostModelCode {
     }
     ProgramView view = program;
     view.configs = {};
-    view.configs.rows_per_config = is_tile
-                                       ? std::int64_t{1}
-                                       : static_cast<std::int64_t>(program.graph.config_node.size());
+    view.configs.rows_per_config =
+        is_tile ? std::int64_t{1} : static_cast<std::int64_t>(program.graph.config_node.size());
     view.configs.num_features = model_->encoder().num_config_inputs;
     view.runtime = {};
     view.runtime_normalizer = {};

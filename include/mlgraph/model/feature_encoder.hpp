@@ -39,7 +39,8 @@ struct FeatureEncoder {
   std::vector<std::string> node_names;  // (node.num_inputs()), or empty: known by their places
 
   /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
-  /// Errors: no programs; programs that name their node features differently; those of check(), check_names() and
+  /// Errors: no programs; programs that name their node features differently; those of check(), check_names()
+  /// and
   ///         NodeEncoder::fit().
   [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
                                                   std::int64_t max_configs = 1000) {
@@ -58,8 +59,8 @@ struct FeatureEncoder {
     for (const ProgramView& program : programs) {
       MLGRAPH_RETURN_IF_ERROR(check(program, node_width, encoder.num_config_inputs));
       if (!encoder.has_names_of(program)) {
-        return Status::invalid_argument(str_cat(program.name, ": names its node features differently than ",
-                                                programs[0].name));
+        return Status::invalid_argument(
+            str_cat(program.name, ": names its node features differently than ", programs[0].name));
       }
       for (std::int64_t r = 0; r < program.graph.x.rows; ++r) node.add(program.graph.x.row(r));
       const ConfigView& configs = program.configs;
@@ -127,7 +128,8 @@ struct FeatureEncoder {
   }
 
   /// The node encoder for the columns of a program. Those that it does not read need not be there.
-  /// Errors: a program that is read by name and lacks some; all of them in one message. Names that are there twice.
+  /// Errors: a program that is read by name and lacks some; all of them in one message. Names that are there
+  /// twice.
   [[nodiscard]] Result<NodeEncoder> node_of(const ProgramView& program) const {
     if (!is_by_name(program) || has_names_of(program)) return node;
     using Place = std::pair<std::string_view, std::int32_t>;
