@@ -22,6 +22,7 @@ configure_package_config_file(cmake/mlgraphConfig.cmake.in mlgraphConfig.cmake I
 write_basic_package_version_file(mlgraphConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mlgraphConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/mlgraphConfigVersion.cmake cmake/mlgraphDependencies.cmake
+              cmake/mlgraphEmbed.cmake cmake/mlgraph_embed.cpp
         DESTINATION ${package_dir})
 
 set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)

@@ -18,10 +18,11 @@ import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
+import safetensors_format  # noqa: E402
 import tiny_data  # noqa: E402
 
 PROGRAM = ""
-COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "submit"]
+COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "embed", "submit"]
 TRAIN = ["train", "--epochs", "6", "--hidden", "8", "--layers", "1"]
 
 
@@ -452,6 +453,52 @@ class Ranking(Case):
 
     def write_json(self, name, content):
         (self.folder / name).write_text(json.dumps(content))
+
+
+class ModelFiles(Case):
+    def test_python_reads_a_model_by_the_rules_of_the_format(self):
+        for model in (self.tile_model(self.tiles()), self.layout_model(self.layouts())):
+            metadata, tensors = safetensors_format.read(self.path(model))
+            self.assertEqual(metadata["format"], "mlgraph cost model 1")
+            self.assertEqual(metadata["num_node_inputs"], "140")
+            self.assertEqual(metadata["hidden_channels"], "8")
+            dtype, shape, values = tensors["head.lins.0.weight"]
+            self.assertEqual((dtype, shape[1]), ("F32", 8))
+            self.assertEqual(len(values), shape[0] * shape[1])
+            self.assertTrue(any(value != 0 for value in values))
+            dtype, shape, columns = tensors["encoder.node.column"]
+            self.assertEqual((dtype, len(shape)), ("I32", 1))
+            self.assertTrue(0 < len(columns) <= 140 and columns == sorted(columns))
+
+    def test_what_python_writes_is_read(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        metadata, tensors = safetensors_format.read(self.path(model))
+        safetensors_format.write(self.path("copy.safetensors"), metadata, tensors)
+        scores = [self.json("predict", "--model", name, tiles)["programs"] for name in (model, "copy.safetensors")]
+        self.assertEqual(scores[0], scores[1])
+        del tensors["head.lins.0.weight"]
+        safetensors_format.write(self.path("less.safetensors"), metadata, tensors)
+        self.fails(1, "weights: the file lacks tensors of the model: head.lins.0.weight", "predict", "--model",
+                   "less.safetensors", tiles)
+
+    def test_embed(self):
+        model = self.tile_model(self.tiles())
+        size = (self.folder / model).stat().st_size
+        written = self.json("embed", model, "-o", "tile.hpp", "--name", "my::kTile")
+        self.assertEqual((written["name"], written["bytes"]), ("my::kTile", size))
+        header = (self.folder / "tile.hpp").read_text()
+        self.assertIn("// Made by mlgraph embed of tile.safetensors: %d bytes." % size, header)
+        self.assertIn("inline constexpr mlgraph::EmbeddedFile kTile{", header)
+        self.ok("embed", model, "-o", "incbin.hpp", "--incbin")
+        header = (self.folder / "incbin.hpp").read_text()
+        self.assertIn(".incbin \\\"%s\\\"" % (self.folder.resolve() / model), header)
+
+        self.fails(1, "no-model.safetensors", "embed", "no-model.safetensors", "-o", "x.hpp")
+        safetensors_format.write(self.path("other.safetensors"), {"format": "pt"}, {"w": ("F32", [1], [1.0])})
+        self.fails(1, "should be \"mlgraph cost model 1\"", "embed", "other.safetensors", "-o", "x.hpp")
+        self.fails(1, "\"4u\" is no name of a constant", "embed", model, "-o", "x.hpp", "--name", "4u")
+        self.assertFalse((self.folder / "x.hpp").exists())
 
 
 class TpuGraphsAll(Case):
