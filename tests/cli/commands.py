@@ -463,7 +463,7 @@ class ModelFiles(Case):
             self.assertEqual(metadata["num_node_inputs"], "140")
             self.assertEqual(metadata["hidden_channels"], "8")
             dtype, shape, values = tensors["head.lins.0.weight"]
-            self.assertEqual((dtype, shape[1]), ("F32", 8))
+            self.assertEqual((dtype, len(shape)), ("F32", 2))
             self.assertEqual(len(values), shape[0] * shape[1])
             self.assertTrue(any(value != 0 for value in values))
             dtype, shape, columns = tensors["encoder.node.column"]
@@ -499,6 +499,37 @@ class ModelFiles(Case):
         self.fails(1, "should be \"mlgraph cost model 1\"", "embed", "other.safetensors", "-o", "x.hpp")
         self.fails(1, "\"4u\" is no name of a constant", "embed", model, "-o", "x.hpp", "--name", "4u")
         self.assertFalse((self.folder / "x.hpp").exists())
+
+
+class CApi(Case):
+    def rank(self, *arguments):
+        script = pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "examples/c_api/rank.py"
+        return subprocess.run([sys.executable, script, os.environ["MLGRAPH_C_LIBRARY"], *arguments], capture_output=True,
+                              text=True, timeout=300, cwd=self.folder)
+
+    def test_python_ranks_through_c_as_predict_does(self):
+        for files, model in ((self.tiles(), self.tile_model), (self.layouts(), self.layout_model)):
+            model = model(files)
+            for program in self.json("predict", "--model", model, files)["programs"]:
+                path = "%s/%s.npz" % (files, program["name"])
+                done = self.rank(model, path, "--top", "1000")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                pairs = [line.split() for line in done.stdout.splitlines()]
+                self.assertEqual([int(config) for config, _ in pairs], program["order"])
+                for config, score in pairs:
+                    self.assertEqual(float(score), program["score"][int(config)])
+
+    def test_errors_are_sentences(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        done = self.rank(model, self.layouts() + "/program0.npz")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rank.py: program0: has 2 configurable nodes", done.stderr)
+        self.assertIn("ranks tile sizes", done.stderr)
+        (self.folder / "half.safetensors").write_bytes((self.folder / model).read_bytes()[:1000])
+        done = self.rank("half.safetensors", tiles + "/kernel0.npz")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rank.py: safetensors: ", done.stderr)
 
 
 class TpuGraphsAll(Case):
