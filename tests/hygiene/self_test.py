@@ -11,6 +11,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 sys.dont_write_bytecode = True
 import headers_alone  # noqa: E402
 import layering  # noqa: E402
+import objects  # noqa: E402
 import shared_code  # noqa: E402
 
 GOOD = {
@@ -85,6 +86,16 @@ float use(float a) { return mlgraph::misplaced(a, a) + mlgraph::placed(a, a) + m
 """
 
 
+# (what an object is compiled of, with exceptions and RTTI, what the message must contain)
+OBJECT_MISTAKES = [
+    ("#include <string>\nstd::string s(100, 'a');", "has a static constructor"),
+    ("#include <iostream>\nvoid f() { std::cout << 1; }", "uses streams: "),
+    ("#include <locale>\nbool f(char c) { return std::isspace(c, std::locale()); }", "uses locales: "),
+    ("int f(int a) { if (a > 1) throw a; return a; }", "uses exceptions: __cxa_throw"),
+    ("struct A { virtual ~A() = default; };\nvoid f() { A a; (void)a; }", "uses RTTI: typeinfo for A"),
+]
+
+
 def write_tree(root, headers):
     for name, text in headers.items():
         path = root / "mlgraph" / name
@@ -125,6 +136,17 @@ def main():
         failures.append(f"headers_alone.py finds fault with a good tree: {found}")
     for text, message in COMPILATION_MISTAKES:
         expect(problems_of(alone, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "object.cpp"
+        for text, message in [("int f() { return 1; }", None), *OBJECT_MISTAKES]:
+            source.write_text(text, encoding="utf-8")
+            subprocess.run(["g++", "-O0", "-c", source, "-o", f"{folder}/object.o"], check=True)
+            found = list(objects.problems_of(f"{folder}/object.o"))
+            if message:
+                expect(found, message, f"objects.py, {text!r}")
+            elif found:
+                failures.append(f"objects.py finds fault with a good object: {found}")
 
     if platform.machine() == "x86_64":
         with tempfile.TemporaryDirectory() as folder:
