@@ -482,6 +482,25 @@ class ModelFiles(Case):
         self.fails(1, "weights: the file lacks tensors of the model: head.lins.0.weight", "predict", "--model",
                    "less.safetensors", tiles)
 
+    def test_features_are_found_by_name_among_more(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        metadata, _ = safetensors_format.read(self.path(model))
+        names = metadata["node_feature_names"].split("\n")
+        self.assertEqual((len(names), names[21], names[134]), (140, "shape.dimensions[0]", "layout.minor_to_major[0]"))
+        self.assertRegex(metadata["feature_schema_hash"], "^[0-9a-f]{16}$")
+        (self.folder / "wide").mkdir()
+        for path in pathlib.Path(tiles).glob("*.npz"):  # the columns of --extra, whatever is in them
+            arrays = tiny_data.read_npz(path)
+            (rows, width), x = arrays["node_feat"]
+            wide = [value for v in range(rows) for value in x[v * width:(v + 1) * width] + [float(v)] * 82]
+            written = {"node_feat": ("<f4", (rows, width + 82), wide)}
+            for key, (shape, values) in arrays.items():
+                written.setdefault(key, ({"node_opcode": "|u1", "config_feat": "<f4"}.get(key, "<i8"), shape, values))
+            tiny_data.write_npz(self.path("wide/" + path.name), written)
+        scores = [self.json("predict", "--model", model, folder)["programs"] for folder in (tiles, "wide")]
+        self.assertEqual(scores[0], scores[1])
+
     def test_embed(self):
         model = self.tile_model(self.tiles())
         size = (self.folder / model).stat().st_size

@@ -201,6 +201,32 @@ template <class Use>
   return {};
 }
 
+/// A name map for models that were written elsewhere, from rules on the beginnings of names: (in the model, in
+/// the file). `{{"conv1.", "convs.0."}}` finds conv1.lin_l.weight under convs.0.lin_l.weight. Of the rules that
+/// fit a name the longest counts; a name that none fits stays.
+///
+/// Errors: a rule that fits no name of the model.
+[[nodiscard]] inline Result<NameMap> map_prefixes(const ParamSpec& spec, const NameMap& rules) {
+  NameMap names;
+  std::vector<char> is_used(rules.size(), 0);
+  for (const ParamSpec::Entry& entry : spec.entries()) {
+    std::size_t best = rules.size();
+    for (std::size_t r = 0; r < rules.size(); ++r) {
+      if (entry.name.compare(0, rules[r].first.size(), rules[r].first) != 0) continue;
+      is_used[r] = 1;
+      if (best == rules.size() || rules[r].first.size() > rules[best].first.size()) best = r;
+    }
+    if (best < rules.size())
+      names.emplace_back(entry.name, rules[best].second + entry.name.substr(rules[best].first.size()));
+  }
+  detail::NameList unused;
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    if (is_used[r] == 0) unused.add(rules[r].first);
+  }
+  if (unused.empty()) return names;
+  return Status::invalid_argument(str_cat("weights: no name of the model begins with ", unused.text()));
+}
+
 /// The tensors of a model for write_safetensors(), in the order of the model. Borrows `values` (spec.size()).
 [[nodiscard]] inline std::vector<SafeTensor> tensors_of(const ParamSpec& spec, Span<const float> values,
                                                         const NameMap& names = {}) {
