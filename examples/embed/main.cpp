@@ -8,15 +8,15 @@
 namespace mg = mlgraph;
 
 // [embed]
-// model.cpp: { return mg::load_cost_model(kMatmulModel); }; all other files include mlgraph/cost_model.hpp
-// alone
+// model.cpp pays for the engine: { return mg::load_cost_model(kMatmulModel); }, a constant in a generated
+// header. This file, as all others, includes mlgraph/cost_model.hpp alone.
 mg::Result<mg::CostModel> make_matmul_model();
 
 /// The best configuration of a program. Any trouble is a Status: the compiler falls back to its heuristic.
 mg::Result<std::int32_t> best_config(const mg::CostModel& model, const mg::ProgramView& program,
                                      const mg::ConfigView& configs) {
-  MLGRAPH_ASSIGN_OR_RETURN(mg::CostSession session,
-                           model.bind(program));  // what no configuration changes: once
+  // What no configuration changes is computed here, once.
+  MLGRAPH_ASSIGN_OR_RETURN(mg::CostSession session, model.bind(program));
   std::int32_t best[1];
   MLGRAPH_RETURN_IF_ERROR(session.top_k(configs, best));
   return best[0];

@@ -482,6 +482,21 @@ class ModelFiles(Case):
         self.fails(1, "weights: the file lacks tensors of the model: head.lins.0.weight", "predict", "--model",
                    "less.safetensors", tiles)
 
+    def test_a_model_file_says_where_it_comes_from(self):
+        tiles = self.tiles()
+        self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m", "--licence", "CC0-1.0",
+                "--json", "train.json")
+        metadata, _ = safetensors_format.read(self.path("m"))
+        mean = json.loads((self.folder / "train.json").read_text())["mean"]
+        self.assertEqual((metadata["licence"], metadata["opcode_table"], metadata["hlo_padding"]),
+                         ("CC0-1.0", "tpugraphs 1", "0"))
+        metrics = dict(metric.split(" ") for metric in metadata["metrics"].split(", "))
+        self.assertAlmostEqual(float(metrics["kendall_tau"]), mean["kendall_tau"])
+        self.assertEqual(list(metrics), ["kendall_tau", "slowdown@1", "slowdown@5", "slowdown@10", "slowdown@100"])
+        self.tile_model(tiles)
+        self.assertNotIn("licence", safetensors_format.read(self.path("tile.safetensors"))[0])
+        self.assertIn("is_root and 139 lines more", self.ok("inspect", "tile.safetensors").stdout)
+
     def test_features_are_found_by_name_among_more(self):
         tiles = self.tiles()
         model = self.tile_model(tiles)
