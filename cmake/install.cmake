@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mlgraph)
 
-install(DIRECTORY include/mlgraph DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/mlgraph DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
+        PATTERN "*.h")
 
 target_include_directories(mlgraph INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 install(TARGETS mlgraph EXPORT mlgraphTargets)
@@ -21,6 +22,7 @@ configure_package_config_file(cmake/mlgraphConfig.cmake.in mlgraphConfig.cmake I
 write_basic_package_version_file(mlgraphConfigVersion.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/mlgraphConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/mlgraphConfigVersion.cmake cmake/mlgraphDependencies.cmake
+              cmake/mlgraphEmbed.cmake cmake/mlgraph_embed.cpp
         DESTINATION ${package_dir})
 
 set(pkgconfig_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)

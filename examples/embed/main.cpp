@@ -1,74 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inside a compiler: a model file, arrays of the compiler's own IR, candidate configurations -> the best one
-// first.
-#include "mlgraph/model/model_bytes.hpp"
-
-#include <algorithm>
+// Inside a compiler: a model in the program's own data, arrays of the compiler's IR, and the best tile of 125.
+#include <cstdint>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
-#include <numeric>
-#include <vector>
+
+#include "matmul.hpp"
 
 namespace mg = mlgraph;
 
 // [embed]
-/// Orders the configurations of a program, fastest first. Any trouble is a Status: the compiler falls back to
-/// its heuristic.
-mg::Result<std::vector<std::int32_t>> rank(const mg::GnnCostModel& model, const mg::ProgramView& program) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram prepared,
-                           model.prepare(program));  // validated, normalised: once
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> score, model.predict(prepared, prepared.selection));
-  std::vector<std::int32_t> order = prepared.selection;
-  std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return score[a] < score[b]; });
-  return order;
+// model.cpp pays for the engine: { return mg::load_cost_model(kMatmulModel); }, a constant in a generated
+// header. This file, as all others, includes mlgraph/cost_model.hpp alone.
+mg::Result<mg::CostModel> make_matmul_model();
+
+/// The best configuration of a program. Any trouble is a Status: the compiler falls back to its heuristic.
+mg::Result<std::int32_t> best_config(const mg::CostModel& model, const mg::ProgramView& program,
+                                     const mg::ConfigView& configs) {
+  // What no configuration changes is computed here, once.
+  MLGRAPH_ASSIGN_OR_RETURN(mg::CostSession session, model.bind(program));
+  std::int32_t best[1];
+  MLGRAPH_RETURN_IF_ERROR(session.top_k(configs, best));
+  return best[0];
 }
 // [embed]
 
-namespace {
-
-/// A dot of two parameters, as arrays of the caller, and three tile sizes for it.
-mg::Result<std::int32_t> best_tile(const mg::GnnCostModel& model) {
-  const auto width = static_cast<std::size_t>(model.encoder().node.num_inputs());
-  std::vector<float> x(3 * width, 0.0f);  // a compiler writes its features here
-  const std::vector<std::int32_t> opcode = {63, 63, 34};
-  const std::vector<std::int32_t> producer = {0, 1}, consumer = {2, 2};
-  std::vector<float> tiles(3 * static_cast<std::size_t>(model.encoder().num_config_inputs), 0.0f);
-  for (std::size_t c = 0; c < 3; ++c) tiles[c * tiles.size() / 3] = static_cast<float>(16 << c);
-
-  mg::ProgramView program;
-  program.name = "my_dot";
-  program.graph.x = {x.data(), 3, static_cast<std::int64_t>(width)};
-  program.graph.opcode = opcode;
-  program.graph.edge_source = producer;
-  program.graph.edge_target = consumer;
-  program.configs.wide = tiles;
-  program.configs.num_configs = 3;
-  program.configs.num_features = model.encoder().num_config_inputs;
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::int32_t> order, rank(model, program));
-  return order[0];
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: embed MODEL.safetensors\n");
-    return 2;
-  }
-  std::ifstream file(argv[1], std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const mg::Result<mg::GnnCostModel> model =
-      mg::model_from_bytes({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()});
+int main() {
+  const mg::Result<mg::CostModel> model = make_matmul_model();
   if (!model.ok()) {
-    std::fprintf(stderr, "%s: %s\n", argv[1], model.status().message().c_str());
+    std::fprintf(stderr, "embed: %s\n", model.status().message().c_str());
     return 1;
   }
-  const mg::Result<std::int32_t> best = best_tile(*model);
-  if (!best.ok()) {
-    std::fprintf(stderr, "%s\n", best.status().message().c_str());
-    return 1;
+  const Tiles tiles;
+  for (const float cols : {16.0f, 1000.0f}) {
+    const mg::Result<std::int32_t> best =
+        best_config(*model, Matmul(64, cols, 512, true).view(), tiles.configs());
+    if (!best.ok()) {
+      std::fprintf(stderr, "embed: %s\n", best.status().message().c_str());
+      return 1;
+    }
+    const float* const tile = tiles.sizes.data() + 3 * *best;
+    std::printf("(64, 512) x (512, %.0f): tiles of %.0f x %.0f, %.0f deep\n", static_cast<double>(cols),
+                static_cast<double>(tile[0]), static_cast<double>(tile[1]), static_cast<double>(tile[2]));
   }
-  std::printf("tile %d\n", *best);
   return 0;
 }

@@ -154,7 +154,10 @@ mg::Status inspect_weights(const std::string& path, Json& json) {
   Json entry = {
       {"path", path}, {"kind", "safetensors"}, {"metadata", Json::object()}, {"tensors", Json::object()}};
   for (const auto& [key, value] : file.tensors().metadata()) {
-    print_line(key.c_str(), value);
+    const auto num_breaks = std::count(value.begin(), value.end(), '\n');
+    print_line(key.c_str(), num_breaks == 0 ? value
+                                            : mg::str_cat(value.substr(0, value.find('\n')), " and ",
+                                                          num_breaks, " lines more (--json has them)"));
     entry["metadata"][key] = value;
   }
   for (const mg::SafeTensor& tensor : file.tensors().tensors()) {

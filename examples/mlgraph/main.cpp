@@ -105,11 +105,11 @@ int run(int argc, char** argv) {
       "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
   const std::vector<cli::Command> commands = {
       cli::add_inspect(app), cli::add_featurize(app), cli::add_pack(app),  cli::add_train(app),
-      cli::add_eval(app),    cli::add_predict(app),   cli::add_submit(app)};
+      cli::add_eval(app),    cli::add_predict(app),   cli::add_embed(app), cli::add_submit(app)};
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty())
     return wrong_usage("mlgraph",
-                       "a command is needed: inspect, featurize, pack, train, eval, predict or submit");
+                       "a command is needed: inspect, featurize, pack, train, eval, predict, embed or submit");
   std::string name = "mlgraph";
   for (const cli::Command& command : commands) {
     if (command.app->get_name() == arguments[0]) name += " " + arguments[0];

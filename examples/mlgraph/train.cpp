@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "gst_flags.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
+#include "mlgraph/io/hlo_opcode.hpp"
 #include "mlgraph/io/process_memory.hpp"
 #include "mlgraph/train/metrics.hpp"
 #include "model_files.hpp"
@@ -27,7 +29,7 @@ namespace {
 namespace mg = mlgraph;
 
 struct Options {
-  std::string task = "tile", train, valid, model, resume, json, split_indices;
+  std::string task = "tile", train, valid, model, resume, json, split_indices, licence;
   double split = 0;
   bool leave_one_out = false;
   std::uint64_t seed = 1;
@@ -270,12 +272,25 @@ void report_memory(const Trained& trained, Json& json) {
   std::printf("\n");
 }
 
+/// What the validation programs said, for the model's file. Without command and paths: a model that is trained
+/// again has the same bytes.
+std::string metrics_text(const mg::RankingMetrics& metrics) {
+  std::string text = mg::str_cat("kendall_tau ", metrics.kendall_tau);
+  for (std::size_t i = 0; i < mg::kSlowdownAt.size(); ++i)
+    text += mg::str_cat(", slowdown@", mg::kSlowdownAt[i], " ", metrics.slowdown[i]);
+  return text;
+}
+
 // ---- one model ----------------------------------------------------------------------------------------------
 
 mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
                        const mg::io::HloFeatureOptions& features, mg::ThreadPool& pool) {
-  const auto save = [&](const mg::GnnCostModel& model) {
-    return mg::io::save_model(model, options.model, features_metadata(features));
+  const auto save = [&](const Trained& trained) {
+    std::map<std::string, std::string> metadata = features_metadata(features);
+    metadata["opcode_table"] = std::string(mg::io::kHloOpcodeTable);
+    metadata["metrics"] = metrics_text(trained.report.best_valid);
+    if (!options.licence.empty()) metadata["licence"] = options.licence;
+    return mg::io::save_model(trained.model, options.model, std::move(metadata));
   };
   std::optional<Trained> best;
   const auto is_new_best = [&](const mg::RankingMetrics& metrics) {
@@ -300,7 +315,7 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
     metrics.push_back(trained.report.best_valid);
     runs.push_back(run_json(trained));
     if (!is_new_best(trained.report.best_valid)) continue;
-    MLGRAPH_RETURN_IF_ERROR(save(trained.model));
+    MLGRAPH_RETURN_IF_ERROR(save(trained));
     best = std::move(trained);
   }
   RankingReport report;
@@ -443,6 +458,7 @@ void add_data_options(CLI::App& command, Options& options) {
       ->check(CLI::IsMember({0.0, -1.0}))
       ->capture_default_str();
   command.add_flag("--extra", options.extra, "Of protobufs and HLO: append the extra features");
+  command.add_option("--licence", options.licence, "Of the model, for its file's metadata");
 }
 
 void add_model_options(CLI::App& command, Options& options) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a model needs to predict, and nothing that trains.
+// Everything a model needs to predict, and nothing that trains: layers, models, sessions, search.
 #ifndef MLGRAPH_INFER_HPP
 #define MLGRAPH_INFER_HPP
 
@@ -10,6 +10,12 @@
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/infer/cost_model.hpp"
+#include "mlgraph/infer/search.hpp"
+#include "mlgraph/infer/session.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/nn/cross_config_attention.hpp"
 #include "mlgraph/nn/dropout.hpp"
 #include "mlgraph/nn/embedding.hpp"

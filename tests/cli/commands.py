@@ -18,10 +18,11 @@ import xml.dom.minidom
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
+import safetensors_format  # noqa: E402
 import tiny_data  # noqa: E402
 
 PROGRAM = ""
-COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "submit"]
+COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "embed", "submit"]
 TRAIN = ["train", "--epochs", "6", "--hidden", "8", "--layers", "1"]
 
 
@@ -501,6 +502,117 @@ class Ranking(Case):
 
     def write_json(self, name, content):
         (self.folder / name).write_text(json.dumps(content))
+
+
+class ModelFiles(Case):
+    def test_python_reads_a_model_by_the_rules_of_the_format(self):
+        for model in (self.tile_model(self.tiles()), self.layout_model(self.layouts())):
+            metadata, tensors = safetensors_format.read(self.path(model))
+            self.assertEqual(metadata["format"], "mlgraph cost model 1")
+            self.assertEqual(metadata["num_node_inputs"], "140")
+            self.assertEqual(metadata["hidden_channels"], "8")
+            dtype, shape, values = tensors["head.lins.0.weight"]
+            self.assertEqual((dtype, len(shape)), ("F32", 2))
+            self.assertEqual(len(values), shape[0] * shape[1])
+            self.assertTrue(any(value != 0 for value in values))
+            dtype, shape, columns = tensors["encoder.node.column"]
+            self.assertEqual((dtype, len(shape)), ("I32", 1))
+            self.assertTrue(0 < len(columns) <= 140 and columns == sorted(columns))
+
+    def test_what_python_writes_is_read(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        metadata, tensors = safetensors_format.read(self.path(model))
+        safetensors_format.write(self.path("copy.safetensors"), metadata, tensors)
+        scores = [self.json("predict", "--model", name, tiles)["programs"] for name in (model, "copy.safetensors")]
+        self.assertEqual(scores[0], scores[1])
+        del tensors["head.lins.0.weight"]
+        safetensors_format.write(self.path("less.safetensors"), metadata, tensors)
+        self.fails(1, "weights: the file lacks tensors of the model: head.lins.0.weight", "predict", "--model",
+                   "less.safetensors", tiles)
+
+    def test_a_model_file_says_where_it_comes_from(self):
+        tiles = self.tiles()
+        self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m", "--licence", "CC0-1.0",
+                "--json", "train.json")
+        metadata, _ = safetensors_format.read(self.path("m"))
+        mean = json.loads((self.folder / "train.json").read_text())["mean"]
+        self.assertEqual((metadata["licence"], metadata["opcode_table"], metadata["hlo_padding"]),
+                         ("CC0-1.0", "tpugraphs 1", "0"))
+        metrics = dict(metric.split(" ") for metric in metadata["metrics"].split(", "))
+        self.assertAlmostEqual(float(metrics["kendall_tau"]), mean["kendall_tau"])
+        self.assertEqual(list(metrics), ["kendall_tau", "slowdown@1", "slowdown@5", "slowdown@10", "slowdown@100"])
+        self.tile_model(tiles)
+        self.assertNotIn("licence", safetensors_format.read(self.path("tile.safetensors"))[0])
+        self.assertIn("is_root and 139 lines more", self.ok("inspect", "tile.safetensors").stdout)
+
+    def test_features_are_found_by_name_among_more(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        metadata, _ = safetensors_format.read(self.path(model))
+        names = metadata["node_feature_names"].split("\n")
+        self.assertEqual((len(names), names[21], names[134]), (140, "shape.dimensions[0]", "layout.minor_to_major[0]"))
+        self.assertRegex(metadata["feature_schema_hash"], "^[0-9a-f]{16}$")
+        (self.folder / "wide").mkdir()
+        for path in pathlib.Path(tiles).glob("*.npz"):  # the columns of --extra, whatever is in them
+            arrays = tiny_data.read_npz(path)
+            (rows, width), x = arrays["node_feat"]
+            wide = [value for v in range(rows) for value in x[v * width:(v + 1) * width] + [float(v)] * 82]
+            written = {"node_feat": ("<f4", (rows, width + 82), wide)}
+            for key, (shape, values) in arrays.items():
+                written.setdefault(key, ({"node_opcode": "|u1", "config_feat": "<f4"}.get(key, "<i8"), shape, values))
+            tiny_data.write_npz(self.path("wide/" + path.name), written)
+        scores = [self.json("predict", "--model", model, folder)["programs"] for folder in (tiles, "wide")]
+        self.assertEqual(scores[0], scores[1])
+
+    def test_embed(self):
+        model = self.tile_model(self.tiles())
+        size = (self.folder / model).stat().st_size
+        written = self.json("embed", model, "-o", "tile.hpp", "--name", "my::kTile")
+        self.assertEqual((written["name"], written["bytes"]), ("my::kTile", size))
+        header = (self.folder / "tile.hpp").read_text()
+        self.assertIn("// Made by mlgraph embed of tile.safetensors: %d bytes." % size, header)
+        self.assertIn("inline constexpr mlgraph::EmbeddedFile kTile{", header)
+        self.ok("embed", model, "-o", "incbin.hpp", "--incbin")
+        header = (self.folder / "incbin.hpp").read_text()
+        self.assertIn(".incbin \\\"%s\\\"" % (self.folder.resolve() / model), header)
+
+        self.fails(1, "no-model.safetensors", "embed", "no-model.safetensors", "-o", "x.hpp")
+        safetensors_format.write(self.path("other.safetensors"), {"format": "pt"}, {"w": ("F32", [1], [1.0])})
+        self.fails(1, "should be \"mlgraph cost model 1\"", "embed", "other.safetensors", "-o", "x.hpp")
+        self.fails(1, "\"4u\" is no name of a constant", "embed", model, "-o", "x.hpp", "--name", "4u")
+        self.assertFalse((self.folder / "x.hpp").exists())
+
+
+class CApi(Case):
+    def rank(self, *arguments):
+        script = pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "examples/c_api/rank.py"
+        return subprocess.run([sys.executable, script, os.environ["MLGRAPH_C_LIBRARY"], *arguments], capture_output=True,
+                              text=True, timeout=300, cwd=self.folder)
+
+    def test_python_ranks_through_c_as_predict_does(self):
+        for files, model in ((self.tiles(), self.tile_model), (self.layouts(), self.layout_model)):
+            model = model(files)
+            for program in self.json("predict", "--model", model, files)["programs"]:
+                path = "%s/%s.npz" % (files, program["name"])
+                done = self.rank(model, path, "--top", "1000")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                pairs = [line.split() for line in done.stdout.splitlines()]
+                self.assertEqual([int(config) for config, _ in pairs], program["order"])
+                for config, score in pairs:
+                    self.assertEqual(float(score), program["score"][int(config)])
+
+    def test_errors_are_sentences(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        done = self.rank(model, self.layouts() + "/program0.npz")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rank.py: program0: has 2 configurable nodes", done.stderr)
+        self.assertIn("ranks tile sizes", done.stderr)
+        (self.folder / "half.safetensors").write_bytes((self.folder / model).read_bytes()[:1000])
+        done = self.rank("half.safetensors", tiles + "/kernel0.npz")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rank.py: safetensors: ", done.stderr)
 
 
 class TpuGraphsAll(Case):

@@ -22,13 +22,16 @@ if [ "$1" = install ]; then
 fi
 
 consumer=$1 source=$2 prefix=$3
-cp -r "$here/$consumer/." "$here/main.cpp" "$here/checks.cmake" "$scratch"
+cp -r "$here/main.cpp" "$here/checks.cmake" "$here/$consumer/." "$scratch"
 cd "$scratch"
 case $consumer in
   add_subdirectory | fetchcontent)
     cmake -S . -B build -DMLGRAPH_SOURCE_DIR="$source" && cmake --build build && mv build/consumer . ;;
   find_package)
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build build && mv build/consumer . ;;
+  embed_model)
+    cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" &&
+      cmake --build build && mv build/consumer . ;;
   pkg_config)
     PKG_CONFIG_PATH="$prefix/share/pkgconfig" ./build.sh ;;
   plain_include)

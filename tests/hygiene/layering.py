@@ -6,7 +6,8 @@ usage: layering.py <folder that holds mlgraph/>
 
 * A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, model, then infer or
   train (never each other), then io.
-* cost_model.hpp needs core, graph and the standard library alone; from model on it may be included. mlgraph.hpp,
+* cost_model.hpp needs core, graph and the standard library alone, mlgraph.h two headers of C; from model on both
+  may be included. mlgraph.hpp,
   infer.hpp and train.hpp are for users: no header of a room includes them, none of them reaches io, and infer.hpp
   does not reach train.
 * Eigen, xsimd, intrinsics and the libraries of io are included only where they belong; what prints or depends on
@@ -21,6 +22,7 @@ import sys
 LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "model": 5, "infer": 6, "train": 6, "io": 7}
 UMBRELLAS = {"mlgraph/mlgraph.hpp", "mlgraph/infer.hpp", "mlgraph/train.hpp"}
 COST_MODEL = "mlgraph/cost_model.hpp"
+C_HEADER = "mlgraph/mlgraph.h"
 
 # (what an include starts with, where it may stand: headers or rooms, what to call it)
 EXTERNAL = [
@@ -57,8 +59,10 @@ def check_own_include(header, target):
         return None  # what they reach is checked
     if header == COST_MODEL:
         return None if target_room in ("core", "graph") else "cost_model.hpp may need core and graph alone"
-    if target == COST_MODEL:
-        return None if LEVEL[room] >= LEVEL["model"] else f"{room} comes before cost_model.hpp"
+    if header == C_HEADER:
+        return "mlgraph.h is C"
+    if target in (COST_MODEL, C_HEADER):
+        return None if LEVEL[room] >= LEVEL["model"] else f"{room} comes before {target.split('/')[1]}"
     if room != target_room and LEVEL[target_room] >= LEVEL[room]:
         if LEVEL[target_room] == LEVEL[room]:
             return f"{room} and {target_room} never include each other"
@@ -76,6 +80,8 @@ def check_text(header, lines):
 
 
 def check_external(header, name):
+    if header == C_HEADER and name not in ("stddef.h", "stdint.h"):
+        return f"<{name}> is not needed: mlgraph.h includes stddef.h and stdint.h alone"
     for starts, places, what in EXTERNAL:
         exact = name in starts
         under = any(s.endswith("/") and name.startswith(s) for s in starts)
@@ -106,14 +112,14 @@ def check_tree(root):
         return [f"{root}: there is no header in mlgraph/"]
 
     for header in headers:
-        if not header.endswith(".hpp"):
+        if not header.endswith(".hpp") and header != C_HEADER:
             problems.append(f"{header}:1: is not a .hpp file")
             continue
         room = room_of(header)
         if room is not None and room not in LEVEL:
             problems.append(f"{header}:1: {room} is not a room of mlgraph")
             continue
-        if room is None and header not in UMBRELLAS | {COST_MODEL}:
+        if room is None and header not in UMBRELLAS | {COST_MODEL, C_HEADER}:
             problems.append(f"{header}:1: is in no room")
             continue
         lines = (root / header).read_text(encoding="utf-8").splitlines()

@@ -11,6 +11,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parent), str(pathlib.Path(__file__).p
 sys.dont_write_bytecode = True
 import headers_alone  # noqa: E402
 import layering  # noqa: E402
+import objects  # noqa: E402
 import shared_code  # noqa: E402
 
 GOOD = {
@@ -20,10 +21,11 @@ GOOD = {
     "kernels/gemm.hpp": '#include <Eigen/Core>\n#include "mlgraph/kernels/simd.hpp"',
     "kernels/reference/c.hpp": '#include "mlgraph/core/a.hpp"',
     "model/m.hpp": '#include "mlgraph/cost_model.hpp"\n#include "mlgraph/kernels/gemm.hpp"',
-    "infer/i.hpp": '#include "mlgraph/model/m.hpp"',
+    "infer/i.hpp": '#include "mlgraph/mlgraph.h"\n#include "mlgraph/model/m.hpp"',
     "train/t.hpp": '#include "mlgraph/model/m.hpp"',
     "io/z.hpp": '#include <zlib.h>\n#include <fstream>\n#include "mlgraph/train/t.hpp"',
     "cost_model.hpp": '#include "mlgraph/graph/b.hpp"',
+    "mlgraph.h": "#include <stdint.h>",
     "infer.hpp": '#include "mlgraph/infer/i.hpp"',
     "train.hpp": '#include "mlgraph/train/t.hpp"',
     "mlgraph.hpp": '#include "mlgraph/infer.hpp"\n#include "mlgraph/train.hpp"',
@@ -44,6 +46,9 @@ LAYERING_MISTAKES = [
     ("infer/i.hpp", '#include "mlgraph/infer.hpp"', "is for users"),
     ("graph/b.hpp", '#include "mlgraph/cost_model.hpp"', "graph comes before cost_model.hpp"),
     ("cost_model.hpp", '#include "mlgraph/kernels/simd.hpp"', "may need core and graph alone"),
+    ("graph/b.hpp", '#include "mlgraph/mlgraph.h"', "graph comes before mlgraph.h"),
+    ("mlgraph.h", '#include "mlgraph/core/a.hpp"', "mlgraph.h is C"),
+    ("mlgraph.h", "#include <string>", "<string> is not needed"),
     ("infer.hpp", '#include "mlgraph/train.hpp"', "infer.hpp:1: reaches mlgraph/train/t.hpp"),
     ("mlgraph.hpp", '#include "mlgraph/io/z.hpp"', "mlgraph.hpp:1: reaches mlgraph/io/z.hpp"),
     ("core/a.hpp", '#include "mlgraph/core/a.hpp"', "includes itself"),
@@ -79,6 +84,16 @@ inline namespace ISA { inline float placed(float a, float b) { return a * b; } }
 }
 float use(float a) { return mlgraph::misplaced(a, a) + mlgraph::placed(a, a) + mlgraph::chosen(&a); }
 """
+
+
+# (what an object is compiled of, with exceptions and RTTI, what the message must contain)
+OBJECT_MISTAKES = [
+    ("#include <string>\nstd::string s(100, 'a');", "has a static constructor"),
+    ("#include <iostream>\nvoid f() { std::cout << 1; }", "uses streams: "),
+    ("#include <locale>\nbool f(char c) { return std::isspace(c, std::locale()); }", "uses locales: "),
+    ("int f(int a) { if (a > 1) throw a; return a; }", "uses exceptions: __cxa_throw"),
+    ("struct A { virtual ~A() = default; };\nvoid f() { A a; (void)a; }", "uses RTTI: typeinfo for A"),
+]
 
 
 def write_tree(root, headers):
@@ -121,6 +136,17 @@ def main():
         failures.append(f"headers_alone.py finds fault with a good tree: {found}")
     for text, message in COMPILATION_MISTAKES:
         expect(problems_of(alone, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / "object.cpp"
+        for text, message in [("int f() { return 1; }", None), *OBJECT_MISTAKES]:
+            source.write_text(text, encoding="utf-8")
+            subprocess.run(["g++", "-O0", "-c", source, "-o", f"{folder}/object.o"], check=True)
+            found = list(objects.problems_of(f"{folder}/object.o"))
+            if message:
+                expect(found, message, f"objects.py, {text!r}")
+            elif found:
+                failures.append(f"objects.py finds fault with a good object: {found}")
 
     if platform.machine() == "x86_64":
         with tempfile.TemporaryDirectory() as folder:

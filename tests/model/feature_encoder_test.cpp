@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/program_fixture.hpp"
@@ -28,6 +29,24 @@ std::vector<float> encode(const FeatureEncoder& encoder, const ConfigView& confi
   out.resize(ids.size() * rows.size() * static_cast<std::size_t>(encoder.num_config_outputs()));
   encoder.encode_configs(configs, ids, rows, row, out.data());
   return {out.begin(), out.end()};
+}
+
+TEST_CASE("programs to fit on name their node features alike, or not at all") {
+  const OwnedProgram one = tile_program(1), two = tile_program(2);
+  const std::string_view names[] = {"seven", "size", "noise"};
+  const std::string_view others[] = {"seven", "noise", "size"};
+  std::vector<ProgramView> views = {one.view(), two.view()};
+  for (ProgramView& view : views) view.graph.feature_names = names;
+  const FeatureEncoder encoder = FeatureEncoder::fit(views, default_options(Arch::kTileSage)).value();
+  CHECK(encoder.node_names == std::vector<std::string>{"seven", "size", "noise"});
+  CHECK(encoder.node.columns() == std::vector<std::int32_t>{1, 2});
+  views[1].graph.feature_names = others;
+  CHECK(fit_message(views) == "tile_2: names its node features differently than tile_1");
+  views[1].graph.feature_names = {};
+  CHECK(fit_message(views) == "tile_2: names its node features differently than tile_1");
+  const std::string_view lines[] = {"seven", "size\nand more", "noise"};
+  views[0].graph.feature_names = lines;
+  CHECK(fit_message(views) == "the name of node feature 1 is of several lines");
 }
 
 TEST_CASE("one-hot has a class for each of -1 ... 6 and none for anything else") {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mlgraph {
@@ -114,6 +115,104 @@ TEST_CASE("encodings are in the file") {
     CHECK(model_from_bytes(write_safetensors(tensors, file.metadata()).value()).status().message() ==
           "model: the file has no tensor encoder.node.split");
   }
+}
+
+/// SmallProgram with a third feature that is the same everywhere, which a model does not read.
+struct NamedProgram : SmallProgram {
+  std::vector<std::string_view> names = {"rows", "cols", "always 7"};
+  NamedProgram() { x = {0, 1, 7, 2, 5, 7, 4, -3, 7}; }
+  ProgramView named_view(Task task) {
+    ProgramView v = view(task);
+    v.graph.x = {x.data(), 3, 3};
+    v.graph.feature_names = names;
+    return v;
+  }
+};
+
+GnnCostModel named_model(Arch arch) {
+  NamedProgram program;
+  ModelOptions options = default_options(arch);
+  options.hidden_channels = 8;
+  const ProgramView view = program.named_view(options.task());
+  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 3)
+      .value();
+}
+
+TEST_CASE("a model that is read back finds node features by name among others") {
+  const std::vector<std::int32_t> all = {0, 1, 2};
+  for (const Arch arch : kArchs) {
+    const GnnCostModel model = named_model(arch);
+    const std::vector<std::byte> bytes = bytes_of(model);
+    const GnnCostModel read = model_from_bytes(bytes).value();
+    CHECK(read.encoder().node_names == std::vector<std::string>{"rows", "cols", "always 7"});
+    CHECK(bytes_of(read) == bytes);
+    const SafeTensors file = SafeTensors::parse(bytes).value();
+    CHECK(*file.find_metadata("node_feature_names") == "rows\ncols\nalways 7");
+    CHECK(*file.find_metadata("feature_schema_hash") == "9aaf464a7ecf9b69");
+
+    NamedProgram program;
+    const ProgramView view = program.named_view(default_options(arch).task());
+    const std::vector<float> score = model.predict(model.prepare(view).value(), all).value();
+
+    NamedProgram other;  // another order, a feature more, the one that is not read is gone
+    other.names = {"colour", "cols", "depth", "rows"};
+    other.x = {9, 1, 8, 0, 9, 5, 8, 2, 9, -3, 8, 4};
+    ProgramView other_view = other.named_view(default_options(arch).task());
+    other_view.graph.x = {other.x.data(), 3, 4};
+    CHECK(read.predict(read.prepare(other_view).value(), all).value() == score);
+
+    ProgramView unnamed = view;
+    unnamed.graph.feature_names = {};
+    CHECK(read.predict(read.prepare(unnamed).value(), all).value() == score);
+  }
+}
+
+TEST_CASE("a program that lacks features is refused with the list; one with bad names is too") {
+  const GnnCostModel model = named_model(Arch::kTileSage);
+  NamedProgram program;
+  const auto message = [&] { return model.prepare(program.named_view(Task::kTile)).status().message(); };
+  program.names = {"rows", "height", "always 7"};
+  CHECK(message() == "small: lacks node features that the model needs: cols");
+  program.names = {"a", "b", "c"};
+  CHECK(message() == "small: lacks node features that the model needs: rows, cols");
+  program.names = {"rows", "cols", "rows"};
+  CHECK(message() == "small: node features 0 and 2 have the name rows");
+  program.names = {"rows", "cols"};
+  CHECK(message() == "small: has 2 names for 3 node features");
+}
+
+TEST_CASE("an older file, without names, knows features by their places") {
+  SmallProgram program;
+  const GnnCostModel model = make_model(default_options(Arch::kTileSage), program);
+  const std::vector<std::byte> bytes = bytes_of(model);
+  CHECK(SafeTensors::parse(bytes).value().find_metadata("node_feature_names") == nullptr);
+  const GnnCostModel read = model_from_bytes(bytes).value();
+  ProgramView view = program.view(Task::kTile);
+  const std::string_view names[] = {"anything", "else"};
+  const std::vector<std::int32_t> all = {0, 1, 2};
+  const std::vector<float> score = read.predict(read.prepare(view).value(), all).value();
+  view.graph.feature_names = names;
+  CHECK(read.predict(read.prepare(view).value(), all).value() == score);
+}
+
+TEST_CASE("names in a file that do not fit are refused") {
+  const std::vector<std::byte> bytes = bytes_of(named_model(Arch::kTileSage));
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  const auto message = [&](const std::string& names, const std::string& hash) {
+    SafeTensorsMetadata metadata = file.metadata();
+    for (auto& [key, value] : metadata) {
+      if (key == "node_feature_names") value = names;
+      if (key == "feature_schema_hash") value = hash;
+    }
+    const std::vector<std::byte> changed = write_safetensors(file.tensors(), metadata).value();
+    return model_from_bytes(changed).status().message();
+  };
+  CHECK(message("rows\ncols", "") == "model: it names 2 node features and has 3");
+  CHECK(message("rows\ncols\nother", "9aaf464a7ecf9b69").find("model: the hash of its feature names is ") == 0);
+  CHECK(message("rows\nrows\nother", detail::schema_hash("rows\nrows\nother")) ==
+        "model: two node features have the name rows");
+  CHECK(message("rows\n\nother", detail::schema_hash("rows\n\nother")) ==
+        "model: the name of node feature 1 is empty");
 }
 
 TEST_CASE("extra metadata is kept, and options win over it") {

@@ -100,6 +100,31 @@ TEST_CASE("embedded layouts are classes and no numbers") {
   CHECK(classes == std::vector<std::int32_t>{9, 5, 7, 7, 7, 7, 7});
 }
 
+TEST_CASE("an encoder of inputs in another order gives the same outputs") {
+  const NodeEncoder encoder = NodeEncoder::fit(normalizer(), encoding(true, true)).value();
+  // 0, 21 and 40 varied; 134 to 139 are the layout.
+  CHECK(encoder.columns() == std::vector<std::int32_t>{0, 21, 40, 134, 135, 136, 137, 138, 139});
+  std::vector<std::int32_t> place(kWidth, -1);  // the others are not there
+  std::vector<float> moved(20, 77.0f);
+  const std::vector<float> x = row(130);
+  for (std::size_t k = 0; k < encoder.columns().size(); ++k) {
+    const auto column = static_cast<std::size_t>(encoder.columns()[k]);
+    place[column] = static_cast<std::int32_t>(19 - 2 * k);
+    moved[19 - 2 * k] = x[column];
+  }
+  const NodeEncoder other = encoder.reordered(place, 20);
+  CHECK(other.num_inputs() == 20);
+  CHECK(other.num_outputs() == encoder.num_outputs());
+  std::vector<float> y(static_cast<std::size_t>(encoder.num_outputs())), same(y.size());
+  encoder.apply(x.data(), y.data());
+  other.apply(moved.data(), same.data());
+  CHECK(same == y);
+  std::vector<std::int32_t> classes, same_classes;
+  encoder.append_layout_classes(x.data(), classes);
+  other.append_layout_classes(moved.data(), same_classes);
+  CHECK(same_classes == classes);
+}
+
 TEST_CASE("an encoder comes back from its parts, and parts that do not fit are named") {
   const NodeEncoder fitted = NodeEncoder::fit(normalizer(), encoding(true, true)).value();
   const NodeEncoder back = NodeEncoder::make(fitted.scaled(), fitted.split(), true).value();

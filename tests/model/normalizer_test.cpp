@@ -143,6 +143,20 @@ TEST_CASE("a normalizer without some columns leaves the others as they were") {
   CHECK(apply(rest, {2, 9, 7, 3}) == std::vector<float>{y[0], y[2]});
 }
 
+TEST_CASE("a normalizer of inputs in another order gives the same outputs") {
+  const Normalizer n = Normalizer::make(Scaling::kRaw, 4, {1, 3}, {0.5f, 2}, {2, 3}).value();
+  const std::vector<std::int32_t> place = {-1, 2, -1, 0};
+  const Normalizer other = n.reordered(place, 3);
+  CHECK(other.num_inputs() == 3);
+  CHECK(other.column() == std::vector<std::int32_t>{2, 0});
+  const float x[] = {9, 5, 9, 7}, moved[] = {7, 9, 5};
+  float y[2], same[2];
+  n.apply(x, y);
+  other.apply(moved, same);
+  CHECK(same[0] == y[0]);
+  CHECK(same[1] == y[1]);
+}
+
 TEST_CASE("make() says what is wrong with a model file's normalizer") {
   const auto message = [](std::int64_t num_inputs, std::vector<std::int32_t> column, std::vector<float> offset,
                           std::vector<float> scale) {

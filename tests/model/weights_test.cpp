@@ -88,6 +88,19 @@ std::string refused(const FileBuilder& file, const ParamSpec& spec = small_model
 
 }  // namespace
 
+TEST_CASE("rules on the beginnings of names make a name map") {
+  const ParamSpec spec = small_model();
+  const NameMap map =
+      map_prefixes(spec, {{"conv1.", "convs.0."}, {"conv1.lin_l.b", "other.b"}, {"norm", "bn"}}).value();
+  CHECK(map == NameMap{{"conv1.lin_l.weight", "convs.0.lin_l.weight"},
+                       {"conv1.lin_l.bias", "other.bias"},
+                       {"norm.running_mean", "bn.running_mean"}});
+  CHECK(map_prefixes(spec, {}).value().empty());
+  CHECK(map_prefixes(spec, {{"", "module."}}).value()[2].second == "module.norm.running_mean");
+  CHECK(map_prefixes(spec, {{"conv1.", "a."}, {"conv2.", "b."}, {"x", "y"}}).status().message() ==
+        "weights: no name of the model begins with conv2., x");
+}
+
 TEST_CASE("the numbers of a model survive a file bit by bit, and padding becomes 0") {
   const ParamSpec spec = small_model();
   Parameters<float> saved(spec, 3);

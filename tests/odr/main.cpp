@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <vector>
 
+#include "../../examples/embed/matmul.hpp"
 #include "odr/part.hpp"
 
 namespace {
@@ -30,6 +32,30 @@ void check(const PartReport& report, const char* isa, std::int64_t lanes, const 
   expect(report.bad_graph_status.message() == expected, isa, report.bad_graph_status.message().c_str());
 }
 
+/// Scores of all tiles, through the interface that does not know whose code it calls.
+std::vector<float> scores_of(const mlgraph::Result<mlgraph::CostModel>& model, const char* isa) {
+  const Matmul matmul(64, 1000, 512, true);
+  const Tiles tiles;
+  std::vector<float> scores(static_cast<std::size_t>(tiles.configs().num_configs));
+  expect(model.ok(), isa, model.status().message().c_str());
+  if (!model.ok()) return scores;
+  mlgraph::Result<mlgraph::CostSession> session = model->bind(matmul.view());
+  expect(session.ok(), isa, session.status().message().c_str());
+  if (!session.ok()) return scores;
+  const mlgraph::Status status = session->score(tiles.configs(), mlgraph::Span<float>(scores));
+  expect(status.ok(), isa, status.message().c_str());
+  return scores;
+}
+
+void check_scores(const std::vector<float>& scores, const std::vector<float>& reference, const char* isa) {
+  float worst = 0, largest = 0;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    worst = std::fmax(worst, std::fabs(scores[i] - reference[i]));
+    largest = std::fmax(largest, std::fabs(reference[i]));
+  }
+  expect(largest > 0 && worst <= 1e-5f * largest, isa, "scores tiles otherwise");
+}
+
 }  // namespace
 
 int main() {
@@ -38,6 +64,8 @@ int main() {
   const PartReport no_exceptions = no_exceptions_part();
   check(no_exceptions, "isa_sse2_noexc", 4, portable);
   expect(no_exceptions.spmm != portable.spmm, "isa_sse2_noexc", "shares a kernel with isa_sse2");
+  const std::vector<float> scores = scores_of(portable_part_model(), "isa_sse2");
+  check_scores(scores_of(no_exceptions_part_model(), "isa_sse2_noexc"), scores, "isa_sse2_noexc");
 
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
     std::printf("skipped: this processor has no AVX2 with FMA\n");
@@ -46,5 +74,6 @@ int main() {
   const PartReport avx2 = avx2_part();
   check(avx2, "isa_avx2_fma", 8, portable);
   expect(avx2.spmm != portable.spmm, "isa_avx2_fma", "shares a kernel with isa_sse2");
+  check_scores(scores_of(avx2_part_model(), "isa_avx2_fma"), scores, "isa_avx2_fma");
   return num_failed == 0 ? 0 : 1;
 }

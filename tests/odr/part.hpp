@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost_model.hpp"
 
 /// The same computation, by the code of the translation unit that was asked.
 struct PartReport {
@@ -20,5 +21,10 @@ struct PartReport {
 PartReport portable_part();
 PartReport avx2_part();
 PartReport no_exceptions_part();
+
+/// The model of examples/embed, run by the code of that translation unit.
+mlgraph::Result<mlgraph::CostModel> portable_part_model();
+mlgraph::Result<mlgraph::CostModel> avx2_part_model();
+mlgraph::Result<mlgraph::CostModel> no_exceptions_part_model();
 
 #endif  // MLGRAPH_TESTS_ODR_PART_HPP

@@ -68,8 +68,10 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit, so that functions return either
-  Result(Status status) : status_(std::move(status)) {  // NOLINT
+  // Implicit, so that functions return either. Always inlined: a float is moved by instructions that code of
+  // another instruction set, which would share the function, may not have.
+  MLGRAPH_ALWAYS_INLINE Result(T value) : value_(std::move(value)) {}  // NOLINT
+  Result(Status status) : status_(std::move(status)) {                 // NOLINT
     MLGRAPH_ASSERT(!status_.ok(), "a Result made from a Status needs an error");
   }
 

@@ -5,6 +5,7 @@
 #define MLGRAPH_GRAPH_GRAPH_VIEW_HPP
 
 #include <cstdint>
+#include <string_view>
 
 #include "mlgraph/core/span.hpp"
 
@@ -65,6 +66,7 @@ struct GraphView {
   Span<const std::int32_t> edge_source;  // (E) producer of the value that the edge carries
   Span<const std::int32_t> edge_target;  // (E) its consumer
   Span<const std::int32_t> config_node;  // (K) ids of the configurable nodes; empty when configs are per graph
+  Span<const std::string_view> feature_names = {};  // (F) of the columns of x; empty: known by their places
 
   [[nodiscard]] std::int32_t num_nodes() const { return static_cast<std::int32_t>(opcode.size()); }
 };

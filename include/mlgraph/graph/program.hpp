@@ -22,6 +22,8 @@ enum class Task : std::uint8_t {
 ///
 /// Row c holds the features of configuration c: (F) for a tile, (K, F) row-major for a layout with K
 /// configurable nodes.
+///
+/// Copying widens, which is arithmetic: always inlined, so that code of two instruction sets never shares it.
 struct ConfigView {
   Span<const std::int8_t> narrow;    // (C, rows_per_config * F), or empty
   Span<const float> wide;            // (C, rows_per_config * F), or empty
@@ -31,17 +33,17 @@ struct ConfigView {
 
   [[nodiscard]] std::int64_t config_size() const { return rows_per_config * num_features; }
   /// Copies configuration c, widened to float, to `out` (config_size()).
-  void copy_config(std::int64_t c, float* out) const {
+  MLGRAPH_ALWAYS_INLINE void copy_config(std::int64_t c, float* out) const {
     MLGRAPH_ASSERT(c >= 0 && c < num_configs, "there is no such configuration");
     copy(c * config_size(), config_size(), out);
   }
   /// Copies row k of configuration c, widened to float, to `out` (num_features).
-  void copy_row(std::int64_t c, std::int64_t k, float* out) const {
+  MLGRAPH_ALWAYS_INLINE void copy_row(std::int64_t c, std::int64_t k, float* out) const {
     MLGRAPH_ASSERT(c >= 0 && c < num_configs && k >= 0 && k < rows_per_config, "there is no such row");
     copy((c * rows_per_config + k) * num_features, num_features, out);
   }
   /// Copies entries [begin, begin + count) of all configurations.
-  void copy(std::int64_t begin, std::int64_t count, float* out) const {
+  MLGRAPH_ALWAYS_INLINE void copy(std::int64_t begin, std::int64_t count, float* out) const {
     if (!wide.empty()) {
       for (std::int64_t i = 0; i < count; ++i) out[i] = wide.data()[begin + i];
     } else {

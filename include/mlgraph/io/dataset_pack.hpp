@@ -20,6 +20,7 @@
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/dataset_pack_format.hpp"
+#include "mlgraph/io/hlo_feature_names.hpp"
 #include "mlgraph/io/mapped_file.hpp"
 #include "mlgraph/io/program_data.hpp"
 
@@ -236,6 +237,7 @@ class DatasetPack {
     view.name = {names + record.name_offset, static_cast<std::size_t>(record.name_bytes)};
     view.graph.x = {array_of<float>(record, kPackX).data(), static_cast<std::int64_t>(record.num_nodes),
                     static_cast<std::int64_t>(record.num_features)};
+    view.graph.feature_names = hlo_feature_names(view.graph.x.cols);
     view.graph.opcode = array_of<std::int32_t>(record, kPackOpcode);
     view.graph.edge_source = array_of<std::int32_t>(record, kPackEdgeSource);
     view.graph.edge_target = array_of<std::int32_t>(record, kPackEdgeTarget);

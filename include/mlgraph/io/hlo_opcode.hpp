@@ -75,6 +75,9 @@ inline constexpr std::array<std::uint8_t, kNumOpcodeNames> kSortedOpcodeIds = so
 }  // namespace detail
 
 /// Number of opcode ids, the unknown one (0) included: what an embedding table needs at least.
+/// What model files call this table; another assignment of ids gets another name.
+inline constexpr std::string_view kHloOpcodeTable = "tpugraphs 1";
+
 inline constexpr int kNumOpcodes = static_cast<int>(detail::kNumOpcodeNames);
 static_assert(kNumOpcodes == 121, "ids 0 (unknown) to 120");
 

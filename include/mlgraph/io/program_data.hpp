@@ -18,6 +18,7 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/io/hlo_feature_names.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -54,7 +55,8 @@ struct Program {
     const auto num_nodes = static_cast<std::int64_t>(opcode.size());
     ProgramView view;
     view.name = name;
-    view.graph = {{x.data(), num_nodes, num_features}, opcode, edge_source, edge_target, config_node};
+    view.graph = {{x.data(), num_nodes, num_features}, opcode, edge_source, edge_target, config_node,
+                  hlo_feature_names(num_features)};
     view.node_splits = node_splits;
     view.configs.narrow = narrow_configs;
     view.configs.wide = wide_configs;

@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/name_list.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/program.hpp"
@@ -23,6 +26,9 @@ MLGRAPH_BEGIN_ISA
 
 /// Encodes node features, and scales config features or makes classes of them: one-hot columns, or rows of the
 /// layout table.
+///
+/// Node features have names where the training programs name them. A program that names its own is then read by
+/// name: its columns may stand in another order, and there may be more of them.
 struct FeatureEncoder {
   static constexpr std::int64_t kClasses = 8;  // one-hot: -1 ... 6
 
@@ -30,9 +36,12 @@ struct FeatureEncoder {
   Normalizer config;  // of ConfigEncoding::kScaled
   ConfigEncoding config_encoding = ConfigEncoding::kScaled;
   std::int64_t num_config_inputs = 0;
+  std::vector<std::string> node_names;  // (node.num_inputs()), or empty: known by their places
 
   /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
-  /// Errors: no programs; those of check() and NodeEncoder::fit().
+  /// Errors: no programs; programs that name their node features differently; those of check(), check_names()
+  /// and
+  ///         NodeEncoder::fit().
   [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
                                                   std::int64_t max_configs = 1000) {
     if (programs.empty()) return Status::invalid_argument("there are no programs to fit the features on");
@@ -40,12 +49,19 @@ struct FeatureEncoder {
     encoder.config_encoding = options.config_encoding;
     encoder.num_config_inputs = programs[0].configs.num_features;
     const std::int64_t node_width = programs[0].graph.x.cols;
+    const Span<const std::string_view> names = programs[0].graph.feature_names;
+    encoder.node_names.assign(names.begin(), names.end());
+    MLGRAPH_RETURN_IF_ERROR(check_names(encoder.node_names));
     NormalizerFit node(options.node_scaling, node_width);
     NormalizerFit config(options.config_scaling, encoder.num_config_inputs);
     max_configs = std::max<std::int64_t>(1, max_configs);
     std::vector<float> row;
     for (const ProgramView& program : programs) {
       MLGRAPH_RETURN_IF_ERROR(check(program, node_width, encoder.num_config_inputs));
+      if (!encoder.has_names_of(program)) {
+        return Status::invalid_argument(
+            str_cat(program.name, ": names its node features differently than ", programs[0].name));
+      }
       for (std::int64_t r = 0; r < program.graph.x.rows; ++r) node.add(program.graph.x.row(r));
       const ConfigView& configs = program.configs;
       const std::int64_t step =
@@ -73,6 +89,11 @@ struct FeatureEncoder {
                                               configs.num_features, " config features; should have ",
                                               node_width, " and ", config_width));
     }
+    const std::size_t num_names = program.graph.feature_names.size();
+    if (num_names > 0 && static_cast<std::int64_t>(num_names) != x.cols) {
+      return Status::invalid_argument(
+          str_cat(program.name, ": has ", num_names, " names for ", x.cols, " node features"));
+    }
     if (x.size() > 0 && x.data == nullptr) {
       return Status::invalid_argument(
           str_cat(program.name, ": x is (", x.rows, ", ", x.cols, ") but its data is null"));
@@ -84,6 +105,58 @@ struct FeatureEncoder {
                                               configs.num_configs, " configs of ", configs.config_size()));
     }
     return {};
+  }
+
+  /// Errors: a name that is empty, of several lines, or there twice.
+  [[nodiscard]] static Status check_names(const std::vector<std::string>& names) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i].empty() || names[i].find('\n') != std::string::npos) {
+        return Status::invalid_argument(
+            str_cat("the name of node feature ", i, " is ", names[i].empty() ? "empty" : "of several lines"));
+      }
+    }
+    std::vector<std::string_view> sorted(names.begin(), names.end());
+    std::sort(sorted.begin(), sorted.end());
+    const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+    if (twice == sorted.end()) return {};
+    return Status::invalid_argument(str_cat("two node features have the name ", *twice));
+  }
+
+  /// Whether the node features of a program are found by name: it and the encoder have names.
+  [[nodiscard]] bool is_by_name(const ProgramView& program) const {
+    return !node_names.empty() && !program.graph.feature_names.empty();
+  }
+
+  /// The node encoder for the columns of a program. Those that it does not read need not be there.
+  /// Errors: a program that is read by name and lacks some; all of them in one message. Names that are there
+  /// twice.
+  [[nodiscard]] Result<NodeEncoder> node_of(const ProgramView& program) const {
+    if (!is_by_name(program) || has_names_of(program)) return node;
+    using Place = std::pair<std::string_view, std::int32_t>;
+    std::vector<Place> places;
+    for (const std::string_view name : program.graph.feature_names)
+      places.emplace_back(name, static_cast<std::int32_t>(places.size()));
+    std::sort(places.begin(), places.end());
+    const auto same = [](const Place& a, const Place& b) { return a.first == b.first; };
+    const auto twice = std::adjacent_find(places.begin(), places.end(), same);
+    if (twice != places.end()) {
+      return Status::invalid_argument(str_cat(program.name, ": node features ", twice->second, " and ",
+                                              (twice + 1)->second, " have the name ", twice->first));
+    }
+    detail::NameList missing;
+    std::vector<std::int32_t> place(node_names.size(), 0);
+    for (const std::int32_t c : node.columns()) {
+      const std::string_view name = node_names[static_cast<std::size_t>(c)];
+      const auto at = std::lower_bound(places.begin(), places.end(), Place(name, 0));
+      if (at == places.end() || at->first != name) {
+        missing.add(name);
+      } else {
+        place[static_cast<std::size_t>(c)] = at->second;
+      }
+    }
+    if (missing.empty()) return node.reordered(place, program.graph.x.cols);
+    return Status::invalid_argument(
+        str_cat(program.name, ": lacks node features that the model needs: ", missing.text()));
   }
 
   /// Numbers of each config row, or its layout classes where they are embedded.
@@ -128,6 +201,11 @@ struct FeatureEncoder {
   }
 
  private:
+  [[nodiscard]] bool has_names_of(const ProgramView& program) const {
+    const Span<const std::string_view> names = program.graph.feature_names;
+    return std::equal(names.begin(), names.end(), node_names.begin(), node_names.end());
+  }
+
   void encode_row(const float* from, float* to) const {
     if (config_encoding == ConfigEncoding::kScaled) return config.apply(from, to);
     for (std::int64_t j = 0; j < num_config_inputs; ++j, to += kClasses) {

@@ -75,13 +75,15 @@ class GnnCostModel {
   void set_metis(PartitionFunction partition) { metis_ = partition; }
 
   /// Validates a program and normalises its nodes. The view's arrays must outlive the result.
-  /// Errors: another task or other widths than the model's; opcodes it does not know; features or config
-  /// entries
-  ///         that are not finite; those of Graph::from_view. Each names the program.
+  /// Errors: another task or other widths than the model's; node features it lacks, where they have names;
+  /// opcodes
+  ///         the model does not know; features or config entries that are not finite; those of
+  ///         Graph::from_view. Each names the program.
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
-    Result<std::vector<Segment>> segments = make_segments(view, encoder_.node, options_.segments, metis_);
+    MLGRAPH_ASSIGN_OR_RETURN(const NodeEncoder node, encoder_.node_of(view));
+    Result<std::vector<Segment>> segments = make_segments(view, node, options_.segments, metis_);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
@@ -243,8 +245,8 @@ class GnnCostModel {
   /// entries that are not finite. Names the program and the config.
   [[nodiscard]] Status check_configs(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_task(view));
-    MLGRAPH_RETURN_IF_ERROR(
-        FeatureEncoder::check(view, encoder_.node.num_inputs(), encoder_.num_config_inputs));
+    const std::int64_t node_width = encoder_.is_by_name(view) ? view.graph.x.cols : encoder_.node.num_inputs();
+    MLGRAPH_RETURN_IF_ERROR(FeatureEncoder::check(view, node_width, encoder_.num_config_inputs));
     for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
       if (detail::is_finite(view.configs.wide[i])) continue;
       const auto size = static_cast<std::size_t>(view.configs.config_size());
@@ -349,6 +351,10 @@ class GnnCostModel {
 
   /// What only this model or the unnormalised numbers can tell; the rest is Graph::from_view's.
   [[nodiscard]] Status check_nodes(const ProgramView& view) const {
+    if (view.graph.x.rows != view.graph.num_nodes()) {
+      return Status::invalid_argument(
+          str_cat(view.name, ": x has ", view.graph.x.rows, " rows; opcode has ", view.graph.num_nodes()));
+    }
     for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
       if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < options_.num_opcodes) continue;
       return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],

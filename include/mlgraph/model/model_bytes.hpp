@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_MODEL_MODEL_BYTES_HPP
 #define MLGRAPH_MODEL_MODEL_BYTES_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -84,6 +85,49 @@ template <class T>
   return NodeEncoder::make(std::move(scaled), std::move(split), options.node_encoding.embed_layout);
 }
 
+/// FNV-1a of the names, a line each: what tells two schemas apart at a glance.
+[[nodiscard]] inline std::string schema_hash(std::string_view lines) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : lines) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[hash >> shift & 15];
+  return text;
+}
+
+[[nodiscard]] inline std::string join_lines(const std::vector<std::string>& names) {
+  std::string lines;
+  for (const std::string& name : names) lines += lines.empty() ? name : str_cat("\n", name);
+  return lines;
+}
+
+/// The names of the node features; none where the file has none, as older ones.
+/// Errors: names that are not as many as features, not as their hash says, or that check_names() refuses.
+[[nodiscard]] inline Result<std::vector<std::string>> read_feature_names(
+    const std::map<std::string, std::string>& metadata, std::int64_t num_inputs) {
+  std::vector<std::string> names;
+  const auto found = metadata.find("node_feature_names");
+  if (found == metadata.end()) return names;
+  const std::string& lines = found->second;
+  for (std::size_t begin = 0; begin <= lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', begin), lines.size());
+    names.push_back(lines.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (static_cast<std::int64_t>(names.size()) != num_inputs) {
+    return Status::invalid_argument(
+        str_cat("model: it names ", names.size(), " node features and has ", num_inputs));
+  }
+  const auto hash = metadata.find("feature_schema_hash");
+  const std::string expected = schema_hash(lines);
+  if (hash == metadata.end() || hash->second != expected) {
+    return Status::data_loss(str_cat("model: the hash of its feature names is ", expected, "; the file says \"",
+                                     hash == metadata.end() ? std::string() : hash->second, "\""));
+  }
+  const Status status = FeatureEncoder::check_names(names);
+  if (!status.ok()) return Status(status.code(), str_cat("model: ", status.message()));
+  return names;
+}
+
 /// Options can ask for a model of many gigabytes; the file's own data must be as large before anything is
 /// allocated.
 [[nodiscard]] inline Status check_model_size(const SafeTensors& file, const ModelOptions& options,
@@ -115,6 +159,11 @@ template <class T>
   metadata["format"] = std::string(kModelFormat);
   metadata["num_node_inputs"] = str_cat(model.encoder().node.num_inputs());
   metadata["num_config_inputs"] = str_cat(model.encoder().num_config_inputs);
+  if (!model.encoder().node_names.empty()) {
+    const std::string names = detail::join_lines(model.encoder().node_names);
+    metadata["feature_schema_hash"] = detail::schema_hash(names);
+    metadata["node_feature_names"] = names;
+  }
   metadata.merge(extra);
   std::vector<SafeTensor> tensors = tensors_of(model.spec(), Span<const float>(model.parameters().value));
   const NodeEncoder& node = model.encoder().node;
@@ -156,6 +205,7 @@ template <class T>
   MLGRAPH_ASSIGN_OR_RETURN(encoder.node, detail::read_node_encoder(file, options, num_node_inputs));
   MLGRAPH_ASSIGN_OR_RETURN(encoder.config, detail::read_normalizer(file, "config", options.config_scaling,
                                                                    encoder.num_config_inputs));
+  MLGRAPH_ASSIGN_OR_RETURN(encoder.node_names, detail::read_feature_names(metadata, num_node_inputs));
   MLGRAPH_RETURN_IF_ERROR(detail::check_model_size(file, options, encoder));
   MLGRAPH_ASSIGN_OR_RETURN(GnnCostModel model, GnnCostModel::make(options, std::move(encoder), 0));
   // The encoder's tensors are in the file too; any other tensor that is no weight is a mistake.

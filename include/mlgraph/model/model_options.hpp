@@ -76,6 +76,8 @@ struct SegmentOptions {
   SegmentReadout readout = SegmentReadout::kEmbedding;
 };
 
+MLGRAPH_BEGIN_ISA
+
 /// Options of a cost model. Sizes that data decides (numbers of features) are not here: see CostModel.
 struct ModelOptions {
   Arch arch = Arch::kTileSage;
@@ -101,8 +103,6 @@ struct ModelOptions {
     return arch == Arch::kLayoutResGcn || arch == Arch::kLayoutSage ? Task::kLayout : Task::kTile;
   }
 };
-
-MLGRAPH_BEGIN_ISA
 
 [[nodiscard]] inline std::string_view arch_name(Arch arch) {
   constexpr std::string_view kNames[] = {"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn",

@@ -134,6 +134,26 @@ class NodeEncoder {
   /// 6, or 0 where layouts are not embedded.
   [[nodiscard]] std::int64_t num_layout_classes() const { return static_cast<std::int64_t>(layout_.size()); }
 
+  /// The columns that it reads, sorted.
+  [[nodiscard]] std::vector<std::int32_t> columns() const {
+    std::vector<std::int32_t> columns = scaled_.column();
+    columns.insert(columns.end(), split_.begin(), split_.end());
+    columns.insert(columns.end(), layout_.begin(), layout_.end());
+    std::sort(columns.begin(), columns.end());
+    columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
+    return columns;
+  }
+
+  /// The same of inputs in another order: column c is now place[c] of `num_inputs`.
+  /// Shapes: place (num_inputs()); only the places of columns() are looked at.
+  [[nodiscard]] NodeEncoder reordered(Span<const std::int32_t> place, std::int64_t num_inputs) const {
+    NodeEncoder other = *this;
+    other.scaled_ = scaled_.reordered(place, num_inputs);
+    for (std::int32_t& c : other.split_) c = place[static_cast<std::size_t>(c)];
+    for (std::int32_t& c : other.layout_) c = place[static_cast<std::size_t>(c)];
+    return other;
+  }
+
   /// Shapes: x (num_inputs), y (num_outputs).
   void apply(const float* x, float* y) const {
     scaled_.apply(x, y);

@@ -96,6 +96,15 @@ class Normalizer {
     return rest;
   }
 
+  /// The same of inputs in another order: column c is now place[c] of `num_inputs`.
+  /// Shapes: place (num_inputs()); only the places of column() are looked at.
+  [[nodiscard]] Normalizer reordered(Span<const std::int32_t> place, std::int64_t num_inputs) const {
+    Normalizer other = *this;
+    other.num_inputs_ = num_inputs;
+    for (std::int32_t& c : other.column_) c = place[static_cast<std::size_t>(c)];
+    return other;
+  }
+
   /// f of the scaling: what is scaled linearly afterwards.
   [[nodiscard]] static float transform(Scaling scaling, float x) {
     if (scaling != Scaling::kSignLog1p) return x;

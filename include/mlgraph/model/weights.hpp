@@ -18,6 +18,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/name_list.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/model/safetensors.hpp"
@@ -67,24 +68,6 @@ template <class Use>
       return false;
   }
 }
-
-/// `a, b, c and 5 more`.
-class NameList {
- public:
-  void add(std::string_view name) {
-    if (count_ < kShown) text_ += str_cat(count_ == 0 ? "" : ", ", name);
-    ++count_;
-  }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] std::string text() const {
-    return count_ > kShown ? str_cat(text_, " and ", count_ - kShown, " more") : text_;
-  }
-
- private:
-  static constexpr std::size_t kShown = 10;
-  std::string text_;
-  std::size_t count_ = 0;
-};
 
 /// The shape that a parameter has in a file.
 [[nodiscard]] inline std::vector<std::int64_t> file_shape(const ParamSpec::Entry& entry) {
@@ -216,6 +199,32 @@ class NameList {
     });
   }
   return {};
+}
+
+/// A name map for models that were written elsewhere, from rules on the beginnings of names: (in the model, in
+/// the file). `{{"conv1.", "convs.0."}}` finds conv1.lin_l.weight under convs.0.lin_l.weight. Of the rules that
+/// fit a name the longest counts; a name that none fits stays.
+///
+/// Errors: a rule that fits no name of the model.
+[[nodiscard]] inline Result<NameMap> map_prefixes(const ParamSpec& spec, const NameMap& rules) {
+  NameMap names;
+  std::vector<char> is_used(rules.size(), 0);
+  for (const ParamSpec::Entry& entry : spec.entries()) {
+    std::size_t best = rules.size();
+    for (std::size_t r = 0; r < rules.size(); ++r) {
+      if (entry.name.compare(0, rules[r].first.size(), rules[r].first) != 0) continue;
+      is_used[r] = 1;
+      if (best == rules.size() || rules[r].first.size() > rules[best].first.size()) best = r;
+    }
+    if (best < rules.size())
+      names.emplace_back(entry.name, rules[best].second + entry.name.substr(rules[best].first.size()));
+  }
+  detail::NameList unused;
+  for (std::size_t r = 0; r < rules.size(); ++r) {
+    if (is_used[r] == 0) unused.add(rules[r].first);
+  }
+  if (unused.empty()) return names;
+  return Status::invalid_argument(str_cat("weights: no name of the model begins with ", unused.text()));
 }
 
 /// The tensors of a model for write_safetensors(), in the order of the model. Borrows `values` (spec.size()).

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// mlgraph embed: a model file as a C++ header.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "command.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/infer/embed.hpp"
+#include "mlgraph/io/weights_file.hpp"
+#include "model_files.hpp"
+#include "report.hpp"
+
+namespace cli {
+namespace {
+
+namespace mg = mlgraph;
+
+struct Options {
+  std::string model, header, json;
+  std::string name = mg::EmbedOptions().name;
+  bool incbin = false;
+};
+
+mg::Status run(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::io::WeightsFile file, mg::io::WeightsFile::read(options.model));
+  MLGRAPH_RETURN_IF_ERROR(
+      load_trained(options.model).status());  // what a compiler would only find out at run time
+  mg::EmbedOptions embed;
+  embed.name = options.name;
+  embed.source = std::filesystem::path(options.model).filename().string();
+  if (options.incbin) embed.incbin = std::filesystem::absolute(options.model).string();
+  MLGRAPH_ASSIGN_OR_RETURN(const std::string header, mg::embed_header(file.bytes(), embed));
+  MLGRAPH_RETURN_IF_ERROR(write_text(options.header, header));
+  std::printf("%s: mlgraph::EmbeddedFile %s, %zu bytes\n", options.header.c_str(), options.name.c_str(),
+              file.bytes().size());
+  return write_json(options.json, {{"command", "embed"},
+                                   {"model", options.model},
+                                   {"header", options.header},
+                                   {"name", options.name},
+                                   {"bytes", file.bytes().size()}});
+}
+
+}  // namespace
+
+Command add_embed(CLI::App& app) {
+  CLI::App* const command = app.add_subcommand("embed", "Writes a model as a C++ header");
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "A model that train wrote")->required();
+  command->add_option("-o,--output", options->header, "The header")->required();
+  command->add_option("--name", options->name, "Name of the constant; may be in namespaces: my::kModel")
+      ->capture_default_str();
+  command->add_flag("--incbin", options->incbin,
+                    "The header tells the assembler to read MODEL by its absolute path (ELF only)");
+  command->add_option("--json", options->json, "Write what was embedded to this file");
+  command->footer(
+      "The header defines `inline constexpr mlgraph::EmbeddedFile NAME`; mlgraph::load_cost_model(NAME) makes "
+      "a "
+      "model\n"
+      "of it. In CMake, mlgraph_embed_model(TARGET MODEL NAME NAME) does the same while TARGET is built.\n"
+      "Keys of --json: command, model, header, name, bytes.");
+  return {command, [options] { return run(*options); }};
+}
+
+}  // namespace cli

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/infer/c_api.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "infer/session_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using namespace testing;  // NOLINT: the fixtures
+
+struct Free {
+  void operator()(mlgraph_model* model) const { mlgraph_model_free(model); }
+  void operator()(mlgraph_session* session) const { mlgraph_session_free(session); }
+};
+using ModelHandle = std::unique_ptr<mlgraph_model, Free>;
+using SessionHandle = std::unique_ptr<mlgraph_session, Free>;
+
+ModelHandle load(const GnnCostModel& model) {
+  const std::vector<std::byte> bytes = model_to_bytes(model).value();
+  char message[200] = "";
+  ModelHandle loaded(mlgraph_model_load(bytes.data(), bytes.size(), message, sizeof(message)));
+  REQUIRE_MESSAGE(loaded != nullptr, message);
+  return loaded;
+}
+
+mlgraph_program c_program(const OwnedProgram& from) {
+  mlgraph_program to = {};
+  to.name = from.name.c_str();
+  to.num_nodes = static_cast<std::int64_t>(from.opcode.size());
+  to.num_features = from.num_features;
+  to.x = from.x.data();
+  to.opcode = from.opcode.data();
+  to.num_edges = static_cast<std::int64_t>(from.edge_source.size());
+  to.edge_source = from.edge_source.data();
+  to.edge_target = from.edge_target.data();
+  to.num_config_nodes = static_cast<std::int64_t>(from.config_node.size());
+  to.config_node = from.config_node.data();
+  return to;
+}
+
+mlgraph_configs c_configs(const OwnedProgram& from) {
+  return {from.num_configs, from.rows_per_config, from.config_features,
+          from.narrow.empty() ? nullptr : from.narrow.data(), from.wide.empty() ? nullptr : from.wide.data()};
+}
+
+TEST_CASE("C functions give what the C++ session gives") {
+  for (const Arch arch : kArchs) {
+    const ProgramSetFixture set(default_options(arch).task(), 1);
+    const GnnCostModel model = set.model(small_options(arch));
+    Session expected = Session::bind(model, set.views[0]).value();
+    const mlgraph_configs configs = c_configs(set.programs[0]);
+
+    ModelHandle loaded = load(model);
+    const mlgraph_inputs inputs = mlgraph_model_inputs(loaded.get());
+    CHECK(inputs.is_layout == (set.programs[0].config_node.empty() ? 0 : 1));
+    CHECK(inputs.num_opcodes == kFixtureOpcodes);
+    CHECK(inputs.num_node_features == 3);
+    CHECK(inputs.num_config_features == configs.num_features);
+    const mlgraph_program program = c_program(set.programs[0]);
+    const SessionHandle session(mlgraph_session_bind(loaded.get(), &program, 1, nullptr, 0));
+    REQUIRE(session != nullptr);
+    loaded.reset();
+
+    std::vector<float> scores(24), same(24);
+    REQUIRE(expected.score(set.views[0].configs, Span<float>(scores)).ok());
+    CHECK(mlgraph_session_score(session.get(), &configs, same.data()) == MLGRAPH_OK);
+    CHECK(same == scores);
+    std::vector<std::int32_t> order(24), same_order(24), best(5);
+    REQUIRE(expected.rank(set.views[0].configs, Span<std::int32_t>(order)).ok());
+    CHECK(mlgraph_session_rank(session.get(), &configs, same_order.data()) == MLGRAPH_OK);
+    CHECK(same_order == order);
+    CHECK(mlgraph_session_top_k(session.get(), &configs, 5, best.data()) == MLGRAPH_OK);
+    CHECK(best == std::vector<std::int32_t>(order.begin(), order.begin() + 5));
+
+    float score = 0, changed = 0, again = 0;
+    CHECK(mlgraph_session_start(session.get(), &configs, 3, &score) == MLGRAPH_OK);
+    CHECK(score == scores[3]);
+    const std::vector<float> row(static_cast<std::size_t>(configs.num_features), 2.0f);
+    const std::int32_t rows[] = {0};
+    REQUIRE(expected.start(set.views[0].configs, 3).ok());
+    CHECK(mlgraph_session_update(session.get(), 1, rows, row.data(), &changed) == MLGRAPH_OK);
+    CHECK(changed == expected.update(rows, row).value());
+    mlgraph_session_rollback(session.get());
+    CHECK(mlgraph_session_update(session.get(), 0, nullptr, nullptr, &again) == MLGRAPH_OK);
+    CHECK(again == score);
+    CHECK(mlgraph_session_update(session.get(), 1, rows, row.data(), nullptr) == MLGRAPH_OK);
+    mlgraph_session_commit(session.get());
+    mlgraph_session_rollback(session.get());
+    CHECK(mlgraph_session_update(session.get(), 0, nullptr, nullptr, &again) == MLGRAPH_OK);
+    CHECK(again == changed);
+    CHECK(std::string(mlgraph_session_message(session.get())).empty());
+  }
+}
+
+TEST_CASE("errors are codes and sentences, cut to the room there is") {
+  char message[200] = "untouched";
+  CHECK(mlgraph_model_load(nullptr, 100, message, sizeof(message)) == nullptr);
+  CHECK(std::string(message) == "safetensors: there are 0 bytes; a file has at least 8");
+  CHECK(mlgraph_model_load("abc", 3, message, 12) == nullptr);
+  CHECK(std::string(message) == "safetensors");
+  CHECK(mlgraph_model_load("abc", 3, nullptr, 12) == nullptr);
+  mlgraph_model_free(nullptr);
+  mlgraph_session_free(nullptr);
+
+  const ProgramSetFixture set(Task::kLayout, 1);
+  const ModelHandle model = load(set.model(small_options(Arch::kLayoutSage)));
+  mlgraph_program program = c_program(set.programs[0]);
+  program.name = nullptr;
+  program.num_features = 2;
+  CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+  CHECK(std::string(message) == "program: has 2 node and 2 config features; should have 3 and 2");
+  program.num_features = 3;
+  program.num_nodes = -1;
+  CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+  CHECK(std::string(message) == "program: x has -1 rows; opcode has 0");
+  program = c_program(set.programs[0]);
+  program.opcode = nullptr;
+  CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+
+  program = c_program(set.programs[0]);
+  const SessionHandle session(mlgraph_session_bind(model.get(), &program, 0, message, sizeof(message)));
+  REQUIRE(session != nullptr);
+  const std::string name = set.programs[0].name;
+  mlgraph_configs configs = c_configs(set.programs[0]);
+  std::vector<float> scores(24);
+  CHECK(mlgraph_session_start(session.get(), &configs, 24, scores.data()) == MLGRAPH_OUT_OF_RANGE);
+  CHECK(mlgraph_session_message(session.get()) == name + ": there is no config 24; there are 24");
+  CHECK(mlgraph_session_score(session.get(), &configs, nullptr) == MLGRAPH_INVALID_ARGUMENT);
+  CHECK(mlgraph_session_message(session.get()) == name + ": there is room for 0 scores; there are 24 configs");
+  configs.narrow = nullptr;
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_INVALID_ARGUMENT);
+  CHECK(mlgraph_session_message(session.get()) == name + ": has 0 config entries; should have 24 configs of 6");
+  configs = c_configs(set.programs[0]);
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+}
+
+TEST_CASE("a program may name its features") {
+  ProgramSetFixture set(Task::kTile, 2);
+  const std::string_view names[] = {"seven", "size", "noise"};
+  for (ProgramView& view : set.views) view.graph.feature_names = names;
+  const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
+  const mlgraph_configs configs = c_configs(set.programs[0]);
+  std::vector<float> scores(24), same(24);
+  mlgraph_program program = c_program(set.programs[0]);
+  SessionHandle session(mlgraph_session_bind(model.get(), &program, 1, nullptr, 0));
+  REQUIRE(session != nullptr);
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+
+  std::vector<float> x;  // only the two that vary, the other way round
+  for (std::size_t v = 0; v < set.programs[0].opcode.size(); ++v)
+    x.insert(x.end(), {set.programs[0].x[3 * v + 2], set.programs[0].x[3 * v + 1]});
+  const char* const own[] = {"noise", "size"};
+  program.x = x.data();
+  program.num_features = 2;
+  program.feature_names = own;
+  session.reset(mlgraph_session_bind(model.get(), &program, 1, nullptr, 0));
+  REQUIRE(session != nullptr);
+  CHECK(mlgraph_session_score(session.get(), &configs, same.data()) == MLGRAPH_OK);
+  CHECK(same == scores);
+
+  const char* const wrong[] = {"noise", "length"};
+  program.feature_names = wrong;
+  char message[100];
+  CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+  CHECK(message == set.programs[0].name + ": lacks node features that the model needs: size");
+}
+
+TEST_CASE("metadata are copied as far as there is room") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  const ModelHandle model = load(set.model(small_options(Arch::kTileResGcn)));
+  char value[6];
+  CHECK(mlgraph_model_metadata(model.get(), "arch", value, sizeof(value)) == 11);
+  CHECK(std::string(value) == "tile-");
+  CHECK(mlgraph_model_metadata(model.get(), "arch", nullptr, 0) == 11);
+  CHECK(mlgraph_model_metadata(model.get(), "colour", value, sizeof(value)) == 0);
+  CHECK(std::string(value).empty());
+}
+
+}  // namespace
+}  // namespace mlgraph
