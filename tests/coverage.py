@@ -27,7 +27,7 @@ def main():
     for name in sorted(rooms, key=lambda room: (room == "all", room)):
         count = rooms[name]
         percent = [100 * count[kind] / max(1, count[f"{kind} total"]) for kind in KINDS]
-        print(f"{name:<12}{count["line total"]:>8}{percent[0]:>8.1f}%{count["branch total"]:>10}{percent[1]:>8.1f}%")
+        print(f"{name:<12}{count['line total']:>8}{percent[0]:>8.1f}%{count['branch total']:>10}{percent[1]:>8.1f}%")
     print("\nmost lines that no test ran:")
     for missing, path, lines, branches in sorted(files, reverse=True)[:10]:
         print(f"{missing:>5}  {path}  ({lines} % of lines, {branches} % of branches)")
