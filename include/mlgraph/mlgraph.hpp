@@ -11,6 +11,7 @@
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/graph/topology.hpp"
 #include "mlgraph/infer.hpp"
+#include "mlgraph/model/ensemble.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/train.hpp"

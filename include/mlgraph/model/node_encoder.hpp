@@ -14,6 +14,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/model/list_padding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/normalizer.hpp"
 
@@ -44,9 +45,6 @@ struct SplitDimension {
 }
 
 namespace detail {
-
-/// The published width of TpuGraphs' node features; extra ones follow, so these keep their places.
-inline constexpr std::int64_t kPublishedFeatures = 140;
 
 struct ColumnRange {
   std::int32_t begin, count;
@@ -82,6 +80,11 @@ struct ColumnRange {
   return detail::columns_of("layouts", kRanges, num_features);
 }
 
+/// An error where there are too few features for the columns of lists to be known; see pad_lists().
+[[nodiscard]] inline Status check_list_columns(std::int64_t num_features) {
+  return detail::columns_of("lists", {}, num_features).status();
+}
+
 /// One row of node features -> numbers [scaled ; part, whole of each split dimension] and layout classes.
 class NodeEncoder {
  public:
@@ -104,22 +107,26 @@ class NodeEncoder {
       MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(width));
       scaled = scaled.without(encoder.layout_);
     }
+    if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(width));
+    encoder.pads_lists_ = encoding.pad_lists;
     encoder.scaled_ = std::move(scaled);
     return encoder;
   }
 
   /// From a model file. Errors: a column out of range; those of layout_columns().
   [[nodiscard]] static Result<NodeEncoder> make(Normalizer scaled, std::vector<std::int32_t> split,
-                                                bool embed_layout) {
+                                                const NodeEncoding& encoding) {
     NodeEncoder encoder;
     for (std::size_t j = 0; j < split.size(); ++j) {
       if (split[j] >= 0 && split[j] < scaled.num_inputs()) continue;
       return Status::out_of_range(str_cat("node encoder: split column ", j, " is ", split[j], "; there are ",
                                           scaled.num_inputs(), " features"));
     }
-    if (embed_layout) {
+    if (encoding.embed_layout) {
       MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(scaled.num_inputs()));
     }
+    if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(scaled.num_inputs()));
+    encoder.pads_lists_ = encoding.pad_lists;
     encoder.scaled_ = std::move(scaled);
     encoder.split_ = std::move(split);
     return encoder;
@@ -134,8 +141,15 @@ class NodeEncoder {
   /// 6, or 0 where layouts are not embedded.
   [[nodiscard]] std::int64_t num_layout_classes() const { return static_cast<std::int64_t>(layout_.size()); }
 
+  /// One node: its numbers, and num_layout_classes() rows of the layout table, which are appended to `classes`.
   /// Shapes: x (num_inputs), y (num_outputs).
-  void apply(const float* x, float* y) const {
+  void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
+    std::vector<float> padded;
+    if (pads_lists_) {
+      padded.assign(x, x + num_inputs());
+      pad_lists(padded.data(), opcode);
+      x = padded.data();
+    }
     scaled_.apply(x, y);
     y += scaled_.num_outputs();
     for (const std::int32_t column : split_) {
@@ -143,9 +157,6 @@ class NodeEncoder {
       *y++ = split.part;
       *y++ = split.whole;
     }
-  }
-  /// Appends num_layout_classes() rows of the layout table.
-  void append_layout_classes(const float* x, std::vector<std::int32_t>& classes) const {
     for (const std::int32_t column : layout_) classes.push_back(layout_class(x[column]));
   }
 
@@ -153,6 +164,7 @@ class NodeEncoder {
   Normalizer scaled_;
   std::vector<std::int32_t> split_;   // columns
   std::vector<std::int32_t> layout_;  // columns
+  bool pads_lists_ = false;
 };
 
 MLGRAPH_END_ISA
