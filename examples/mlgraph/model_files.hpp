@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model file says beyond the model: how the programs it was trained on were made of HLO.
+// Model files: what they say beyond the model, how the programs it was trained on were made of HLO; and several
+// models that are asked together.
 #ifndef MLGRAPH_EXAMPLES_MLGRAPH_MODEL_FILES_HPP
 #define MLGRAPH_EXAMPLES_MLGRAPH_MODEL_FILES_HPP
 
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/model_file.hpp"
 #include "mlgraph/io/program_set.hpp"
+#include "mlgraph/model/ensemble.hpp"
+#include "report.hpp"
 
 #ifdef MLGRAPH_CLI_HAS_METIS
 #include "mlgraph/io/metis_partition.hpp"
@@ -53,6 +58,71 @@ struct TrainedModel {
     if (key == "hlo_extra") trained.features.extra = value == "yes";
   }
   return trained;
+}
+
+/// One model or several, whose scores are averaged.
+class Ensemble {
+ public:
+  /// With `num_permutations` > 0, a model that compares configs is asked in so many random orders of them.
+  /// Errors: those of the files; models of different tasks, or trained on HLO that was read differently.
+  [[nodiscard]] static mlgraph::Result<Ensemble> load(const std::vector<std::string>& paths,
+                                                      std::int64_t num_permutations) {
+    Ensemble ensemble;
+    ensemble.num_permutations_ = num_permutations;
+    for (const std::string& path : paths) {
+      MLGRAPH_ASSIGN_OR_RETURN(TrainedModel model, load_trained(path));
+      ensemble.models_.push_back(std::move(model));
+      const TrainedModel& first = ensemble.models_.front();
+      const TrainedModel& last = ensemble.models_.back();
+      if (last.model.options().task() != first.model.options().task()) {
+        return mlgraph::Status::invalid_argument(mlgraph::str_cat(path, ": is for ", task_name(last),
+                                                                  " programs, ", paths[0], " for ",
+                                                                  task_name(first), " programs"));
+      }
+      if (features_metadata(last.features) != features_metadata(first.features)) {
+        return mlgraph::Status::invalid_argument(mlgraph::str_cat(
+            path, ": was trained with other features of HLO (--pad, --extra) than ", paths[0]));
+      }
+    }
+    return ensemble;
+  }
+
+  [[nodiscard]] const TrainedModel& first() const { return models_.front(); }
+
+  /// The scores of some configs of a program.  Errors: those of GnnCostModel::prepare and predict.
+  [[nodiscard]] mlgraph::Result<std::vector<float>> score(const mlgraph::ProgramView& view,
+                                                          mlgraph::Span<const std::int32_t> configs,
+                                                          mlgraph::ThreadPool* pool) const {
+    std::vector<std::vector<float>> scores;
+    for (const TrainedModel& trained : models_) {
+      MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::PreparedProgram program, trained.model.prepare(view));
+      MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> of_model,
+                               mlgraph::predict_permuted(trained.model, program, configs, num_permutations_,
+                                                         /*seed=*/1, pool));
+      scores.push_back(std::move(of_model));
+    }
+    return mlgraph::mean_scores(scores);
+  }
+
+ private:
+  static std::string_view task_name(const TrainedModel& trained) {
+    return mlgraph::io::task_name(trained.model.options().task());
+  }
+
+  std::vector<TrainedModel> models_;
+  std::int64_t num_permutations_ = 0;
+};
+
+/// All configs of a program, to ask an Ensemble for.
+[[nodiscard]] inline std::vector<std::int32_t> all_configs(const mlgraph::ProgramView& view) {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(view.configs.num_configs));
+  std::iota(ids.begin(), ids.end(), 0);
+  return ids;
+}
+
+/// `--json`'s name of the models: the path, or a list of several.
+[[nodiscard]] inline Json model_json(const std::vector<std::string>& paths) {
+  return paths.size() == 1 ? Json(paths[0]) : Json(paths);
 }
 
 }  // namespace cli

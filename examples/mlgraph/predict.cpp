@@ -20,7 +20,9 @@ namespace {
 namespace mg = mlgraph;
 
 struct Options {
-  std::string model, from, program, csv, json;
+  std::vector<std::string> models;
+  std::string from, program, csv, json;
+  std::int64_t permutations = 0;
   std::int64_t top = 10;
   int threads = 0;
 };
@@ -51,18 +53,20 @@ void print_top(const mg::ProgramView& view, const Ranking& ranking, std::size_t 
 }
 
 mg::Status run(const Options& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, load_trained(options.model));
+  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations));
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kConfigs;
-  load.features = trained.features;
+  load.features = ensemble.first().features;
   std::string csv = "program,rank,config,score,measured\n";
-  Json json = {
-      {"command", "predict"}, {"model", options.model}, {"data", options.from}, {"programs", Json::array()}};
+  Json json = {{"command", "predict"},
+               {"model", model_json(options.models)},
+               {"data", options.from},
+               {"programs", Json::array()}};
   std::vector<std::string> said;
   const auto predict = [&](const mg::ProgramView& view) -> mg::Status {
     if (!options.program.empty() && view.name != options.program) return {};
-    MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(trained.model, view, &pool));
+    MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(ensemble, view, &pool));
     print_top(view, ranking, static_cast<std::size_t>(options.top));
     if (!options.csv.empty()) {
       const std::string name = csv_field(view.name);
@@ -90,13 +94,20 @@ mg::Status run(const Options& options) {
 Command add_predict(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("predict", "Ranks the configs of a file, measured or not");
   const auto options = std::make_shared<Options>();
-  command->add_option("--model", options->model, "A model that train wrote")->required();
+  command
+      ->add_option("--model", options->models, "A model that train wrote; of several, the scores are averaged")
+      ->required()
+      ->allow_extra_args(false);
   command->add_option("IN", options->from, "A file, a folder or a pack")->required();
   command->add_option("--program", options->program, "Only the program of this name");
   command->add_option("--csv", options->csv, "Write the whole ranking: program,rank,config,score,measured");
   command->add_option("--top", options->top, "How many to print")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      ->add_option("--tta", options->permutations,
+                   "Average over so many random orders of the configs, for models that compare them")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--threads", options->threads, "0 = one per processor")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -105,7 +116,8 @@ Command add_predict(CLI::App& app) {
       "Scores order the configs of one program, smaller = faster; they are no times. `measured` is in ns, for "
       "tiles in\n"
       "multiples of the default config; it is empty where IN has no runtimes.\n"
-      "Keys of --json: command, model, data, programs (name, order: config numbers, the fastest first, score: "
+      "Keys of --json: command, model (a list of several), data, programs (name, order: config numbers, the "
+      "fastest first, score: "
       "of each\n"
       "config by its number).");
   return {command, [options] { return run(*options); }};

@@ -10,7 +10,7 @@
 
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
+#include "model_files.hpp"
 
 namespace cli {
 
@@ -22,13 +22,12 @@ struct Ranking {
 };
 
 /// Errors: those of GnnCostModel::prepare and predict.
-[[nodiscard]] inline mlgraph::Result<Ranking> rank_configs(const mlgraph::GnnCostModel& model,
+[[nodiscard]] inline mlgraph::Result<Ranking> rank_configs(const Ensemble& ensemble,
                                                            const mlgraph::ProgramView& view,
                                                            mlgraph::ThreadPool* pool) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::PreparedProgram program, model.prepare(view));
   Ranking ranking;
-  MLGRAPH_ASSIGN_OR_RETURN(ranking.score, model.predict(program, program.selection, pool));
-  ranking.order = program.selection;
+  ranking.order = all_configs(view);
+  MLGRAPH_ASSIGN_OR_RETURN(ranking.score, ensemble.score(view, ranking.order, pool));
   std::stable_sort(ranking.order.begin(), ranking.order.end(),
                    [&](std::int32_t a, std::int32_t b) { return ranking.score_of(a) < ranking.score_of(b); });
   return ranking;

@@ -43,10 +43,10 @@ mg::RankingMetrics chance_metrics(std::vector<double> label) {
 }
 
 /// Tau between the first and the second measurement of the configs that have two.
-void compare_repeats(const mg::PreparedProgram& program, GraphRanking& graph) {
-  const mg::io::ConfigGroups groups = mg::io::group_configs(program.view.configs);
+void compare_repeats(const mg::ProgramView& view, mg::Span<const std::int32_t> selection, GraphRanking& graph) {
+  const mg::io::ConfigGroups groups = mg::io::group_configs(view.configs);
   std::vector<std::int32_t> first_of(groups.first.size(), -1), second_of(groups.first.size(), -1);
-  for (const std::int32_t c : program.selection) {
+  for (const std::int32_t c : selection) {
     const auto g = static_cast<std::size_t>(groups.group[static_cast<std::size_t>(c)]);
     if (first_of[g] < 0) {
       first_of[g] = c;
@@ -57,8 +57,8 @@ void compare_repeats(const mg::PreparedProgram& program, GraphRanking& graph) {
   std::vector<double> first, second;
   for (std::size_t g = 0; g < first_of.size(); ++g) {
     if (second_of[g] < 0) continue;
-    first.push_back(program.view.label(first_of[g]));
-    second.push_back(program.view.label(second_of[g]));
+    first.push_back(view.label(first_of[g]));
+    second.push_back(view.label(second_of[g]));
   }
   constexpr std::size_t kFewest = 20;  // of fewer, the tau says nothing
   const mg::Result<double> tau = mg::kendall_tau_b(second, first);
@@ -104,11 +104,16 @@ Json or_null(double value) { return std::isnan(value) ? Json() : Json(value); }
 
 mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedProgram& program,
                               mg::ThreadPool* pool) {
+  return add(program.view, program.selection, [&] { return model.predict(program, program.selection, pool); });
+}
+
+mg::Status RankingReport::add(const mg::ProgramView& view, mg::Span<const std::int32_t> selection,
+                              const Scores& scores) {
   GraphRanking graph;
-  graph.name = std::string(program.view.name);
-  graph.num_configs = static_cast<std::int64_t>(program.selection.size());
+  graph.name = std::string(view.name);
+  graph.num_configs = static_cast<std::int64_t>(selection.size());
   std::vector<double> label;
-  for (const std::int32_t c : program.selection) label.push_back(program.view.label(c));
+  for (const std::int32_t c : selection) label.push_back(view.label(c));
   // Without a ranking nothing needs to be scored.
   const auto [least, most] = std::minmax_element(label.begin(), label.end());
   if (label.size() < 2 || *least == *most) {
@@ -116,15 +121,15 @@ mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedP
         mg::str_cat(graph.name, ": has ", label.size(), " labels that differ in nothing: no ranking"));
     return {};
   }
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> score, model.predict(program, program.selection, pool));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> score, scores());
   const mg::Result<mg::RankingMetrics> metrics = mg::ranking_metrics(score, label);
   if (!metrics.ok()) {
     skipped_.push_back(mg::str_cat(graph.name, ": ", metrics.status().message()));
     return {};
   }
   graph.model = *metrics;
-  if (!program.view.runtime_normalizer.empty()) graph.default_slowdown = (1 - *least) / *least;
-  compare_repeats(program, graph);
+  if (!view.runtime_normalizer.empty()) graph.default_slowdown = (1 - *least) / *least;
+  compare_repeats(view, selection, graph);
   graph.chance = chance_metrics(std::move(label));
   graphs_.push_back(std::move(graph));
   return {};

@@ -3,6 +3,8 @@
 #ifndef MLGRAPH_EXAMPLES_MLGRAPH_RANKING_REPORT_HPP
 #define MLGRAPH_EXAMPLES_MLGRAPH_RANKING_REPORT_HPP
 
+#include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -36,6 +38,10 @@ class RankingReport {
   /// `skipped`.
   [[nodiscard]] mlgraph::Status add(const mlgraph::GnnCostModel& model, const mlgraph::PreparedProgram& program,
                                     mlgraph::ThreadPool* pool);
+  /// The same with the scores of the selected configs from elsewhere; called where there is a ranking.
+  using Scores = std::function<mlgraph::Result<std::vector<float>>()>;
+  [[nodiscard]] mlgraph::Status add(const mlgraph::ProgramView& view,
+                                    mlgraph::Span<const std::int32_t> selection, const Scores& scores);
   /// Appends what was found elsewhere.
   void add(GraphRanking graph) { graphs_.push_back(std::move(graph)); }
 

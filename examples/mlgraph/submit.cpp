@@ -61,7 +61,8 @@ mg::Result<std::string> find_collection(const std::string& data, const Collectio
 
 mg::Result<std::size_t> add_rows(const Collection& collection, const std::string& model_path,
                                  const Options& options, mg::ThreadPool& pool, std::string& csv) {
-  MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, load_trained(model_path));
+  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load({model_path}, 0));
+  const TrainedModel& trained = ensemble.first();
   if (trained.model.options().task() != collection.task) {
     return mg::Status::invalid_argument(
         mg::str_cat(model_path, ": is a ", mg::arch_name(trained.model.options().arch), " model; ",
@@ -74,7 +75,7 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::string
   std::size_t rows = 0;
   std::vector<std::string> unused;  // that the labels are placeholders is known
   const auto add_row = [&](const mg::ProgramView& view) -> mg::Status {
-    MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(trained.model, view, &pool));
+    MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(ensemble, view, &pool));
     const std::size_t count = collection.task == mg::Task::kTile ? std::min(kTileConfigs, ranking.order.size())
                                                                  : ranking.order.size();
     csv += mg::str_cat(collection.id, ":", view.name, ",");

@@ -40,12 +40,14 @@ struct Options {
   bool extra = false;
   std::string duplicates = "min";
   std::int64_t valid_configs = 0;
-  bool split_dimensions = false, embed_layout = false;
+  bool split_dimensions = false, initial_residual = false, node_scores = false;
+  std::string target = "runtime";
   // What is not given is the architecture's or the task's default.
-  std::optional<std::string> arch, join, direction, scaling, encoding, opcode_encoding, loss, sampling;
-  std::optional<std::int64_t> hidden, layers, opcode_channels, layout_channels, config_layers, graphs_per_step,
-      configs_per_graph, slates;
-  std::optional<double> dropout, lr, weight_decay, clip, margin, temperature, mse_weight;
+  std::optional<std::string> arch, join, direction, scaling, encoding, opcode_encoding, loss, sampling, prune;
+  std::optional<bool> embed_layout;
+  std::optional<std::int64_t> hidden, layers, opcode_channels, layout_channels, config_layers, config_chunk,
+      graphs_per_step, configs_per_graph, slates;
+  std::optional<double> dropout, drop_edge, lr, weight_decay, clip, margin, temperature, mse_weight;
   std::optional<int> epochs, patience;
   std::int32_t validate_every = 1;
   double checkpoint_every = 30;
@@ -57,7 +59,13 @@ void set_if_given(const std::optional<T>& given, U& to) {
   if (given.has_value()) to = static_cast<U>(*given);
 }
 
-mg::LossOptions loss_of(const Options& options) {
+/// `winner` is the one for the task.
+std::string arch_of(const Options& options) {
+  const std::string arch = options.arch.value_or(options.task == "tile" ? "tile-sage" : "layout-resgcn");
+  return arch == "winner" ? mg::str_cat(options.task, "-winner") : arch;
+}
+
+mg::LossOptions loss_of(const Options& options, bool winner) {
   using Kind = mg::LossOptions::Kind;
   constexpr std::pair<const char*, Kind> kNames[] = {{"mse", Kind::kMse},
                                                      {"mape", Kind::kMape},
@@ -66,7 +74,7 @@ mg::LossOptions loss_of(const Options& options) {
                                                      {"listmle", Kind::kListMle},
                                                      {"diffmat", Kind::kDiffMat}};
   const bool tile = options.task == "tile";
-  const std::string name = options.loss.value_or("listmle");
+  const std::string name = options.loss.value_or(winner ? "hinge" : "listmle");
   mg::LossOptions loss;
   for (const auto& [known, kind] : kNames) {
     if (name == known) loss.kind = kind;
@@ -83,9 +91,7 @@ mg::LossOptions loss_of(const Options& options) {
 }
 
 mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(
-      const mg::Arch arch,
-      mg::parse_arch(options.arch.value_or(options.task == "tile" ? "tile-sage" : "layout-resgcn")));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::Arch arch, mg::parse_arch(arch_of(options)));
   mg::ModelOptions model = mg::default_options(arch);
   if (options.join.has_value()) model.join = *options.join == "early" ? mg::Join::kEarly : mg::Join::kLate;
   if (options.direction.has_value()) {
@@ -107,7 +113,16 @@ mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
         *options.opcode_encoding == "one-hot" ? mg::OpcodeEncoding::kOneHot : mg::OpcodeEncoding::kEmbedding;
   }
   model.node_encoding.split_dimensions = options.split_dimensions;
-  model.node_encoding.embed_layout = options.embed_layout;
+  model.node_encoding.pad_lists = options.padding != 0;
+  set_if_given(options.embed_layout, model.node_encoding.embed_layout);
+  if (options.prune.has_value()) {
+    MLGRAPH_ASSIGN_OR_RETURN(model.prune, mg::parse_prune(*options.prune));
+  }
+  // Predictions compare as many configs as a step of the training does.
+  if (model.config_chunk > 0) set_if_given(options.configs_per_graph, model.config_chunk);
+  set_if_given(options.config_chunk, model.config_chunk);
+  model.initial_residual = options.initial_residual;
+  model.node_scores = options.node_scores;
   set_if_given(options.opcode_channels, model.opcode_channels);
   set_if_given(options.config_layers, model.config_layers);
   set_if_given(options.layout_channels, model.layout_channels);
@@ -123,10 +138,12 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   const bool tile = options.task == "tile";
   settings.task = tile ? mg::Task::kTile : mg::Task::kLayout;
   MLGRAPH_ASSIGN_OR_RETURN(settings.model, model_options_of(options));
-  settings.loss = loss_of(options);
+  const bool winner = settings.model.is_winner();
+  settings.loss = loss_of(options, winner);
   mg::TrainerOptions& trainer = settings.trainer;
-  trainer.graphs_per_step = tile ? 10 : 8;  // the authors' batches
-  trainer.configs_per_graph = tile ? 10 : 16;
+  trainer.graphs_per_step = winner ? 1 : tile ? 10 : 8;  // the authors' batches
+  trainer.configs_per_graph = winner ? (settings.model.config_chunk > 0 ? 64 : 128) : tile ? 10 : 16;
+  if (winner) trainer.weight_decay = 1e-5;
   trainer.epochs = 100;
   trainer.patience = 0;
   trainer.validate_every = options.validate_every;
@@ -137,6 +154,7 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   set_if_given(options.lr, trainer.lr);
   set_if_given(options.weight_decay, trainer.weight_decay);
   set_if_given(options.clip, trainer.clip_norm);
+  set_if_given(options.drop_edge, trainer.drop_edge);
   if (options.sampling.has_value()) {
     trainer.sampling =
         *options.sampling == "skewed" ? mg::ConfigSampling::kSkewed : mg::ConfigSampling::kUniform;
@@ -177,7 +195,7 @@ void check_usage(const Options& options) {
   if (options.split == 0 && !options.split_indices.empty()) wrong("--split-indices", "needs --split");
   if (options.leave_one_out && !options.resume.empty()) wrong("--resume", "excludes --leave-one-out");
   if (!options.resume.empty() && options.seeds > 1) wrong("--resume", "excludes --seeds");
-  if (options.arch.has_value() && options.arch->rfind(options.task, 0) != 0) {
+  if (arch_of(options).rfind(options.task, 0) != 0) {
     wrong("--arch", mg::str_cat(*options.arch, " is no model for --task ", options.task));
   }
 }
@@ -417,7 +435,11 @@ mg::Status run(const Options& options) {
   MLGRAPH_RETURN_IF_ERROR(write_split_indices(options.split_indices, data));
   const bool layouts_in_ns =
       settings.task == mg::Task::kLayout && (settings.needs_scaled_labels() || settings.loss.mse_weight != 0);
-  if (layouts_in_ns) scale_labels(data);
+  if (options.target == "rank") {
+    rank_labels(data);
+  } else if (layouts_in_ns) {
+    scale_labels(data);
+  }
   std::printf("%zu programs to train on, %zu to validate on\n", data.train.size(), data.valid.size());
   MLGRAPH_RETURN_IF_ERROR(limit_memory(options.gst, data, settings));
   watch_for_interrupt();
@@ -454,43 +476,79 @@ void add_data_options(CLI::App& command, Options& options) {
       ->check(CLI::IsMember({"keep", "min", "mean"}))
       ->capture_default_str();
   command
-      .add_option("--pad", options.padding, "Of protobufs and HLO: fills the unused entries of list features")
+      .add_option(
+          "--pad", options.padding,
+          "Fills the unused entries of nodes' list features: 0 as published, -1 tells them from axis 0.\n"
+          "In npz and packs as far as other features tell. Part of the model")
       ->check(CLI::IsMember({0.0, -1.0}))
       ->capture_default_str();
   command.add_flag("--extra", options.extra, "Of protobufs and HLO: append the extra features");
   command.add_option("--licence", options.licence, "Of the model, for its file's metadata");
+  command
+      .add_option(
+          "--prune", options.prune,
+          "Layouts: what a model sees of a program. edge: edges at configurable nodes and their ends;\n"
+          "khop:K: what is within K edges of them; khop-merge:K: and the rest, merged. Part of the model.\n"
+          "Default: none, layout-winner edge")
+      ->type_name("none|edge|khop:K|khop-merge:K");
 }
 
 void add_model_options(CLI::App& command, Options& options) {
-  command.add_option("--arch", options.arch, "Default: tile-sage, layout-resgcn")
-      ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage"}));
-  command.add_option("--join", options.join, "Where the config of a tile enters. Default: early")
+  command
+      .add_option(
+          "--arch", options.arch,
+          "Default: tile-sage, layout-resgcn. winner: what won the competition, with its sizes, loss and\n"
+          "steps as defaults: hinge, one graph of 64 configs (128 for tiles, or with --config-chunk 0)")
+      ->check(CLI::IsMember({"tile-sage", "tile-resgcn", "tile-mlp", "layout-resgcn", "layout-sage", "winner",
+                             "tile-winner", "layout-winner"}));
+  command
+      .add_option("--join", options.join, "Where the config of a tile enters. Default: early, tile-winner late")
       ->check(CLI::IsMember({"early", "late"}));
-  command.add_option("--direction", options.direction, "Along which edges values flow. Default: both")
+  command
+      .add_option("--direction", options.direction,
+                  "Along which edges values flow. Default: both, winner reverse")
       ->check(CLI::IsMember({"forward", "reverse", "both"}));
-  command.add_option("--hidden", options.hidden, "Width. Default: 64, layout-resgcn 32")
+  command.add_option("--hidden", options.hidden, "Width. Default: 64, layout-resgcn 32, winner 256")
       ->check(CLI::PositiveNumber);
-  command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn 2")
+  command.add_option("--layers", options.layers, "Graph layers. Default: 3, layout-resgcn and winner 2")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--config-layers", options.config_layers,
                   "Of layout models that join late: layers in which configurable nodes tell each other of\n"
                   "their configs. Default: 0")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--dropout", options.dropout, "Default: 0")->check(CLI::Range(0.0, 0.95));
-  command.add_option("--scaling", options.scaling, "Of features. Default: sign-log1p")
+  command
+      .add_option(
+          "--config-chunk", options.config_chunk,
+          "Of layout-winner: so many configs are compared with each other, in training those of a step.\n"
+          "0: none. Default: --configs-per-graph")
+      ->check(CLI::NonNegativeNumber);
+  command.add_flag("--initial-residual", options.initial_residual,
+                   "Of winner: graph layers also add what the nodes were before the first one");
+  command.add_flag("--node-scores", options.node_scores,
+                   "Of layout-winner: sum a score of each node, instead of scoring the mean node");
+  command.add_option("--dropout", options.dropout, "Default: 0, winner 0.2")->check(CLI::Range(0.0, 0.95));
+  command.add_option("--scaling", options.scaling, "Of features. Default: sign-log1p, winner standard")
       ->check(CLI::IsMember({"raw", "min-max", "standard", "sign-log1p"}));
-  command.add_option("--config-encoding", options.encoding, "Default: tile scaled, layout one-hot")
+  command
+      .add_option("--config-encoding", options.encoding,
+                  "Default: tile scaled, layout one-hot, layout-winner embedding")
       ->check(CLI::IsMember({"scaled", "one-hot", "embedding"}));
   command.add_option("--opcode-encoding", options.opcode_encoding, "Default: embedding")
       ->check(CLI::IsMember({"embedding", "one-hot"}));
   command
-      .add_option("--opcode-channels", options.opcode_channels, "Of the embedding. Default: 32, tile-sage 64")
+      .add_option("--opcode-channels", options.opcode_channels,
+                  "Of the embedding. Default: 32, tile-sage 64, winner 16")
       ->check(CLI::PositiveNumber);
   command.add_flag(
       "--split-dimensions", options.split_dimensions,
       "Add to each dimension of a node's shape how far it fills its last tile of 128, and how many it fills");
-  command.add_flag("--embed-layout", options.embed_layout, "Nodes' own layouts as embeddings, not as numbers");
+  command.add_flag_callback(
+      "--embed-layout", [&] { options.embed_layout = true; },
+      "Nodes' own layouts as embeddings, not as numbers: the default of winner");
+  command.add_flag_callback(
+      "--no-embed-layout", [&] { options.embed_layout = false; },
+      "Nodes' own layouts as numbers: the default of all others");
   command.add_option("--layout-channels", options.layout_channels, "Of layout embeddings. Default: 4")
       ->check(CLI::PositiveNumber);
 }
@@ -520,7 +578,7 @@ void add_training_options(CLI::App& command, Options& options) {
   command.add_option("--threads", options.threads, "0 = one per processor; the model does not depend on it")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_option("--loss", options.loss, "Default: listmle, with 0.02 mse for tiles")
+  command.add_option("--loss", options.loss, "Default: listmle, with 0.02 mse for tiles; winner hinge")
       ->check(CLI::IsMember({"mse", "mape", "hinge", "logistic", "listmle", "diffmat"}));
   command.add_option("--margin", options.margin, "Of hinge (1) and diffmat (0.01)")
       ->check(CLI::NonNegativeNumber);
@@ -531,14 +589,15 @@ void add_training_options(CLI::App& command, Options& options) {
   command
       .add_option("--lr", options.lr, "Peak learning rate of AdamW: 5 % warm-up, then cosine. Default: 0.001")
       ->check(CLI::PositiveNumber);
-  command.add_option("--weight-decay", options.weight_decay, "Default: 0")->check(CLI::NonNegativeNumber);
+  command.add_option("--weight-decay", options.weight_decay, "Default: 0, winner 1e-5")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--clip", options.clip, "Largest norm of the gradient, 0 = any. Default: 1")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--graphs-per-step", options.graphs_per_step, "Default: tile 10, layout 8")
+  command.add_option("--graphs-per-step", options.graphs_per_step, "Default: tile 10, layout 8, winner 1")
       ->check(CLI::PositiveNumber);
   command
       .add_option("--configs-per-graph", options.configs_per_graph,
-                  "Ranked together. Default: tile 10, layout 16")
+                  "Ranked together. Default: tile 10, layout 16; winner 64, tile-winner 128")
       ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000000}));
   command
       .add_option(
@@ -546,6 +605,15 @@ void add_training_options(CLI::App& command, Options& options) {
           "So many draws of --configs-per-graph from each graph in an epoch. Default: for about 100 steps,\n"
           "or each config once if that is less")
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--drop-edge", options.drop_edge,
+                  "Leave each edge out of a step of the training with this probability. Default: 0")
+      ->check(CLI::Range(0.0, 0.95));
+  command
+      .add_option("--target", options.target,
+                  "What mse and mape learn: the runtime, or its rank among the program's configs as 0 ... 1")
+      ->check(CLI::IsMember({"runtime", "rank"}))
+      ->capture_default_str();
   command.add_option("--sampling", options.sampling, "Of configs: skewed prefers fast ones. Default: uniform")
       ->check(CLI::IsMember({"uniform", "skewed"}));
 }

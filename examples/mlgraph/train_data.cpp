@@ -153,4 +153,27 @@ void scale_labels(TrainData& data) {
   }
 }
 
+void rank_labels(TrainData& data) {
+  for (mg::ProgramView& view : data.train) {
+    const auto count = static_cast<std::size_t>(view.configs.num_configs);
+    std::vector<std::size_t> order(count);
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    const auto label = [&](std::size_t c) { return view.label(static_cast<std::int64_t>(c)); };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return label(a) < label(b); });
+    auto ranks = std::make_unique<mg::io::Program>();
+    ranks->runtime.resize(count);
+    ranks->runtime_normalizer.assign(count, std::max<std::int64_t>(1, 2 * (view.configs.num_configs - 1)));
+    for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+      while (end < count && !(label(order[begin]) < label(order[end]))) ++end;
+      for (std::size_t i = begin; i < end; ++i)
+        ranks->runtime[order[i]] =
+            static_cast<std::int64_t>(begin + end - 1);  // twice the mean of begin ... end - 1
+    }
+    view.runtime = ranks->runtime;
+    view.runtime_normalizer = ranks->runtime_normalizer;
+    data.copies.push_back(std::move(ranks));
+  }
+}
+
 }  // namespace cli

@@ -70,6 +70,9 @@ struct DataOptions {
 /// Labels of layouts as multiples of the program's fastest config, for the losses that need it.
 void scale_labels(TrainData& data);
 
+/// Labels as the share of the program's configs that are faster, 0 ... 1; equal ones get their mean.
+void rank_labels(TrainData& data);
+
 /// Shows the epochs: a bar with the time that is left on a terminal, else lines.
 class Progress {
  public:

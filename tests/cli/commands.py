@@ -71,10 +71,10 @@ class Case(unittest.TestCase):
             tiny_data.write_tile(self.path("%s/kernel%d.npz" % (folder, i)), i, measured=measured)
         return self.path(folder)
 
-    def layouts(self, folder="layouts", count=2, measured=True):
+    def layouts(self, folder="layouts", count=2, measured=True, tail=0):
         (self.folder / folder).mkdir(parents=True)
         for i in range(count):
-            tiny_data.write_layout(self.path("%s/program%d.npz" % (folder, i)), i, measured=measured)
+            tiny_data.write_layout(self.path("%s/program%d.npz" % (folder, i)), i, measured=measured, tail=tail)
         return self.path(folder)
 
     def tile_model(self, tiles):
@@ -338,6 +338,76 @@ class Training(Case):
         self.fails(1, "leaving it out leaves none", *TRAIN, "--task", "tile", "--train", tiles + "/kernel0.npz",
                    "--leave-one-out")
 
+    def test_winner(self):
+        tiles, layouts = self.tiles(), self.layouts()
+        winner = ["train", "--epochs", "4", "--hidden", "8", "--arch", "winner", "--model", "m"]
+        layout = self.json(*winner, "--task", "layout", "--train", layouts, "--valid", layouts)
+        self.assertEqual(layout["arch"], "layout-winner")
+        expected = {"config_chunk": "64", "prune": "edge", "direction": "reverse", "dropout": "0.2",
+                    "config_encoding": "embedding", "embed_layout": "yes", "node_scaling": "standard",
+                    "opcode_channels": "16", "num_layers": "2", "pad_lists": "no"}
+        self.assertLessEqual(expected.items(), layout["options"].items())
+        tile = self.json(*winner, "--task", "tile", "--train", tiles, "--valid", tiles)
+        self.assertEqual((tile["arch"], tile["options"]["join"], tile["options"]["config_chunk"]),
+                         ("tile-winner", "late", "0"))
+        # The configs of a step are as many as are compared afterwards, unless both are given.
+        data = ["--task", "layout", "--train", layouts, "--valid", layouts]
+        self.assertEqual(self.json(*winner, *data, "--configs-per-graph", "8")["options"]["config_chunk"], "8")
+        both = self.json(*winner, *data, "--configs-per-graph", "8", "--config-chunk", "10", "--prune", "khop:2",
+                         "--initial-residual", "--node-scores", "--no-embed-layout")["options"]
+        self.assertLessEqual({"config_chunk": "10", "prune": "khop:2", "initial_residual": "yes", "node_scores": "yes",
+                              "embed_layout": "no"}.items(), both.items())
+        self.fails(1, "only a layout-winner compares configs", *TRAIN, *data, "--model", "m", "--config-chunk", "8")
+
+    def test_the_winner_does_not_depend_on_the_number_of_threads(self):
+        layouts = self.layouts()
+        for threads in ("1", "2"):
+            self.ok("train", "--epochs", "2", "--hidden", "8", "--task", "layout", "--arch", "winner", "--train", layouts,
+                    "--valid", layouts, "--model", threads, "--threads", threads, "--drop-edge", "0.2")
+        self.assertEqual((self.folder / "1").read_bytes(), (self.folder / "2").read_bytes())
+
+    def test_pruning(self):
+        layouts, tiles = self.layouts(tail=4), self.tiles()
+        data = ["--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m"]
+        scores = set()
+        for prune in ("none", "edge", "khop:2", "khop-merge:2"):
+            written = self.json(*TRAIN, *data, "--prune", prune, "--seed", "3")
+            self.assertEqual(written["options"]["prune"], prune)
+            again = self.json("eval", "--model", "m", "--data", layouts)  # pruned as in training
+            self.assertEqual(again["score"], written["score"])
+            scores.add(str(self.json("predict", "--model", "m", layouts)["programs"][0]["score"]))
+        self.assertEqual(len(scores), 4)
+        self.fails(1, 'prune is "near"; should be none, edge, khop:K or khop-merge:K', *TRAIN, *data, "--prune", "near")
+        self.fails(1, "the programs of a tile-sage model have none", *TRAIN, "--task", "tile", "--train", tiles,
+                   "--valid", tiles, "--model", "m", "--prune", "edge")
+
+    def test_padding_of_npz(self):
+        layouts = self.layouts()
+        data = ["--task", "layout", "--train", layouts, "--valid", layouts]
+        zero = self.json(*TRAIN, *data, "--model", "zero")
+        minus = self.json(*TRAIN, *data, "--model", "minus", "--pad", "-1")
+        self.assertEqual((zero["options"]["pad_lists"], minus["options"]["pad_lists"]), ("no", "yes"))
+        self.assertNotEqual((self.folder / "zero").read_bytes(), (self.folder / "minus").read_bytes())
+        self.assertEqual(self.json("eval", "--model", "minus", "--data", layouts)["score"], minus["score"])
+        self.fails(1, "other features of HLO", "eval", "--model", "zero", "--model", "minus", "--data", layouts)
+
+    def test_dropped_edges_and_ranks(self):
+        layouts = self.layouts()
+        data = ["--task", "layout", "--train", layouts, "--valid", layouts, "--seed", "3"]
+        for name, flags in (("whole", []), ("dropped", ["--drop-edge", "0.4"]), ("again", ["--drop-edge", "0.4"])):
+            self.ok(*TRAIN, *data, "--model", name, *flags)
+        whole, dropped, again = ((self.folder / name).read_bytes() for name in ("whole", "dropped", "again"))
+        self.assertEqual(dropped, again)
+        self.assertNotEqual(whole, dropped)
+        # Ranks are in [0, 1], so the first mean squared error of small scores is near their mean square, 1/3.
+        rank = self.json(*TRAIN, *data, "--model", "m", "--loss", "mse", "--target", "rank", "--lr", "1e-9")
+        loss = rank["runs"][0]["epochs"][0]["train_loss"]
+        self.assertTrue(0.05 < loss < 1, loss)
+        # A ranking loss sees the order alone.
+        self.ok(*TRAIN, *data, "--model", "ranks", "--target", "rank", "--loss", "hinge")
+        self.ok(*TRAIN, *data, "--model", "times", "--loss", "hinge")
+        self.assertEqual((self.folder / "ranks").read_bytes(), (self.folder / "times").read_bytes())
+
     def test_seeds(self):
         layouts = self.layouts()
         written = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m",
@@ -476,6 +546,39 @@ class Ranking(Case):
             self.assertAlmostEqual(float(row["measured"]), runtimes[int(row["config"])] / 2000)
         out = self.ok("predict", "--model", model, tiles + "/kernel1.npz", "--top", "3").stdout
         self.assertEqual(len(out.splitlines()), 2 + 3)
+
+    def test_scores_of_several_models_are_averaged(self):
+        layouts = self.layouts()
+        data = ["--task", "layout", "--train", layouts, "--valid", layouts]
+        self.ok(*TRAIN, *data, "--model", "a", "--seed", "1")
+        self.ok(*TRAIN, *data, "--model", "b", "--seed", "2", "--arch", "layout-sage", "--prune", "edge")
+        score = {}
+        for name, models in (("a", ["a"]), ("b", ["b"]), ("both", ["a", "b"])):
+            flags = [word for model in models for word in ("--model", model)]
+            written = self.json("predict", *flags, layouts)
+            score[name] = written["programs"][1]["score"]
+            self.assertEqual(written["model"], models[0] if len(models) == 1 else models)
+            self.ok("eval", *flags, "--data", layouts)
+        for one, other, mean in zip(score["a"], score["b"], score["both"]):
+            self.assertAlmostEqual(mean, (one + other) / 2, places=5)
+        tile = self.tile_model(self.tiles())
+        self.fails(1, "tile.safetensors: is for tile programs, a for layout programs", "eval", "--model", "a",
+                   "--model", tile, "--data", layouts)
+
+    def test_permutations(self):
+        layouts = self.layouts()
+        self.ok("train", "--epochs", "4", "--hidden", "8", "--task", "layout", "--arch", "winner", "--train", layouts,
+                "--valid", layouts, "--model", "m", "--configs-per-graph", "8")
+
+        def scores(*flags):
+            return self.json("predict", "--model", "m", layouts, *flags)["programs"][0]["score"]
+
+        self.assertEqual(scores(), scores("--tta", "0"))
+        self.assertEqual(scores("--tta", "2"), scores("--tta", "2"))
+        self.assertNotEqual(scores(), scores("--tta", "2"))
+        first = self.json("eval", "--model", "m", "--data", layouts, "--tta", "3")
+        self.assertEqual(first["score"], self.json("eval", "--model", "m", "--data", layouts, "--tta", "3")["score"])
+        self.fails(2, "--tta", "eval", "--model", "m", "--data", layouts, "--tta", "-1")
 
     def test_submit_writes_the_rows_of_the_competition(self):
         tile, layout = self.tile_model(self.tiles()), self.layout_model(self.layouts())

@@ -50,13 +50,16 @@ def write_npz(path, arrays):
             archive.writestr(key + ".npy", npy(code, shape, values))
 
 
-def graph(seed):
+def graph(seed, tail=0):
+    """The graph of HLO; `tail` more nodes, each of which consumes the one before."""
     rng = random.Random(seed)
-    features = [float(rng.randrange(4)) for _ in range(NUM_NODES * 140)]
+    num_nodes = NUM_NODES + tail
+    edges = EDGES + [(node, node - 1) for node in range(NUM_NODES, num_nodes)]
+    features = [float(rng.randrange(4)) for _ in range(num_nodes * 140)]
     return {
-        "node_feat": ("<f4", (NUM_NODES, 140), features),
-        "node_opcode": ("|u1", (NUM_NODES,), [63, 63, 34, 2, 60]),
-        "edge_index": ("<i8", (len(EDGES), 2), [node for edge in EDGES for node in edge]),
+        "node_feat": ("<f4", (num_nodes, 140), features),
+        "node_opcode": ("|u1", (num_nodes,), [63, 63, 34, 2, 60] + [60] * tail),
+        "edge_index": ("<i8", (len(edges), 2), [node for edge in edges for node in edge]),
     }
 
 
@@ -73,13 +76,13 @@ def write_tile(path, seed, num_configs=30, measured=True):
     write_npz(path, arrays)
 
 
-def write_layout(path, seed, num_configs=40, measured=True):
+def write_layout(path, seed, num_configs=40, measured=True, tail=0):
     """Two configurable nodes; runtimes follow the first entry of each."""
     rng = random.Random(seed)
     configs = [[float(rng.randrange(-1, 6)) for _ in range(2 * 18)] for _ in range(num_configs)]
     runtimes = [int(10**6 + 10**5 * c[0] + 2 * 10**4 * c[18]) + i for i, c in enumerate(configs)]
-    arrays = graph(seed)
-    arrays["node_splits"] = ("<i8", (1, 2), [0, NUM_NODES])
+    arrays = graph(seed, tail)
+    arrays["node_splits"] = ("<i8", (1, 2), [0, NUM_NODES + tail])
     arrays["node_config_ids"] = ("<i8", (2,), [2, 3])
     arrays["node_config_feat"] = ("<f4", (num_configs, 2, 18), [x for c in configs for x in c])
     arrays["config_runtime"] = ("<i8", (num_configs,), runtimes if measured else [0] * num_configs)

@@ -219,5 +219,51 @@ TEST_CASE("a program of another task is refused") {
   CHECK_FALSE(Session::bind(model, tiles.views[0]).ok());
 }
 
+TEST_CASE("winners that compare nothing have the bits of predict(), those that compare are refused") {
+  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
+    const ProgramSetFixture set(default_options(arch).task(), 1, 1, 9);
+    ModelOptions options = small_winner(arch);
+    if (arch == Arch::kLayoutWinner) options.prune.kind = Prune::kEdges;
+    const GnnCostModel model = set.model(options);
+    Session session = bind(model, set.views[0]);
+    const std::vector<float> expected = predicted(model, set.views[0]);
+    std::vector<float> scores(9);
+    REQUIRE(session.score(set.views[0].configs, Span<float>(scores)).ok());
+    CHECK(scores == expected);
+    CHECK(session.start(set.views[0].configs, 4).value() == expected[4]);
+    std::vector<float> config(static_cast<std::size_t>(set.views[0].configs.config_size()));
+    set.views[0].configs.copy_config(7, config.data());
+    std::vector<std::int32_t> rows;
+    for (std::int32_t k = 0; k < session.rows_per_config(); ++k) rows.push_back(k);
+    CHECK(session.update(rows, config).value() == expected[7]);
+  }
+  const ProgramSetFixture set(Task::kLayout, 1);
+  CHECK(
+      Session::bind(set.model(small_winner(Arch::kLayoutWinner, 8)), set.views[0]).status().message() ==
+      "layout_1: this layout-winner model compares 8 configs at a time, so that none has a score of its own; a "
+      "session needs those: use predict()");
+}
+
+TEST_CASE("a session of a pruned program has the bits of predict() and updates them") {
+  const OwnedProgram program = large_layout_program(3, 600, 11, 9);
+  const ProgramSetFixture set(Task::kLayout, 1, 1, 9);
+  for (const char* prune : {"edge", "khop:2", "khop-merge:1"}) {
+    ModelOptions options = small_options(Arch::kLayoutSage);
+    options.prune = parse_prune(prune).value();
+    const GnnCostModel model = set.model(options);
+    Session session = bind(model, program.view());
+    const std::vector<float> expected = predicted(model, program.view());
+    std::vector<float> scores(9);
+    REQUIRE(session.score(program.view().configs, Span<float>(scores)).ok());
+    CHECK(scores == expected);
+    std::vector<float> config(static_cast<std::size_t>(program.view().configs.config_size()));
+    REQUIRE(session.start(program.view().configs, 0).ok());
+    program.view().configs.copy_config(5, config.data());
+    std::vector<std::int32_t> rows;
+    for (std::int32_t k = 0; k < 11; ++k) rows.push_back(k);
+    CHECK(session.update(rows, config).value() == expected[5]);
+  }
+}
+
 }  // namespace
 }  // namespace mlgraph

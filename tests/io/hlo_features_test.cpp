@@ -10,7 +10,11 @@
 #include <vector>
 
 #include "io/hlo_fixtures.hpp"
+#include "mlgraph/io/file.hpp"
+#include "mlgraph/io/hlo_file.hpp"
 #include "mlgraph/io/hlo_text.hpp"
+#include "mlgraph/model/list_padding.hpp"
+#include "test_data.hpp"
 
 using namespace mlgraph;
 using testing::Ints;
@@ -244,4 +248,35 @@ TEST_CASE("ids that are not unique or lead nowhere, self edges and duplicate edg
   for (io::HloInstruction& inst : m.computations[1].instructions) inst.id += 1, inst.operand_ids.clear();
   m.computations[1].root_id += 1;
   CHECK(error_of(m) == "hlo_features: two computations have id 5; ids should be unique");
+}
+
+TEST_CASE("on a real module, what pad_lists() makes of published features is what the featurizer pads") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  for (const char* file : {"/tpugraphs/pb/module_tuning_data_layout.pb", "/tpugraphs/pb/op_tuning_data.pb"}) {
+    const std::string path = dir + file;
+    const std::vector<io::HloModule> modules = io::read_hlo_modules(io::read_file(path).value(), path).value();
+    std::int64_t num_different = 0, num_padded = 0;
+    for (const io::HloModule& module : modules) {
+      io::HloFeatureOptions minus_one;
+      minus_one.padding = -1;
+      const io::HloGraph right = io::featurize(module, minus_one).value();
+      const io::HloGraph published = io::featurize(module).value();
+      std::vector<float> inferred = published.node_feat, again = right.node_feat;
+      for (std::size_t row = 0; row < right.node_opcode.size(); ++row) {
+        pad_lists(inferred.data() + row * 140, right.node_opcode[row]);
+        pad_lists(again.data() + row * 140, right.node_opcode[row]);
+      }
+      CHECK(again == right.node_feat);
+      for (std::size_t i = 0; i < inferred.size(); ++i) {
+        if (right.node_feat[i] != published.node_feat[i]) ++num_padded;
+        if (inferred[i] == right.node_feat[i]) continue;
+        ++num_different;
+        CHECK((i % 140 >= 31 && i % 140 < 37));   // only `dimensions` can be wrong
+        CHECK(right.node_opcode[i / 140] == 13);  // and there only broadcasts
+      }
+    }
+    INFO(num_different, " of ", num_padded, " padded entries differ");
+    CHECK(num_padded > 1000);
+    CHECK(static_cast<double>(num_different) < 1e-3 * static_cast<double>(num_padded));
+  }
 }

@@ -69,7 +69,8 @@ TEST_CASE("prepare() normalises the nodes and selects every config") {
   CHECK(graph.num_features() == model.encoder().node.num_outputs());
   CHECK(graph.num_features() < 3);
   std::vector<float> expected(static_cast<std::size_t>(graph.num_features()));
-  model.encoder().node.apply(set.programs[1].x.data() + 3, expected.data());
+  std::vector<std::int32_t> no_classes;
+  model.encoder().node.apply(set.programs[1].x.data() + 3, 0, expected.data(), no_classes);
   for (std::int64_t j = 0; j < graph.num_features(); ++j) {
     CHECK(graph.x()(1, j) == expected[static_cast<std::size_t>(j)]);
   }
@@ -268,6 +269,103 @@ TEST_CASE("threads with buffers of their own share a const model") {
   for (std::size_t i = 0; i < 4; ++i) {
     CHECK(scores[i] == model.predict(programs[i], programs[i].selection).value());
   }
+}
+
+// ---- configs that are compared ------------------------------------------------------------------------------
+
+TEST_CASE("a model that compares configs scores them in chunks, the last one as large as the others") {
+  const OwnedProgram program = layout_program(3, 30);
+  const GnnCostModel model = model_for(program, small_winner(Arch::kLayoutWinner, 8));
+  const PreparedProgram prepared = model.prepare(program.view()).value();
+  std::vector<std::int32_t> ids(30);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>((7 * i) % 30);
+  const std::vector<float> scores = model.predict(prepared, ids).value();
+  REQUIRE(scores.size() == 30);
+
+  Eager ctx;
+  ctx.bind(model.spec(), Span<const float>(model.parameters().value));
+  GnnCostModel::Scratch scratch;
+  const auto together = [&](std::size_t begin, std::size_t count) {
+    ctx.begin();
+    const Var y = model.score(ctx, prepared, Span<const std::int32_t>(ids).subspan(begin, count), scratch);
+    return std::vector<float>(ctx.value(y).data, ctx.value(y).data + count);
+  };
+  const auto part = [&](std::size_t begin, std::size_t count) {
+    return std::vector<float>(scores.begin() + static_cast<std::ptrdiff_t>(begin),
+                              scores.begin() + static_cast<std::ptrdiff_t>(begin + count));
+  };
+  for (const std::size_t begin : {std::size_t{0}, std::size_t{8}, std::size_t{16}})
+    CHECK(together(begin, 8) == part(begin, 8));
+  std::vector<float> last = together(22, 8);
+  last.erase(last.begin(), last.begin() + 2);  // these two were scored with the chunk before
+  CHECK(last == part(24, 6));
+
+  ids.resize(5);  // fewer than a chunk are one
+  CHECK(model.predict(prepared, ids).value() == together(0, 5));
+  ThreadPool pool(3);
+  ids.resize(30);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>((7 * i) % 30);
+  CHECK(model.predict(prepared, ids, &pool).value() == scores);
+}
+
+TEST_CASE("a winner that compares nothing scores each config for itself") {
+  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
+    const bool tile = arch == Arch::kTileWinner;
+    const OwnedProgram program = tile ? tile_program(3, 3000, 8) : layout_program(3, 3000);
+    const GnnCostModel model = model_for(program, small_winner(arch));
+    const PreparedProgram prepared = model.prepare(program.view()).value();
+    CHECK(model.rows_per_config(prepared) == (tile ? 1 : prepared.segments[0].graph.num_nodes()));
+    const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
+    const std::vector<std::int32_t> some = {2999, 4, 4, 17};
+    const std::vector<float> again = model.predict(prepared, some).value();
+    CHECK(again == std::vector<float>{scores[2999], scores[4], scores[4], scores[17]});
+    CHECK(scores[4] != scores[17]);
+  }
+}
+
+// ---- pruning ------------------------------------------------------------------------------------------------
+
+TEST_CASE("prepare() prunes: far nodes change nothing, configs keep their nodes") {
+  OwnedProgram program = layout_program(5, 6);
+  const auto far = static_cast<std::int32_t>(program.opcode.size());
+  for (std::int32_t v = far; v < far + 4; ++v) {  // a chain far from every configurable node
+    program.opcode.push_back(1);
+    program.x.insert(program.x.end(), {7, 1, 0.5f});
+    if (v == far) continue;
+    program.edge_source.push_back(v - 1);
+    program.edge_target.push_back(v);
+  }
+  for (const char* prune : {"edge", "khop:2", "khop-merge:1"}) {
+    for (const Arch arch : {Arch::kLayoutSage, Arch::kLayoutWinner}) {
+      ModelOptions options = arch == Arch::kLayoutSage ? small_options(arch) : small_winner(arch, 4);
+      options.prune = parse_prune(prune).value();
+      const GnnCostModel model = model_for(program, options);
+      const PreparedProgram prepared = model.prepare(program.view()).value();
+      CHECK(prepared.num_nodes() < static_cast<std::int64_t>(program.opcode.size()));
+      CHECK(prepared.segments[0].graph.config_node().size() == program.config_node.size());
+      CHECK(prepared.segments[0].config_row == std::vector<std::int32_t>{0, 1, 2});
+      const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
+      CHECK(scores[0] != scores[1]);
+
+      OwnedProgram other = program;
+      other.opcode[static_cast<std::size_t>(far) + 2] = 3;
+      other.x[3 * static_cast<std::size_t>(far) + 8] = -0.5f;
+      const std::vector<float> same =
+          model.predict(model.prepare(other.view()).value(), prepared.selection).value();
+      CHECK((same == scores) == (options.prune.kind != Prune::kKHopMerge));
+    }
+  }
+}
+
+TEST_CASE("a pruned program in segments has the nodes of the pruned one") {
+  const OwnedProgram program = layout_program(5, 6, 12);
+  ModelOptions options = small_options(Arch::kLayoutSage);
+  options.prune.kind = Prune::kEdges;
+  const PreparedProgram whole = model_for(program, options).prepare(program.view()).value();
+  options.segments.max_size = 5;
+  const PreparedProgram cut = model_for(program, options).prepare(program.view()).value();
+  CHECK(cut.segments.size() > 1);
+  CHECK(cut.num_nodes() == whole.num_nodes());
 }
 
 }  // namespace

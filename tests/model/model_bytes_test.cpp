@@ -79,6 +79,8 @@ ProgramView wide_program(SmallProgram& program, Task task) {
   program.x.assign(3 * 140, 0.0f);
   for (std::size_t v = 0; v < 3; ++v) {
     program.x[140 * v + 21] = static_cast<float>(100 * v);
+    for (const std::size_t product : {28U, 112U, 116U, 120U, 124U, 128U, 132U})
+      program.x[140 * v + product] = 1;
     program.x[140 * v + 134] = static_cast<float>(v);
   }
   ProgramView view = program.view(task);
@@ -86,10 +88,16 @@ ProgramView wide_program(SmallProgram& program, Task task) {
   return view;
 }
 
-TEST_CASE("encodings are in the file") {
-  for (const Arch arch : kArchs) {
+TEST_CASE("encodings, pruning and chunks are in the file") {
+  std::vector<Arch> archs(std::begin(kArchs), std::end(kArchs));
+  archs.insert(archs.end(), {Arch::kTileWinner, Arch::kLayoutWinner});
+  for (const Arch arch : archs) {
     ModelOptions options = default_options(arch);
     options.hidden_channels = 8;
+    options.node_encoding.pad_lists = true;
+    if (options.task() == Task::kLayout) options.prune = {Prune::kKHopMerge, 1};
+    if (arch == Arch::kLayoutWinner) options.config_chunk = 2;
+    options.initial_residual = options.is_winner();
     options.opcode_encoding = OpcodeEncoding::kOneHot;
     options.node_encoding.split_dimensions = true;
     options.node_encoding.embed_layout = true;

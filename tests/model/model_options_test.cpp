@@ -14,18 +14,22 @@ namespace {
 
 using Metadata = std::map<std::string, std::string>;
 
-constexpr Arch kArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn,
-                           Arch::kLayoutSage};
+constexpr Arch kBaselines[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn,
+                               Arch::kLayoutSage};
+constexpr Arch kWinners[] = {Arch::kTileWinner, Arch::kLayoutWinner};
 
 TEST_CASE("the names of architectures are parsed back") {
-  for (const Arch arch : kArchs) CHECK(*parse_arch(arch_name(arch)) == arch);
+  for (const Arch arch : kBaselines) CHECK(*parse_arch(arch_name(arch)) == arch);
+  for (const Arch arch : kWinners) CHECK(*parse_arch(arch_name(arch)) == arch);
   CHECK(arch_name(Arch::kLayoutResGcn) == "layout-resgcn");
-  CHECK(parse_arch("gat").status().message() ==
-        "arch is \"gat\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn or layout-sage");
+  CHECK(
+      parse_arch("gat").status().message() ==
+      "arch is \"gat\"; should be tile-sage, tile-resgcn, tile-mlp, layout-resgcn, layout-sage, tile-winner or "
+      "layout-winner");
 }
 
 TEST_CASE("the defaults are valid, with the sizes of the authors") {
-  for (const Arch arch : kArchs) {
+  for (const Arch arch : kBaselines) {
     const ModelOptions options = default_options(arch);
     CHECK(options.arch == arch);
     CHECK(validate(options).ok());
@@ -38,6 +42,62 @@ TEST_CASE("the defaults are valid, with the sizes of the authors") {
     CHECK(options.node_scaling == Scaling::kSignLog1p);
     CHECK(options.config_scaling == Scaling::kSignLog1p);
   }
+}
+
+TEST_CASE("the winners have the sizes of the winning solution") {
+  for (const Arch arch : kWinners) {
+    const ModelOptions options = default_options(arch);
+    CHECK(validate(options).ok());
+    CHECK(options.direction == Direction::kReverse);
+    CHECK((options.hidden_channels == 256 && options.num_layers == 2 && options.opcode_channels == 16));
+    CHECK(options.dropout == 0.2);
+    CHECK(options.node_scaling == Scaling::kStandard);
+    CHECK((options.node_encoding.embed_layout && options.layout_channels == 4));
+    const bool layout = arch == Arch::kLayoutWinner;
+    CHECK(options.task() == (layout ? Task::kLayout : Task::kTile));
+    CHECK(options.join == (layout ? Join::kEarly : Join::kLate));
+    CHECK(options.config_encoding == (layout ? ConfigEncoding::kEmbedding : ConfigEncoding::kScaled));
+    CHECK(options.config_chunk == (layout ? 64 : 0));
+    CHECK(prune_name(options.prune) == (layout ? "edge" : "none"));
+  }
+}
+
+TEST_CASE("what only winners have, and what pruning needs, is checked") {
+  const auto message = [](Arch arch, auto&& change) {
+    ModelOptions options = default_options(arch);
+    change(options);
+    return std::string(validate(options).message());
+  };
+  using Options = ModelOptions;
+  CHECK(message(Arch::kLayoutSage, [](Options& o) { o.config_chunk = 8; }) ==
+        "model: config_chunk is 8; only a layout-winner compares configs");
+  CHECK(message(Arch::kTileWinner, [](Options& o) { o.config_chunk = 8; }) ==
+        "model: config_chunk is 8; only a layout-winner compares configs");
+  CHECK(message(Arch::kLayoutWinner, [](Options& o) { o.config_chunk = -1; }) ==
+        "model: config_chunk is -1; should be in [0, 65536]");
+  CHECK(message(Arch::kTileWinner, [](Options& o) { o.node_scores = true; }) ==
+        "model: node_scores is yes; only a layout-winner has scores of nodes");
+  CHECK(message(Arch::kTileSage, [](Options& o) { o.initial_residual = true; }) ==
+        "model: initial_residual is yes; only tile-winner and layout-winner have it");
+  CHECK(message(Arch::kLayoutWinner, [](Options& o) { o.join = Join::kLate; }) ==
+        "model: join is late; configs join a layout-winner early");
+  CHECK(message(Arch::kTileWinner, [](Options& o) { o.join = Join::kEarly; }) ==
+        "model: join is early; configs join a tile-winner late");
+  CHECK(message(Arch::kTileWinner, [](Options& o) { o.segments.max_size = 100; }) ==
+        "model: segment_size is 100; a tile-winner needs the largest of all nodes, so its graphs are whole");
+  CHECK(message(Arch::kLayoutWinner, [](Options& o) { o.hidden_channels = 7; }) ==
+        "model: hidden_channels is 7; should be even in a winner");
+  CHECK(message(Arch::kTileSage, [](Options& o) {
+          o.prune = {Prune::kKHop, 2};
+        }) == "model: prune is khop:2, around configurable nodes; the programs of a tile-sage model have none");
+  CHECK(message(Arch::kLayoutSage, [](Options& o) {
+          o.prune = {Prune::kKHop, 0};
+        }) == "prune is \"khop:0\"; should be none, edge, khop:K or khop-merge:K, K in [1, 1000]");
+  CHECK(message(Arch::kLayoutSage, [](Options& o) {
+          o.prune = {Prune::kEdges, 0};
+          o.segments.max_size = 100;
+          o.segments.partitioner = Partitioner::kComputations;
+        }) == "model: prune is edge; segments by computations are of whole programs: choose another partition");
 }
 
 TEST_CASE("metadata has every option under its name") {
@@ -57,6 +117,11 @@ TEST_CASE("metadata has every option under its name") {
                                                                   {"split_dimensions", "no"},
                                                                   {"embed_layout", "no"},
                                                                   {"layout_channels", "4"},
+                                                                  {"pad_lists", "no"},
+                                                                  {"prune", "none"},
+                                                                  {"config_chunk", "0"},
+                                                                  {"initial_residual", "no"},
+                                                                  {"node_scores", "no"},
                                                                   {"segment_size", "0"},
                                                                   {"segment_partitioner", "topological"},
                                                                   {"segment_halo", "no"},
@@ -67,7 +132,7 @@ TEST_CASE("options come back from metadata as they were") {
   Rng rng(1);
   for (int i = 0; i < 500; ++i) {
     ModelOptions options;
-    options.arch = kArchs[rng.below(5)];
+    options.arch = kBaselines[rng.below(5)];
     options.join = static_cast<Join>(rng.below(2));
     options.direction = static_cast<Direction>(rng.below(3));
     options.num_opcodes = 1 + static_cast<std::int64_t>(rng.below(65536));
@@ -88,6 +153,21 @@ TEST_CASE("options come back from metadata as they were") {
     options.segments.partitioner = static_cast<Partitioner>(rng.below(3));
     options.segments.halo = rng.below(2) == 1;
     options.segments.readout = static_cast<SegmentReadout>(rng.below(2));
+    options.node_encoding.pad_lists = rng.below(2) == 1;
+    if (rng.below(3) == 0) {
+      options.arch = Arch::kLayoutWinner;
+      options.join = Join::kEarly;
+      options.hidden_channels = 2 + 2 * static_cast<std::int64_t>(rng.below(2048));
+      options.config_layers = 0;
+      options.config_chunk = static_cast<std::int64_t>(rng.below(65537));
+      options.initial_residual = rng.below(2) == 1;
+      options.node_scores = rng.below(2) == 1;
+    }
+    if (options.task() == Task::kLayout && options.segments.partitioner != Partitioner::kComputations) {
+      options.prune.kind = static_cast<Prune>(rng.below(4));
+      if (options.prune.kind == Prune::kKHop || options.prune.kind == Prune::kKHopMerge)
+        options.prune.hops = 1 + static_cast<std::int64_t>(rng.below(1000));
+    }
     Metadata metadata = to_metadata(options);
     metadata["somebody else's"] = "key";
     const Result<ModelOptions> back = from_metadata(metadata);
@@ -108,6 +188,12 @@ TEST_CASE("options come back from metadata as they were") {
     CHECK(back->node_encoding.split_dimensions == options.node_encoding.split_dimensions);
     CHECK(back->node_encoding.embed_layout == options.node_encoding.embed_layout);
     CHECK(back->layout_channels == options.layout_channels);
+    CHECK(back->node_encoding.pad_lists == options.node_encoding.pad_lists);
+    CHECK(back->prune.kind == options.prune.kind);
+    CHECK(back->prune.hops == options.prune.hops);
+    CHECK(back->config_chunk == options.config_chunk);
+    CHECK(back->initial_residual == options.initial_residual);
+    CHECK(back->node_scores == options.node_scores);
   }
 }
 

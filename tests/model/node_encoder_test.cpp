@@ -74,10 +74,9 @@ TEST_CASE("without encodings a node's features are the scaled ones") {
   CHECK(encoder.num_outputs() == 4);
   CHECK(encoder.num_layout_classes() == 0);
   std::vector<float> y(4);
-  encoder.apply(row(3).data(), y.data());
-  CHECK(y == std::vector<float>{3, 3, 3, 3});
   std::vector<std::int32_t> classes;
-  encoder.append_layout_classes(row(3).data(), classes);
+  encoder.apply(row(3).data(), 0, y.data(), classes);
+  CHECK(y == std::vector<float>{3, 3, 3, 3});
   CHECK(classes.empty());
 }
 
@@ -86,7 +85,8 @@ TEST_CASE("split dimensions follow the scaled columns: two for each that varied 
   CHECK(encoder.split() == std::vector<std::int32_t>{21, 40});
   REQUIRE(encoder.num_outputs() == 8);
   std::vector<float> y(8);
-  encoder.apply(row(129).data(), y.data());
+  std::vector<std::int32_t> classes;
+  encoder.apply(row(129).data(), 0, y.data(), classes);
   CHECK(y == std::vector<float>{129, 129, 129, 129, 0, 0.1f, 0, 0.1f});
 }
 
@@ -95,8 +95,9 @@ TEST_CASE("embedded layouts are classes and no numbers") {
   CHECK(encoder.scaled().column() == std::vector<std::int32_t>{0, 21, 40});
   CHECK(encoder.num_outputs() == 3);
   CHECK(encoder.num_layout_classes() == 6);
+  std::vector<float> y(3);
   std::vector<std::int32_t> classes = {9};
-  encoder.append_layout_classes(row(3).data(), classes);
+  encoder.apply(row(3).data(), 0, y.data(), classes);
   CHECK(classes == std::vector<std::int32_t>{9, 5, 7, 7, 7, 7, 7});
 }
 
@@ -116,32 +117,78 @@ TEST_CASE("an encoder of inputs in another order gives the same outputs") {
   CHECK(other.num_inputs() == 20);
   CHECK(other.num_outputs() == encoder.num_outputs());
   std::vector<float> y(static_cast<std::size_t>(encoder.num_outputs())), same(y.size());
-  encoder.apply(x.data(), y.data());
-  other.apply(moved.data(), same.data());
-  CHECK(same == y);
   std::vector<std::int32_t> classes, same_classes;
-  encoder.append_layout_classes(x.data(), classes);
-  other.append_layout_classes(moved.data(), same_classes);
+  encoder.apply(x.data(), 0, y.data(), classes);
+  other.apply(moved.data(), 0, same.data(), same_classes);
+  CHECK(same == y);
+  CHECK(same_classes == classes);
+}
+
+TEST_CASE("lists are padded in the model's own order, whatever that of the inputs") {
+  NodeEncoding pads = encoding(true, true);
+  pads.pad_lists = true;
+  const NodeEncoder encoder = NodeEncoder::fit(normalizer(), pads).value();
+  REQUIRE(encoder.columns().size() == kWidth);
+  std::vector<std::int32_t> place;
+  const std::vector<float> x = row(130);
+  std::vector<float> moved(kWidth + 1);
+  for (std::size_t c = 0; c < kWidth; ++c) {
+    place.push_back(static_cast<std::int32_t>(kWidth - c));
+    moved[kWidth - c] = x[c];
+  }
+  const NodeEncoder other = encoder.reordered(place, kWidth + 1);
+  std::vector<float> y(static_cast<std::size_t>(encoder.num_outputs())), same(y.size());
+  std::vector<std::int32_t> classes, same_classes;
+  encoder.apply(x.data(), 63, y.data(), classes);
+  other.apply(moved.data(), 63, same.data(), same_classes);
+  CHECK(same == y);
   CHECK(same_classes == classes);
 }
 
 TEST_CASE("an encoder comes back from its parts, and parts that do not fit are named") {
   const NodeEncoder fitted = NodeEncoder::fit(normalizer(), encoding(true, true)).value();
-  const NodeEncoder back = NodeEncoder::make(fitted.scaled(), fitted.split(), true).value();
+  const NodeEncoder back = NodeEncoder::make(fitted.scaled(), fitted.split(), encoding(true, true)).value();
   REQUIRE(back.num_outputs() == fitted.num_outputs());
   std::vector<float> a(static_cast<std::size_t>(back.num_outputs())), b = a;
-  fitted.apply(row(77).data(), a.data());
-  back.apply(row(77).data(), b.data());
+  std::vector<std::int32_t> a_classes, b_classes;
+  fitted.apply(row(77).data(), 0, a.data(), a_classes);
+  back.apply(row(77).data(), 0, b.data(), b_classes);
   CHECK(a == b);
+  CHECK(a_classes == b_classes);
   CHECK(back.num_layout_classes() == 6);
-  CHECK(NodeEncoder::make(normalizer(), {21, 140}, false).status().message() ==
+  CHECK(NodeEncoder::make(normalizer(), {21, 140}, {}).status().message() ==
         "node encoder: split column 1 is 140; there are 140 features");
-  CHECK(NodeEncoder::make(normalizer(), {-1}, false).status().message() ==
+  CHECK(NodeEncoder::make(normalizer(), {-1}, {}).status().message() ==
         "node encoder: split column 0 is -1; there are 140 features");
   NormalizerFit narrow(Scaling::kRaw, 70);
-  for (const NodeEncoding& e : {encoding(true, false), encoding(false, true)})
+  NodeEncoding padded;
+  padded.pad_lists = true;
+  for (const NodeEncoding& e : {encoding(true, false), encoding(false, true), padded})
     CHECK_FALSE(NodeEncoder::fit(narrow.finish(), e).ok());
-  CHECK_FALSE(NodeEncoder::make(narrow.finish(), {}, true).ok());
+  for (const NodeEncoding& e : {encoding(false, true), padded})
+    CHECK_FALSE(NodeEncoder::make(narrow.finish(), {}, e).ok());
+  CHECK(NodeEncoder::make(narrow.finish(), {}, padded).status().message() ==
+        "there are 70 node features; where the lists are is known of the published 140 or more");
+}
+
+TEST_CASE("padded lists reach the numbers, the split dimensions and the layout classes") {
+  NodeEncoding all = encoding(true, true);
+  all.pad_lists = true;
+  std::vector<float> x(140, 0.0f);
+  x[21] = 8;  // a vector of 8: five unused dimensions, a layout {0}
+  x[28] = 8;
+  const auto encode = [&](const NodeEncoding& e) {
+    const NodeEncoder encoder = NodeEncoder::fit(normalizer(), e).value();
+    std::vector<float> y(static_cast<std::size_t>(encoder.num_outputs()));
+    std::vector<std::int32_t> classes;
+    encoder.apply(x.data(), 0, y.data(), classes);
+    y.insert(y.end(), classes.begin(), classes.end());
+    return y;
+  };
+  // Columns 0, 21 and 40 are scaled, 21 and 40 split; column 40 is of a window, which has no dimension.
+  CHECK(encode(all) == std::vector<float>{0, 8, -1, 7.0f / 128, 0, 126.0f / 128, -0.1f, 2, 1, 1, 1, 1, 1});
+  CHECK(encode(encoding(true, true)) ==
+        std::vector<float>{0, 8, 0, 7.0f / 128, 0, 127.0f / 128, 0, 2, 2, 2, 2, 2, 2});
 }
 
 }  // namespace

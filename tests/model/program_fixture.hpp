@@ -151,6 +151,15 @@ inline ModelOptions small_options(Arch arch, Join join = Join::kEarly) {
   return options;
 }
 
+/// A small winner; its configs are compared in chunks of `config_chunk`. The fixtures have no layouts of nodes.
+inline ModelOptions small_winner(Arch arch, std::int64_t config_chunk = 0) {
+  ModelOptions options = small_options(arch, arch == Arch::kTileWinner ? Join::kLate : Join::kEarly);
+  options.node_encoding.embed_layout = false;
+  options.config_chunk = config_chunk;
+  return options;
+}
+
+/// The baselines.
 inline constexpr Arch kArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMlp, Arch::kLayoutResGcn,
                                   Arch::kLayoutSage};
 inline constexpr Join kJoins[] = {Join::kEarly, Join::kLate};

@@ -74,6 +74,7 @@ TEST_CASE("segments have every node once, its features, and the edges inside") {
   std::int64_t num_nodes = 0, num_edges = 0;
   std::int32_t v = 0;  // the topological order of the chain is that of the ids
   std::vector<float> expected(static_cast<std::size_t>(model.encoder().node.num_outputs()));
+  std::vector<std::int32_t> no_classes;
   for (const Segment& segment : segments) {
     CHECK(segment.num_halo == 0);
     num_nodes += segment.graph.num_nodes();
@@ -81,7 +82,7 @@ TEST_CASE("segments have every node once, its features, and the edges inside") {
     rows.insert(rows.end(), segment.config_row.begin(), segment.config_row.end());
     for (std::int32_t i = 0; i < segment.graph.num_nodes(); ++i, ++v) {
       CHECK(segment.graph.opcode()[static_cast<std::size_t>(i)] == program.opcode[static_cast<std::size_t>(v)]);
-      model.encoder().node.apply(program.view().graph.x.row(v), expected.data());
+      model.encoder().node.apply(program.view().graph.x.row(v), 0, expected.data(), no_classes);
       CHECK(std::equal(expected.begin(), expected.end(), segment.graph.x().row(i)));
     }
     for (std::size_t k = 0; k < segment.config_row.size(); ++k) {

@@ -39,6 +39,7 @@ TEST_CASE("every option that decides the weights changes the settings, and under
       {"warmup_fraction", [](TrainerOptions& o, LossOptions&) { o.warmup_fraction = 0.1; }},
       {"weight_decay", [](TrainerOptions& o, LossOptions&) { o.weight_decay = 0.1; }},
       {"clip_norm", [](TrainerOptions& o, LossOptions&) { o.clip_norm = 0; }},
+      {"drop_edge", [](TrainerOptions& o, LossOptions&) { o.drop_edge = 0.1; }},
       {"seed", [](TrainerOptions& o, LossOptions&) { o.seed = std::uint64_t{1} << 63; }},
       {"validate_every", [](TrainerOptions& o, LossOptions&) { ++o.validate_every; }},
       {"gst", [](TrainerOptions& o, LossOptions&) { o.gst.variant = GstVariant::kEFD; }},

@@ -46,9 +46,16 @@ struct SessionOptions {
 /// share a model.
 class Session {
  public:
-  /// Errors: those of GnnCostModel::prepare().  Cost: an evaluation or two of the whole program.
+  /// Errors: those of GnnCostModel::prepare(); a model that compares configurations (config_chunk).  Cost: an
+  /// evaluation or two of the whole program.
   [[nodiscard]] static Result<Session> bind(const GnnCostModel& model, const ProgramView& program,
                                             const SessionOptions& options = {}) {
+    if (model.options().config_chunk > 0) {
+      return Status::invalid_argument(str_cat(
+          program.name, ": this ", arch_name(model.options().arch), " model compares ",
+          model.options().config_chunk,
+          " configs at a time, so that none has a score of its own; a session needs those: use predict()"));
+    }
     MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program));
     Session session(model, std::move(prepared), options);
     session.bind_segments();
@@ -201,7 +208,7 @@ class Session {
     const std::vector<float> zeros(at(rows_per_config() * num_features()), 0.0f);
     program_.view.configs = {{}, zeros, 1, rows_per_config(), num_features()};
     std::int64_t rows = model_->rows_per_config(program_);
-    if (model.task() == Task::kLayout && model.join == Join::kEarly) {
+    if (model_->shares_rows()) {
       std::vector<SharedRows> plans;
       rows = 1;
       for (const Segment& segment : program_.segments) {

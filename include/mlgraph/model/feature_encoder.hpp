@@ -55,6 +55,8 @@ struct FeatureEncoder {
     NormalizerFit node(options.node_scaling, node_width);
     NormalizerFit config(options.config_scaling, encoder.num_config_inputs);
     max_configs = std::max<std::int64_t>(1, max_configs);
+    const bool pad = options.node_encoding.pad_lists;
+    if (pad) MLGRAPH_RETURN_IF_ERROR(check_list_columns(node_width));
     std::vector<float> row;
     for (const ProgramView& program : programs) {
       MLGRAPH_RETURN_IF_ERROR(check(program, node_width, encoder.num_config_inputs));
@@ -62,7 +64,16 @@ struct FeatureEncoder {
         return Status::invalid_argument(
             str_cat(program.name, ": names its node features differently than ", programs[0].name));
       }
-      for (std::int64_t r = 0; r < program.graph.x.rows; ++r) node.add(program.graph.x.row(r));
+      for (std::int64_t r = 0; r < program.graph.x.rows; ++r) {
+        const float* const x = program.graph.x.row(r);
+        if (!pad) {
+          node.add(x);
+          continue;
+        }
+        row.assign(x, x + node_width);
+        pad_lists(row.data(), program.graph.opcode[static_cast<std::size_t>(r)]);
+        node.add(row.data());
+      }
       const ConfigView& configs = program.configs;
       const std::int64_t step =
           std::max<std::int64_t>(1, (configs.num_configs + max_configs - 1) / max_configs);
@@ -79,7 +90,8 @@ struct FeatureEncoder {
     return encoder;
   }
 
-  /// Errors: features of other widths; arrays that do not have the sizes which the program states.
+  /// Errors: features of other widths, for another number of nodes than there are opcodes; arrays that do not
+  /// have the sizes which the program states.
   [[nodiscard]] static Status check(const ProgramView& program, std::int64_t node_width,
                                     std::int64_t config_width) {
     const ConfigView& configs = program.configs;
@@ -97,6 +109,10 @@ struct FeatureEncoder {
     if (x.size() > 0 && x.data == nullptr) {
       return Status::invalid_argument(
           str_cat(program.name, ": x is (", x.rows, ", ", x.cols, ") but its data is null"));
+    }
+    if (x.rows != program.graph.num_nodes()) {
+      return Status::invalid_argument(
+          str_cat(program.name, ": x has ", x.rows, " rows; opcode has ", program.graph.num_nodes()));
     }
     const auto given =
         static_cast<std::int64_t>(configs.wide.empty() ? configs.narrow.size() : configs.wide.size());

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,18 +25,27 @@
 #include "mlgraph/model/layout_net.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/net_input.hpp"
+#include "mlgraph/model/prune.hpp"
 #include "mlgraph/model/segments.hpp"
 #include "mlgraph/model/tile_net.hpp"
+#include "mlgraph/model/winner_net.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// A program as one model sees it: validated, its features normalised, its edges sorted, its graph in the
-/// segments that the model's options ask for. Borrows the configs.
+/// A program as one model sees it: validated, pruned, its features normalised, its edges sorted, its graph in
+/// the segments that the model's options ask for. Borrows the configs.
 struct PreparedProgram {
-  ProgramView view;
+  ProgramView view;                     // of the whole program
   std::vector<Segment> segments;        // one or more
   std::vector<std::int32_t> selection;  // the configs to use; all of them after GnnCostModel::prepare()
+
+  /// Nodes that the model sees, without halos.
+  [[nodiscard]] std::int64_t num_nodes() const {
+    std::int64_t count = 0;
+    for (const Segment& segment : segments) count += segment.graph.num_nodes() - segment.num_halo;
+    return count;
+  }
 };
 
 /// Rows that predict() computes at a time: few enough to stay in memory, enough to keep threads busy.
@@ -56,7 +66,9 @@ class GnnCostModel {
     model.encoder_ = std::move(encoder);
     const std::int64_t num_node = model.encoder_.node.num_outputs();
     const std::int64_t num_config = model.encoder_.num_config_outputs();
-    if (options.task() == Task::kTile) {
+    if (options.is_winner()) {
+      model.winner_ = WinnerNet(model.spec_, options, num_node, num_config);
+    } else if (options.task() == Task::kTile) {
       model.tile_ = TileNet(model.spec_, options, num_node, num_config);
     } else {
       model.layout_ = LayoutNet(model.spec_, options, num_node, num_config);
@@ -74,7 +86,7 @@ class GnnCostModel {
   /// How Partitioner::kMetis cuts: io::metis_partition. Not in a model file: set it after loading, too.
   void set_metis(PartitionFunction partition) { metis_ = partition; }
 
-  /// Validates a program and normalises its nodes. The view's arrays must outlive the result.
+  /// Validates a program, prunes it and normalises its nodes. The view's arrays must outlive the result.
   /// Errors: another task or other widths than the model's; node features it lacks, where they have names;
   /// opcodes
   ///         the model does not know; features or config entries that are not finite; those of
@@ -83,7 +95,9 @@ class GnnCostModel {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
     MLGRAPH_ASSIGN_OR_RETURN(const NodeEncoder node, encoder_.node_of(view));
-    Result<std::vector<Segment>> segments = make_segments(view, node, options_.segments, metis_);
+    Result<std::vector<Segment>> segments = options_.prune.kind == Prune::kNone
+                                                ? make_segments(view, node, options_.segments, metis_)
+                                                : prune_and_cut(view, node);
     if (!segments.ok())
       return Status(segments.status().code(), str_cat(view.name, ": ", segments.status().message()));
     PreparedProgram prepared{view, std::move(*segments), {}};
@@ -99,9 +113,15 @@ class GnnCostModel {
   /// The rows that the configurations of a segment have in common; no layers where the model has no rows per
   /// configuration, or shares them all.
   [[nodiscard]] SharedRows shared_rows(const Segment& segment) const {
-    if (options_.task() == Task::kTile || options_.join == Join::kLate) return {};
+    if (!shares_rows()) return {};
     return SharedRows::make(segment.graph.edges().along(options_.direction), segment.graph.config_node(),
                             options_.num_layers);
+  }
+
+  /// Whether the layers of this model can share rows: a layout model with early join that is no winner, whose
+  /// norms mix all nodes.
+  [[nodiscard]] bool shares_rows() const {
+    return options_.task() == Task::kLayout && options_.join == Join::kEarly && !options_.is_winner();
   }
 
   /// A buffer of embed() and readout(); one per thread.
@@ -130,14 +150,14 @@ class GnnCostModel {
     return options_.task() == Task::kTile && options_.join == Join::kLate && has_readout() ? 1 : num_configs;
   }
   [[nodiscard]] std::int64_t embedding_channels() const {
-    return options_.task() == Task::kTile ? tile_.embedding_channels() : layout_.embedding_channels();
+    return with_net([](const auto& net) { return net.embedding_channels(); });
   }
   /// Whether readout() has parameters; they are the last trainable ones, from the tensor head.lins.0.weight on.
   [[nodiscard]] bool has_readout() const {
-    return options_.task() == Task::kTile ? tile_.has_readout() : layout_.has_readout();
+    return with_net([](const auto& net) { return net.has_readout(); });
   }
 
-  /// The network, where options().task() is kLayout: for who runs its steps one by one.
+  /// The network, where shares_rows(): for who runs its steps one by one.
   [[nodiscard]] const LayoutNet& layout_net() const { return layout_; }
 
   /// A segment as the networks take it, without configurations.
@@ -162,7 +182,7 @@ class GnnCostModel {
   template <class Ctx>
   Var prefix(Ctx& ctx, const Segment& segment) const {
     const NetInput<float> in = net_input(segment);
-    return options_.task() == Task::kTile ? tile_.prefix(ctx, in) : layout_.prefix(ctx, in);
+    return with_net([&](const auto& net) { return net.prefix(ctx, in); });
   }
 
   /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
@@ -193,7 +213,7 @@ class GnnCostModel {
     if (options_.task() == Task::kLayout)
       config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
     set_config(ctx, program, ids, config_row, scratch, in);
-    return options_.task() == Task::kTile ? tile_.embed(ctx, prefix, in) : layout_.embed(ctx, prefix, in);
+    return with_net([&](const auto& net) { return net.embed(ctx, prefix, in); });
   }
 
   /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.
@@ -203,11 +223,10 @@ class GnnCostModel {
               Scratch& scratch) const {
     ReadoutInput<float> in;
     in.num_configs = static_cast<std::int64_t>(ids.size());
-    in.num_nodes = program.view.graph.num_nodes();
-    if (options_.task() == Task::kLayout) return layout_.readout(ctx, embedding, in);
+    in.num_nodes = program.num_nodes();
     constexpr std::int32_t kRow[] = {0};
-    in.config = encode_configs(ctx, program, ids, kRow, scratch);
-    return tile_.readout(ctx, embedding, in);
+    if (options_.task() == Task::kTile) in.config = encode_configs(ctx, program, ids, kRow, scratch);
+    return with_net([&](const auto& net) { return net.readout(ctx, embedding, in); });
   }
 
   /// embed() and readout() of a whole program in one context; its memory grows with the program.
@@ -221,13 +240,20 @@ class GnnCostModel {
   }
 
   /// Scores of the configurations `ids`, some at a time and one segment at a time: memory is bounded by the
-  /// largest segment. The result does not depend on how many at a time. Shapes: ids (C) -> (C).  Errors: an id
-  /// that is no configuration; a score that is not finite. Each names the program and the config.
+  /// largest segment. The result does not depend on how many at a time.
+  ///
+  /// A model that compares configurations scores them in chunks of options().config_chunk, in the order of
+  /// `ids`. The last chunk is as large as the others: it begins with some of the chunk before, whose scores
+  /// stay as they were. Fewer configurations than a chunk are one chunk.
+  ///
+  /// Shapes: ids (C) -> (C).
+  /// Errors: an id that is no configuration; a score that is not finite. Each names the program and the config.
   [[nodiscard]] Result<std::vector<float>> predict(const PreparedProgram& program, Span<const std::int32_t> ids,
                                                    ThreadPool* pool = nullptr) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
-    const auto chunk =
-        static_cast<std::size_t>(std::max<std::int64_t>(1, kPredictRows / rows_per_config(program)));
+    const std::int64_t at_a_time =
+        options_.config_chunk > 0 ? options_.config_chunk : kPredictRows / rows_per_config(program);
+    const auto chunk = static_cast<std::size_t>(std::max<std::int64_t>(1, at_a_time));
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
     Scratch scratch;
@@ -235,8 +261,10 @@ class GnnCostModel {
     std::vector<float> scores;
     scores.reserve(ids.size());
     for (std::size_t begin = 0; begin < ids.size(); begin += chunk) {
-      const Span<const std::int32_t> part = ids.subspan(begin, std::min(chunk, ids.size() - begin));
-      MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, part, scratch, total, scores));
+      const std::size_t count = std::min(chunk, ids.size() - begin);
+      const std::size_t again = options_.config_chunk > 0 ? std::min(chunk - count, begin) : 0;
+      MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, ids.subspan(begin - again, again + count), again,
+                                            scratch, total, scores));
     }
     return scores;
   }
@@ -279,6 +307,22 @@ class GnnCostModel {
   }
 
  private:
+  /// Calls `f` with the network.
+  template <class F>
+  std::invoke_result_t<F, const WinnerNet&> with_net(F&& f) const {
+    if (options_.is_winner()) return f(winner_);
+    return options_.task() == Task::kTile ? f(tile_) : f(layout_);
+  }
+
+  [[nodiscard]] Result<std::vector<Segment>> prune_and_cut(const ProgramView& view,
+                                                           const NodeEncoder& node) const {
+    MLGRAPH_ASSIGN_OR_RETURN(const PrunedGraph pruned, PrunedGraph::make(view.graph, options_.prune));
+    ProgramView rest = view;
+    rest.graph = pruned.view();
+    rest.node_splits = {};
+    return make_segments(rest, node, options_.segments, metis_);
+  }
+
   /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).
   template <class Ctx>
   MatrixView<const float> encode_configs(Ctx& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
@@ -304,8 +348,10 @@ class GnnCostModel {
     in.config_class = {classes, size};
   }
 
+  /// Appends the scores of all but the first `num_again` of ids.
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
-                       Scratch& scratch, AlignedVector<float>& total, std::vector<float>& scores) const {
+                       std::size_t num_again, Scratch& scratch, AlignedVector<float>& total,
+                       std::vector<float>& scores) const {
     Var s;
     for (std::size_t j = 0; j < program.segments.size(); ++j) {
       ctx.begin();
@@ -322,7 +368,7 @@ class GnnCostModel {
     if (!ctx.status().ok())
       return Status(ctx.status().code(), str_cat(program.view.name, ": ", ctx.status().message()));
     const float* const values = ctx.value(s).data;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (std::size_t i = num_again; i < ids.size(); ++i) {
       if (!detail::is_finite(values[i])) {
         return Status::invalid_argument(
             str_cat(program.view.name, ": the score of config ", ids[i], " is ", values[i]));
@@ -369,8 +415,9 @@ class GnnCostModel {
   FeatureEncoder encoder_;
   ParamSpec spec_;
   Parameters<float> parameters_;
-  TileNet tile_;  // one of the two is set, by options_.task()
+  TileNet tile_;  // one of the three is set, by options_.arch
   LayoutNet layout_;
+  WinnerNet winner_;
   PartitionFunction metis_ = nullptr;
 };
 

@@ -82,7 +82,7 @@ template <class T>
     MLGRAPH_ASSIGN_OR_RETURN(
         split, read_vector<std::int32_t>(file, str_cat(kEncoderPrefix, "node.split"), Dtype::kI32));
   }
-  return NodeEncoder::make(std::move(scaled), std::move(split), options.node_encoding.embed_layout);
+  return NodeEncoder::make(std::move(scaled), std::move(split), options.node_encoding);
 }
 
 /// FNV-1a of the names, a line each: what tells two schemas apart at a glance.
@@ -135,14 +135,15 @@ template <class T>
   std::size_t num_bytes = 0;
   for (const SafeTensor& tensor : file.tensors()) num_bytes += tensor.data.size();
   const std::int64_t hidden = options.hidden_channels;
+  const std::int64_t first = options.is_winner() ? hidden / 2 : hidden;  // rows of the first layer, at least
   const bool embeds_config = options.config_encoding == ConfigEncoding::kEmbedding;
   const std::int64_t config_channels =
       encoder.num_config_outputs() * (embeds_config ? options.layout_channels : std::int64_t{1});
-  // One-hot opcodes are columns of the first layer, of `hidden` rows.
+  // One-hot opcodes are columns of the first layer, of `first` rows.
   const std::int64_t per_opcode =
-      options.opcode_encoding == OpcodeEncoding::kOneHot ? hidden : options.opcode_channels;
+      options.opcode_encoding == OpcodeEncoding::kOneHot ? first : options.opcode_channels;
   const std::int64_t least =
-      options.num_opcodes * per_opcode + options.num_layers * hidden * hidden + hidden * config_channels;
+      options.num_opcodes * per_opcode + options.num_layers * hidden * hidden + first * config_channels;
   // F16 weights take two bytes an element.
   if (static_cast<std::uint64_t>(least) * 2 <= num_bytes) return {};
   return Status::invalid_argument(str_cat("model: its options need ", least, " weights or more; the file has ",

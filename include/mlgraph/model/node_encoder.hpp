@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/model/list_padding.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/normalizer.hpp"
 
@@ -44,9 +46,6 @@ struct SplitDimension {
 }
 
 namespace detail {
-
-/// The published width of TpuGraphs' node features; extra ones follow, so these keep their places.
-inline constexpr std::int64_t kPublishedFeatures = 140;
 
 struct ColumnRange {
   std::int32_t begin, count;
@@ -82,6 +81,11 @@ struct ColumnRange {
   return detail::columns_of("layouts", kRanges, num_features);
 }
 
+/// An error where there are too few features for the columns of lists to be known; see pad_lists().
+[[nodiscard]] inline Status check_list_columns(std::int64_t num_features) {
+  return detail::columns_of("lists", {}, num_features).status();
+}
+
 /// One row of node features -> numbers [scaled ; part, whole of each split dimension] and layout classes.
 class NodeEncoder {
  public:
@@ -104,22 +108,26 @@ class NodeEncoder {
       MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(width));
       scaled = scaled.without(encoder.layout_);
     }
+    if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(width));
+    encoder.pads_lists_ = encoding.pad_lists;
     encoder.scaled_ = std::move(scaled);
     return encoder;
   }
 
   /// From a model file. Errors: a column out of range; those of layout_columns().
   [[nodiscard]] static Result<NodeEncoder> make(Normalizer scaled, std::vector<std::int32_t> split,
-                                                bool embed_layout) {
+                                                const NodeEncoding& encoding) {
     NodeEncoder encoder;
     for (std::size_t j = 0; j < split.size(); ++j) {
       if (split[j] >= 0 && split[j] < scaled.num_inputs()) continue;
       return Status::out_of_range(str_cat("node encoder: split column ", j, " is ", split[j], "; there are ",
                                           scaled.num_inputs(), " features"));
     }
-    if (embed_layout) {
+    if (encoding.embed_layout) {
       MLGRAPH_ASSIGN_OR_RETURN(encoder.layout_, layout_columns(scaled.num_inputs()));
     }
+    if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(scaled.num_inputs()));
+    encoder.pads_lists_ = encoding.pad_lists;
     encoder.scaled_ = std::move(scaled);
     encoder.split_ = std::move(split);
     return encoder;
@@ -137,6 +145,11 @@ class NodeEncoder {
   /// The columns that it reads, sorted.
   [[nodiscard]] std::vector<std::int32_t> columns() const {
     std::vector<std::int32_t> columns = scaled_.column();
+    if (pads_lists_) {  // any of them may tell how long a list is
+      columns.resize(static_cast<std::size_t>(num_inputs()));
+      std::iota(columns.begin(), columns.end(), 0);
+      return columns;
+    }
     columns.insert(columns.end(), split_.begin(), split_.end());
     columns.insert(columns.end(), layout_.begin(), layout_.end());
     std::sort(columns.begin(), columns.end());
@@ -148,14 +161,27 @@ class NodeEncoder {
   /// Shapes: place (num_inputs()); only the places of columns() are looked at.
   [[nodiscard]] NodeEncoder reordered(Span<const std::int32_t> place, std::int64_t num_inputs) const {
     NodeEncoder other = *this;
+    if (pads_lists_) {  // lists are padded in the model's own order
+      other.place_.assign(place.begin(), place.end());
+      return other;
+    }
     other.scaled_ = scaled_.reordered(place, num_inputs);
     for (std::int32_t& c : other.split_) c = place[static_cast<std::size_t>(c)];
     for (std::int32_t& c : other.layout_) c = place[static_cast<std::size_t>(c)];
     return other;
   }
 
+  /// One node: its numbers, and num_layout_classes() rows of the layout table, which are appended to `classes`.
   /// Shapes: x (num_inputs), y (num_outputs).
-  void apply(const float* x, float* y) const {
+  void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
+    std::vector<float> padded;
+    if (pads_lists_) {
+      padded.resize(static_cast<std::size_t>(num_inputs()));
+      for (std::size_t c = 0; c < padded.size(); ++c)
+        padded[c] = x[place_.empty() ? c : static_cast<std::size_t>(place_[c])];
+      pad_lists(padded.data(), opcode);
+      x = padded.data();
+    }
     scaled_.apply(x, y);
     y += scaled_.num_outputs();
     for (const std::int32_t column : split_) {
@@ -163,9 +189,6 @@ class NodeEncoder {
       *y++ = split.part;
       *y++ = split.whole;
     }
-  }
-  /// Appends num_layout_classes() rows of the layout table.
-  void append_layout_classes(const float* x, std::vector<std::int32_t>& classes) const {
     for (const std::int32_t column : layout_) classes.push_back(layout_class(x[column]));
   }
 
@@ -173,6 +196,8 @@ class NodeEncoder {
   Normalizer scaled_;
   std::vector<std::int32_t> split_;   // columns
   std::vector<std::int32_t> layout_;  // columns
+  std::vector<std::int32_t> place_;   // of each input, where lists are padded and the inputs have another order
+  bool pads_lists_ = false;
 };
 
 MLGRAPH_END_ISA

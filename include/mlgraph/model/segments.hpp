@@ -92,9 +92,9 @@ class SegmentCutter {
     std::vector<std::int32_t> opcode, config_node, source, target;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
-      encoder_.apply(view_.graph.x.row(v), x_.data() + static_cast<std::int64_t>(i) * width);
-      encoder_.append_layout_classes(view_.graph.x.row(v), segment.node_layout);
       opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
+      encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
+                     segment.node_layout);
       const auto local = static_cast<std::int32_t>(i);
       for_each_neighbour(part.edges.view().forward.csr, local, [&](std::int32_t, std::int32_t from) {
         source.push_back(from);
@@ -142,8 +142,8 @@ class SegmentCutter {
   if (options.max_size == 0 || num_nodes <= options.max_size) {
     AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
     for (std::int64_t r = 0; r < num_nodes; ++r) {
-      encoder.apply(view.graph.x.row(r), x.data() + r * width);
-      encoder.append_layout_classes(view.graph.x.row(r), segments[0].node_layout);
+      encoder.apply(view.graph.x.row(r), view.graph.opcode[static_cast<std::size_t>(r)], x.data() + r * width,
+                    segments[0].node_layout);
     }
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
     segments[0].config_row.resize(static_cast<std::size_t>(view.configs.rows_per_config));

@@ -106,7 +106,8 @@ struct MemoryModel {
     // Small slates of a step are computed side by side, each with a tape of its own.
     const double tapes =
         nodes * configs < trainer.large_slate_rows ? static_cast<double>(trainer.graphs_per_step) : 1;
-    const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kPredictRows, nodes));
+    const std::int64_t together = nodes * std::max<std::int64_t>(1, model.config_chunk);
+    const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kPredictRows, together));
     const std::int64_t num_segments = (largest + nodes - 1) / nodes;
     const std::int64_t recorded = trainer.gst.variant == GstVariant::kFull
                                       ? num_segments

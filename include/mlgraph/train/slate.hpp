@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "mlgraph/autograd/context.hpp"
@@ -13,6 +14,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/drop_edge.hpp"
 #include "mlgraph/train/loss.hpp"
 #include "mlgraph/train/segment_training.hpp"
 
@@ -25,7 +27,8 @@ struct Slate {
   std::vector<std::int32_t> configs;
   std::vector<double> label;
   SegmentPlan plan;
-  std::uint64_t seed = 0;  // of dropout
+  std::uint64_t seed = 0;  // of dropout and of which edges are left out
+  double drop_edge = 0;    // how likely an edge is
   // Results.
   AlignedVector<float> grad;  // (num_trainable)
   SegmentBuffers buffers;     // embeddings for the table
@@ -60,8 +63,11 @@ class SlateWorker {
     const auto num_configs = static_cast<std::int64_t>(slate.configs.size());
     const bool one_for_all = model.embedding_rows(num_configs) == 1;
     const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
+    MLGRAPH_RETURN_IF_ERROR(drop(model, program, slate));
     const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
-      return model.embed(ctx, program, program.segments[static_cast<std::size_t>(j)], part, scratch_);
+      const auto i = static_cast<std::size_t>(j);
+      const bool drops = slate.drop_edge > 0 && std::decay_t<decltype(ctx)>::kRecords;
+      return model.embed(ctx, program, drops ? dropped_[i] : program.segments[i], part, scratch_);
     };
     MLGRAPH_ASSIGN_OR_RETURN(
         const Var total,
@@ -75,8 +81,21 @@ class SlateWorker {
     return {};
   }
 
+  /// Makes the segments of this step, of those with gradient.
+  Status drop(const GnnCostModel& model, const PreparedProgram& program, const Slate& slate) {
+    if (slate.drop_edge == 0) return {};
+    dropped_.resize(program.segments.size());
+    for (std::size_t j = 0; j < dropped_.size(); ++j) {
+      if (slate.plan.role[j] != SegmentPlan::Role::kFresh) continue;
+      MLGRAPH_ASSIGN_OR_RETURN(dropped_[j], drop_edges(model, program.segments[j], slate.drop_edge,
+                                                       mix64(slate.seed ^ mix64(j + 1))));
+    }
+    return {};
+  }
+
   Tape tape_;
   Eager eager_;
+  std::vector<Segment> dropped_;
   GnnCostModel::Scratch scratch_;
 };
 

@@ -126,6 +126,10 @@ class Trainer {
       return Status::invalid_argument(
           str_cat("trainer: clip_norm is ", options_.clip_norm, "; should be positive, or 0 for no clipping"));
     }
+    if (!(options_.drop_edge >= 0 && options_.drop_edge < 1)) {
+      return Status::invalid_argument(
+          str_cat("trainer: drop_edge is ", options_.drop_edge, "; should be in [0, 1)"));
+    }
     MLGRAPH_RETURN_IF_ERROR(validate(options_.gst));
     if (options_.gst.finetunes() && options_.gst.finetune_epochs >= options_.epochs) {
       return Status::invalid_argument(str_cat("gst: finetune_epochs is ", options_.gst.finetune_epochs,
@@ -135,6 +139,11 @@ class Trainer {
       return Status::invalid_argument(str_cat("gst: ", gst_variant_name(options_.gst.variant),
                                               " finetunes the head, but this model's segments have "
                                               "scores already: no head comes after their total"));
+    }
+    if (options_.gst.uses_table() && model_.options().config_chunk > 0) {
+      return Status::invalid_argument(str_cat(
+          "gst: ", gst_variant_name(options_.gst.variant),
+          " keeps the embedding of each config, but in this model it depends on the others of a slate"));
     }
     return validate_adam(adam_options());
   }
@@ -350,6 +359,7 @@ class Trainer {
       slate.label.clear();
       for (const std::int32_t c : slate.configs) slate.label.push_back(program.view.label(c));
       slate.seed = rng.next();
+      slate.drop_edge = options_.drop_edge;
       const auto num_segments = static_cast<std::int64_t>(program.segments.size());
       if (state_.head_phase) {
         slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kTable);

@@ -39,6 +39,7 @@ struct TrainerOptions {
   double warmup_fraction = 0.05;
   double weight_decay = 0;  ///< decoupled (AdamW)
   double clip_norm = 1;     ///< global; 0 = no clipping
+  double drop_edge = 0;     ///< how likely each edge is left out of a step; see drop_edges()
   std::uint64_t seed = 1;
   int validate_every = 1;  ///< epochs
   GstOptions gst;
@@ -92,6 +93,7 @@ namespace detail {
   settings["warmup_fraction"] = str_cat(options.warmup_fraction);
   settings["weight_decay"] = str_cat(options.weight_decay);
   settings["clip_norm"] = str_cat(options.clip_norm);
+  settings["drop_edge"] = str_cat(options.drop_edge);
   settings["seed"] = str_cat(options.seed);
   settings["validate_every"] = str_cat(options.validate_every);
   settings["gst"] = std::string(gst_variant_name(options.gst.variant));

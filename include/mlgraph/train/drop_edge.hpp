@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// drop_edges(): a segment without some of its edges, for one step of training.
+#ifndef MLGRAPH_TRAIN_DROP_EDGE_HPP
+#define MLGRAPH_TRAIN_DROP_EDGE_HPP
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/graph.hpp"
+#include "mlgraph/graph/topology.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/model/segments.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// The segment with each of its edges left out with probability p, as a function of the seed; nodes and
+/// configurations stay. Means over neighbours are over those that are left.
+///
+/// Errors: p outside [0, 1).
+/// Cost:   O(N F + E): the segment is copied.
+/// Source: Rong, Huang, Xu, Huang, "DropEdge", arXiv:1907.10903, section 4; once for all layers.
+[[nodiscard]] inline Result<Segment> drop_edges(const GnnCostModel& model, const Segment& segment, double p,
+                                                std::uint64_t seed) {
+  if (!(p >= 0 && p < 1)) return Status::invalid_argument(str_cat("drop_edge is ", p, "; should be in [0, 1)"));
+  Segment kept = segment;
+  std::vector<std::int32_t> source, target;
+  Rng rng(seed);
+  const CsrView& csr = segment.graph.edges().forward.csr;
+  for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
+    detail::for_each_neighbour(csr, v, [&](std::int32_t, std::int32_t from) {
+      if (rng.uniform() < p) return;
+      source.push_back(from);
+      target.push_back(v);
+    });
+  }
+  const GraphView view{segment.graph.x(), segment.graph.opcode(), source, target, segment.graph.config_node()};
+  EdgeOptions options;
+  options.both = true;
+  MLGRAPH_ASSIGN_OR_RETURN(kept.graph, Graph::from_view(view, options));
+  SharedRows shared = model.shared_rows(kept);
+  kept.shared = shared.pays() ? std::move(shared) : SharedRows();
+  return kept;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_DROP_EDGE_HPP
