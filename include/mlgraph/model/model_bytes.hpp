@@ -152,8 +152,10 @@ template <class T>
 
 }  // namespace detail
 
-/// The bytes of a model file. `extra` goes into the metadata beside the options (metrics, licence, the command
-/// that made the model); keys of the options win. The same model always gives the same bytes.
+/// The bytes of a model file. `extra` goes into the metadata beside the options; keys of the options win. The
+/// same model always gives the same bytes. By custom "licence", "metrics", "command" say where a model comes
+/// from, "opcode_table" which ids its opcodes have, "hlo_padding" and "hlo_extra" how HLO was featurized for
+/// it.
 [[nodiscard]] inline Result<std::vector<std::byte>> model_to_bytes(
     const GnnCostModel& model, std::map<std::string, std::string> extra = {}) {
   std::map<std::string, std::string> metadata = to_metadata(model.options());
