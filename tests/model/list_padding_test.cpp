@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <initializer_list>
+#include <limits>
 #include <vector>
 
 namespace mlgraph {
@@ -107,6 +108,17 @@ TEST_CASE("dimensions are as long as the opcode tells") {
   CHECK(node.padded(kTranspose, 31, 6) == Row{2, 1, 0, -1, -1, -1});
   node.list(31, {0, 2, 0});
   CHECK(node.padded(kBroadcast, 31, 6) == Row{0, 2, -1, -1, -1, -1});
+}
+
+TEST_CASE("numbers that are no counts are taken for some") {
+  for (const float wrong : {1e30f, -1e30f, std::numeric_limits<float>::quiet_NaN()}) {
+    Node node;
+    for (float& x : node.x) x = wrong;
+    std::vector<float> y = node.x;
+    pad_lists(y.data(), kAdd);
+    CHECK(y.size() == node.x.size());
+    CHECK(((y[37] == -1) == !(wrong > 0)));  // a window of 6 dimensions, or of none
+  }
 }
 
 }  // namespace

@@ -36,13 +36,19 @@ struct FeatureList {
 
 inline constexpr FeatureList kShapeList{21, 6}, kDimensionsList{31, 6}, kLayoutList{134, 6};
 
+/// A feature that counts something, at most `most`; any number, NaN too, gives one in [0, most].
+[[nodiscard]] inline std::int32_t count_of(float x, std::int32_t most) {
+  if (x >= static_cast<float>(most)) return most;
+  return x > 0 ? static_cast<std::int32_t>(x) : 0;
+}
+
 /// The rank of the node's shape. A dimension of size 0, which is rare, looks like an unused one: then the
 /// layout tells.
 [[nodiscard]] inline std::int32_t shape_rank(const float* x) {
   const std::int32_t rank = kShapeList.used_at_least(x);
   constexpr std::int32_t kProduct = 28;
   if (x[kProduct] != 0) return rank;
-  return std::clamp(static_cast<std::int32_t>(kLayoutList.largest(x)) + 1, rank, kShapeList.count);
+  return std::max(rank, count_of(kLayoutList.largest(x) + 1, kShapeList.count));
 }
 
 /// How many entries `dimensions` has: whatever follows the last one above 0 cannot be told from padding by the
@@ -79,7 +85,7 @@ inline void pad_lists(float* x, std::int32_t opcode) {
   detail::kShapeList.pad(x, rank);
   detail::kLayoutList.pad(x, rank);
 
-  const auto window_rank = static_cast<std::int32_t>(x[91] + x[92]);  // reversed dimensions and others
+  const std::int32_t window_rank = detail::count_of(x[91] + x[92], 6);  // reversed dimensions and others
   for (const std::int32_t begin : {37, 45, 53, 61, 69, 77, 85}) List{begin, 6}.pad(x, window_rank);
   const bool is_convolution = *std::max_element(x + 93, x + 107) > 0;
   for (const std::int32_t begin : {95, 101}) List{begin, 4}.pad(x, is_convolution ? window_rank : 0);

@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each technique of the competition on TpuGraphs is worth here: one table, a row for each technique alone
+// and for all together, a column for each data set; then what pruning saves.
+//
+// usage: ablation_table [module | AlexNet | tile | made]... [--seeds N] [--steps N] [--quick]
+//   module ...    these columns alone
+//   --seeds 3     trainings of each cell: mean and standard deviation
+//   --steps 160   of each training on one program; the others are in proportion
+//   --quick       a tenth of the steps and one seed: to see whether it runs
+//
+// The data are in $MLGRAPH_DATA/tpugraphs; columns without theirs are left out. All rows have the same loss
+// (pairwise hinge), width, steps, learning rate and configs per step, also where the authors of a technique
+// have others, so that a row differs from the baseline by its technique. Scores are those of the last epoch:
+// nothing is chosen on what is held out.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/io/config_groups.hpp"
+#include "mlgraph/io/program_set.hpp"
+#include "mlgraph/model/ensemble.hpp"
+#include "mlgraph/train/trainer.hpp"
+
+namespace mg = mlgraph;
+
+namespace {
+
+struct Options {
+  int seeds = 3;
+  int steps = 160;
+  std::vector<std::string> columns;  // empty: all
+};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// ---- data ---------------------------------------------------------------------------------------------------
+
+/// The arrays behind a made-up ProgramView.
+struct MadeProgram {
+  std::string name;
+  std::vector<float> x;
+  std::vector<std::int32_t> opcode, source, target, config_node;
+  std::vector<std::int8_t> configs;
+  std::vector<std::int64_t> runtime;
+
+  static constexpr std::int64_t kNodeFeatures = 140, kConfigFeatures = 18;
+
+  [[nodiscard]] mg::ProgramView view() const {
+    mg::ProgramView view;
+    view.name = name;
+    view.graph = {{x.data(), static_cast<std::int64_t>(opcode.size()), kNodeFeatures},
+                  opcode,
+                  source,
+                  target,
+                  config_node};
+    view.configs.narrow = configs;
+    view.configs.num_configs = static_cast<std::int64_t>(runtime.size());
+    view.configs.rows_per_config = static_cast<std::int64_t>(config_node.size());
+    view.configs.num_features = kConfigFeatures;
+    view.runtime = runtime;
+    return view;
+  }
+};
+
+/// A program of 48 nodes, 8 of them configurable. What its configs cost:
+///
+///   sum over configurable nodes of  2 [entry is not the program's most common one of this node]
+///                                   + |entry - second entry of the node's minor_to_major, -1 where there is
+///                                   none|
+///
+/// The first term cannot be told from the program and the config: it takes the other configs.
+MadeProgram make_program(std::uint64_t seed) {
+  constexpr std::int32_t kNodes = 48;
+  constexpr std::size_t kConfigs = 64;
+  mg::Rng rng(seed);
+  MadeProgram program;
+  program.name = mg::str_cat("made_", seed);
+  program.x.assign(kNodes * MadeProgram::kNodeFeatures, 0.0F);
+  std::vector<int> preferred, common;
+  for (std::int32_t v = 0; v < kNodes; ++v) {
+    float* const x = program.x.data() + v * MadeProgram::kNodeFeatures;
+    for (const int product : {28, 44, 52, 60, 68, 76, 84, 112, 116, 120, 124, 128, 132}) x[product] = 1;
+    program.opcode.push_back(1 + static_cast<std::int32_t>(rng.below(20)));
+    std::vector<std::int32_t> axes;
+    for (std::uint64_t rank = 1 + rng.below(3); rank > 0; --rank)
+      axes.push_back(static_cast<std::int32_t>(axes.size()));
+    rng.shuffle(mg::Span<std::int32_t>(axes));
+    for (std::size_t k = 0; k < axes.size(); ++k) {
+      const auto size = static_cast<float>(1 + rng.below(200));
+      x[21 + k] = size;
+      x[27] += size;
+      x[28] *= size;
+      x[134 + k] = static_cast<float>(axes[k]);
+    }
+    for (int d = 0; d < 2 && v > 0; ++d) {
+      const auto from = static_cast<std::int32_t>(
+          std::max<std::int64_t>(0, v - 1 - static_cast<std::int64_t>(rng.below(d == 0 ? 2 : 12))));
+      if (d == 1 && from == program.source.back()) continue;
+      program.source.push_back(from);
+      program.target.push_back(v);
+    }
+    if (v % 6 != 3) continue;
+    program.config_node.push_back(v);
+    preferred.push_back(axes.size() > 1 ? axes[1] : -1);
+    common.push_back(static_cast<int>(rng.below(5)) - 1);
+  }
+  for (std::size_t c = 0; c < kConfigs; ++c) {
+    double cost = 0;
+    for (std::size_t k = 0; k < program.config_node.size(); ++k) {
+      const int entry = rng.uniform() < 0.5 ? common[k] : static_cast<int>(rng.below(5)) - 1;
+      cost += (entry == common[k] ? 0 : 2) + std::abs(entry - preferred[k]);
+      program.configs.push_back(static_cast<std::int8_t>(entry));
+      for (std::int64_t j = 1; j < MadeProgram::kConfigFeatures; ++j) program.configs.push_back(-1);
+    }
+    program.runtime.push_back(1000000 + std::llround(10000 * cost) + static_cast<std::int64_t>(rng.below(100)));
+  }
+  return program;
+}
+
+/// Programs and configs of which some are held out.
+struct DataSet {
+  std::string name;
+  std::vector<mg::ProgramView> train, valid;
+  std::vector<std::vector<std::int32_t>> train_configs, valid_configs;  // empty: all
+  bool leave_one_out = false;
+  mg::TrainerOptions trainer;
+
+  std::vector<MadeProgram> made;
+  std::unique_ptr<mg::io::ProgramSet> set;
+
+  [[nodiscard]] bool is_tile() const { return train[0].graph.config_node.empty(); }
+  [[nodiscard]] bool has_published_features() const { return train[0].graph.x.cols >= mg::kPublishedFeatures; }
+};
+
+constexpr std::int64_t kConfigsPerStep = 32;
+
+mg::TrainerOptions trainer_options(int epochs, std::int64_t graphs_per_step, std::int64_t slates) {
+  mg::TrainerOptions trainer;
+  trainer.epochs = std::max(1, epochs);
+  trainer.graphs_per_step = graphs_per_step;
+  trainer.configs_per_graph = kConfigsPerStep;
+  trainer.max_slates_per_graph = slates;
+  trainer.lr = 2e-3;
+  trainer.weight_decay = 1e-5;
+  return trainer;
+}
+
+/// One program, split by distinct config.
+mg::Result<DataSet> split_set(const char* name, const std::string& path, std::size_t num_train,
+                              std::size_t num_valid, int steps) {
+  DataSet data;
+  data.name = name;
+  MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet set, mg::io::load_programs(path));
+  data.set = std::make_unique<mg::io::ProgramSet>(std::move(set));
+  data.train = data.valid = {data.set->views()[0]};
+  const mg::io::ConfigGroups groups = mg::io::group_configs(data.train[0].configs);
+  std::vector<std::int32_t> first(groups.first.begin(), groups.first.end());
+  if (first.size() < num_train + num_valid)
+    return mg::Status::invalid_argument(mg::str_cat(path, ": has ", first.size(), " distinct configs"));
+  mg::Rng(5).shuffle(mg::Span<std::int32_t>(first));
+  const auto begin = first.begin();
+  const auto cut = begin + static_cast<std::ptrdiff_t>(num_train);
+  data.train_configs.emplace_back(begin, cut);
+  data.valid_configs.emplace_back(cut, cut + static_cast<std::ptrdiff_t>(num_valid));
+  const auto slates = static_cast<std::int64_t>((num_train + kConfigsPerStep - 1) / kConfigsPerStep);
+  data.trainer = trainer_options(steps / static_cast<int>(slates), 1, slates);
+  return data;
+}
+
+mg::Result<DataSet> tile_set(const std::string& path, int steps) {
+  DataSet data;
+  data.name = "15 tile kernels";
+  MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet set, mg::io::load_programs(path));
+  data.set = std::make_unique<mg::io::ProgramSet>(std::move(set));
+  for (const mg::ProgramView& view : data.set->views()) {
+    if (!mg::io::has_placeholder_labels(view) && view.configs.num_configs > 1) data.train.push_back(view);
+  }
+  data.valid = data.train;
+  data.leave_one_out = true;
+  data.trainer = trainer_options(steps / 3, 10, 1);
+  data.trainer.configs_per_graph = 10;
+  return data;
+}
+
+DataSet made_set(int steps) {
+  constexpr std::size_t kTrain = 24, kValid = 12;
+  DataSet data;
+  data.name = "made, held-out graphs";
+  for (std::size_t i = 0; i < kTrain + kValid; ++i) data.made.push_back(make_program(100 + i));
+  for (std::size_t i = 0; i < kTrain + kValid; ++i)
+    (i < kTrain ? data.train : data.valid).push_back(data.made[i].view());
+  data.trainer = trainer_options(steps / 3, 2, 1);
+  return data;
+}
+
+// ---- techniques ---------------------------------------------------------------------------------------------
+
+/// Model and training of one cell.
+struct Setup {
+  mg::ModelOptions model;
+  mg::TrainerOptions trainer;
+  bool permutations = false;  // also scored in random orders
+};
+
+struct Technique {
+  const char* name;
+  /// False where it means nothing for this data.
+  std::function<bool(const DataSet&, Setup&)> apply;
+};
+
+constexpr std::int64_t kWidth = 32;
+
+Setup baseline(const DataSet& data) {
+  Setup setup{mg::default_options(data.is_tile() ? mg::Arch::kTileSage : mg::Arch::kLayoutSage), data.trainer};
+  setup.model.hidden_channels = kWidth;
+  setup.model.opcode_channels = 16;
+  setup.model.num_layers = 2;
+  return setup;
+}
+
+bool pad(const DataSet& data, Setup& setup) {
+  setup.model.node_encoding.pad_lists = true;
+  return data.has_published_features();
+}
+
+bool prune(const DataSet& data, Setup& setup, const mg::PruneOptions& options) {
+  setup.model.prune = options;
+  return !data.is_tile();
+}
+
+bool embed_layouts(const DataSet& data, Setup& setup) {
+  setup.model.node_encoding.embed_layout = data.has_published_features();
+  if (!data.is_tile()) setup.model.config_encoding = mg::ConfigEncoding::kEmbedding;
+  return !data.is_tile() || data.has_published_features();
+}
+
+bool use_winner(const DataSet& data, Setup& setup) {
+  setup.model = mg::default_options(data.is_tile() ? mg::Arch::kTileWinner : mg::Arch::kLayoutWinner);
+  setup.model.hidden_channels = 2 * kWidth;  // 32 before the concatenation
+  setup.model.node_encoding.embed_layout = data.has_published_features();
+  if (!data.is_tile()) setup.model.config_chunk = kConfigsPerStep;
+  return true;
+}
+
+std::vector<Technique> techniques() {
+  using D = const DataSet&;
+  return {
+      {"baseline (sage)", [](D, Setup&) { return true; }},
+      {"padding -1", pad},
+      {"prune edge",
+       [](D d, Setup& s) {
+         return prune(d, s, {mg::Prune::kEdges, 0});
+       }},
+      {"prune khop:3",
+       [](D d, Setup& s) {
+         return prune(d, s, {mg::Prune::kKHop, 3});
+       }},
+      {"prune khop-merge:1",
+       [](D d, Setup& s) {
+         return prune(d, s, {mg::Prune::kKHopMerge, 1});
+       }},
+      {"layout embeddings", embed_layouts},
+      {"one direction (consumers)",
+       [](D, Setup& s) {
+         s.model.direction = mg::Direction::kReverse;
+         return true;
+       }},
+      {"DropEdge 0.1",
+       [](D, Setup& s) {
+         s.trainer.drop_edge = 0.1;
+         return true;
+       }},
+      {"winner, comparing nothing",
+       [](D d, Setup& s) {
+         (void)use_winner(d, s);
+         s.model.config_chunk = 0;
+         s.model.hidden_channels = kWidth;
+         return true;
+       }},
+      {"winner",
+       [](D d, Setup& s) {
+         s.permutations = !d.is_tile();
+         return use_winner(d, s);
+       }},
+      {"winner, no pruning",
+       [](D d, Setup& s) {
+         (void)use_winner(d, s);
+         constexpr std::int32_t kMostNodes = 1000;  // of more, a step takes seconds
+         return d.train[0].graph.num_nodes() <= kMostNodes && prune(d, s, {});
+       }},
+      {"winner, initial residual",
+       [](D d, Setup& s) {
+         (void)use_winner(d, s);
+         s.model.initial_residual = true;
+         return true;
+       }},
+      {"winner, node scores",
+       [](D d, Setup& s) {
+         (void)use_winner(d, s);
+         s.model.node_scores = true;
+         return !d.is_tile();
+       }},
+      {"all: winner, -1, both, DropEdge",
+       [](D d, Setup& s) {
+         (void)use_winner(d, s);
+         if (d.has_published_features()) (void)pad(d, s);
+         s.model.direction = mg::Direction::kBoth;
+         s.trainer.drop_edge = 0.1;
+         return true;
+       }},
+  };
+}
+
+// ---- trainings ----------------------------------------------------------------------------------------------
+
+/// The scores of one training: of each held-out program, in file order and over permutations.
+struct Scores {
+  std::vector<std::vector<float>> in_order, permuted;
+};
+
+constexpr std::int64_t kPermutations = 8;
+
+mg::Result<mg::PreparedProgram> prepare(const mg::GnnCostModel& model, const DataSet& data, std::size_t i,
+                                        bool valid) {
+  MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare((valid ? data.valid : data.train)[i]));
+  const auto& configs = valid ? data.valid_configs : data.train_configs;
+  if (!configs.empty()) program.selection = configs[i];
+  return program;
+}
+
+/// Trains without program `left_out`, or on all, and scores the held-out ones.
+mg::Status train(const DataSet& data, const Setup& setup, std::size_t left_out, std::uint64_t seed,
+                 Scores& scores) {
+  std::vector<mg::ProgramView> views;
+  for (std::size_t i = 0; i < data.train.size(); ++i) {
+    if (i != left_out) views.push_back(data.train[i]);
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(views, setup.model));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
+                           mg::GnnCostModel::make(setup.model, std::move(encoder), seed));
+  std::vector<mg::PreparedProgram> programs;
+  for (std::size_t i = 0; i < data.train.size(); ++i) {
+    if (i == left_out) continue;
+    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, prepare(model, data, i, false));
+    programs.push_back(std::move(program));
+  }
+  mg::TrainerOptions trainer = setup.trainer;
+  trainer.seed = seed;
+  const auto go_on = [](const mg::EpochReport&) { return true; };
+  MLGRAPH_RETURN_IF_ERROR(mg::Trainer(model, trainer, mg::LossOptions{})
+                              .run(programs, {}, mg::Selection::kKendallTau, go_on)
+                              .status());
+  for (std::size_t i = 0; i < data.valid.size(); ++i) {
+    if (data.leave_one_out && i != left_out) continue;
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare(model, data, i, true));
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection));
+    scores.in_order.push_back(std::move(score));
+    if (!setup.permutations) continue;
+    MLGRAPH_ASSIGN_OR_RETURN(score, mg::predict_permuted(model, program, program.selection, kPermutations));
+    scores.permuted.push_back(std::move(score));
+  }
+  return {};
+}
+
+/// Tau, or the slowdown of the first choice for tiles: the mean over held-out programs.
+mg::Result<double> metric(const DataSet& data, const std::vector<std::vector<float>>& scores) {
+  double sum = 0, count = 0;
+  for (std::size_t i = 0; i < data.valid.size(); ++i) {
+    std::vector<double> label;
+    for (std::size_t c = 0; c < scores[i].size(); ++c) {
+      const auto id = data.valid_configs.empty() ? static_cast<std::int32_t>(c) : data.valid_configs[i][c];
+      label.push_back(data.valid[i].label(id));
+    }
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::RankingMetrics m, mg::ranking_metrics(scores[i], label));
+    sum += data.is_tile() ? 100 * m.slowdown[0] : m.kendall_tau;
+    count += 1;
+  }
+  return sum / count;
+}
+
+/// One cell: the figure of each seed, and of the scores averaged over seeds.
+struct Cell {
+  std::vector<double> in_order, permuted;
+  double ensemble = 0;
+  bool means_something = false;
+};
+
+mg::Result<Cell> run_cell(const DataSet& data, const Technique& technique, const Options& options) {
+  Cell cell;
+  Setup setup = baseline(data);
+  cell.means_something = technique.apply(data, setup);
+  if (!cell.means_something) return cell;
+  std::vector<Scores> all;
+  for (int seed = 1; seed <= options.seeds; ++seed) {
+    Scores scores;
+    const std::size_t num_trainings = data.leave_one_out ? data.train.size() : 1;
+    for (std::size_t i = 0; i < num_trainings; ++i) {
+      const std::size_t left_out = data.leave_one_out ? i : data.train.size();
+      MLGRAPH_RETURN_IF_ERROR(train(data, setup, left_out, static_cast<std::uint64_t>(seed), scores));
+    }
+    MLGRAPH_ASSIGN_OR_RETURN(const double value, metric(data, scores.in_order));
+    cell.in_order.push_back(value);
+    if (!scores.permuted.empty()) {
+      MLGRAPH_ASSIGN_OR_RETURN(const double averaged, metric(data, scores.permuted));
+      cell.permuted.push_back(averaged);
+    }
+    all.push_back(std::move(scores));
+  }
+  std::vector<std::vector<float>> mean;
+  for (std::size_t i = 0; i < data.valid.size(); ++i) {
+    std::vector<std::vector<float>> of_program;
+    for (const Scores& scores : all) of_program.push_back(scores.in_order[i]);
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> averaged, mg::mean_scores(of_program));
+    mean.push_back(std::move(averaged));
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(cell.ensemble, metric(data, mean));
+  return cell;
+}
+
+void print_values(const std::vector<double>& values, bool is_tile) {
+  const mg::Result<mg::MeanStd> m = mg::mean_and_std(values);
+  const double deviation = m.ok() && values.size() > 1 ? m->std : 0;
+  if (values.empty()) {
+    std::printf(" %24s", "-");
+  } else if (is_tile) {
+    std::printf("      %7.2f %% +- %6.2f", m->mean, deviation);
+  } else {
+    std::printf("        %7.3f +- %6.3f", m->mean, deviation);
+  }
+}
+
+mg::Status print_table(const std::vector<DataSet>& sets, const Options& options) {
+  std::printf(
+      "Kendall's tau on what is held out; for tiles the slowdown of the first choice. Mean +- std, %d seeds\n"
+      "%-32s",
+      options.seeds, "");
+  for (const DataSet& data : sets) std::printf(" %24s", data.name.c_str());
+  std::printf("\n");
+  for (const Technique& technique : techniques()) {
+    std::vector<Cell> cells;
+    std::printf("%-32s", technique.name);
+    for (const DataSet& data : sets) {
+      MLGRAPH_ASSIGN_OR_RETURN(const Cell cell, run_cell(data, technique, options));
+      print_values(cell.in_order, data.is_tile());
+      std::fflush(stdout);
+      cells.push_back(cell);
+    }
+    std::printf("\n");
+    if (technique.name != std::string("winner")) continue;
+    std::printf("%-32s", mg::str_cat("  mean of ", kPermutations, " permutations").c_str());
+    for (std::size_t i = 0; i < sets.size(); ++i) print_values(cells[i].permuted, sets[i].is_tile());
+    std::printf("\n%-32s", "  mean of the seeds");
+    for (std::size_t i = 0; i < sets.size(); ++i) print_values({cells[i].ensemble}, sets[i].is_tile());
+    std::printf("\n");
+  }
+  return {};
+}
+
+// ---- what pruning saves -------------------------------------------------------------------------------------
+
+mg::Status print_pruning(const DataSet& data) {
+  const mg::ProgramView& view = data.train[0];
+  for (const bool winner : {false, true}) {
+    double whole_seconds = 0, whole_bytes = 0;
+    for (const char* const name : {"none", "edge", "khop:1", "khop:3", "khop-merge:1"}) {
+      Setup setup = baseline(data);
+      if (winner) (void)use_winner(data, setup);
+      MLGRAPH_ASSIGN_OR_RETURN(setup.model.prune, mg::parse_prune(name));
+      MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder,
+                               mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(&view, 1), setup.model));
+      MLGRAPH_ASSIGN_OR_RETURN(const mg::GnnCostModel model,
+                               mg::GnnCostModel::make(setup.model, std::move(encoder), 1));
+      MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, model.prepare(view));
+      mg::Slate slate;
+      for (std::int32_t c = 0; c < 16; ++c) {
+        slate.configs.push_back(data.train_configs[0][static_cast<std::size_t>(c)]);
+        slate.label.push_back(view.label(slate.configs.back()));
+      }
+      slate.plan.role.assign(1, mg::SegmentPlan::Role::kFresh);
+      mg::SlateWorker worker(nullptr);
+      double seconds = 1e30;
+      for (int repeat = 0; repeat < 4; ++repeat) {  // the first one allocates
+        const double start = now();
+        worker.run(model, program, mg::LossOptions{}, nullptr, slate);
+        MLGRAPH_RETURN_IF_ERROR(slate.status);
+        seconds = std::min(seconds, now() - start);
+      }
+      const auto bytes = static_cast<double>(worker.peak_bytes());
+      if (name == std::string("none")) {
+        whole_seconds = seconds;
+        whole_bytes = bytes;
+      }
+      std::printf("%-22s %-14s %-13s %6lld %7lld %9.1f %8.2fx %9.1f %8.2fx\n", data.name.c_str(),
+                  std::string(mg::arch_name(setup.model.arch)).c_str(), name,
+                  static_cast<long long>(program.num_nodes()),
+                  static_cast<long long>(program.segments[0].graph.num_edges()), 1e3 * seconds,
+                  whole_seconds / seconds, bytes / (1 << 20), whole_bytes / bytes);
+    }
+  }
+  return {};
+}
+
+// ---- all ----------------------------------------------------------------------------------------------------
+
+mg::Status run(const Options& options) {
+  const char* const folder = std::getenv("MLGRAPH_DATA");
+  const std::string data = mg::str_cat(folder == nullptr ? "" : folder, "/tpugraphs");
+  std::vector<DataSet> sets;
+  const auto add = [&](const std::string& column, auto&& make) {
+    const auto& columns = options.columns;
+    if (!columns.empty() && std::find(columns.begin(), columns.end(), column) == columns.end()) return;
+    mg::Result<DataSet> set = make();
+    if (set.ok()) return sets.push_back(std::move(*set));
+    std::printf("(left out: %s)\n", set.status().message().c_str());
+  };
+  add("module", [&] {
+    return split_set("layout module", data + "/pb/module_tuning_data_layout.pb", 64, 27, options.steps);
+  });
+  add("AlexNet", [&] {
+    return split_set("AlexNet slice", data + "/npz/layout/alexnet_train_slice.npz", 960, 480, options.steps);
+  });
+  add("tile", [&] { return tile_set(data + "/golden/tile", options.steps); });
+  add("made", [&]() -> mg::Result<DataSet> { return made_set(options.steps); });
+  const double start = now();
+  MLGRAPH_RETURN_IF_ERROR(print_table(sets, options));
+  std::printf("(%.0f s)\n", now() - start);
+  bool is_first = true;
+  for (const DataSet& set : sets) {
+    if (set.train_configs.empty()) continue;
+    if (std::exchange(is_first, false)) {
+      std::printf("\nOne training step of 16 configs, one thread\n%-22s %-14s %-13s %6s %7s %9s %9s %9s %9s\n",
+                  "program", "model", "prune", "nodes", "edges", "ms", "vs whole", "MiB", "vs whole");
+    }
+    MLGRAPH_RETURN_IF_ERROR(print_pruning(set));
+  }
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  bool quick = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    int* const number = word == "--seeds" ? &options.seeds : word == "--steps" ? &options.steps : nullptr;
+    if (word == "--quick") {
+      quick = true;
+    } else if (number != nullptr && i + 1 < argc && std::atoi(argv[i + 1]) > 0) {
+      *number = std::atoi(argv[++i]);
+    } else if (word == "module" || word == "AlexNet" || word == "tile" || word == "made") {
+      options.columns.push_back(word);
+    } else {
+      std::fprintf(
+          stderr,
+          "usage: ablation_table [module | AlexNet | tile | made]... [--seeds N] [--steps N] [--quick]\n");
+      return 2;
+    }
+  }
+  if (quick) options.seeds = 1;
+  if (quick) options.steps /= 10;
+  const mg::Status status = run(options);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "ablation_table: %s\n", status.message().c_str());
+  return 1;
+}
