@@ -284,8 +284,7 @@ std::vector<Technique> techniques() {
       {"winner, comparing nothing",
        [](D d, Setup& s) {
          (void)use_winner(d, s);
-         s.model.config_chunk = 0;
-         s.model.hidden_channels = kWidth;
+         s.model.config_chunk = 0;  // nodes stay as wide, so its layers have more weights than the winner's
          return true;
        }},
       {"winner",
