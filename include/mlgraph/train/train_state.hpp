@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -168,7 +169,6 @@ template <class Container>
   const auto num_trainable = static_cast<std::int64_t>(state.adam.m.size());
   using detail::read_state;
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "numbers", Dtype::kI64, 5, numbers));
-  state.epoch = static_cast<int>(numbers[0]);
   state.head_phase = numbers[1] != 0;
   const std::int64_t num_moments = state.head_phase ? num_head_weights : num_trainable;
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "rng", Dtype::kU64, 4, rng));
@@ -180,10 +180,14 @@ template <class Container>
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.keys", Dtype::kU64, -1, keys));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.f32", Dtype::kF32, -1, f32));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.bf16", Dtype::kBF16, -1, bf16));
-  if (state.epoch < 0 || numbers[2] < 0 || numbers[3] < 0 || epochs.size() % detail::kEpochNumbers != 0) {
-    return Status::invalid_argument("checkpoint: its numbers are out of range");
-  }
+  bool in_range = numbers[0] >= 0 && numbers[0] <= std::numeric_limits<int>::max() && numbers[2] >= 0 &&
+                  numbers[3] >= 0 && numbers[4] >= 0 && numbers[4] <= numbers[0] &&
+                  epochs.size() % detail::kEpochNumbers == 0;
+  for (std::size_t i = 0; in_range && i < epochs.size(); i += detail::kEpochNumbers)
+    in_range = epochs[i] >= 0 && epochs[i] <= static_cast<double>(numbers[0]);
+  if (!in_range) return Status::invalid_argument("checkpoint: its numbers are out of range");
   std::copy(rng.begin(), rng.end(), state.rng.words);
+  state.epoch = static_cast<int>(numbers[0]);
   state.adam.step = numbers[2];
   state.report.best_epoch = static_cast<int>(numbers[4]);
   for (std::size_t i = 0; i < epochs.size(); i += detail::kEpochNumbers) {
