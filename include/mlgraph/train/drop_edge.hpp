@@ -28,7 +28,6 @@ MLGRAPH_BEGIN_ISA
 [[nodiscard]] inline Result<Segment> drop_edges(const GnnCostModel& model, const Segment& segment, double p,
                                                 std::uint64_t seed) {
   if (!(p >= 0 && p < 1)) return Status::invalid_argument(str_cat("drop_edge is ", p, "; should be in [0, 1)"));
-  Segment kept = segment;
   std::vector<std::int32_t> source, target;
   Rng rng(seed);
   const CsrView& csr = segment.graph.edges().forward.csr;
@@ -42,9 +41,14 @@ MLGRAPH_BEGIN_ISA
   const GraphView view{segment.graph.x(), segment.graph.opcode(), source, target, segment.graph.config_node()};
   EdgeOptions options;
   options.both = true;
+  Segment kept;
   MLGRAPH_ASSIGN_OR_RETURN(kept.graph, Graph::from_view(view, options));
+  kept.node_layout = segment.node_layout;
+  kept.num_halo = segment.num_halo;
+  kept.num_halo_config = segment.num_halo_config;
+  kept.config_row = segment.config_row;
   SharedRows shared = model.shared_rows(kept);
-  kept.shared = shared.pays() ? std::move(shared) : SharedRows();
+  if (shared.pays()) kept.shared = std::move(shared);
   return kept;
 }
 
