@@ -18,13 +18,13 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct EmbedOptions {
   std::string model, header, json;
   std::string name = mg::EmbedOptions().name;
   bool incbin = false;
 };
 
-mg::Status run(const Options& options) {
+mg::Status run_embed(const EmbedOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::WeightsFile file, mg::io::WeightsFile::read(options.model));
   MLGRAPH_RETURN_IF_ERROR(
       load_trained(options.model).status());  // what a compiler would only find out at run time
@@ -47,7 +47,7 @@ mg::Status run(const Options& options) {
 
 Command add_embed(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("embed", "Writes a model as a C++ header");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EmbedOptions>();
   command->add_option("MODEL", options->model, "A model that train wrote")->required();
   command->add_option("-o,--output", options->header, "The header")->required();
   command->add_option("--name", options->name, "Name of the constant; may be in namespaces: my::kModel")
@@ -61,7 +61,7 @@ Command add_embed(CLI::App& app) {
       "model\n"
       "of it. In CMake, mlgraph_embed_model(TARGET MODEL NAME NAME) does the same while TARGET is built.\n"
       "Keys of --json: command, model, header, name, bytes.");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_embed(*options); }};
 }
 
 }  // namespace cli

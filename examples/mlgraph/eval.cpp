@@ -20,7 +20,7 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct EvalOptions {
   std::vector<std::string> models;
   std::string data, indices, json;
   std::int64_t permutations = 0;
@@ -28,7 +28,7 @@ struct Options {
   bool brief = false;
 };
 
-mg::Status run(const Options& options) {
+mg::Status run_eval(const EvalOptions& options) {
   std::optional<Indices> indices;
   if (!options.indices.empty()) {
     MLGRAPH_ASSIGN_OR_RETURN(indices, read_indices(options.indices));
@@ -82,7 +82,7 @@ mg::Status run(const Options& options) {
 Command add_eval(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("eval", "Metrics of a model on measured programs, per graph and mean");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EvalOptions>();
   command
       ->add_option("--model", options->models, "A model that train wrote; of several, the scores are averaged")
       ->required()
@@ -103,7 +103,7 @@ Command add_eval(CLI::App& app) {
   command->footer(
       mg::str_cat("Keys of --json: command, model (a list of several), data, arch (of the first), task, ",
                   kRankingKeys, ", notes."));
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_eval(*options); }};
 }
 
 }  // namespace cli

@@ -22,7 +22,7 @@ namespace {
 namespace mg = mlgraph;
 namespace fs = std::filesystem;
 
-struct Options {
+struct FeaturizeOptions {
   std::string from, to, json;
   double padding = 0;
   bool extra = false;
@@ -35,7 +35,7 @@ std::string file_name(std::string name) {
 }
 
 /// Where each program goes: to the file named, or, of several, into the folder named.
-mg::Result<std::vector<std::string>> output_files(const Options& options,
+mg::Result<std::vector<std::string>> output_files(const FeaturizeOptions& options,
                                                   const std::vector<mg::io::Program>& programs) {
   std::error_code error;
   const bool folder = fs::is_directory(options.to, error) || options.to.back() == '/';
@@ -57,7 +57,7 @@ mg::Result<std::vector<std::string>> output_files(const Options& options,
   return files;
 }
 
-mg::Status run(const Options& options) {
+mg::Status run_featurize(const FeaturizeOptions& options) {
   mg::io::TpuGraphsOptions read;
   read.require = mg::io::Require::kGraph;
   mg::io::HloFeatureOptions features;
@@ -91,7 +91,7 @@ mg::Status run(const Options& options) {
 Command add_featurize(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("featurize", "HLO text, HLO protobuf or tuning protobuf -> TpuGraphs npz");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<FeaturizeOptions>();
   command->add_option("IN", options->from, "HLO text, HloProto, HloModuleProto, ModuleTuningData or TuningData")
       ->required();
   command->add_option("-o,--output", options->to, "The .npz to write; a folder when IN has several programs")
@@ -104,7 +104,7 @@ Command add_featurize(CLI::App& app) {
   command->add_flag("--extra", options->extra, "Append the features that strong solutions added");
   command->add_option("--json", options->json, "Write what was done to this file");
   command->footer("Keys of --json: command, programs (name, file, nodes, edges, features, configs), notes.");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_featurize(*options); }};
 }
 
 }  // namespace cli

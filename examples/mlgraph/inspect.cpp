@@ -26,7 +26,7 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct InspectOptions {
   std::vector<std::string> files;
   std::string dot, svg, program, json;
   std::int64_t node = -1;
@@ -138,7 +138,7 @@ void print_as_table(const std::vector<Inspected>& programs) {
   }
 }
 
-mg::Status draw(const mg::ProgramView& view, const Options& options) {
+mg::Status draw(const mg::ProgramView& view, const InspectOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const Drawing drawing, make_drawing(view, options.node, options.hops));
   if (!options.dot.empty()) MLGRAPH_RETURN_IF_ERROR(write_text(options.dot, to_dot(drawing)));
   if (!options.svg.empty()) {
@@ -169,7 +169,7 @@ mg::Status inspect_weights(const std::string& path, Json& json) {
   return {};
 }
 
-mg::Status inspect_file(const std::string& path, const Options& options, bool& drawn, Json& json) {
+mg::Status inspect_file(const std::string& path, const InspectOptions& options, bool& drawn, Json& json) {
   if (std::filesystem::path(path).extension() == ".safetensors") return inspect_weights(path, json);
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kGraph;
@@ -207,7 +207,7 @@ mg::Status inspect_file(const std::string& path, const Options& options, bool& d
   return {};
 }
 
-mg::Status run(const Options& options) {
+mg::Status run_inspect(const InspectOptions& options) {
   if (options.node >= 0 && options.dot.empty() && options.svg.empty()) {
     throw CLI::ValidationError("--node", "needs --dot or --svg");
   }
@@ -224,7 +224,7 @@ mg::Status run(const Options& options) {
 Command add_inspect(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("inspect", "What a file is: counts, opcodes, configs, suspicious data");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   command
       ->add_option("FILE", options->files,
                    "TpuGraphs npz or protobuf, HLO, pack, folder of them, or safetensors")
@@ -248,7 +248,7 @@ Command add_inspect(CLI::App& app) {
       "multiples of the default for tiles), label_spread, max_repeat_spread, warnings, opcodes), or of "
       "safetensors\n"
       "metadata and tensors.");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_inspect(*options); }};
 }
 
 }  // namespace cli

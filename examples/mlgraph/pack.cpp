@@ -14,13 +14,13 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct PackOptions {
   std::string from, to, json;
   std::string duplicates = "keep";
   bool skip_bad_files = false;
 };
 
-mg::Status run(const Options& options) {
+mg::Status run_pack(const PackOptions& options) {
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kConfigs;  // the test split has no real labels, but can be packed
   load.duplicates = options.duplicates == "min"    ? mg::io::Duplicates::kMin
@@ -52,7 +52,7 @@ Command add_pack(CLI::App& app) {
   CLI::App* const command = app.add_subcommand(
       "pack",
       "Makes one file of a folder of TpuGraphs files: mapped into memory, checksummed, configs as bytes");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PackOptions>();
   command->add_option("DIR", options->from, "A folder of .npz and .pb files, a file, or another pack")
       ->required();
   command->add_option("-o,--output", options->to, "The pack to write")->required();
@@ -66,7 +66,7 @@ Command add_pack(CLI::App& app) {
   command->add_option("--json", options->json, "Write what was done to this file");
   command->footer(
       "Keys of --json: command, file, task, programs, configs_read, duplicates_merged, bytes, notes.");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_pack(*options); }};
 }
 
 }  // namespace cli

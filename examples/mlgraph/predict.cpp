@@ -19,7 +19,7 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct PredictOptions {
   std::vector<std::string> models;
   std::string from, program, csv, json;
   std::int64_t permutations = 0;
@@ -52,7 +52,7 @@ void print_top(const mg::ProgramView& view, const Ranking& ranking, std::size_t 
   table.print();
 }
 
-mg::Status run(const Options& options) {
+mg::Status run_predict(const PredictOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations));
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;
@@ -93,7 +93,7 @@ mg::Status run(const Options& options) {
 
 Command add_predict(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("predict", "Ranks the configs of a file, measured or not");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PredictOptions>();
   command
       ->add_option("--model", options->models, "A model that train wrote; of several, the scores are averaged")
       ->required()
@@ -120,7 +120,7 @@ Command add_predict(CLI::App& app) {
       "fastest first, score: "
       "of each\n"
       "config by its number).");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_predict(*options); }};
 }
 
 }  // namespace cli

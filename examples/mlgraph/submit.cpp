@@ -42,7 +42,7 @@ constexpr std::size_t kNumCollections = sizeof(kCollections) / sizeof(kCollectio
 constexpr std::size_t kTileConfigs = 5;      // that the competition looks at
 constexpr std::size_t kNumRowsPublic = 894;  // of the public release's test split
 
-struct Options {
+struct SubmitOptions {
   std::string models[kNumCollections];
   std::string data, csv, json;
   int threads = 0;
@@ -60,7 +60,7 @@ mg::Result<std::string> find_collection(const std::string& data, const Collectio
 }
 
 mg::Result<std::size_t> add_rows(const Collection& collection, const std::string& model_path,
-                                 const Options& options, mg::ThreadPool& pool, std::string& csv) {
+                                 const SubmitOptions& options, mg::ThreadPool& pool, std::string& csv) {
   MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load({model_path}, 0));
   const TrainedModel& trained = ensemble.first();
   if (trained.model.options().task() != collection.task) {
@@ -89,7 +89,7 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::string
   return rows;
 }
 
-mg::Status run(const Options& options) {
+mg::Status run_submit(const SubmitOptions& options) {
   const std::size_t num_models = static_cast<std::size_t>(std::count_if(
       std::begin(options.models), std::end(options.models), [](const auto& m) { return !m.empty(); }));
   if (num_models == 0)
@@ -119,7 +119,7 @@ mg::Status run(const Options& options) {
 Command add_submit(CLI::App& app) {
   CLI::App* const command =
       app.add_subcommand("submit", "The CSV of the competition, from the models of the collections");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SubmitOptions>();
   const char* const flags[kNumCollections] = {"--tile", "--layout-xla-default", "--layout-xla-random",
                                               "--layout-nlp-default", "--layout-nlp-random"};
   for (std::size_t i = 0; i < kNumCollections; ++i) {
@@ -137,7 +137,7 @@ Command add_submit(CLI::App& app) {
   command->footer(
       "Collections without a model are left out. Tiles get their 5 best configs, layouts all of them.\n"
       "Keys of --json: command, file, collections (rows of each), rows.");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_submit(*options); }};
 }
 
 }  // namespace cli

@@ -28,7 +28,7 @@ namespace {
 
 namespace mg = mlgraph;
 
-struct Options {
+struct TrainOptions {
   std::string task = "tile", train, valid, model, resume, json, split_indices, licence;
   double split = 0;
   bool leave_one_out = false;
@@ -60,12 +60,12 @@ void set_if_given(const std::optional<T>& given, U& to) {
 }
 
 /// `winner` is the one for the task.
-std::string arch_of(const Options& options) {
+std::string arch_of(const TrainOptions& options) {
   const std::string arch = options.arch.value_or(options.task == "tile" ? "tile-sage" : "layout-resgcn");
   return arch == "winner" ? mg::str_cat(options.task, "-winner") : arch;
 }
 
-mg::LossOptions loss_of(const Options& options, bool winner) {
+mg::LossOptions loss_of(const TrainOptions& options, bool winner) {
   using Kind = mg::LossOptions::Kind;
   constexpr std::pair<const char*, Kind> kNames[] = {{"mse", Kind::kMse},
                                                      {"mape", Kind::kMape},
@@ -90,7 +90,7 @@ mg::LossOptions loss_of(const Options& options, bool winner) {
   return loss;
 }
 
-mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
+mg::Result<mg::ModelOptions> model_options_of(const TrainOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::Arch arch, mg::parse_arch(arch_of(options)));
   mg::ModelOptions model = mg::default_options(arch);
   if (options.join.has_value()) model.join = *options.join == "early" ? mg::Join::kEarly : mg::Join::kLate;
@@ -133,7 +133,7 @@ mg::Result<mg::ModelOptions> model_options_of(const Options& options) {
   return model;
 }
 
-mg::Result<TrainSettings> settings_of(const Options& options) {
+mg::Result<TrainSettings> settings_of(const TrainOptions& options) {
   TrainSettings settings;
   const bool tile = options.task == "tile";
   settings.task = tile ? mg::Task::kTile : mg::Task::kLayout;
@@ -166,7 +166,7 @@ mg::Result<TrainSettings> settings_of(const Options& options) {
   return settings;
 }
 
-DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOptions& features,
+DataOptions data_options_of(const TrainOptions& options, const mg::io::HloFeatureOptions& features,
                             mg::ThreadPool* pool) {
   DataOptions data;
   data.train = options.train;
@@ -183,8 +183,8 @@ DataOptions data_options_of(const Options& options, const mg::io::HloFeatureOpti
   return data;
 }
 
-/// Options that contradict each other.
-void check_usage(const Options& options) {
+/// TrainOptions that contradict each other.
+void check_usage(const TrainOptions& options) {
   const auto wrong = [](const char* flag, const std::string& what) { throw CLI::ValidationError(flag, what); };
   const int ways =
       (options.valid.empty() ? 0 : 1) + (options.split > 0 ? 1 : 0) + (options.leave_one_out ? 1 : 0);
@@ -301,7 +301,7 @@ std::string metrics_text(const mg::RankingMetrics& metrics) {
 
 // ---- one model ----------------------------------------------------------------------------------------------
 
-mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
+mg::Status train_model(const TrainOptions& options, const TrainSettings& settings, const TrainData& data,
                        const mg::io::HloFeatureOptions& features, mg::ThreadPool& pool) {
   const auto save = [&](const Trained& trained) {
     std::map<std::string, std::string> metadata = features_metadata(features);
@@ -378,7 +378,7 @@ GraphRanking mean_over_seeds(const std::vector<RankingReport>& reports) {
   return mean;
 }
 
-mg::Status leave_one_out(const Options& options, const TrainSettings& settings, const TrainData& data,
+mg::Status leave_one_out(const TrainOptions& options, const TrainSettings& settings, const TrainData& data,
                          mg::ThreadPool& pool) {
   if (data.train.size() < 2) {
     return mg::Status::invalid_argument(
@@ -421,7 +421,7 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
   return interrupted() ? stopped_by_user("the programs in the table were finished") : mg::Status();
 }
 
-mg::Status run(const Options& options) {
+mg::Status run_train(const TrainOptions& options) {
   check_usage(options);
   check_usage(options.gst);
   MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, settings_of(options));
@@ -449,7 +449,7 @@ mg::Status run(const Options& options) {
 
 // ---- options ------------------------------------------------------------------------------------------------
 
-void add_data_options(CLI::App& command, Options& options) {
+void add_data_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--task", options.task, "What a config decides")
       ->required()
       ->check(CLI::IsMember({"tile", "layout"}));
@@ -493,7 +493,7 @@ void add_data_options(CLI::App& command, Options& options) {
       ->type_name("none|edge|khop:K|khop-merge:K");
 }
 
-void add_model_options(CLI::App& command, Options& options) {
+void add_model_options(CLI::App& command, TrainOptions& options) {
   command
       .add_option(
           "--arch", options.arch,
@@ -553,7 +553,7 @@ void add_model_options(CLI::App& command, Options& options) {
       ->check(CLI::PositiveNumber);
 }
 
-void add_training_options(CLI::App& command, Options& options) {
+void add_training_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--epochs", options.epochs, "Default: 100")->check(CLI::PositiveNumber);
   command
       .add_option("--patience", options.patience,
@@ -622,7 +622,7 @@ void add_training_options(CLI::App& command, Options& options) {
 
 Command add_train(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("train", "Trains a cost model on measured programs");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TrainOptions>();
   add_data_options(*command, *options);
   add_model_options(*command, *options);
   add_training_options(*command, *options);
@@ -638,7 +638,7 @@ Command add_train(CLI::App& app) {
       "--leave-one-out: held_out,\n"
       "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments),\n"
       "and with --seeds: seeds (mean and std of each metric)."));
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return run_train(*options); }};
 }
 
 }  // namespace cli

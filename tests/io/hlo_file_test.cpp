@@ -15,12 +15,10 @@ using testing::bytes_of;
 
 namespace {
 
-io::HloModule every_attribute() { return io::read_hlo_text(testing::kEveryAttribute).value(); }
-
 std::string tuning_data(bool wrapped) {
   std::string bytes;
   protozero::pbf_writer out(bytes);
-  out.add_message(1, testing::to_proto(every_attribute()));
+  out.add_message(1, testing::to_proto(testing::every_attribute()));
   out.add_uint64(2, 3);
   std::string outer;
   protozero::pbf_writer(outer).add_message(1, bytes);
@@ -37,8 +35,8 @@ TEST_CASE("each kind of HLO file is recognised and gives its modules") {
   } kFiles[] = {
       {std::string(testing::kEveryAttribute), io::HloFileKind::kText, "HLO text"},
       {"// by hand\n\n" + std::string(testing::kEveryAttribute), io::HloFileKind::kText, "HLO text"},
-      {testing::to_hlo_proto(every_attribute()), io::HloFileKind::kHloProto, "HloProto"},
-      {testing::to_proto(every_attribute()), io::HloFileKind::kModuleProto, "HloModuleProto"},
+      {testing::to_hlo_proto(testing::every_attribute()), io::HloFileKind::kHloProto, "HloProto"},
+      {testing::to_proto(testing::every_attribute()), io::HloFileKind::kModuleProto, "HloModuleProto"},
       {tuning_data(false), io::HloFileKind::kModuleTuningData, "ModuleTuningData"},
       {tuning_data(true), io::HloFileKind::kTuningData, "TuningData"},
   };
@@ -49,7 +47,7 @@ TEST_CASE("each kind of HLO file is recognised and gives its modules") {
     const auto modules = io::read_hlo_modules(bytes_of(each.bytes), "f");
     REQUIRE_MESSAGE(modules.ok(), modules.status().message());
     REQUIRE(modules->size() == 1);
-    testing::check_same_graph((*modules)[0], every_attribute());
+    testing::check_same_graph((*modules)[0], testing::every_attribute());
   }
 }
 

@@ -20,6 +20,7 @@
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
+#include "mlgraph/io/hlo_text.hpp"
 
 namespace mlgraph::testing {
 
@@ -468,6 +469,8 @@ ENTRY %main (a: f32[8,16,16,4], k: f32[3,5,2,12]) -> (s32[], f32[4]) {
   ROOT last = (s32[], f32[4]{0}) conditional(one, loop, begin), branch_computations={%loop_body, %loop_test}
 }
 )";
+
+inline io::HloModule every_attribute() { return io::read_hlo_text(kEveryAttribute).value(); }
 
 }  // namespace mlgraph::testing
 

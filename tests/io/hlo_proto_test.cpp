@@ -16,8 +16,6 @@ using testing::Ints;
 
 namespace {
 
-io::HloModule every_attribute() { return io::read_hlo_text(testing::kEveryAttribute).value(); }
-
 /// A module of one computation with one instruction that `fill` writes.
 template <class Fill>
 std::string one_instruction(Fill&& fill) {
@@ -37,7 +35,7 @@ io::HloInstruction read_one(const std::string& bytes) {
 }  // namespace
 
 TEST_CASE("an HLO protobuf is read with every attribute that makes a feature") {
-  const io::HloModule module = every_attribute();
+  const io::HloModule module = testing::every_attribute();
   const io::HloModule bare = io::read_hlo_module_proto(bytes_of(testing::to_proto(module))).value();
   testing::check_same_graph(module, bare);
   const io::HloModule wrapped = io::read_hlo_proto(bytes_of(testing::to_hlo_proto(module))).value();
@@ -94,7 +92,7 @@ TEST_CASE("malformed HLO protobufs are reported with their place") {
   CHECK(error(one_instruction([](protozero::pbf_writer& out) { out.add_string(1, "name"); })).message() ==
         "protobuf: the opcode is missing, in computation 1, instruction 1");
 
-  std::string bytes = testing::to_proto(every_attribute());
+  std::string bytes = testing::to_proto(testing::every_attribute());
   bytes.resize(bytes.size() - 500);
   const Status truncated = error(bytes);
   CHECK(truncated.code() == StatusCode::kDataLoss);
@@ -137,7 +135,7 @@ TEST_CASE("truncated and changed HLO protobufs end in a status") {
     const auto module = io::read_hlo_proto(bytes_of(text), limits);
     if (!module.ok() || !io::featurize(*module).ok()) ++num_errors;
   };
-  const std::string bytes = testing::to_hlo_proto(every_attribute());
+  const std::string bytes = testing::to_hlo_proto(testing::every_attribute());
   testing::with_every_truncation(bytes, read);
   CHECK(num_errors == static_cast<int>(bytes.size()) - 1);  // all but the cut in front of the skipped field 3
   num_errors = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every reader of bytes that somebody else wrote, as a function of a text, for the test of damaged files and for the
-// fuzz targets.
+// Every reader of bytes that somebody else wrote, as a function of a text, for the test of damaged files and
+// for the fuzz targets.
 #ifndef MLGRAPH_TESTS_IO_READERS_HPP
 #define MLGRAPH_TESTS_IO_READERS_HPP
 
@@ -101,7 +101,6 @@ inline Status read_fold(std::string_view text) {
   std::istringstream in{std::string(text)};
   return example::read_tu_fold(in, "fold.txt", 200).status();
 }
-
 
 inline Status read_safetensors(std::string_view text) { return SafeTensors::parse(as_bytes(text)).status(); }
 inline Status read_model(std::string_view text) {

@@ -28,15 +28,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// An empty folder that goes away with the test.
-class Folder {
+class WeightsFolder {
  public:
-  Folder() {
+  WeightsFolder() {
     fs::remove_all(path_);
     fs::create_directory(path_);
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
+  WeightsFolder(const WeightsFolder&) = delete;
+  WeightsFolder& operator=(const WeightsFolder&) = delete;
+  ~WeightsFolder() { fs::remove_all(path_); }
   [[nodiscard]] std::string operator/(const std::string& name) const { return (path_ / name).string(); }
   /// How many files are in it, hidden ones too.
   [[nodiscard]] std::ptrdiff_t count() const {
@@ -63,7 +63,7 @@ unsigned mode_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("a file is written whole, replaced whole, and nothing else stays in the folder") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.safetensors";
   for (const std::size_t size : {std::size_t{1000}, std::size_t{0}, std::size_t{3000000}, std::size_t{5}}) {
     const std::vector<std::byte> bytes = pattern(size, static_cast<unsigned>(size));
@@ -74,7 +74,7 @@ TEST_CASE("a file is written whole, replaced whole, and nothing else stays in th
 }
 
 TEST_CASE("what a killed writer left is removed, what a living one writes is not") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.bin";
   const auto put = [&](const char* name) {
     std::ofstream(folder / name) << "half";
@@ -98,7 +98,7 @@ TEST_CASE("what a killed writer left is removed, what a living one writes is not
 }
 
 TEST_CASE("a path without a folder is in the current one") {
-  const Folder folder;
+  const WeightsFolder folder;
   const fs::path before = fs::current_path();
   fs::current_path(folder / "");
   const Status status = io::write_file("model.bin", pattern(10, 1));
@@ -108,7 +108,7 @@ TEST_CASE("a path without a folder is in the current one") {
 }
 
 TEST_CASE("a new file has the usual permissions, a replaced one keeps its own") {
-  const Folder folder;
+  const WeightsFolder folder;
   const ::mode_t mask = ::umask(027);
   CHECK(io::write_file(folder / "a", pattern(3, 1)).ok());
   CHECK(mode_of(folder / "a") == 0640);
@@ -119,7 +119,7 @@ TEST_CASE("a new file has the usual permissions, a replaced one keeps its own") 
 }
 
 TEST_CASE("a symbolic link stays, and what it points to is replaced") {
-  const Folder folder;
+  const WeightsFolder folder;
   REQUIRE(io::write_file(folder / "target", pattern(3, 1)).ok());
   fs::create_symlink("target", folder / "link");
   REQUIRE(io::write_file(folder / "link", pattern(4, 2)).message() == "");
@@ -131,7 +131,7 @@ TEST_CASE("a symbolic link stays, and what it points to is replaced") {
 }
 
 TEST_CASE("what is no file, or in no folder, is not written to") {
-  const Folder folder;
+  const WeightsFolder folder;
   fs::create_directory(folder / "sub");
   CHECK(io::write_file(folder / "sub", pattern(3, 1)).message() ==
         folder / "sub" + ": is a folder, should be a file");
@@ -150,7 +150,7 @@ TEST_CASE("what is no file, or in no folder, is not written to") {
 }
 
 TEST_CASE("when the system stops a write, the old file is as it was and the half of the new one is gone") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.bin";
   REQUIRE(io::write_file(path, pattern(1000, 1)).ok());
   struct ::rlimit old_limit;
@@ -169,7 +169,7 @@ TEST_CASE("when the system stops a write, the old file is as it was and the half
 }
 
 TEST_CASE("readers and other writers of one path see whole files only") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.bin";
   REQUIRE(io::write_file(path, pattern(50000, 0)).ok());
   std::atomic<bool> all_written{true};
@@ -191,7 +191,7 @@ TEST_CASE("readers and other writers of one path see whole files only") {
 }
 
 TEST_CASE("a weights file is written and read, and moves with what its tensors borrow") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.safetensors";
   const std::vector<std::byte> data = pattern(24, 3);
   const std::vector<SafeTensor> tensors = {{"a", Dtype::kF32, {2, 3}, data}};
@@ -207,7 +207,7 @@ TEST_CASE("a weights file is written and read, and moves with what its tensors b
 }
 
 TEST_CASE("a weights file that cannot be read is refused with its path") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.safetensors";
   CHECK(io::WeightsFile::read(path).status().message() == path + ": no such file");
   REQUIRE(io::write_file(path, pattern(5, 1)).ok());
@@ -218,7 +218,7 @@ TEST_CASE("a weights file that cannot be read is refused with its path") {
 }
 
 TEST_CASE("tensors that no file can hold leave the old file") {
-  const Folder folder;
+  const WeightsFolder folder;
   const std::string path = folder / "model.safetensors";
   REQUIRE(io::write_file(path, pattern(5, 1)).ok());
   const std::vector<SafeTensor> tensors = {{"a", Dtype::kF32, {2}, {}}};

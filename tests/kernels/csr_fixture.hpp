@@ -8,11 +8,16 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/dense_fixture.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/kernels/reduce.hpp"
 
 namespace mlgraph::testing {
+
+inline constexpr std::int64_t kWidths[] = {1, 3, 16, 17, 64, 100, 128, 130};
+inline constexpr kernels::Reduce kReduces[] = {kernels::Reduce::kSum, kernels::Reduce::kMean, kernels::Reduce::kMax};
 
 /// A CSR matrix with its transpose, owned.
 struct TestCsr {
@@ -67,15 +72,6 @@ inline TestCsr random_csr(std::int32_t num_rows, std::int32_t num_cols, std::int
   return make_csr(num_rows, num_cols, edges);
 }
 
-/// `n` values uniform in [-1, 1).
-template <class T>
-std::vector<T> random_values(std::int64_t n, std::uint64_t seed) {
-  std::vector<T> values(static_cast<std::size_t>(n));
-  Rng rng(seed);
-  for (T& value : values) value = static_cast<T>(rng.uniform(-1, 1));
-  return values;
-}
-
 /// A matrix with rows `stride` apart, filled with random values, the gaps included.
 template <class T>
 struct SparseTestMatrix {
@@ -83,7 +79,10 @@ struct SparseTestMatrix {
   std::int64_t rows, cols, stride;
 
   SparseTestMatrix(std::int64_t r, std::int64_t c, std::uint64_t seed, std::int64_t extra_stride = 0)
-      : values(random_values<T>(r * (c + extra_stride), seed)), rows(r), cols(c), stride(c + extra_stride) {}
+      : values(random_values<T>(r * (c + extra_stride), seed, -1, 1)),
+        rows(r),
+        cols(c),
+        stride(c + extra_stride) {}
 
   [[nodiscard]] MatrixView<T> view() { return {values.data(), rows, cols, stride}; }
   [[nodiscard]] MatrixView<const T> view() const { return {values.data(), rows, cols, stride}; }

@@ -14,8 +14,14 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/activation.hpp"
 
 namespace mlgraph::testing {
+
+inline constexpr kernels::Activation kActivations[] = {
+    kernels::Activation::kNone, kernels::Activation::kRelu, kernels::Activation::kLeakyRelu,
+    kernels::Activation::kGelu, kernels::Activation::kSilu, kernels::Activation::kSigmoid,
+    kernels::Activation::kTanh};
 
 /// Sizes around the widths of vectors.
 inline constexpr std::int64_t kOddSizes[] = {0, 1, 3, 15, 16, 17, 100};
@@ -104,6 +110,17 @@ double max_error(const TestMatrix<T>& a, const TestMatrix<T>& b) {
 /// Rounding of about eight operations in T.
 template <class T>
 inline constexpr double kTolerance = 8 * static_cast<double>(std::numeric_limits<T>::epsilon());
+
+/// Largest |a - b|.
+template <class T>
+double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+  }
+  return largest;
+}
 
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {

@@ -15,16 +15,13 @@ namespace {
 
 using namespace mlgraph;  // NOLINT
 using kernels::Activation;
+using testing::kActivations;
 using testing::kOddSizes;
 using testing::kTolerance;
 using testing::random_matrix;
 using testing::random_values;
 using testing::same_bits;
 using testing::TestMatrix;
-
-constexpr Activation kAll[] = {Activation::kNone, Activation::kRelu, Activation::kLeakyRelu,
-                               Activation::kGelu, Activation::kSilu, Activation::kSigmoid,
-                               Activation::kTanh};
 
 /// Calls `kernel(y)` on a copy of `start` and compares with expected(i).
 template <class T, class Kernel, class Expected>
@@ -79,7 +76,7 @@ TEST_CASE_TEMPLATE("array operations compute what they say", T, float, double) {
 
 TEST_CASE_TEMPLATE("activations of arrays agree with the reference, forward and backward", T, float, double) {
   for (const std::int64_t n : kOddSizes) {
-    for (const Activation f : kAll) {
+    for (const Activation f : kActivations) {
       CAPTURE(n);
       CAPTURE(static_cast<int>(f));
       const std::vector<T> x = random_values<T>(n, 4, -6, 6);
@@ -113,7 +110,7 @@ TEST_CASE_TEMPLATE("a value does not depend on its place in the array", T, float
   const std::int64_t n = 100;
   const std::vector<T> x = random_values<T>(n, 7, -6, 6);
   const std::vector<T> dy = random_values<T>(n, 8);
-  for (const Activation f : kAll) {
+  for (const Activation f : kActivations) {
     CAPTURE(static_cast<int>(f));
     std::vector<T> y(x.size()), dx(x.size(), T(0.3));
     kernels::activation(f, T(0.2), x.data(), y.data(), n, nullptr);

@@ -20,16 +20,11 @@ using mlgraph::Arena;
 using mlgraph::Rng;
 using mlgraph::str_cat;
 using mlgraph::ThreadPool;
+using mlgraph::testing::kWidths;
+using mlgraph::testing::same_bits;
 using mlgraph::testing::SparseTestMatrix;
 namespace kernels = mlgraph::kernels;
 namespace reference = mlgraph::reference;
-
-constexpr std::int64_t kWidths[] = {1, 3, 16, 17, 64, 100, 128, 130};
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
 
 /// `n` indices below `num_rows`; half of them are 2, and the last row never occurs.
 std::vector<std::int32_t> random_index(std::int64_t n, std::int32_t num_rows) {

@@ -22,27 +22,13 @@ using mlgraph::Span;
 using mlgraph::str_cat;
 using mlgraph::ThreadPool;
 using mlgraph::kernels::Reduce;
+using mlgraph::testing::kReduces;
+using mlgraph::testing::kWidths;
+using mlgraph::testing::largest_difference;
+using mlgraph::testing::same_bits;
 using mlgraph::testing::SparseTestMatrix;
 namespace kernels = mlgraph::kernels;
 namespace reference = mlgraph::reference;
-
-constexpr std::int64_t kWidths[] = {1, 3, 16, 17, 64, 100, 128, 130};
-constexpr Reduce kReduces[] = {Reduce::kSum, Reduce::kMean, Reduce::kMax};
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
-}
-
-template <class T>
-double largest_difference(const std::vector<T>& a, const std::vector<T>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-  }
-  return largest;
-}
 
 template <class T>
 constexpr double epsilon() {

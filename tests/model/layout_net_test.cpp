@@ -19,7 +19,7 @@ constexpr Arch kLayoutArchs[] = {Arch::kLayoutResGcn, Arch::kLayoutSage};
 
 /// Calls `f(options)` for every architecture, join and direction, as they are and with_encodings().
 template <class F>
-void for_each_net(std::int64_t hidden, F&& f) {
+void for_each_layout_net(std::int64_t hidden, F&& f) {
   for (const Arch arch : kLayoutArchs) {
     for (const Join join : kJoins) {
       for (const Direction direction : kDirections) {
@@ -39,7 +39,7 @@ void for_each_net(std::int64_t hidden, F&& f) {
   }
 }
 
-std::vector<std::string> tensors(Arch arch, Join join) {
+std::vector<std::string> layout_tensors(Arch arch, Join join) {
   ParamSpec spec;
   const LayoutNet net(spec, net_options(arch, join, Direction::kBoth), kNodeFeatures, kConfigFeatures);
   return tensor_list(spec);
@@ -47,17 +47,17 @@ std::vector<std::string> tensors(Arch arch, Join join) {
 
 TEST_CASE("the tensors of LayoutNet have these names and shapes") {
   using Names = std::vector<std::string>;
-  CHECK(tensors(Arch::kLayoutResGcn, Join::kEarly) ==
+  CHECK(layout_tensors(Arch::kLayoutResGcn, Join::kEarly) ==
         Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "layers.0.lin.weight (5, 5)",
               "layers.0.lin.bias (5)", "layers.0.config.weight (5, 2)", "layers.1.lin.weight (5, 5)",
               "layers.1.lin.bias (5)", "layers.1.config.weight (5, 2)", "head.lins.0.weight (5, 15)",
               "head.lins.1.weight (1, 5)"});
-  CHECK(tensors(Arch::kLayoutSage, Join::kEarly) ==
+  CHECK(layout_tensors(Arch::kLayoutSage, Join::kEarly) ==
         Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "config.weight (5, 2)",
               "layers.0.lin_l.weight (5, 5)", "layers.0.lin_l.bias (5)", "layers.0.lin_r.weight (5, 5)",
               "layers.1.lin_l.weight (5, 5)", "layers.1.lin_l.bias (5)", "layers.1.lin_r.weight (5, 5)",
               "head.lins.0.weight (5, 15)", "head.lins.1.weight (1, 5)"});
-  CHECK(tensors(Arch::kLayoutResGcn, Join::kLate) ==
+  CHECK(layout_tensors(Arch::kLayoutResGcn, Join::kLate) ==
         Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)", "layers.0.lin.weight (5, 5)",
               "layers.0.lin.bias (5)", "layers.1.lin.weight (5, 5)", "layers.1.lin.bias (5)",
               "node.weight (5, 5)", "node.bias (5)", "config.weight (5, 2)", "head.lins.0.weight (5, 5)",
@@ -66,7 +66,7 @@ TEST_CASE("the tensors of LayoutNet have these names and shapes") {
 
 TEST_CASE("LayoutNet's gradients are right for every architecture, join, direction and encoding") {
   for (const NetGraph& graph : small_net_graphs()) {
-    for_each_net(4, [&](const ModelOptions& options) {
+    for_each_layout_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<LayoutNet>(options, graph);
       CHECK_MESSAGE(status.ok(), status.message());
     });
@@ -118,8 +118,8 @@ Dense layers(const ModelOptions& options, const NetGraph& graph, const Weights& 
 }
 
 /// The documented formulas, on dense matrices, for one configuration.
-double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
-               const NetData<double>& data, std::int64_t c) {
+double layout_formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
+                      const NetData<double>& data, std::int64_t c) {
   Dense h = node_inputs(options, data, w);
   for (Row& row : h) row = leaky(w.linear("encode", row), 0.2);
   const std::size_t width = h[0].size();
@@ -164,10 +164,10 @@ double formula(const ModelOptions& options, const NetGraph& graph, const Weights
 
 TEST_CASE("LayoutNet computes the documented formulas") {
   for (const NetGraph& graph : small_net_graphs()) {
-    for_each_net(5, [&](const ModelOptions& options) {
+    for_each_layout_net(5, [&](const ModelOptions& options) {
       CHECK(difference_to<LayoutNet>(options, graph,
                                      [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
-                                       return formula(options, graph, w, data, c);
+                                       return layout_formula(options, graph, w, data, c);
                                      }) < 1e-12);
     });
   }
@@ -175,7 +175,7 @@ TEST_CASE("LayoutNet computes the documented formulas") {
 
 TEST_CASE("configs together have the bits of each alone") {
   const NetData<float> data(hub_net_graph(), Task::kLayout, 11);
-  for_each_net(19, [&](const ModelOptions& options) {
+  for_each_layout_net(19, [&](const ModelOptions& options) {
     const std::vector<float> together = run_net<LayoutNet>(options, data, 0, 11);
     REQUIRE(together.size() == 11);
     for (const std::int64_t chunk : {1, 2, 3, 8}) {
@@ -204,7 +204,7 @@ TEST_CASE("the score depends on the layouts, early and late, and not in the same
 
 TEST_CASE("without configurable nodes all configs score the same") {
   const NetGraph graph = {3, {0, 1}, {1, 2}, {}};
-  for_each_net(5, [&](const ModelOptions& options) {
+  for_each_layout_net(5, [&](const ModelOptions& options) {
     const std::vector<float> scores = run_net<LayoutNet>(options, graph);
     REQUIRE(scores.size() == 3);
     CHECK((scores[0] == scores[1] && scores[1] == scores[2]));
@@ -276,7 +276,7 @@ struct NetRun {
 
 TEST_CASE("sharing rows leaves every bit of the scores, and the gradients") {
   const NetGraph graph = shared_net_graph();
-  for_each_net(7, [&](const ModelOptions& options) {
+  for_each_layout_net(7, [&](const ModelOptions& options) {
     if (options.join == Join::kLate) return;
     for (const bool halo : {false, true}) {
       for (const std::int64_t configs : {1, 2, 9}) {

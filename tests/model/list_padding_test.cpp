@@ -47,21 +47,21 @@ struct Node {
   }
 };
 
-using Row = std::vector<float>;
+using FeatureRow = std::vector<float>;
 
 TEST_CASE("shapes and layouts are as long as the rank") {
   Node node;
   node.list_sp(21, 6, {8, 16});
   node.list(134, {1, 0});
-  CHECK(node.padded(kAdd, 21, 8) == Row{8, 16, -1, -1, -1, -1, 24, 128});
-  CHECK(node.padded(kAdd, 134, 6) == Row{1, 0, -1, -1, -1, -1});
+  CHECK(node.padded(kAdd, 21, 8) == FeatureRow{8, 16, -1, -1, -1, -1, 24, 128});
+  CHECK(node.padded(kAdd, 134, 6) == FeatureRow{1, 0, -1, -1, -1, -1});
   const Node scalar;
-  CHECK(scalar.padded(kAdd, 21, 8) == Row{-1, -1, -1, -1, -1, -1, 0, 1});
-  CHECK(scalar.padded(kAdd, 134, 6) == Row{-1, -1, -1, -1, -1, -1});
+  CHECK(scalar.padded(kAdd, 21, 8) == FeatureRow{-1, -1, -1, -1, -1, -1, 0, 1});
+  CHECK(scalar.padded(kAdd, 134, 6) == FeatureRow{-1, -1, -1, -1, -1, -1});
   Node empty;  // f32[4,0]{1,0}
   empty.list_sp(21, 6, {4, 0});
   empty.list(134, {1, 0});
-  CHECK(empty.padded(kAdd, 21, 6) == Row{4, 0, -1, -1, -1, -1});
+  CHECK(empty.padded(kAdd, 21, 6) == FeatureRow{4, 0, -1, -1, -1, -1});
 }
 
 TEST_CASE("a window is as long as its reversals, also where it is full of zeros") {
@@ -71,43 +71,43 @@ TEST_CASE("a window is as long as its reversals, also where it is full of zeros"
   node.list_sp(61, 6, {0, -1});
   node.x[92] = 2;  // not reversed
   node.x[93] = 3;
-  CHECK(node.padded(kConvolution, 37, 6) == Row{1, 1, -1, -1, -1, -1});
-  CHECK(node.padded(kConvolution, 53, 8) == Row{0, 0, -1, -1, -1, -1, 0, 0});
-  CHECK(node.padded(kConvolution, 61, 6) == Row{0, -1, -1, -1, -1, -1});
-  CHECK(node.padded(kConvolution, 85, 8) == Row{0, 0, -1, -1, -1, -1, 0, 2});
-  CHECK(node.padded(kConvolution, 95, 4) == Row{0, 0, -1, -1});  // spatial dimensions
-  node.x[93] = 0;                                                // a reduce-window has none
-  CHECK(node.padded(kReduce, 95, 4) == Row{-1, -1, -1, -1});
-  CHECK(node.padded(kReduce, 101, 4) == Row{-1, -1, -1, -1});
-  CHECK(Node().padded(kAdd, 85, 6) == Row{-1, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kConvolution, 37, 6) == FeatureRow{1, 1, -1, -1, -1, -1});
+  CHECK(node.padded(kConvolution, 53, 8) == FeatureRow{0, 0, -1, -1, -1, -1, 0, 0});
+  CHECK(node.padded(kConvolution, 61, 6) == FeatureRow{0, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kConvolution, 85, 8) == FeatureRow{0, 0, -1, -1, -1, -1, 0, 2});
+  CHECK(node.padded(kConvolution, 95, 4) == FeatureRow{0, 0, -1, -1});  // spatial dimensions
+  node.x[93] = 0;                                                       // a reduce-window has none
+  CHECK(node.padded(kReduce, 95, 4) == FeatureRow{-1, -1, -1, -1});
+  CHECK(node.padded(kReduce, 101, 4) == FeatureRow{-1, -1, -1, -1});
+  CHECK(Node().padded(kAdd, 85, 6) == FeatureRow{-1, -1, -1, -1, -1, -1});
 }
 
 TEST_CASE("slices and padding are as long as the rank, where they are") {
   Node node;
   node.list_sp(21, 6, {5});
-  CHECK(node.padded(kAdd, 109, 4) == Row{-1, -1, 0, 1});
-  CHECK(node.padded(kAdd, 125, 8) == Row{-1, -1, 0, 1, -1, -1, 0, 1});
+  CHECK(node.padded(kAdd, 109, 4) == FeatureRow{-1, -1, 0, 1});
+  CHECK(node.padded(kAdd, 125, 8) == FeatureRow{-1, -1, 0, 1, -1, -1, 0, 1});
   node.list_sp(109, 2, {0});
   node.list_sp(113, 2, {1});
   node.list_sp(117, 2, {5});
-  CHECK(node.padded(kSlice, 109, 12) == Row{0, -1, 0, 0, 1, -1, 1, 1, 5, -1, 5, 5});
+  CHECK(node.padded(kSlice, 109, 12) == FeatureRow{0, -1, 0, 0, 1, -1, 1, 1, 5, -1, 5, 5});
   node.list_sp(125, 2, {0});
-  CHECK(node.padded(kPad, 125, 8) == Row{0, -1, 0, 0, 0, -1, 0, 1});
+  CHECK(node.padded(kPad, 125, 8) == FeatureRow{0, -1, 0, 0, 0, -1, 0, 1});
   node.list_sp(121, 2, {5});
-  CHECK(node.padded(kPad, 121, 4) == Row{5, -1, 5, 5});
+  CHECK(node.padded(kPad, 121, 4) == FeatureRow{5, -1, 5, 5});
 }
 
 TEST_CASE("dimensions are as long as the opcode tells") {
   Node node;
   node.list_sp(21, 6, {4, 4, 4});
-  CHECK(node.padded(kAdd, 31, 6) == Row{-1, -1, -1, -1, -1, -1});
-  CHECK(node.padded(kConcatenate, 31, 6) == Row{0, -1, -1, -1, -1, -1});
-  CHECK(node.padded(kReduce, 31, 6) == Row{0, -1, -1, -1, -1, -1});
-  CHECK(node.padded(kBroadcast, 31, 6) == Row{-1, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kAdd, 31, 6) == FeatureRow{-1, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kConcatenate, 31, 6) == FeatureRow{0, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kReduce, 31, 6) == FeatureRow{0, -1, -1, -1, -1, -1});
+  CHECK(node.padded(kBroadcast, 31, 6) == FeatureRow{-1, -1, -1, -1, -1, -1});
   node.list(31, {2, 1, 0});
-  CHECK(node.padded(kTranspose, 31, 6) == Row{2, 1, 0, -1, -1, -1});
+  CHECK(node.padded(kTranspose, 31, 6) == FeatureRow{2, 1, 0, -1, -1, -1});
   node.list(31, {0, 2, 0});
-  CHECK(node.padded(kBroadcast, 31, 6) == Row{0, 2, -1, -1, -1, -1});
+  CHECK(node.padded(kBroadcast, 31, 6) == FeatureRow{0, 2, -1, -1, -1, -1});
 }
 
 TEST_CASE("numbers that are no counts are taken for some") {

@@ -17,7 +17,7 @@ constexpr Arch kTileArchs[] = {Arch::kTileSage, Arch::kTileResGcn, Arch::kTileMl
 
 /// Calls `f(options)` for every architecture, join and direction, as they are and with_encodings().
 template <class F>
-void for_each_net(std::int64_t hidden, F&& f) {
+void for_each_tile_net(std::int64_t hidden, F&& f) {
   for (const Arch arch : kTileArchs) {
     for (const Join join : kJoins) {
       for (const Direction direction : kDirections) {
@@ -31,7 +31,7 @@ void for_each_net(std::int64_t hidden, F&& f) {
   }
 }
 
-std::vector<std::string> tensors(Arch arch, Join join) {
+std::vector<std::string> tile_tensors(Arch arch, Join join) {
   ParamSpec spec;
   const TileNet net(spec, net_options(arch, join, Direction::kBoth), kNodeFeatures, kConfigFeatures);
   return tensor_list(spec);
@@ -39,19 +39,19 @@ std::vector<std::string> tensors(Arch arch, Join join) {
 
 TEST_CASE("the tensors of TileNet have these names and shapes") {
   using Names = std::vector<std::string>;
-  CHECK(tensors(Arch::kTileSage, Join::kEarly) ==
+  CHECK(tile_tensors(Arch::kTileSage, Join::kEarly) ==
         Names{"opcode.weight (4, 3)", "layers.0.lin.weight (5, 16)", "layers.0.lin.bias (5)",
               "layers.1.lin.weight (5, 10)", "layers.1.lin.bias (5)", "head.lins.0.weight (5, 5)",
               "head.lins.0.bias (5)", "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)",
               "head.lins.2.weight (1, 5)", "head.lins.2.bias (1)"});
-  CHECK(tensors(Arch::kTileResGcn, Join::kLate) ==
+  CHECK(tile_tensors(Arch::kTileResGcn, Join::kLate) ==
         Names{"opcode.weight (4, 3)", "encode.weight (5, 6)", "encode.bias (5)",
               "layers.0.lins.0.weight (5, 5)", "layers.0.lins.0.bias (5)", "layers.0.lins.1.weight (5, 5)",
               "layers.0.lins.1.bias (5)", "layers.1.lins.0.weight (5, 5)", "layers.1.lins.0.bias (5)",
               "layers.1.lins.1.weight (5, 5)", "layers.1.lins.1.bias (5)", "head.lins.0.weight (5, 7)",
               "head.lins.0.bias (5)", "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)",
               "head.lins.2.weight (1, 5)", "head.lins.2.bias (1)"});
-  CHECK(tensors(Arch::kTileMlp, Join::kLate) ==
+  CHECK(tile_tensors(Arch::kTileMlp, Join::kLate) ==
         Names{"opcode.weight (4, 3)", "layers.0.weight (5, 6)", "layers.0.bias (5)", "layers.1.weight (5, 5)",
               "layers.1.bias (5)", "head.lins.0.weight (5, 7)", "head.lins.0.bias (5)",
               "head.lins.1.weight (5, 5)", "head.lins.1.bias (5)", "head.lins.2.weight (1, 5)",
@@ -60,7 +60,7 @@ TEST_CASE("the tensors of TileNet have these names and shapes") {
 
 TEST_CASE("TileNet's gradients are right for every architecture, join, direction and encoding") {
   for (const NetGraph& graph : small_net_graphs()) {
-    for_each_net(4, [&](const ModelOptions& options) {
+    for_each_tile_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<TileNet>(options, graph);
       CHECK_MESSAGE(status.ok(), status.message());
     });
@@ -68,8 +68,8 @@ TEST_CASE("TileNet's gradients are right for every architecture, join, direction
 }
 
 /// The documented formulas, on dense matrices, for one configuration.
-double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
-               const NetData<double>& data, std::int64_t c) {
+double tile_formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
+                    const NetData<double>& data, std::int64_t c) {
   Dense h = node_inputs(options, data, w);
   const Row config = config_row(options, data, w, c);
   if (options.join == Join::kEarly) {
@@ -103,10 +103,10 @@ double formula(const ModelOptions& options, const NetGraph& graph, const Weights
 
 TEST_CASE("TileNet computes the documented formulas") {
   for (const NetGraph& graph : small_net_graphs()) {
-    for_each_net(5, [&](const ModelOptions& options) {
+    for_each_tile_net(5, [&](const ModelOptions& options) {
       CHECK(difference_to<TileNet>(options, graph,
                                    [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
-                                     return formula(options, graph, w, data, c);
+                                     return tile_formula(options, graph, w, data, c);
                                    }) < 1e-12);
     });
   }
@@ -114,7 +114,7 @@ TEST_CASE("TileNet computes the documented formulas") {
 
 TEST_CASE("configs together have the bits of each alone") {
   const NetData<float> data(hub_net_graph(), Task::kTile, 11);
-  for_each_net(19, [&](const ModelOptions& options) {
+  for_each_tile_net(19, [&](const ModelOptions& options) {
     const std::vector<float> together = run_net<TileNet>(options, data, 0, 11);
     REQUIRE(together.size() == 11);
     for (const std::int64_t chunk : {1, 2, 3, 8}) {
@@ -142,7 +142,7 @@ TEST_CASE("the score depends on the config, early and late, and not in the same 
 }
 
 TEST_CASE("tile-mlp sees no edges, the others do") {
-  for_each_net(5, [&](const ModelOptions& options) {
+  for_each_tile_net(5, [&](const ModelOptions& options) {
     const bool same = run_net<TileNet>(options, hub_net_graph()) ==
                       run_net<TileNet>(options, hub_net_graph().without_edges());
     CHECK(same == (options.arch == Arch::kTileMlp));

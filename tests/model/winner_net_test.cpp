@@ -163,8 +163,8 @@ Dense sage(const ModelOptions& options, const NetGraph& graph, const Weights& w,
   return y;
 }
 
-double formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
-               const NetData<double>& data, std::int64_t config) {
+double winner_formula(const ModelOptions& options, const NetGraph& graph, const Weights& w,
+                      const NetData<double>& data, std::int64_t config) {
   const bool layout = options.task() == Task::kLayout;
   const Dense inputs = node_inputs(options, data, w);
   PerConfig x;
@@ -241,7 +241,7 @@ TEST_CASE("WinnerNet computes the documented formulas") {
       INFO(arch_name(options.arch), ", chunk ", options.config_chunk, ", ", graph.num_nodes, " nodes");
       CHECK(difference_to<WinnerNet>(options, graph,
                                      [&](const Weights& w, const NetData<double>& data, std::int64_t c) {
-                                       return formula(options, graph, w, data, c);
+                                       return winner_formula(options, graph, w, data, c);
                                      }) < 1e-11);
     }
   }

@@ -7,35 +7,14 @@
 #include <limits>
 #include <vector>
 
+#include "train/train_fixture.hpp"
+
 using namespace mlgraph;
+using testing::gradient_of_step;
+using testing::initial_params;
+using testing::run_steps;
 
 namespace {
-
-// The golden numbers of this file: torch 1.13, float64, ten steps of
-//   p = [sin(i + 1) for i in range(5)]; step t: p.grad = [cos(0.7 i + 0.3 t) for i in range(5)];
-//   optimizer.step()
-template <class T>
-std::vector<T> initial_params(std::size_t n = 5) {
-  std::vector<T> params(n);
-  for (std::size_t i = 0; i < n; ++i) params[i] = static_cast<T>(std::sin(static_cast<double>(i) + 1));
-  return params;
-}
-
-template <class T>
-std::vector<T> gradient_of_step(int t, std::size_t n = 5) {
-  std::vector<T> grads(n);
-  for (std::size_t i = 0; i < n; ++i)
-    grads[i] = static_cast<T>(std::cos(0.7 * static_cast<double>(i) + 0.3 * t));
-  return grads;
-}
-
-template <class Optimizer, class T>
-void run_steps(Optimizer& optimizer, std::vector<T>& params, int begin, int end, ThreadPool* pool = nullptr) {
-  for (int t = begin; t < end; ++t) {
-    const std::vector<T> grads = gradient_of_step<T>(t, params.size());
-    REQUIRE(optimizer.step(Span<T>(params), Span<const T>(grads), pool).ok());
-  }
-}
 
 template <template <class> class Optimizer, class Options>
 void check_golden(const Options& options, const std::vector<double>& expected) {

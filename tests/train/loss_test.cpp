@@ -11,14 +11,15 @@
 namespace mlgraph {
 namespace {
 
-using Kind = LossOptions::Kind;
-constexpr Kind kKinds[] = {Kind::kMse,     Kind::kMape,   Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
-                           Kind::kListMle, Kind::kDiffMat};
+using LossKind = LossOptions::Kind;
+constexpr LossKind kKinds[] = {LossKind::kMse,           LossKind::kMape,
+                               LossKind::kPairwiseHinge, LossKind::kPairwiseLogistic,
+                               LossKind::kListMle,       LossKind::kDiffMat};
 
-LossOptions loss_of(Kind kind) {
+LossOptions loss_of(LossKind kind) {
   LossOptions options;
   options.kind = kind;
-  options.margin = kind == Kind::kDiffMat ? 0.01 : 0.7;
+  options.margin = kind == LossKind::kDiffMat ? 0.01 : 0.7;
   options.temperature = 1.7;
   return options;
 }
@@ -40,7 +41,7 @@ TEST_CASE("every loss passes the gradient check on slates of every kind") {
   const std::vector<std::int32_t> ptr = {0, 4, 4, 5, 8, 11};
   const std::vector<double> labels = {3, 1, 2, 9, 4, 5, 5, 1, 6, 6, 6};
   const std::vector<double> scores = {0.3, -0.9, 1.2, 0.1, 0.4, 0.55, -0.35, 0.85, 0.2, -0.4, 1.1};
-  for (const Kind kind : kKinds) {
+  for (const LossKind kind : kKinds) {
     for (const double mse : {0.0, 0.02}) {
       LossOptions options = loss_of(kind);
       options.mse_weight = mse;
@@ -85,7 +86,7 @@ TEST_CASE("the loss is the mean over slates") {
 }
 
 TEST_CASE("no loss makes NaN of constant scores, constant labels or a single config") {
-  for (const Kind kind : kKinds) {
+  for (const LossKind kind : kKinds) {
     for (const auto& [scores, labels] :
          {std::pair<std::vector<float>, std::vector<double>>{{2, 2, 2}, {1, 2, 3}},
           {{1, 2, 3}, {5, 5, 5}},

@@ -36,14 +36,14 @@ OwnedProgram long_program(std::int32_t num_nodes) {
   return program;
 }
 
-struct Lab {
+struct PlanLab {
   OwnedProgram program = long_program(6000);
   std::vector<ProgramView> views{program.view()};
   ModelOptions model = small_options(Arch::kLayoutSage);
   FeatureEncoder encoder = FeatureEncoder::fit(views, model).value();
   TrainerOptions trainer;
 
-  Lab() {
+  PlanLab() {
     trainer.epochs = 2;
     trainer.validate_every = 2;
     trainer.gst.variant = GstVariant::kED;
@@ -55,7 +55,7 @@ struct Lab {
 };
 
 TEST_CASE("the more memory, the larger the segments, up to the graph and to what was asked for") {
-  Lab lab;
+  PlanLab lab;
   std::int64_t last = 0;
   for (const std::size_t mib : std::vector<std::size_t>{40, 60, 100, 4000}) {
     const MemoryPlan plan = lab.plan(mib << 20).value();
@@ -70,7 +70,7 @@ TEST_CASE("the more memory, the larger the segments, up to the graph and to what
 }
 
 TEST_CASE("a training takes for its matrices what was planned, within a quarter") {
-  Lab lab;
+  PlanLab lab;
   const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, lab.model, lab.encoder);
   REQUIRE(memory.ok());
   for (const std::int64_t segment_size : {700, 3000}) {
@@ -90,7 +90,7 @@ TEST_CASE("a training takes for its matrices what was planned, within a quarter"
 }
 
 TEST_CASE("a limit that is too low is refused with what would do") {
-  Lab lab;
+  PlanLab lab;
   const std::string message = lab.plan(std::size_t{1} << 20).status().message();
   CHECK(message.find("a memory limit of 1 MiB is too low: segments of 64 nodes with 2 configs need ") == 0);
   const std::size_t least = static_cast<std::size_t>(std::stoi(message.substr(message.rfind("need ") + 5)));

@@ -16,7 +16,7 @@ using namespace mlgraph;
 
 namespace {
 
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
 
 template <class T>
 int sign_of_difference(T a, T b) {
@@ -25,7 +25,7 @@ int sign_of_difference(T a, T b) {
 
 /// The definitions, pair by pair. NaN where there is no value.
 struct Naive {
-  double tau = kNaN, opa = kNaN;
+  double tau = kUndefined, opa = kUndefined;
 
   template <class S, class L>
   Naive(const std::vector<S>& s, const std::vector<L>& y) {
@@ -225,7 +225,7 @@ TEST_CASE("equal scores have no tau but order no pair rightly") {
 TEST_CASE("every metric reports a nan, a wrong size and too few items") {
   const std::vector<float> s = {1, std::numeric_limits<float>::quiet_NaN(), 3};
   const std::vector<std::int64_t> y = {1, 2, 3};
-  const std::vector<double> good = {1, 2, 3}, nan_label = {1, 2, kNaN}, two = {1, 2}, one = {1}, none;
+  const std::vector<double> good = {1, 2, 3}, nan_label = {1, 2, kUndefined}, two = {1, 2}, one = {1}, none;
   CHECK(kendall_tau_b(s, y).status().message() == "kendall_tau_b: score 1 is nan");
   CHECK(kendall_tau_b(good, nan_label).status().message() == "kendall_tau_b: label 2 is nan");
   CHECK(kendall_tau_b(good, two).status().message() == "kendall_tau_b: there are 3 scores but 2 labels");
@@ -259,7 +259,7 @@ TEST_CASE("mape and mean_and_std follow their formulas") {
   CHECK(spread->mean == 5.0);
   CHECK(spread->std == doctest::Approx(std::sqrt(32.0 / 7)).epsilon(1e-15));
   CHECK(spread->count == 8);
-  const std::vector<double> single = {0.7}, none, bad = {1, kNaN};
+  const std::vector<double> single = {0.7}, none, bad = {1, kUndefined};
   CHECK(mean_and_std(single)->mean == 0.7);
   CHECK(mean_and_std(single)->std == 0);
   CHECK(mean_and_std(none).status().message() == "mean_and_std: there are 0 values; it needs at least 1");

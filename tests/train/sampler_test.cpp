@@ -62,7 +62,7 @@ double worst_sigma(const std::vector<double>& seen, const std::vector<double>& e
 }
 
 constexpr ConfigSampling kSamplings[] = {ConfigSampling::kUniform, ConfigSampling::kSkewed};
-constexpr int kDraws = 20000;
+constexpr int kSamplerDraws = 20000;
 
 TEST_CASE("slates have the wanted number of different configs, all of the selection") {
   for (const ConfigSampling sampling : kSamplings) {
@@ -110,7 +110,8 @@ TEST_CASE("uniform slates have every config equally often") {
   const Ranked program(30);
   for (const std::size_t count : {1u, 8u, 15u, 25u}) {
     const std::vector<double> expected(30, static_cast<double>(count) / 30);
-    CHECK(worst_sigma(frequencies(program, ConfigSampling::kUniform, count, kDraws), expected, kDraws) < 4);
+    CHECK(worst_sigma(frequencies(program, ConfigSampling::kUniform, count, kSamplerDraws), expected,
+                      kSamplerDraws) < 4);
   }
 }
 
@@ -118,7 +119,8 @@ TEST_CASE("skewed slates have rank r with probability sqrt((r + 1) / C) - sqrt(r
   const Ranked program(30);
   std::vector<double> expected;
   for (int r = 0; r < 30; ++r) expected.push_back(std::sqrt((r + 1) / 30.0) - std::sqrt(r / 30.0));
-  CHECK(worst_sigma(frequencies(program, ConfigSampling::kSkewed, 1, kDraws), expected, kDraws) < 4);
+  CHECK(worst_sigma(frequencies(program, ConfigSampling::kSkewed, 1, kSamplerDraws), expected, kSamplerDraws) <
+        4);
 }
 
 TEST_CASE("half of a skewed slate is from the fastest quarter") {
@@ -141,14 +143,15 @@ TEST_CASE("a skewed slate of most configs is drawn as one config after the other
     }
     expected.push_back(p);
   }
-  CHECK(worst_sigma(frequencies(program, ConfigSampling::kSkewed, 2, kDraws), expected, kDraws) < 4);
+  CHECK(worst_sigma(frequencies(program, ConfigSampling::kSkewed, 2, kSamplerDraws), expected, kSamplerDraws) <
+        4);
 }
 
 TEST_CASE("the two ways to draw agree where they meet") {
   // 15 of 30 configs takes the one way, 15 of 31 the other: the frequencies hardly differ.
   for (const ConfigSampling sampling : kSamplings) {
-    const std::vector<double> most = frequencies(Ranked(30), sampling, 15, kDraws);
-    const std::vector<double> retry = frequencies(Ranked(31), sampling, 15, kDraws);
+    const std::vector<double> most = frequencies(Ranked(30), sampling, 15, kSamplerDraws);
+    const std::vector<double> retry = frequencies(Ranked(31), sampling, 15, kSamplerDraws);
     for (std::size_t r = 0; r < 30; ++r) CHECK(std::abs(most[r] - retry[r]) < 0.04);
   }
 }

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "train/train_fixture.hpp"
+
 namespace mlgraph {
 namespace {
 
+using testing::kGstVariants;
 using Role = SegmentPlan::Role;
-
-constexpr GstVariant kVariants[] = {GstVariant::kFull, GstVariant::kOne, GstVariant::kPlain, GstVariant::kE,
-                                    GstVariant::kEF,   GstVariant::kED,  GstVariant::kEFD};
 
 GstOptions options_of(GstVariant variant, std::int64_t segments_per_step = 1, double keep = 0.5) {
   GstOptions options;
@@ -31,7 +31,7 @@ double weight_of(const SegmentPlan& plan, std::size_t j) {
 
 TEST_CASE("the expected weight of every segment is 1, of their total J, in every variant") {
   constexpr int kDraws = 20000;
-  for (const GstVariant variant : kVariants) {
+  for (const GstVariant variant : kGstVariants) {
     for (const std::int64_t num_segments : {1, 2, 5, 9}) {
       for (const std::int64_t per_step : {1, 2, 7}) {
         for (const double keep : {0.0, 0.3, 0.5, 1.0}) {
@@ -83,7 +83,7 @@ TEST_CASE("a plan has as many fresh segments as asked for, and the others as the
 }
 
 TEST_CASE("a graph of one segment costs no random number and has weight 1 in every variant") {
-  for (const GstVariant variant : kVariants) {
+  for (const GstVariant variant : kGstVariants) {
     Rng rng(3);
     SegmentPlan plan;
     draw_segment_plan(options_of(variant), 1, rng, plan);
@@ -100,7 +100,7 @@ TEST_CASE("options out of range and unknown variants are named") {
   GstOptions options;
   options.finetune_epochs = -2;
   CHECK_FALSE(validate(options).ok());
-  for (const GstVariant variant : kVariants)
+  for (const GstVariant variant : kGstVariants)
     CHECK(parse_gst_variant(gst_variant_name(variant)).value() == variant);
   CHECK(parse_gst_variant("gst").status().message() ==
         "gst is \"gst\"; should be full, one, plain, e, ef, ed or efd");

@@ -7,30 +7,13 @@
 #include <limits>
 #include <vector>
 
+#include "train/train_fixture.hpp"
+
 using namespace mlgraph;
+using testing::initial_params;
+using testing::run_steps;
 
 namespace {
-
-// The golden numbers of this file: torch 1.13, float64, ten steps of
-//   p = [sin(i + 1) for i in range(5)]; step t: p.grad = [cos(0.7 i + 0.3 t) for i in range(5)];
-//   optimizer.step()
-template <class T>
-std::vector<T> initial_params(std::size_t n) {
-  std::vector<T> params(n);
-  for (std::size_t i = 0; i < n; ++i) params[i] = static_cast<T>(std::sin(static_cast<double>(i) + 1));
-  return params;
-}
-
-template <class T>
-void run_steps(Sgd<T>& sgd, std::vector<T>& params, int begin, int end, ThreadPool* pool = nullptr) {
-  for (int t = begin; t < end; ++t) {
-    std::vector<T> grads(params.size());
-    for (std::size_t i = 0; i < grads.size(); ++i) {
-      grads[i] = static_cast<T>(std::cos(0.7 * static_cast<double>(i) + 0.3 * t));
-    }
-    REQUIRE(sgd.step(Span<T>(params), Span<const T>(grads), pool).ok());
-  }
-}
 
 void check_golden(const SgdOptions& options, const std::vector<double>& expected) {
   Sgd<double> in_double(5, options);

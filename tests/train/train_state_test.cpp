@@ -8,14 +8,12 @@
 
 #include "mlgraph/train/trainer.hpp"
 #include "model/program_fixture.hpp"
+#include "train/train_fixture.hpp"
 
 namespace mlgraph {
 namespace {
 
 using namespace testing;  // NOLINT: the fixture
-
-constexpr GstVariant kVariants[] = {GstVariant::kFull, GstVariant::kOne, GstVariant::kPlain, GstVariant::kE,
-                                    GstVariant::kEF,   GstVariant::kED,  GstVariant::kEFD};
 
 ModelOptions cut_options() {
   ModelOptions options = small_options(Arch::kLayoutSage);
@@ -37,7 +35,7 @@ TrainerOptions quick(GstVariant variant, TableDtype dtype = TableDtype::kF32) {
 }
 
 /// Programs, a model, and a training of it that can be stopped and taken up again.
-struct Lab {
+struct ResumedLab {
   ProgramSetFixture train_set{Task::kLayout, 6}, valid_set{Task::kLayout, 3, 1000};
   GnnCostModel model = train_set.model(cut_options());
   std::vector<PreparedProgram> train = train_set.prepare(model), valid = valid_set.prepare(model);
@@ -68,15 +66,15 @@ bool same(const std::vector<EpochReport>& a, const std::vector<EpochReport>& b) 
 
 TEST_CASE("a training resumed after any epoch ends with the bits of one that was not stopped") {
   for (const TableDtype dtype : {TableDtype::kF32, TableDtype::kBf16}) {
-    for (const GstVariant variant : kVariants) {
+    for (const GstVariant variant : kGstVariants) {
       if (dtype == TableDtype::kBf16 && variant != GstVariant::kEFD) continue;
       const TrainerOptions options = quick(variant, dtype);
-      Lab whole;
+      ResumedLab whole;
       const TrainReport expected = whole.run(options).value();
       REQUIRE(whole.checkpoints.size() == 6);
       for (std::size_t epoch = 1; epoch < 6; ++epoch) {
         INFO(gst_variant_name(variant), ", resumed after epoch ", epoch);
-        Lab resumed;
+        ResumedLab resumed;
         const TrainReport report = resumed.run(options, whole.checkpoints[epoch - 1]).value();
         CHECK(resumed.model.parameters().value == whole.model.parameters().value);
         CHECK(same(report.epochs, expected.epochs));
@@ -90,7 +88,7 @@ TEST_CASE("a training resumed after any epoch ends with the bits of one that was
 
 TEST_CASE("a checkpoint of a stopped training is that of the same epoch of a whole one") {
   const TrainerOptions options = quick(GstVariant::kED);
-  Lab whole, stopped;
+  ResumedLab whole, stopped;
   REQUIRE(whole.run(options).ok());
   REQUIRE(stopped.run(options, {}, 3).value().stopped_by_caller);
   REQUIRE(stopped.checkpoints.size() == 3);
@@ -98,37 +96,37 @@ TEST_CASE("a checkpoint of a stopped training is that of the same epoch of a who
 }
 
 TEST_CASE("a checkpoint of another training is refused, and what differs is named") {
-  Lab lab;
+  ResumedLab lab;
   REQUIRE(lab.run(quick(GstVariant::kED)).ok());
   const std::vector<std::byte> checkpoint = lab.checkpoints[2];
   const auto refused = [&](auto&& change) {
-    Lab other;
+    ResumedLab other;
     TrainerOptions options = quick(GstVariant::kED);
     change(other, options);
     return other.run(options, checkpoint).status().message();
   };
-  CHECK(refused([](Lab&, TrainerOptions& o) { o.lr = 0.5; }) ==
+  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.lr = 0.5; }) ==
         "checkpoint: lr was \"0.01\" and is \"0.5\" now; should be the same");
-  CHECK(refused([](Lab&, TrainerOptions& o) { o.gst.variant = GstVariant::kE; }) ==
+  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.gst.variant = GstVariant::kE; }) ==
         "checkpoint: gst was \"ed\" and is \"e\" now; should be the same");
-  CHECK(refused([](Lab&, TrainerOptions& o) { o.seed = 9; }) ==
+  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.seed = 9; }) ==
         "checkpoint: seed was \"1\" and is \"9\" now; should be the same");
-  CHECK(refused([](Lab& l, TrainerOptions&) {
+  CHECK(refused([](ResumedLab& l, TrainerOptions&) {
           l.train[1].selection.pop_back();
         }).find("checkpoint: data was") == 0);
-  CHECK(refused([](Lab& l, TrainerOptions&) { l.valid.pop_back(); }).find("checkpoint: data was") == 0);
+  CHECK(refused([](ResumedLab& l, TrainerOptions&) { l.valid.pop_back(); }).find("checkpoint: data was") == 0);
 }
 
 TEST_CASE("bytes that are no whole checkpoint are refused") {
-  Lab lab;
+  ResumedLab lab;
   const TrainerOptions options = quick(GstVariant::kEFD);
   REQUIRE(lab.run(options).ok());
   const std::vector<std::byte>& checkpoint = lab.checkpoints[4];
   for (std::size_t size = 1; size < checkpoint.size(); size += 1 + size / 7) {
-    Lab other;
+    ResumedLab other;
     CHECK_FALSE(other.run(options, Span<const std::byte>(checkpoint).subspan(0, size)).ok());
   }
-  Lab other;
+  ResumedLab other;
   const std::vector<std::byte> model = write_safetensors({}, {{"format", "mlgraph cost model 1"}}).value();
   CHECK(other.run(options, model).status().message() ==
         "checkpoint: the format is \"mlgraph cost model 1\"; should be \"mlgraph checkpoint 1\"");
