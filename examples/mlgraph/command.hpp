@@ -27,6 +27,7 @@ Command add_train(CLI::App& app);
 Command add_eval(CLI::App& app);
 Command add_predict(CLI::App& app);
 Command add_embed(CLI::App& app);
+Command add_explain(CLI::App& app);
 Command add_submit(CLI::App& app);
 
 }  // namespace cli

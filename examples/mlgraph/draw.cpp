@@ -2,6 +2,8 @@
 #include "draw.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <numeric>
 
 #include "mlgraph/core/format.hpp"
@@ -48,6 +50,25 @@ mg::Result<Drawing> make_drawing(const mg::ProgramView& program, std::int64_t no
   return drawing;
 }
 
+namespace {
+
+/// White at 0, red at 1, blue at -1.
+std::string heat_colour(double heat) {
+  const double size = std::min(1.0, std::abs(heat));
+  const int faded = static_cast<int>(std::lround(255 * (1 - 0.75 * size)));
+  char text[8];
+  std::snprintf(text, sizeof text, "#%02x%02x%02x", heat > 0 ? 255 : faded, faded, heat > 0 ? faded : 255);
+  return text;
+}
+
+/// What a node's box is filled with.
+std::string colour_of(const Drawing& drawing, std::size_t i) {
+  if (!drawing.heat.empty()) return heat_colour(drawing.heat[i]);
+  return drawing.configurable[i] ? "#ffe08a" : "#eef3fa";
+}
+
+}  // namespace
+
 std::string to_dot(const Drawing& drawing) {
   std::string title;
   for (const char c : drawing.title) {
@@ -57,7 +78,8 @@ std::string to_dot(const Drawing& drawing) {
   std::string out = mg::str_cat("digraph \"", title, "\" {\n  node [shape=box, fontname=\"Helvetica\"];\n");
   for (std::size_t i = 0; i < drawing.node.size(); ++i) {
     out += mg::str_cat("  n", drawing.node[i], " [label=\"", drawing.node[i], " ", drawing.label[i], "\"");
-    if (drawing.configurable[i]) out += ", style=filled, fillcolor=\"#ffe08a\"";
+    if (drawing.configurable[i] || !drawing.heat.empty())
+      out += mg::str_cat(", style=filled, fillcolor=\"", colour_of(drawing, i), "\"");
     if (drawing.seed[i]) out += ", penwidth=3";
     out += "];\n";
   }
@@ -179,12 +201,11 @@ mg::Result<std::string> to_svg(const Drawing& drawing) {
                        "\" y2=\"", at.y[to], "\" stroke=\"#777\" marker-end=\"url(#tip)\"/>\n");
   }
   for (std::size_t i = 0; i < drawing.node.size(); ++i) {
-    out +=
-        mg::str_cat("<rect x=\"", at.x[i] - at.width[i] / 2, "\" y=\"", at.y[i], "\" width=\"", at.width[i],
-                    "\" height=\"", kBoxHeight, "\" rx=\"4\" fill=\"",
-                    drawing.configurable[i] ? "#ffe08a" : "#eef3fa", "\" stroke=\"#345\" stroke-width=\"",
-                    drawing.seed[i] ? 3 : 1, "\"/>\n<text x=\"", at.x[i], "\" y=\"", at.y[i] + 17,
-                    "\" text-anchor=\"middle\">", drawing.node[i], " ", escaped(drawing.label[i]), "</text>\n");
+    out += mg::str_cat("<rect x=\"", at.x[i] - at.width[i] / 2, "\" y=\"", at.y[i], "\" width=\"", at.width[i],
+                       "\" height=\"", kBoxHeight, "\" rx=\"4\" fill=\"", colour_of(drawing, i),
+                       "\" stroke=\"#345\" stroke-width=\"", drawing.seed[i] ? 3 : 1, "\"/>\n<text x=\"",
+                       at.x[i], "\" y=\"", at.y[i] + 17, "\" text-anchor=\"middle\">", drawing.node[i], " ",
+                       escaped(drawing.label[i]), "</text>\n");
   }
   return out + "</svg>\n";
 }

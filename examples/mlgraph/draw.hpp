@@ -19,7 +19,8 @@ struct Drawing {
   std::vector<std::int32_t> node;  // its id in the program
   std::vector<std::string> label;  // its opcode
   std::vector<bool> configurable;
-  std::vector<bool> seed;  // the node that a neighbourhood was asked for
+  std::vector<bool> seed;    // the node that a neighbourhood was asked for
+  std::vector<double> heat;  // in [-1, 1], blue to red; empty: coloured by `configurable`
   std::vector<std::pair<std::size_t, std::size_t>> edges;
 };
 

@@ -23,7 +23,7 @@ namespace mg = mlgraph;
 struct EvalOptions {
   std::vector<std::string> models;
   std::string data, indices, json;
-  std::int64_t permutations = 0;
+  std::int64_t permutations = 0, worst = 0;
   int threads = 0;
   bool brief = false;
 };
@@ -42,6 +42,7 @@ mg::Status run_eval(const EvalOptions& options) {
   load.pool = &pool;
 
   RankingReport report;
+  report.set_num_worst(static_cast<std::size_t>(options.worst));
   std::vector<std::string> said;
   const auto evaluate = [&](const mg::ProgramView& view) -> mg::Status {
     std::vector<std::int32_t> selection = all_configs(view);
@@ -94,6 +95,10 @@ Command add_eval(CLI::App& app) {
   command
       ->add_option("--tta", options->permutations,
                    "Average over so many random orders of the configs, for models that compare them")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--worst", options->worst,
+                   "Print so many of the costliest mistakes of each graph: pairs of configs in the wrong order")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--threads", options->threads, "0 = one per processor")
       ->check(CLI::NonNegativeNumber)

@@ -104,8 +104,9 @@ int run(int argc, char** argv) {
       "mlgraph COMMAND --help tells the options of a command.\n"
       "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
   const std::vector<cli::Command> commands = {
-      cli::add_inspect(app), cli::add_featurize(app), cli::add_pack(app),  cli::add_train(app),
-      cli::add_eval(app),    cli::add_predict(app),   cli::add_embed(app), cli::add_submit(app)};
+      cli::add_inspect(app), cli::add_featurize(app), cli::add_pack(app),
+      cli::add_train(app),   cli::add_eval(app),      cli::add_predict(app),
+      cli::add_explain(app), cli::add_embed(app),     cli::add_submit(app)};
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty())
     return wrong_usage("mlgraph",

@@ -128,6 +128,13 @@ mg::Status RankingReport::add(const mg::ProgramView& view, mg::Span<const std::i
     return {};
   }
   graph.model = *metrics;
+  if (num_worst_ > 0) {
+    MLGRAPH_ASSIGN_OR_RETURN(graph.worst, mg::worst_inversions(score, label, num_worst_));
+    for (mg::Inversion& worst : graph.worst) {
+      worst.preferred = selection[static_cast<std::size_t>(worst.preferred)];
+      worst.better = selection[static_cast<std::size_t>(worst.better)];
+    }
+  }
   if (!view.runtime_normalizer.empty()) graph.default_slowdown = (1 - *least) / *least;
   compare_repeats(view, selection, graph);
   graph.chance = chance_metrics(std::move(label));
@@ -168,6 +175,14 @@ void RankingReport::print(mg::Task task, bool each_graph) const {
   table.print();
   std::printf("competition score: %.4f (%s)\n", competition_score(task, all.model),
               task == mg::Task::kTile ? "1 - slowdown@5" : "tau");
+  if (num_worst_ == 0) return;
+  std::printf("worst inversions: the preferred config takes so many times as long as the better one\n");
+  Table worst({"graph", "preferred", "better", "times"});
+  for (const GraphRanking& graph : graphs_) {
+    for (const mg::Inversion& pair : graph.worst)
+      worst.add({graph.name, mg::str_cat(pair.preferred), mg::str_cat(pair.better), fixed(pair.ratio, 4)});
+  }
+  worst.print();
 }
 
 Json metrics_json(const mg::RankingMetrics& metrics) {
@@ -195,6 +210,12 @@ Json RankingReport::to_json(mg::Task task) const {
     entry["default_slowdown"] = or_null(graph.default_slowdown);
     entry["repeat_tau"] = or_null(graph.repeat_tau);
     entry["repeated_configs"] = graph.num_repeated;
+    if (num_worst_ > 0) {
+      entry["worst"] = Json::array();
+      for (const mg::Inversion& pair : graph.worst)
+        entry["worst"].push_back(
+            {{"preferred", pair.preferred}, {"better", pair.better}, {"ratio", pair.ratio}});
+    }
     json["graphs"].push_back(std::move(entry));
   }
   return json;

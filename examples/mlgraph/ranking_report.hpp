@@ -29,6 +29,8 @@ struct GraphRanking {
   /// reached on those. NaN where they are too few.
   double repeat_tau = std::numeric_limits<double>::quiet_NaN();
   std::int64_t num_repeated = 0;
+  /// The costliest mistakes of the ranking, by the number of the config.
+  std::vector<mlgraph::Inversion> worst;
 };
 
 /// A number of graphs and the means over them.
@@ -43,6 +45,8 @@ class RankingReport {
   [[nodiscard]] mlgraph::Status add(const mlgraph::ProgramView& view,
                                     mlgraph::Span<const std::int32_t> selection, const Scores& scores);
   /// Appends what was found elsewhere.
+  /// How many of the worst inversions of each graph are kept and printed; 0 at first.
+  void set_num_worst(std::size_t count) { num_worst_ = count; }
   void add(GraphRanking graph) { graphs_.push_back(std::move(graph)); }
 
   [[nodiscard]] const std::vector<GraphRanking>& graphs() const { return graphs_; }
@@ -57,6 +61,7 @@ class RankingReport {
  private:
   std::vector<GraphRanking> graphs_;
   std::vector<std::string> skipped_;
+  std::size_t num_worst_ = 0;
 };
 
 /// What the competition counts: 1 - slowdown@5 for tiles, Kendall's tau for layouts.
@@ -74,7 +79,7 @@ inline constexpr const char* kRankingKeys =
     "(tiles: the\n"
     "compiler's choice), repeat_tau (between two measurements of the repeated_configs), graphs (name, "
     "configs,\n"
-    "the same figures), skipped";
+    "the same figures, and with --worst the pairs worst: preferred, better, ratio), skipped";
 
 }  // namespace cli
 

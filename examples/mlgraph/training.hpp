@@ -103,8 +103,8 @@ struct Trained {
 using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::byte>)>;
 
 /// Trains one model and keeps the best validated weights. `resume`: a checkpoint of the same training, or
-/// empty. A checkpoint that cannot be saved is a note, and the training goes on, unless it is the last one after
-/// Ctrl-C.
+/// empty. A checkpoint that cannot be saved is a note, and the training goes on, unless it is the last one
+/// after Ctrl-C.
 [[nodiscard]] mlgraph::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data,
                                                  std::uint64_t seed, const std::string& title,
                                                  mlgraph::Span<const std::byte> resume,

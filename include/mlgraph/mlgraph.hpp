@@ -10,6 +10,7 @@
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/graph/topology.hpp"
 #include "mlgraph/infer.hpp"
+#include "mlgraph/infer/explain.hpp"
 #include "mlgraph/model/ensemble.hpp"
 #include "mlgraph/train.hpp"
 #include "mlgraph/train/evaluate.hpp"

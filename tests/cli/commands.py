@@ -547,6 +547,46 @@ class Ranking(Case):
         out = self.ok("predict", "--model", model, tiles + "/kernel1.npz", "--top", "3").stdout
         self.assertEqual(len(out.splitlines()), 2 + 3)
 
+    def test_eval_tells_the_worst_inversions(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        written = self.json("eval", "--model", model, "--data", tiles + "/kernel1.npz", "--worst", "4")
+        _, runtimes = tiny_data.read_npz(tiles + "/kernel1.npz")["config_runtime"]
+        score = self.json("predict", "--model", model, tiles + "/kernel1.npz")["programs"][0]["score"]
+        worst = written["graphs"][0]["worst"]
+        self.assertTrue(1 <= len(worst) <= 4)
+        self.assertEqual([pair["ratio"] for pair in worst], sorted([pair["ratio"] for pair in worst], reverse=True))
+        for pair in worst:
+            self.assertLess(score[pair["preferred"]], score[pair["better"]])
+            self.assertAlmostEqual(pair["ratio"], runtimes[pair["preferred"]] / runtimes[pair["better"]])
+
+    def test_explain_takes_a_score_apart(self):
+        layouts = self.layouts()
+        model = self.layout_model(layouts)
+        program = layouts + "/program1.npz"
+        score = self.json("predict", "--model", model, program)["programs"][0]["score"]
+        written = self.json("explain", "--model", model, program, "--config", "3", "--svg", "a.svg", "--dot", "a.dot")
+        total = written["constant"] + sum(node["contribution"] for node in written["nodes"])
+        self.assertAlmostEqual(total, score[3], 4)
+        sizes = [abs(node["contribution"]) for node in written["nodes"]]
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        for picture in ("a.svg", "a.dot"):
+            text = (self.folder / picture).read_text()
+            self.assertIn(f'{written["nodes"][0]["node"]} {written["nodes"][0]["opcode"]}', text)
+            self.assertRegex(text, "#(ff4040|4040ff)")  # the node that matters most is all red or all blue
+        against = self.json("explain", "--model", model, program, "--config", "3", "--against", "7")
+        self.assertAlmostEqual(against["score"], score[3] - score[7], 4)
+        out = self.ok("explain", "--model", model, program, "--top", "2").stdout
+        self.assertEqual(len(out.splitlines()), 3 + 2)
+
+    def test_explain_of_wrong_input(self):
+        layouts = self.layouts()
+        model = self.layout_model(layouts)
+        self.fails(1, "has several programs; choose the one to explain", "explain", "--model", model, layouts)
+        self.fails(1, "program1: there is no config 40", "explain", "--model", model, layouts, "--program", "program1",
+                   "--config", "40")
+        self.fails(1, "has no program called nothing", "explain", "--model", model, layouts, "--program", "nothing")
+
     def test_scores_of_several_models_are_averaged(self):
         layouts = self.layouts()
         data = ["--task", "layout", "--train", layouts, "--valid", layouts]

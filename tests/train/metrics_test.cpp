@@ -265,3 +265,49 @@ TEST_CASE("mape and mean_and_std follow their formulas") {
   CHECK(mean_and_std(none).status().message() == "mean_and_std: there are 0 values; it needs at least 1");
   CHECK(mean_and_std(bad).status().message() == "mean_and_std: value 1 is nan");
 }
+
+TEST_CASE("the worst inversions are the costliest pairs that are ranked the wrong way round") {
+  //                                a    b    c    d    e
+  const std::vector<float> score = {1, 2, 3, 3, 5};
+  const std::vector<std::int64_t> label = {40, 10, 20, 80, 50};
+  const std::vector<Inversion> worst = worst_inversions(score, label, 10).value();
+  // b is 4 times, c twice as fast as a, which is preferred to both; e is faster than d. c and d have one score.
+  REQUIRE(worst.size() == 3);
+  const Inversion expected[] = {{0, 1, 4.0}, {0, 2, 2.0}, {3, 4, 1.6}};
+  for (std::size_t i = 0; i < 3; ++i) {
+    INFO(i);
+    CHECK(worst[i].preferred == expected[i].preferred);
+    CHECK(worst[i].better == expected[i].better);
+    CHECK(worst[i].ratio == expected[i].ratio);
+  }
+  CHECK(worst_inversions(score, label, 1).value().size() == 1);
+  CHECK(worst_inversions(std::vector<float>(label.begin(), label.end()), label, 10).value().empty());
+  CHECK(worst_inversions(score, std::vector<double>{1, 2, 0, 3, 4}, 1).status().message() ==
+        "worst_inversions: label 2 is 0; should be positive");
+
+  // Against all pairs.
+  Rng rng(5);
+  for (int repeat = 0; repeat < 50; ++repeat) {
+    std::vector<double> s, l;
+    for (std::uint64_t i = 0, n = 1 + rng.below(12); i < n; ++i) {
+      s.push_back(static_cast<double>(rng.below(6)));
+      l.push_back(1 + static_cast<double>(rng.below(6)));
+    }
+    std::vector<double> ratios;
+    for (std::size_t j = 0; j < s.size(); ++j) {
+      double ratio = 1;
+      for (std::size_t i = 0; i < s.size(); ++i) {
+        if (s[i] < s[j]) ratio = std::max(ratio, l[i] / l[j]);
+      }
+      if (ratio > 1) ratios.push_back(ratio);
+    }
+    std::sort(ratios.rbegin(), ratios.rend());
+    std::vector<double> found;
+    const std::vector<Inversion> inversions = worst_inversions(s, l, 100).value();
+    for (const Inversion& inversion : inversions) {
+      found.push_back(inversion.ratio);
+      CHECK(s[static_cast<std::size_t>(inversion.preferred)] < s[static_cast<std::size_t>(inversion.better)]);
+    }
+    CHECK(found == ratios);
+  }
+}

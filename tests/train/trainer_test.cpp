@@ -61,10 +61,13 @@ TrainerOptions constant_rate(int epochs, double lr) {
   return options;
 }
 
+/// Trainings of minutes without optimisation; the sanitizers see the same code in the other tests.
+const doctest::test_suite kLearning("learning");
+
 // ---- learning
 // -------------------------------------------------------------------------------------------------
 
-TEST_CASE("every architecture learns to rank the configs of programs it has not seen") {
+TEST_CASE("every architecture learns to rank the configs of programs it has not seen" * kLearning) {
   for (const Arch arch : kArchs) {
     for (const Join join : kJoins) {
       Lab lab(small_options(arch, join), 32);
@@ -82,7 +85,7 @@ TEST_CASE("every architecture learns to rank the configs of programs it has not 
   }
 }
 
-TEST_CASE("every loss learns") {
+TEST_CASE("every loss learns" * kLearning) {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
                           Kind::kListMle, Kind::kDiffMat}) {
@@ -107,7 +110,7 @@ TEST_CASE("every loss learns") {
   }
 }
 
-TEST_CASE("skewed sampling and dropout learn too") {
+TEST_CASE("skewed sampling and dropout learn too" * kLearning) {
   ModelOptions model = small_options(Arch::kLayoutSage);
   model.dropout = 0.1;
   Lab lab(model, 24);
@@ -617,7 +620,7 @@ TEST_CASE("with one segment per graph every variant has the bits of full trainin
   }
 }
 
-TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph") {
+TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph" * kLearning) {
   for (const GstVariant variant : kGstVariants) {
     Lab lab(segmented(3), 32);
     for (const PreparedProgram& program : lab.train) REQUIRE(program.segments.size() >= 3);
@@ -703,7 +706,7 @@ TEST_CASE("a table budget that is too small, and a head that is not there, are f
 
 // ---- winners ------------------------------------------------------------------------------------------------
 
-TEST_CASE("the winners learn to rank the configs of programs they have not seen") {
+TEST_CASE("the winners learn to rank the configs of programs they have not seen" * kLearning) {
   for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
     for (const std::int64_t chunk : {0, 16}) {
       if (arch == Arch::kTileWinner && chunk > 0) continue;
@@ -744,7 +747,8 @@ TEST_CASE("a table of embeddings is refused where they depend on the other confi
   CHECK(lab.run(gst(2, GstVariant::kOne)).ok());
 }
 
-TEST_CASE("without some edges at each step a model learns, with the same bits for any number of threads") {
+TEST_CASE("without some edges at each step a model learns, with the same bits for any number of threads" *
+          kLearning) {
   Lab lab(small_options(Arch::kLayoutSage), 32);
   TrainerOptions options = quick(60);
   options.drop_edge = 0.2;

@@ -157,6 +157,12 @@ class GnnCostModel {
     return with_net([](const auto& net) { return net.has_readout(); });
   }
 
+  /// Calls `f` with the network: a WinnerNet, a TileNet or a LayoutNet.
+  template <class F>
+  std::invoke_result_t<F, const WinnerNet&> with_net(F&& f) const {
+    if (options_.is_winner()) return f(winner_);
+    return options_.task() == Task::kTile ? f(tile_) : f(layout_);
+  }
   /// The network, where shares_rows(): for who runs its steps one by one.
   [[nodiscard]] const LayoutNet& layout_net() const { return layout_; }
 
@@ -199,20 +205,17 @@ class GnnCostModel {
   template <class Ctx>
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Var prefix,
             Span<const std::int32_t> ids, Scratch& scratch) const {
-    NetInput<float> in = net_input(segment);
-    in.num_configs = static_cast<std::int64_t>(ids.size());
+    const auto num_configs = static_cast<std::int64_t>(ids.size());
+    const SharedRows& shared = segment.shared;
     const std::int64_t rows = rows_per_config(segment);
     const std::int64_t most =
-        in.shared != nullptr ? in.shared->max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
-    if (!ctx.expect(in.num_configs <= most, [&] {
-          return str_cat(in.num_configs, " configs of ", rows, " rows each are too many to score at once");
+        shared.num_layers() > 0 ? shared.max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
+    if (!ctx.expect(num_configs <= most, [&] {
+          return str_cat(num_configs, " configs of ", rows, " rows each are too many to score at once");
         })) {
       return {};
     }
-    Span<const std::int32_t> config_row = segment.config_row;
-    if (options_.task() == Task::kLayout)
-      config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
-    set_config(ctx, program, ids, config_row, scratch, in);
+    const NetInput<float> in = net_input(ctx, program, segment, ids, scratch);
     return with_net([&](const auto& net) { return net.embed(ctx, prefix, in); });
   }
 
@@ -294,6 +297,19 @@ class GnnCostModel {
     return {};
   }
 
+  /// net_input() with the configurations `ids`.
+  template <class Ctx>
+  NetInput<float> net_input(Ctx& ctx, const PreparedProgram& program, const Segment& segment,
+                            Span<const std::int32_t> ids, Scratch& scratch) const {
+    NetInput<float> in = net_input(segment);
+    in.num_configs = static_cast<std::int64_t>(ids.size());
+    Span<const std::int32_t> config_row = segment.config_row;
+    if (options_.task() == Task::kLayout)
+      config_row = config_row.subspan(0, static_cast<std::size_t>(in.num_config_nodes()));
+    set_config(ctx, program, ids, config_row, scratch, in);
+    return in;
+  }
+
   /// What the layers of a layout model with early join are told of some rows of configurations.
   /// Shapes: ids (C), rows (K') -> (C K' or one row more, G), as LayoutNet::config().
   template <class Ctx>
@@ -307,20 +323,18 @@ class GnnCostModel {
   }
 
  private:
-  /// Calls `f` with the network.
-  template <class F>
-  std::invoke_result_t<F, const WinnerNet&> with_net(F&& f) const {
-    if (options_.is_winner()) return f(winner_);
-    return options_.task() == Task::kTile ? f(tile_) : f(layout_);
-  }
-
   [[nodiscard]] Result<std::vector<Segment>> prune_and_cut(const ProgramView& view,
                                                            const NodeEncoder& node) const {
     MLGRAPH_ASSIGN_OR_RETURN(const PrunedGraph pruned, PrunedGraph::make(view.graph, options_.prune));
     ProgramView rest = view;
     rest.graph = pruned.view();
     rest.node_splits = {};
-    return make_segments(rest, node, options_.segments, metis_);
+    Result<std::vector<Segment>> segments = make_segments(rest, node, options_.segments, metis_);
+    if (!segments.ok()) return segments;
+    for (Segment& segment : *segments) {
+      for (std::int32_t& v : segment.node) v = pruned.new_to_old()[static_cast<std::size_t>(v)];
+    }
+    return segments;
   }
 
   /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).

@@ -114,7 +114,33 @@ class LayoutNet {
   /// The sum of the segments' embeddings -> (C, 1).
   template <class Ctx>
   Var readout(Ctx& ctx, Var embedding, const ReadoutInput<typename Ctx::Scalar>& in) const {
-    return has_readout() ? head(ctx, embedding, in.num_nodes) : embedding;
+    return has_readout() ? head(ctx, head_input(ctx, embedding, in.num_nodes)) : embedding;
+  }
+
+  // ---- what a score is the sum of; for infer/explain.hpp
+  // ------------------------------------------------------
+
+  /// The rows that embed() adds up.  Early join: the nodes after all layers, (C N, hidden), of configurations
+  /// that share none. Late join: what each configurable node costs, (C K, 1).
+  template <class Ctx>
+  Var pooled_rows(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    const Var h = prefix(ctx, in);
+    return options_.join == Join::kLate ? late_costs(ctx, h, in) : layers(ctx, h, in);
+  }
+  /// Early join: [sum over nodes ; sum over configurable nodes] -> [mean ; l2 ; l2], (C, 3 hidden).
+  template <class Ctx>
+  Var head_input(Ctx& ctx, Var sums, std::int64_t num_nodes) const {
+    using T = typename Ctx::Scalar;
+    const std::int64_t hidden = options_.hidden_channels;
+    const Var nodes = ctx.slice_cols(sums, 0, hidden);
+    const Var mean = ctx.scale(nodes, T(1) / static_cast<T>(num_nodes > 0 ? num_nodes : 1));
+    const Var configurable = ctx.slice_cols(sums, hidden, hidden);
+    return ctx.concat(mean, ctx.l2_normalize(nodes), ctx.l2_normalize(configurable));
+  }
+  /// The rest of the read-out: linear in each of finitely many regions.  -> (C, 1)
+  template <class Ctx>
+  Var head(Ctx& ctx, Var z) const {
+    return head_(ctx, ctx.dropout(z, options_.dropout));
   }
 
   /// Whether readout() has parameters of its own; without, an embedding is a score already.
@@ -177,7 +203,7 @@ class LayoutNet {
   template <class Ctx>
   Var finish(Ctx& ctx, Var nodes, Var configurable, std::int64_t num_nodes) const {
     const Var sums = ctx.concat(nodes, configurable);
-    return has_readout() ? sums : head(ctx, sums, num_nodes);
+    return has_readout() ? sums : head(ctx, head_input(ctx, sums, num_nodes));
   }
   /// The normalisation of update() for the whole graph; nothing where the layers have none.
   template <class Ctx>
@@ -216,10 +242,16 @@ class LayoutNet {
     return options;
   }
 
-  /// Every configuration has its own copy of the nodes; of those that it cannot change, all have one copy.
   template <class Ctx>
-  Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
-    const bool shares = in.shared != nullptr && in.num_configs > 1;
+  static bool shares(const NetInput<typename Ctx::Scalar>& in) {
+    return in.shared != nullptr && in.num_configs > 1;
+  }
+
+  /// Every configuration has its own copy of the nodes; of those that it cannot change, all have one copy.
+  /// Shapes: h (N, hidden) -> (C N, hidden), fewer rows where they are shared.
+  template <class Ctx>
+  Var layers(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
+    const bool shares = this->shares<Ctx>(in);
     const Var config = this->config(ctx, in);
     const Span<const std::int32_t> copies =
         shares ? Span<const std::int32_t>() : detail::config_rows(ctx, in, in.num_config_nodes());
@@ -243,9 +275,14 @@ class LayoutNet {
       }
       h = update(ctx, k, h, messages, rows);
     }
-    if (!shares) {
-      const Span<const std::int32_t> inner =
-          in.num_halo_config == 0 ? copies : detail::config_rows(ctx, in, in.num_inner_config());
+    return h;
+  }
+
+  template <class Ctx>
+  Var early(Ctx& ctx, Var h, const NetInput<typename Ctx::Scalar>& in) const {
+    h = layers(ctx, h, in);
+    if (!shares<Ctx>(in)) {
+      const Span<const std::int32_t> inner = detail::config_rows(ctx, in, in.num_inner_config());
       return finish(ctx, detail::pool_inner(ctx, h, in, in.num_configs), pool_configurable(ctx, h, in, inner),
                     in.num_inner());
     }
@@ -264,18 +301,6 @@ class LayoutNet {
                            detail::equal_segments(ctx, in.num_configs, in.num_inner_config()));
   }
 
-  /// [sum over nodes ; sum over configurable nodes] -> score.
-  template <class Ctx>
-  Var head(Ctx& ctx, Var sums, std::int64_t num_nodes) const {
-    using T = typename Ctx::Scalar;
-    const std::int64_t hidden = options_.hidden_channels;
-    const Var nodes = ctx.slice_cols(sums, 0, hidden);
-    const Var mean = ctx.scale(nodes, T(1) / static_cast<T>(num_nodes > 0 ? num_nodes : 1));
-    const Var configurable = ctx.slice_cols(sums, hidden, hidden);
-    const Var z = ctx.concat(mean, ctx.l2_normalize(nodes), ctx.l2_normalize(configurable));
-    return head_(ctx, ctx.dropout(z, options_.dropout));
-  }
-
   /// One copy of the nodes through all layers, the configurable ones prepared for the read-out. A halo has no
   /// configurable nodes here: nothing would read their configurations.
   template <class Ctx>
@@ -287,18 +312,21 @@ class LayoutNet {
       h = update(ctx, k, h, message(ctx, k, h, Var{}, {}), rows);
     return ctx.gather_rows(h, in.config_node);
   }
-  /// Each configurable node's share of the cost is computed with its configuration.
   template <class Ctx>
   Var late(Ctx& ctx, Var nodes, const NetInput<typename Ctx::Scalar>& in) const {
+    return global_add_pool(ctx, late_costs(ctx, nodes, in),
+                           detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
+  }
+  /// Each configurable node's share of the cost is computed with its configuration.  -> (C K, 1)
+  template <class Ctx>
+  Var late_costs(Ctx& ctx, Var nodes, const NetInput<typename Ctx::Scalar>& in) const {
     const Var config = input_.config(ctx, in);
     Var z = ctx.add(ctx.repeat_rows(node_(ctx, nodes), in.num_configs), config_[0](ctx, config));
     if (options_.config_layers > 0) {
       const Var gate = ctx.repeat_rows(gate_(ctx, nodes), in.num_configs);
       z = ctx.add(z, ctx.mul(gate, config_[1](ctx, config)));
     }
-    z = config_layers(ctx, ctx.relu(z), in);                        // (C K, hidden)
-    const Var cost = head_(ctx, ctx.dropout(z, options_.dropout));  // (C K, 1)
-    return global_add_pool(ctx, cost, detail::equal_segments(ctx, in.num_configs, in.num_config_nodes()));
+    return head(ctx, config_layers(ctx, ctx.relu(z), in));
   }
 
   /// Tells each configurable node of the others under the same configuration.

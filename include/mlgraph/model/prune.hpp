@@ -85,8 +85,12 @@ class PrunedGraph {
         pruned.target_.push_back(v);
       });
     }
+    pruned.new_to_old_ = reduction.new_to_old;
     return pruned;
   }
+
+  /// The node of the whole graph that each is, or that stands for several.
+  [[nodiscard]] Span<const std::int32_t> new_to_old() const { return new_to_old_; }
 
   [[nodiscard]] GraphView view() const {
     return {graph_.x(), graph_.opcode(), source_, target_, graph_.config_node()};
@@ -109,7 +113,7 @@ class PrunedGraph {
   }
 
   Graph graph_;
-  std::vector<std::int32_t> source_, target_;
+  std::vector<std::int32_t> source_, target_, new_to_old_;
 };
 
 MLGRAPH_END_ISA

@@ -29,6 +29,7 @@ struct Segment {
   Graph graph;  // x normalised, (n, F')
   std::vector<std::int32_t>
       node_layout;                   // (n 6) rows of the layout table; empty where layouts are not embedded
+  std::vector<std::int32_t> node;    // (n) which node of the program each is
   std::int64_t num_halo = 0;         // nodes
   std::int64_t num_halo_config = 0;  // configurable nodes
   std::vector<std::int32_t>
@@ -86,6 +87,7 @@ class SegmentCutter {
     MLGRAPH_ASSIGN_OR_RETURN(const Subgraph part, halo ? halo_subgraph(edges_, nodes, scratch_)
                                                        : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
+    segment.node = part.node;
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
     const std::int64_t width = encoder_.num_outputs();
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
@@ -148,6 +150,8 @@ class SegmentCutter {
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
     segments[0].config_row.resize(static_cast<std::size_t>(view.configs.rows_per_config));
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
+    segments[0].node.resize(static_cast<std::size_t>(num_nodes));
+    std::iota(segments[0].node.begin(), segments[0].node.end(), 0);
     return segments;
   }
   const AlignedVector<float> no_features;

@@ -86,9 +86,8 @@ class TileNet {
   /// hidden).
   template <class Ctx>
   Var prefix(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    if (options_.join == Join::kLate) return pool(ctx, late_nodes(ctx, in), in, 1);
     const Var h = input_.node(ctx, in);
-    if (options_.join == Join::kLate)
-      return pool(ctx, layers(ctx, first_layer(ctx, h, in.edges), in.edges), in, 1);
     if (!ctx.expect(ctx.cols(h) == input_.node_channels(), [&] {
           return str_cat("tile: the nodes have ", ctx.cols(h), " columns; the model takes ",
                          input_.node_channels());
@@ -102,17 +101,34 @@ class TileNet {
   template <class Ctx>
   Var embed(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
     Var pooled = prefix;
-    if (options_.join == Join::kEarly) {
-      const Var h = add_config(ctx, prefix, ctx.input(in.config), in.edges);
-      pooled = pool(ctx, layers(ctx, h, in.edges), in, in.num_configs);
-    }
-    return has_readout() ? pooled : head(ctx, pooled, ReadoutInput<typename Ctx::Scalar>(in));
+    if (options_.join == Join::kEarly) pooled = pool(ctx, early_nodes(ctx, prefix, in), in, in.num_configs);
+    return has_readout() ? pooled : readout_of(ctx, pooled, ReadoutInput<typename Ctx::Scalar>(in));
   }
 
   /// The sum of the segments' embeddings -> (C, 1).
   template <class Ctx>
   Var readout(Ctx& ctx, Var embedding, const ReadoutInput<typename Ctx::Scalar>& in) const {
-    return has_readout() ? head(ctx, embedding, in) : embedding;
+    return has_readout() ? readout_of(ctx, embedding, in) : embedding;
+  }
+
+  // ---- what a score is the sum of; for infer/explain.hpp
+  // ------------------------------------------------------
+
+  /// The rows that embed() adds up, the nodes after all layers.  -> (C N, hidden), (N, hidden) in late join
+  template <class Ctx>
+  Var pooled_rows(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return options_.join == Join::kLate ? late_nodes(ctx, in) : early_nodes(ctx, prefix(ctx, in), in);
+  }
+  /// The pooled graph, and in late join behind it its configurations.
+  template <class Ctx>
+  Var head_input(Ctx& ctx, Var pooled, const ReadoutInput<typename Ctx::Scalar>& in) const {
+    if (options_.join != Join::kLate) return pooled;
+    return ctx.concat(ctx.repeat_rows(pooled, in.num_configs), ctx.input(in.config));
+  }
+  /// The rest of the read-out: linear in each of finitely many regions.  -> (C, 1)
+  template <class Ctx>
+  Var head(Ctx& ctx, Var z) const {
+    return head_(ctx, z);
   }
 
   /// Whether readout() has parameters of its own; without, an embedding is a score already.
@@ -136,12 +152,18 @@ class TileNet {
     return options;
   }
 
-  /// The pooled graph, and in late join its configurations -> score.
   template <class Ctx>
-  Var head(Ctx& ctx, Var pooled, const ReadoutInput<typename Ctx::Scalar>& in) const {
-    if (options_.join == Join::kLate)
-      pooled = ctx.concat(ctx.repeat_rows(pooled, in.num_configs), ctx.input(in.config));
-    return head_(ctx, pooled);
+  Var readout_of(Ctx& ctx, Var pooled, const ReadoutInput<typename Ctx::Scalar>& in) const {
+    return head(ctx, head_input(ctx, pooled, in));
+  }
+
+  template <class Ctx>
+  Var late_nodes(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return layers(ctx, first_layer(ctx, input_.node(ctx, in), in.edges), in.edges);
+  }
+  template <class Ctx>
+  Var early_nodes(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
+    return layers(ctx, add_config(ctx, prefix, ctx.input(in.config), in.edges), in.edges);
   }
 
   template <class Ctx>

@@ -110,12 +110,7 @@ class WinnerNet {
   template <class Ctx>
   Var embed(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
     if (!is_layout()) return prefix;
-    const Var config = config_(ctx, input_.config_of_all_nodes(ctx, in));
-    const Span<const std::int32_t> rows = detail::config_rows(ctx, in, in.num_config_nodes());
-    const Var h = detail::add_config(ctx, ctx.repeat_rows(prefix, in.num_configs), rows, config);
-    Var x = layers(ctx, h, in, in.num_configs);
-    if (options_.node_scores) x = head_(ctx, x);
-    const Var pooled = detail::pool_inner(ctx, x, in, in.num_configs);
+    const Var pooled = detail::pool_inner(ctx, layout_rows(ctx, prefix, in), in, in.num_configs);
     return has_readout() || options_.node_scores ? pooled : head_of_mean(ctx, pooled, in.num_inner());
   }
 
@@ -126,6 +121,24 @@ class WinnerNet {
     if (is_layout()) return head_of_mean(ctx, embedding, in.num_nodes);
     const Var config = config_mlp_(ctx, ctx.input(in.config));
     return head_(ctx, ctx.concat(config, ctx.repeat_rows(embedding, in.num_configs)));
+  }
+
+  /// The rows that embed() adds up for layouts: the nodes after all layers, (C N, hidden), or with node_scores
+  /// what each costs, (C N, 1). For infer/explain.hpp.
+  template <class Ctx>
+  Var pooled_rows(Ctx& ctx, const NetInput<typename Ctx::Scalar>& in) const {
+    return layout_rows(ctx, prefix(ctx, in), in);
+  }
+  /// The mean over nodes, of a layout model without node_scores.
+  template <class Ctx>
+  Var head_input(Ctx& ctx, Var sums, std::int64_t num_nodes) const {
+    using T = typename Ctx::Scalar;
+    return ctx.scale(sums, T(1) / static_cast<T>(num_nodes > 0 ? num_nodes : 1));
+  }
+  /// The rest of the read-out: linear.  -> (C, 1)
+  template <class Ctx>
+  Var head(Ctx& ctx, Var z) const {
+    return head_(ctx, z);
   }
 
   /// Whether readout() has parameters of its own; without, an embedding is a score already.
@@ -178,9 +191,16 @@ class WinnerNet {
   }
 
   template <class Ctx>
+  Var layout_rows(Ctx& ctx, Var prefix, const NetInput<typename Ctx::Scalar>& in) const {
+    const Var config = config_(ctx, input_.config_of_all_nodes(ctx, in));
+    const Span<const std::int32_t> rows = detail::config_rows(ctx, in, in.num_config_nodes());
+    const Var h = detail::add_config(ctx, ctx.repeat_rows(prefix, in.num_configs), rows, config);
+    const Var x = layers(ctx, h, in, in.num_configs);
+    return options_.node_scores ? head_(ctx, x) : x;
+  }
+  template <class Ctx>
   Var head_of_mean(Ctx& ctx, Var sums, std::int64_t num_nodes) const {
-    using T = typename Ctx::Scalar;
-    return head_(ctx, ctx.scale(sums, T(1) / static_cast<T>(num_nodes > 0 ? num_nodes : 1)));
+    return head(ctx, head_input(ctx, sums, num_nodes));
   }
 
   ModelOptions options_;

@@ -275,6 +275,56 @@ template <class Scores, class Labels>
   return static_cast<double>(found - fastest) / static_cast<double>(fastest);
 }
 
+/// Two items that the scores order the wrong way round.
+struct Inversion {
+  std::int32_t preferred = 0;  ///< has the smaller score
+  std::int32_t better = 0;     ///< has the smaller label
+  double ratio = 1;            ///< label of `preferred` / label of `better`: what the mistake costs
+};
+
+/// The costliest mistakes of a ranking: for each item the worst of those that are scored below it and are
+/// slower, and of these the `count` with the largest ratio of labels, the costliest first. Equal ratios keep
+/// the order of the better items' scores.
+///
+/// Errors: sizes differ; no items; a NaN; a label that is not positive. Cost: O(n log n).
+template <class Scores, class Labels>
+[[nodiscard]] Result<std::vector<Inversion>> worst_inversions(const Scores& scores, const Labels& labels,
+                                                              std::size_t count) {
+  const auto score = detail::as_span(scores);
+  const auto label = detail::as_span(labels);
+  MLGRAPH_RETURN_IF_ERROR(detail::check_items("worst_inversions", score, label, 1));
+  std::vector<std::int32_t> order(score.size());
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (!(label[i] > 0)) {
+      return Status::invalid_argument(
+          str_cat("worst_inversions: label ", i, " is ", label[i], "; should be positive"));
+    }
+    order[i] = static_cast<std::int32_t>(i);
+  }
+  const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::int32_t a, std::int32_t b) { return score[at(a)] < score[at(b)]; });
+  std::vector<Inversion> inversions;
+  std::int32_t slowest = order[0];  // of the items with smaller scores
+  for (std::size_t begin = 0; begin < order.size();) {
+    std::size_t end = begin;
+    while (end < order.size() && score[at(order[end])] == score[at(order[begin])]) ++end;
+    for (std::size_t i = begin; begin > 0 && i < end; ++i) {
+      if (!(label[at(slowest)] > label[at(order[i])])) continue;
+      inversions.push_back(
+          {slowest, order[i],
+           static_cast<double>(label[at(slowest)]) / static_cast<double>(label[at(order[i])])});
+    }
+    for (; begin < end; ++begin) {
+      if (label[at(order[begin])] > label[at(slowest)]) slowest = order[begin];
+    }
+  }
+  std::stable_sort(inversions.begin(), inversions.end(),
+                   [](const Inversion& a, const Inversion& b) { return a.ratio > b.ratio; });
+  inversions.resize(std::min(count, inversions.size()));
+  return inversions;
+}
+
 /// Spearman's rank correlation: Pearson's of the ranks, where equal values share the mean of their ranks.
 ///
 /// Errors: fewer than 2 items; all labels or all scores equal; a NaN. Cost: O(n log n).
