@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ namespace mg = mlgraph;
 
 struct TrainOptions {
   std::string task = "tile", train, valid, model, resume, json, split_indices, licence;
+  std::string command;  // for the model's file
   double split = 0;
   bool leave_one_out = false;
   std::uint64_t seed = 1;
@@ -290,8 +292,7 @@ void report_memory(const Trained& trained, Json& json) {
   std::printf("\n");
 }
 
-/// What the validation programs said, for the model's file. Without command and paths: a model that is trained
-/// again has the same bytes.
+/// What the validation programs said, for the model's file.
 std::string metrics_text(const mg::RankingMetrics& metrics) {
   std::string text = mg::str_cat("kendall_tau ", metrics.kendall_tau);
   for (std::size_t i = 0; i < mg::kSlowdownAt.size(); ++i)
@@ -307,6 +308,7 @@ mg::Status train_model(const TrainOptions& options, const TrainSettings& setting
     std::map<std::string, std::string> metadata = features_metadata(features);
     metadata["opcode_table"] = std::string(mg::io::kHloOpcodeTable);
     metadata["metrics"] = metrics_text(trained.report.best_valid);
+    metadata["command"] = options.command;
     if (!options.licence.empty()) metadata["licence"] = options.licence;
     return mg::io::save_model(trained.model, options.model, std::move(metadata));
   };
@@ -448,6 +450,22 @@ mg::Status run_train(const TrainOptions& options) {
 }
 
 // ---- options ------------------------------------------------------------------------------------------------
+
+/// The command with the flags that decide the weights, in the order of --help. Without paths and what changes
+/// nothing: a model that is trained again, elsewhere and with other threads, has the same bytes.
+std::string creating_command(const CLI::App& command) {
+  const std::set<std::string> left_out = {"train", "valid",         "model",   "resume",          "threads",
+                                          "json",  "split-indices", "licence", "checkpoint-every"};
+  std::string text = "mlgraph train";
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0 || option->get_lnames().empty() || left_out.count(option->get_lnames()[0]) > 0)
+      continue;
+    text += " --" + option->get_lnames()[0];
+    if (option->get_expected_max() == 0) continue;
+    for (const std::string& value : option->results()) text += " " + value;
+  }
+  return text;
+}
 
 void add_data_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--task", options.task, "What a config decides")
@@ -638,7 +656,10 @@ Command add_train(CLI::App& app) {
       "--leave-one-out: held_out,\n"
       "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments),\n"
       "and with --seeds: seeds (mean and std of each metric)."));
-  return {command, [options] { return run_train(*options); }};
+  return {command, [command, options] {
+            options->command = creating_command(*command);
+            return run_train(*options);
+          }};
 }
 
 }  // namespace cli
