@@ -683,7 +683,7 @@ class ModelFiles(Case):
         mean = json.loads((self.folder / "train.json").read_text())["mean"]
         self.assertEqual((metadata["licence"], metadata["opcode_table"], metadata["hlo_padding"]),
                          ("CC0-1.0", "tpugraphs 1", "0"))
-        self.assertEqual(metadata["command"], "mlgraph train --task tile --hidden 8 --epochs 2")
+        self.assertEqual(metadata["command"], "mlgraph train --task tile --hidden 8 --layers 1 --epochs 6")
         metrics = dict(metric.split(" ") for metric in metadata["metrics"].split(", "))
         self.assertAlmostEqual(float(metrics["kendall_tau"]), mean["kendall_tau"])
         self.assertEqual(list(metrics), ["kendall_tau", "slowdown@1", "slowdown@5", "slowdown@10", "slowdown@100"])
