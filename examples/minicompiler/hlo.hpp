@@ -194,9 +194,16 @@ class HloReading {
 
   mg::Status read(const mg::io::HloInstruction& inst) {
     if (inst.shape.element_type != kF32) return error(inst, "is not of type f32; programs of f32 are read");
+    if (inst.opcode == "constant") {
+      constants_[inst.id] = inst.shape.dimensions;
+      return {};
+    }
     std::vector<Value> in;
     for (const std::int64_t id : inst.operand_ids) {
-      const auto found = values_.find(id);
+      if (inst.opcode == "reduce" && !in.empty()) break;  // where a reduction starts is its region's zero
+      auto found = values_.find(id);
+      if (found == values_.end() && constants_.count(id) != 0)
+        found = values_.emplace(id, b_.parameter(constants_[id])).first;
       if (found == values_.end()) return error(inst, "has an operand that is not read before it");
       in.push_back(found->second);
     }
@@ -212,8 +219,7 @@ class HloReading {
 
   mg::Result<Value> convert(const mg::io::HloInstruction& inst, const std::vector<Value>& in) {
     const Dims& shape = inst.shape.dimensions;
-    // Of constants only the shape is known, and their values change no runtime.
-    if (inst.opcode == "parameter" || inst.opcode == "constant") return b_.parameter(shape);
+    if (inst.opcode == "parameter") return b_.parameter(shape);
     if (in.empty()) return error(inst, "has no operand");
     if (inst.opcode == "copy") return in[0];
     if (inst.opcode == "reshape" || inst.opcode == "bitcast") return b_.reshape(in[0], shape);
@@ -336,6 +342,9 @@ class HloReading {
   const mg::io::HloModule& module_;
   Builder b_;
   std::map<std::int64_t, Value> values_;
+  // Of constants only the shape is known, and their values change no runtime: those that are used become
+  // parameters.
+  std::map<std::int64_t, Dims> constants_;
 };
 
 }  // namespace detail

@@ -24,7 +24,7 @@ namespace minicompiler {
 struct OptimizeOptions {
   std::int64_t max_evaluations = 2000;  ///< of the layout model
   std::size_t num_measured = 5;         ///< of the configurations that it found best; the fastest is taken
-  MeasureOptions quick = {2, 2};        ///< of candidates
+  MeasureOptions quick = {3, 2};        ///< of candidates
   MeasureOptions final = {15, 2};       ///< of what is reported
   std::uint64_t seed = 1;               ///< of the random search
 };
@@ -34,11 +34,11 @@ struct Optimized {
   Program program;
   Decisions chosen;  ///< layouts and tiles by the models
   std::int64_t default_ns = 0;
-  std::int64_t greedy_ns = 0;        ///< each operator's own best layout, whatever copies that takes
-  std::int64_t first_ns = 0;         ///< the layouts the model ranked first, default tiles
-  std::int64_t layouts_ns = 0;       ///< the fastest of the layouts that were measured, default tiles
-  std::int64_t chosen_ns = 0;        ///< with the tile model's tiles
-  std::int64_t random_ns = 0;        ///< the best of a random search of layouts and tiles
+  std::int64_t greedy_ns = 0;   ///< each operator's own best layout, whatever copies that takes
+  std::int64_t first_ns = 0;    ///< the layouts the model ranked first, default tiles
+  std::int64_t layouts_ns = 0;  ///< the fastest of the layouts that were measured, default tiles
+  std::int64_t chosen_ns = 0;   ///< with the tile model's tiles, where these were faster than the default ones
+  std::int64_t random_ns = 0;   ///< the best of a random search of layouts and tiles
   std::int64_t num_evaluations = 0;  ///< of the layout model, and of the tile model
   std::int64_t num_tile_evaluations = 0;
   std::int64_t num_random = 0;     ///< configurations that the random search measured
@@ -75,6 +75,8 @@ class Optimizer {
     MLGRAPH_ASSIGN_OR_RETURN(const std::size_t fastest, fastest_of(found_));
     result_.chosen = found_[fastest];
     MLGRAPH_RETURN_IF_ERROR(choose_tiles());
+    MLGRAPH_ASSIGN_OR_RETURN(const std::size_t with_tiles, fastest_of({found_[fastest], result_.chosen}));
+    if (with_tiles == 0) result_.chosen.tiles.clear();
     result_.seconds = seconds() - start;
     MLGRAPH_ASSIGN_OR_RETURN(const Decisions random, search_at_random());
 

@@ -4,6 +4,7 @@
 #define MLGRAPH_EXAMPLES_MINICOMPILER_PROGRESS_HPP
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -29,8 +30,8 @@ class Progress {
     const double now = seconds();
     if (!terminal_ || (now - shown_ < 0.1 && done < 1)) return;
     shown_ = now;
-    constexpr int kWidth = 24;
-    const int filled = static_cast<int>(kWidth * std::clamp(done, 0.0, 1.0));
+    constexpr std::size_t kWidth = 24;
+    const auto filled = static_cast<std::size_t>(static_cast<double>(kWidth) * std::clamp(done, 0.0, 1.0));
     const double left = done > 0 ? (now - start_) * (1 - done) / done : 0;
     std::printf("\r%-18s [%s%s] %3.0f %%  %3.0f s left  %-40.40s", title_.c_str(),
                 std::string(filled, '#').c_str(), std::string(kWidth - filled, ' ').c_str(), 100 * done, left,

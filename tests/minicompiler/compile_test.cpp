@@ -105,12 +105,12 @@ TEST_CASE("every layout of a reshape gives the reference's values") {
   const std::vector<std::pair<Dims, Dims>> shapes = {
       {{6, 20}, {6, 4, 5}},    {{6, 4, 5}, {6, 20}}, {{4, 6}, {8, 3}},  {{4, 6}, {3, 8}},
       {{2, 3, 4, 5}, {6, 20}}, {{1, 6, 1}, {3, 2}},  {{24}, {2, 3, 4}}, {{1, 1}, {1, 1, 1}}};
-  for (const auto& [from, to] : shapes) {
-    CAPTURE(shape_text(from));
-    CAPTURE(shape_text(to));
+  for (const std::pair<Dims, Dims>& shape : shapes) {
+    CAPTURE(shape_text(shape.first));
+    CAPTURE(shape_text(shape.second));
     Builder b("reshape");
-    const Value x = b.parameter(from);
-    b.reshape(x, to);
+    const Value x = b.parameter(shape.first);
+    b.reshape(x, shape.second);
     check_all_choices(b.build().value(), 1);
   }
 }
