@@ -24,7 +24,7 @@ void check(std::int64_t num_nodes, std::int64_t configs, std::int64_t width, boo
   const SparseTestMatrix<T> nodes(num_nodes, width, 1, 2);
   const SparseTestMatrix<T> shift(configs, width, 2, 1);
   const SparseTestMatrix<T> scaled(configs, width, 3);
-  const std::vector<T> factor = testing::random_values<T>(num_nodes, 4);
+  const std::vector<T> factor = testing::random_values<T>(num_nodes, 4, -1, 1);
   const MatrixView<const T> scaled_view = with_scaled ? scaled.view() : MatrixView<const T>();
   const Span<const T> factors = with_scaled ? Span<const T>(factor) : Span<const T>();
   SparseTestMatrix<T> y(configs * num_nodes, width, 5, 3);
