@@ -6,16 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <ctime>
-#include <set>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "machine.hpp"
 #include "mlgraph/infer/session.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/train/loss.hpp"
+#include "session_programs.hpp"
 #if __has_include("mlgraph/io/program_set.hpp") && defined(MLGRAPH_BENCH_DATA)
 #include "mlgraph/io/program_set.hpp"
 #define MLGRAPH_BENCH_IO 1
@@ -24,104 +20,23 @@
 namespace mlgraph {
 namespace {
 
-constexpr std::int64_t kConfigs = 1000;
+using bench::cpu_seconds;
+using bench::fastest_cpu_seconds;
+using bench::first;
 
-/// Processor time, as everything here is one thread: it depends less on what else the machine does.
-double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+constexpr std::int64_t kConfigs = bench::LayoutProgram::kConfigs;
 
-template <class Body>
-double fastest_cpu_seconds(int repeats, Body&& body) {
-  double best = 1e30;
-  for (int i = 0; i < repeats; ++i) {
-    const double start = cpu_seconds();
-    body();
-    best = std::min(best, cpu_seconds() - start);
-  }
-  return best;
-}
-
-/// A layout program and configurations of it: the real module of 3,163 nodes where its file is, else one of the
-/// same size with random operands.
-struct Layout {
-  std::vector<float> x;
-  std::vector<std::int32_t> opcode, source, target, config_node;
-  std::vector<std::int8_t> config;
-  std::int64_t num_features = 140;
-  std::int64_t config_features = 18;
-
-  static const Layout& get() {
-    static const Layout layout;
-    return layout;
-  }
-  Layout() {
-    if (!read()) make();
-    Rng rng(1);
-    const auto size =
-        static_cast<std::size_t>(kConfigs) * config_node.size() * static_cast<std::size_t>(config_features);
-    for (std::size_t i = 0; i < size; ++i)
-      config.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
-  }
-  bool read() {
+/// The real module where its file is, else a made-up one.
+const bench::LayoutProgram& layout_program() {
+  static const bench::LayoutProgram program = [] {
 #if defined(MLGRAPH_BENCH_IO)
     const auto set =
         io::load_programs(MLGRAPH_BENCH_DATA "/tpugraphs/golden/layout/module_tuning_data_layout.npz");
-    if (!set.ok()) return false;
-    const ProgramView& view = set->views()[0];
-    for (std::int64_t r = 0; r < view.graph.x.rows; ++r)
-      x.insert(x.end(), view.graph.x.row(r), view.graph.x.row(r) + view.graph.x.cols);
-    opcode.assign(view.graph.opcode.begin(), view.graph.opcode.end());
-    source.assign(view.graph.edge_source.begin(), view.graph.edge_source.end());
-    target.assign(view.graph.edge_target.begin(), view.graph.edge_target.end());
-    config_node.assign(view.graph.config_node.begin(), view.graph.config_node.end());
-    num_features = view.graph.x.cols;
-    config_features = view.configs.num_features;
-    return true;
-#else
-    return false;
+    if (set.ok()) return bench::LayoutProgram(set->views()[0]);
 #endif
-  }
-  void make() {
-    constexpr std::int32_t kNodes = 3163;
-    Rng rng(2);
-    std::set<std::pair<std::int32_t, std::int32_t>> edges;
-    while (edges.size() < 5112) {
-      const auto v = static_cast<std::int32_t>(1 + rng.below(kNodes - 1));
-      const auto span = static_cast<std::uint64_t>(std::min(v, 32));
-      edges.emplace(v, v - 1 - static_cast<std::int32_t>(rng.below(span)));
-    }
-    for (const auto& [to, from] : edges) {
-      source.push_back(from);
-      target.push_back(to);
-    }
-    for (std::int32_t v = 0; v < kNodes; ++v) {
-      opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
-      for (std::int64_t j = 0; j < num_features; ++j) x.push_back(static_cast<float>(rng.uniform()));
-    }
-    for (std::int32_t k = 0; k < 62; ++k) config_node.push_back(k * (kNodes - 1) / 61);
-  }
-  [[nodiscard]] ProgramView view(std::int64_t num_configs = kConfigs) const {
-    ProgramView view;
-    view.name = "module";
-    view.graph = {{x.data(), static_cast<std::int64_t>(opcode.size()), num_features},
-                  opcode,
-                  source,
-                  target,
-                  config_node};
-    const auto k = static_cast<std::int64_t>(config_node.size());
-    const auto size = static_cast<std::size_t>(num_configs * k * config_features);
-    view.configs = {Span<const std::int8_t>(config).subspan(0, size), {}, num_configs, k, config_features};
-    return view;
-  }
-};
-
-GnnCostModel layout_model(Arch arch, Direction direction, std::int64_t width, std::int64_t layers) {
-  ModelOptions options = default_options(arch);
-  options.direction = direction;
-  options.hidden_channels = width;
-  options.num_layers = layers;
-  const ProgramView view = Layout::get().view(100);
-  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
-      .value();
+    return bench::LayoutProgram();
+  }();
+  return program;
 }
 
 /// The program as if every configuration had a copy of every node.
@@ -131,16 +46,10 @@ PreparedProgram unshared(const GnnCostModel& model, const ProgramView& view) {
   return program;
 }
 
-std::vector<std::int32_t> first(std::int64_t count) {
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(i);
-  return ids;
-}
-
 // Many configurations. The unshared way is measured on 24 of them.
 void session_score(benchmark::State& state, Direction direction) {
-  const ProgramView view = Layout::get().view();
-  const GnnCostModel model = layout_model(Arch::kLayoutSage, direction, 128, 3);
+  const ProgramView view = layout_program().view();
+  const GnnCostModel model = bench::layout_model(layout_program(), direction);
   Session session = Session::bind(model, view).value();
   std::vector<float> scores(static_cast<std::size_t>(kConfigs));
   double fastest = 1e30;
@@ -167,8 +76,8 @@ BENCHMARK_CAPTURE(session_score, both, Direction::kBoth)->Unit(benchmark::kMilli
 
 // One changed node of one configuration, every node in turn, against a full evaluation.
 void session_update(benchmark::State& state, Direction direction) {
-  const ProgramView view = Layout::get().view();
-  const GnnCostModel model = layout_model(Arch::kLayoutSage, direction, 128, 3);
+  const ProgramView view = layout_program().view();
+  const GnnCostModel model = bench::layout_model(layout_program(), direction);
   Session session = Session::bind(model, view).value();
   const std::int64_t num_rows = session.rows_per_config();
   std::vector<float> config(static_cast<std::size_t>(view.configs.config_size()));
@@ -252,8 +161,8 @@ double relative_difference(const std::vector<double>& a, const std::vector<doubl
 
 // How far gradients of shared rows are from those of copies: in double, and both in float from the double.
 void shared_gradient(benchmark::State& state, Direction direction) {
-  const ProgramView view = Layout::get().view(16);
-  const GnnCostModel model = layout_model(Arch::kLayoutSage, direction, 128, 3);
+  const ProgramView view = layout_program().view(16);
+  const GnnCostModel model = bench::layout_model(layout_program(), direction);
   const PreparedProgram program = model.prepare(view).value();
   const Segment& segment = program.segments[0];
   for (auto _ : state) {
@@ -272,23 +181,11 @@ BENCHMARK_CAPTURE(shared_gradient, both, Direction::kBoth)->Iterations(1)->Unit(
 // A training step: forward, loss, backward.
 void shared_training_step(benchmark::State& state, Direction direction) {
   const std::int64_t configs = state.range(0);
-  const ProgramView view = Layout::get().view(configs);
-  const GnnCostModel model = layout_model(Arch::kLayoutSage, direction, 128, 3);
+  const ProgramView view = layout_program().view(configs);
+  const GnnCostModel model = bench::layout_model(layout_program(), direction);
   const PreparedProgram shared = model.prepare(view).value();
   const PreparedProgram plain = unshared(model, view);
-  const std::vector<std::int32_t> ids = first(configs);
-  std::vector<double> runtime;
-  for (std::int64_t c = 0; c < configs; ++c) runtime.push_back(static_cast<double>((7 * c) % configs));
-  const std::vector<std::int32_t> slate = {0, static_cast<std::int32_t>(configs)};
-  const auto num_grads = static_cast<std::size_t>(model.spec().num_trainable());
-  const auto step = [&](Tape& tape, const PreparedProgram& program, AlignedVector<float>& grad) {
-    GnnCostModel::Scratch scratch;
-    grad.assign(num_grads, 0.0f);
-    tape.bind(model.spec(), Span<const float>(model.parameters().value), Span<float>(grad));
-    tape.begin(1);
-    const Var score = model.score(tape, program, ids, scratch);
-    return tape.backward(ranking_loss(tape, score, runtime, slate, LossOptions{})).ok();
-  };
+  const bench::HingeStep step(model, configs);
   AlignedVector<float> grad, expected;
   double fastest = 1e30;
   double shared_mb = 0;
@@ -296,7 +193,7 @@ void shared_training_step(benchmark::State& state, Direction direction) {
     Tape tape;
     for (auto _ : state) {
       const double start = cpu_seconds();
-      if (!step(tape, shared, grad)) state.SkipWithError("step");
+      if (!step(tape, shared, grad).ok()) state.SkipWithError("step");
       fastest = std::min(fastest, cpu_seconds() - start);
     }
     shared_mb = 1e-6 * static_cast<double>(tape.peak_bytes());
@@ -337,33 +234,11 @@ double fma_peak_gflops() {
 
 // A fused kernel of 40 nodes, width 64, 3 layers: one configuration, and 500 together.
 void session_tile(benchmark::State& state) {
-  constexpr std::int32_t kNodes = 40;
+  const bench::KernelProgram kernel;
   const std::int64_t configs = state.range(0);
-  Rng rng(3);
-  std::vector<float> x(kNodes * 140);
-  for (float& v : x) v = static_cast<float>(rng.uniform());
-  std::vector<float> config(static_cast<std::size_t>(500 * 24));
-  for (float& v : config) v = static_cast<float>(rng.uniform());
-  std::vector<std::int32_t> opcode, source, target;
-  for (std::int32_t v = 0; v < kNodes; ++v) {
-    opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
-    for (std::int32_t d = 1; d <= 2 && d <= v; ++d) {
-      if (d == 2 && v % 2 == 0) continue;
-      source.push_back(v - d);
-      target.push_back(v);
-    }
-  }
-  ProgramView view;
-  view.name = "kernel";
-  view.graph = {{x.data(), kNodes, 140}, opcode, source, target, {}};
-  view.configs = {{}, config, 500, 1, 24};
-  const ModelOptions options = default_options(Arch::kTileSage);
-  const GnnCostModel model =
-      GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
-          .value();
-  Session session = Session::bind(model, view).value();
-  view.configs = {
-      {}, Span<const float>(config).subspan(0, static_cast<std::size_t>(configs * 24)), configs, 1, 24};
+  const GnnCostModel model = bench::kernel_model(kernel);
+  Session session = Session::bind(model, kernel.view()).value();
+  const ProgramView view = kernel.view(configs);
   std::vector<float> scores(static_cast<std::size_t>(configs));
   double fastest = 1e30;
   for (auto _ : state) {
@@ -372,8 +247,9 @@ void session_tile(benchmark::State& state) {
     fastest = std::min(fastest, cpu_seconds() - start);
   }
   // Per configuration: the second and third layer, its part of the first, the head.
-  const auto h = static_cast<double>(options.hidden_channels);
-  const double flops = 2.0 * kNodes * 2 * 2 * h * h + 2.0 * 2 * 24 * h + 2 * (2 * h * h + h);
+  const auto h = static_cast<double>(model.options().hidden_channels);
+  const double flops = 2.0 * bench::KernelProgram::kNodes * 2 * 2 * h * h +
+                       2.0 * 2 * bench::KernelProgram::kConfigFeatures * h + 2 * (2 * h * h + h);
   state.counters["us_per_config"] = 1e6 * fastest / static_cast<double>(configs);
   state.counters["gflops"] = 1e-9 * flops * static_cast<double>(configs) / fastest;
   state.counters["peak_percent"] = 1e-7 * flops * static_cast<double>(configs) / fastest / fma_peak_gflops();

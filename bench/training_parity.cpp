@@ -12,16 +12,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <initializer_list>
 #include <numeric>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "machine.hpp"
-#include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
+#include "npz_arrays.hpp"
 #include "training_step.hpp"
 
 namespace mlgraph {
@@ -190,40 +188,25 @@ Status train(const Options& options, const Problem& problem, const ParamSpec& sp
 /// Shapes as in Problem; a tensor of the model has its name in a weights file.
 Status write(const Options& options, const Problem& problem, const ParamSpec& spec,
              const Parameters<float>& start, const Trained& trained) {
-  io::NpzWriter npz(1);
-  Status status;
-  const auto add = [&](const char* name, std::initializer_list<std::int64_t> shape, const auto& values) {
-    using Value = typename std::decay_t<decltype(values)>::value_type;
-    if (status.ok()) {
-      status = npz.add(name, {shape.begin(), shape.size()}, Span<const Value>(values.data(), values.size()));
-    }
-  };
+  bench::NpzArrays npz;
   const std::int64_t num_nodes = problem.num_nodes();
   const auto num_edges = static_cast<std::int64_t>(problem.edges.source.size());
   const auto num_configs = static_cast<std::int64_t>(problem.runtime.size());
-  add("node_opcode", {num_nodes}, problem.opcode);
-  add("x", {num_nodes, bench::kFeatures}, problem.x);
-  add("edge_source", {num_edges}, problem.edges.source);
-  add("edge_target", {num_edges}, problem.edges.target);
-  add("config_nodes", {static_cast<std::int64_t>(problem.config_nodes.size())}, problem.config_nodes);
-  add("configs", {num_configs, static_cast<std::int64_t>(problem.config_nodes.size()), bench::kConfigFeatures},
-      problem.configs);
-  add("runtime", {num_configs}, problem.runtime);
-  add("batches", {options.steps, options.configs}, problem.batches);
-  for (const ParamSpec::Entry& entry : spec.entries()) {
-    const Span<const float> values(start.value.data() + spec.position(entry.param),
-                                   static_cast<std::size_t>(entry.param.size()));
-    if (entry.is_vector) {
-      add(entry.name.c_str(), {entry.param.cols}, values);
-    } else {
-      add(entry.name.c_str(), {entry.param.rows, entry.param.cols}, values);
-    }
-  }
-  add("lr", {1}, std::vector<double>{kLearningRate});
-  add("loss", {options.steps}, trained.loss);
-  add("seconds", {options.steps}, trained.seconds);
-  add("cpu_seconds", {options.steps}, trained.cpu);
-  MLGRAPH_RETURN_IF_ERROR(status);
+  npz.add("node_opcode", {num_nodes}, problem.opcode);
+  npz.add("x", {num_nodes, bench::kFeatures}, problem.x);
+  npz.add("edge_source", {num_edges}, problem.edges.source);
+  npz.add("edge_target", {num_edges}, problem.edges.target);
+  npz.add("config_nodes", {static_cast<std::int64_t>(problem.config_nodes.size())}, problem.config_nodes);
+  npz.add("configs",
+          {num_configs, static_cast<std::int64_t>(problem.config_nodes.size()), bench::kConfigFeatures},
+          problem.configs);
+  npz.add("runtime", {num_configs}, problem.runtime);
+  npz.add("batches", {options.steps, options.configs}, problem.batches);
+  npz.add_tensors(spec, start.value);
+  npz.add("lr", {1}, std::vector<double>{kLearningRate});
+  npz.add("loss", {options.steps}, trained.loss);
+  npz.add("seconds", {options.steps}, trained.seconds);
+  npz.add("cpu_seconds", {options.steps}, trained.cpu);
   return npz.save(options.out);
 }
 

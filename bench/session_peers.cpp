@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our side of the comparison of sessions with PyTorch: scores configurations of a kernel and of a module and
+// does a training step, and writes all that bench/peers/pytorch_session.py needs to do the same (weights,
+// encoded inputs), with our results and times.
+//
+// usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz]
+//   KERNEL.npz, MODULE.npz   written
+//   LAYOUT.npz               a layout program of TpuGraphs; without it: a made-up one of 3,163 nodes
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "mlgraph/infer/session.hpp"
+#include "mlgraph/io/tpugraphs.hpp"
+#include "npz_arrays.hpp"
+#include "session_programs.hpp"
+
+namespace mlgraph {
+namespace {
+
+constexpr std::int64_t kTrained = 64;  // configurations of the training step
+constexpr int kRepeats = 5;
+
+// Start weights tell configurations apart by a thousandth of their scores. The gradient of a ranking loss then
+// is a difference of much larger terms: PyTorch's own float32 and float64 gradients differ by 2e-4. With this
+// factor on the weights of the configurations it is 3e-5.
+constexpr float kConfigScale = 30;
+
+/// Seconds for all configurations, the fastest of several; the scores.
+Result<double> time_scores(Session& session, const ConfigView& configs, int calls, std::vector<float>& scores) {
+  scores.resize(static_cast<std::size_t>(configs.num_configs));
+  Status status = session.score(configs, Span<float>(scores));
+  const double seconds = bench::fastest_cpu_seconds(kRepeats, [&] {
+    for (int i = 0; i < calls && status.ok(); ++i) status = session.score(configs, Span<float>(scores));
+  });
+  MLGRAPH_RETURN_IF_ERROR(status);
+  return seconds / calls;
+}
+
+/// The weights, the graph as the layers see it, and the first `configs` configurations.
+void add_inputs(const GnnCostModel& model, const PreparedProgram& program, std::int64_t configs,
+                bench::NpzArrays& out) {
+  out.add_tensors(model.spec(), model.parameters().value);
+  const Segment& segment = program.segments[0];
+  const NetInput<float> in = model.net_input(segment);
+  out.add("x", {in.x.rows, in.x.cols}, Span<const float>(in.x.data, static_cast<std::size_t>(in.x.size())));
+  out.add("opcode", {in.num_nodes()}, in.opcode);
+  const CsrView& csr = in.edges.forward.csr;
+  std::vector<std::int32_t> target;
+  for (std::int32_t i = 0; i < csr.num_rows(); ++i)
+    target.insert(target.end(), static_cast<std::size_t>(csr.degree(i)), i);
+  out.add("edge_source", {csr.num_edges()}, csr.col);
+  out.add("edge_target", {csr.num_edges()}, target);
+  out.add("config_node", {in.num_config_nodes()}, in.config_node);
+  const std::int64_t width = model.encoder().num_config_outputs();
+  const auto rows = static_cast<std::int64_t>(segment.config_row.size());
+  AlignedVector<float> row, encoded(static_cast<std::size_t>(configs * rows * width));
+  model.encoder().encode_configs(program.view.configs, bench::first(configs), segment.config_row, row,
+                                 encoded.data());
+  out.add("config", {configs, rows, width}, encoded);
+}
+
+Status score_kernel(const std::string& path) {
+  const bench::KernelProgram kernel;
+  const ProgramView view = kernel.view();
+  const GnnCostModel model = bench::kernel_model(kernel);
+  MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view));
+  std::vector<float> one, all;
+  MLGRAPH_ASSIGN_OR_RETURN(const double latency, time_scores(session, kernel.view(1).configs, 1000, one));
+  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(session, view.configs, 10, all));
+  MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, model.prepare(view));
+  bench::NpzArrays out;
+  add_inputs(model, program, view.configs.num_configs, out);
+  out.add("score", {view.configs.num_configs}, all);
+  out.add("seconds_one", {}, std::vector<double>{latency});
+  out.add("seconds_each", {}, std::vector<double>{seconds / static_cast<double>(view.configs.num_configs)});
+  return out.save(path);
+}
+
+GnnCostModel module_model(const bench::LayoutProgram& module) {
+  GnnCostModel model = bench::layout_model(module, Direction::kForward);
+  for (const ParamSpec::Entry& entry : model.spec().entries()) {
+    if (entry.name != "config.weight") continue;
+    float* const weight = model.parameters().value.data() + model.spec().position(entry.param);
+    for (std::int64_t i = 0; i < entry.param.size(); ++i) weight[i] *= kConfigScale;
+  }
+  return model;
+}
+
+Status score_and_train_module(const bench::LayoutProgram& module, const std::string& path) {
+  const ProgramView view = module.view();
+  const GnnCostModel model = module_model(module);
+  MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view));
+  std::vector<float> scores;
+  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(session, view.configs, 1, scores));
+
+  MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, model.prepare(module.view(kTrained)));
+  const bench::HingeStep step(model, kTrained);
+  Tape tape;
+  AlignedVector<float> grad;
+  Result<float> loss = step(tape, program, grad);
+  const double step_seconds = bench::fastest_cpu_seconds(kRepeats, [&] {
+    if (loss.ok()) loss = step(tape, program, grad);
+  });
+  MLGRAPH_RETURN_IF_ERROR(loss.status());
+
+  const SharedRows rows = model.shared_rows(program.segments[0]);
+  const double computed =
+      static_cast<double>(rows.own_rows()) / static_cast<double>(rows.num_layers() * rows.num_nodes());
+  bench::NpzArrays out;
+  add_inputs(model, program, kTrained, out);
+  scores.resize(kTrained);
+  out.add("score", {kTrained}, scores);
+  out.add("seconds_each", {}, std::vector<double>{seconds / static_cast<double>(view.configs.num_configs)});
+  out.add("runtime", {kTrained}, step.runtime());
+  out.add("loss", {}, std::vector<float>{*loss});
+  out.add("seconds_step", {}, std::vector<double>{step_seconds});
+  out.add("computed_rows", {}, std::vector<double>{computed});
+  out.add_tensors(model.spec(), grad, "grad.");
+  return out.save(path);
+}
+
+Status run(const std::vector<std::string>& paths) {
+  MLGRAPH_RETURN_IF_ERROR(score_kernel(paths[0]));
+  if (paths.size() == 2) return score_and_train_module(bench::LayoutProgram(), paths[1]);
+  MLGRAPH_ASSIGN_OR_RETURN(const io::Program program, io::read_tpugraphs_npz(paths[2]));
+  return score_and_train_module(bench::LayoutProgram(program.view()), paths[1]);
+}
+
+}  // namespace
+}  // namespace mlgraph
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> paths(argv + 1, argv + argc);
+  if (paths.size() != 2 && paths.size() != 3) {
+    std::fprintf(stderr, "usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz]\n");
+    return 2;
+  }
+  const mlgraph::Status status = mlgraph::run(paths);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "session_peers: %s\n", status.message().c_str());
+  return 1;
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the benchmarks of sessions score and train on: a layout program of 3,163 nodes, a kernel of 40, their
+// models.
+#ifndef MLGRAPH_BENCH_SESSION_PROGRAMS_HPP
+#define MLGRAPH_BENCH_SESSION_PROGRAMS_HPP
+
+#include <algorithm>
+#include <cstdint>
+#include <ctime>
+#include <numeric>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/train/loss.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace bench {
+
+/// Processor time, as everything here is one thread: it depends less on what else the machine does.
+inline double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+template <class Body>
+double fastest_cpu_seconds(int repeats, Body&& body) {
+  double best = 1e30;
+  for (int i = 0; i < repeats; ++i) {
+    const double start = cpu_seconds();
+    body();
+    best = std::min(best, cpu_seconds() - start);
+  }
+  return best;
+}
+
+/// {0, 1, ..., count - 1}
+inline std::vector<std::int32_t> first(std::int64_t count) {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(count));
+  std::iota(ids.begin(), ids.end(), 0);
+  return ids;
+}
+
+/// A layout program and 1,000 random configurations of it.
+struct LayoutProgram {
+  static constexpr std::int64_t kConfigs = 1000;
+
+  std::vector<float> x;
+  std::vector<std::int32_t> opcode, source, target, config_node;
+  std::vector<std::int8_t> config;
+  std::int64_t num_features = 140;
+  std::int64_t config_features = 18;
+
+  /// The size of the real module, with random operands.
+  LayoutProgram() {
+    constexpr std::int32_t kNodes = 3163;
+    Rng rng(2);
+    std::set<std::pair<std::int32_t, std::int32_t>> edges;
+    while (edges.size() < 5112) {
+      const auto v = static_cast<std::int32_t>(1 + rng.below(kNodes - 1));
+      const auto span = static_cast<std::uint64_t>(std::min(v, 32));
+      edges.emplace(v, v - 1 - static_cast<std::int32_t>(rng.below(span)));
+    }
+    for (const auto& [to, from] : edges) {
+      source.push_back(from);
+      target.push_back(to);
+    }
+    for (std::int32_t v = 0; v < kNodes; ++v) {
+      opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
+      for (std::int64_t j = 0; j < num_features; ++j) x.push_back(static_cast<float>(rng.uniform()));
+    }
+    for (std::int32_t k = 0; k < 62; ++k) config_node.push_back(k * (kNodes - 1) / 61);
+    draw_configs();
+  }
+  /// The graph of a real one.
+  explicit LayoutProgram(const ProgramView& real)
+      : opcode(real.graph.opcode.begin(), real.graph.opcode.end()),
+        source(real.graph.edge_source.begin(), real.graph.edge_source.end()),
+        target(real.graph.edge_target.begin(), real.graph.edge_target.end()),
+        config_node(real.graph.config_node.begin(), real.graph.config_node.end()),
+        num_features(real.graph.x.cols),
+        config_features(real.configs.num_features) {
+    for (std::int64_t r = 0; r < real.graph.x.rows; ++r)
+      x.insert(x.end(), real.graph.x.row(r), real.graph.x.row(r) + num_features);
+    draw_configs();
+  }
+  [[nodiscard]] ProgramView view(std::int64_t num_configs = kConfigs) const {
+    ProgramView view;
+    view.name = "module";
+    view.graph = {{x.data(), static_cast<std::int64_t>(opcode.size()), num_features},
+                  opcode,
+                  source,
+                  target,
+                  config_node};
+    const auto k = static_cast<std::int64_t>(config_node.size());
+    const auto size = static_cast<std::size_t>(num_configs * k * config_features);
+    view.configs = {Span<const std::int8_t>(config).subspan(0, size), {}, num_configs, k, config_features};
+    return view;
+  }
+
+ private:
+  void draw_configs() {
+    Rng rng(1);
+    const auto size =
+        static_cast<std::size_t>(kConfigs) * config_node.size() * static_cast<std::size_t>(config_features);
+    for (std::size_t i = 0; i < size; ++i)
+      config.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
+  }
+};
+
+/// A fused kernel of 40 nodes and 500 random configurations of it.
+struct KernelProgram {
+  static constexpr std::int32_t kNodes = 40;
+  static constexpr std::int64_t kConfigs = 500;
+  static constexpr std::int64_t kFeatures = 140;
+  static constexpr std::int64_t kConfigFeatures = 24;
+
+  std::vector<float> x, config;
+  std::vector<std::int32_t> opcode, source, target;
+
+  KernelProgram() : x(kNodes * kFeatures), config(kConfigs * kConfigFeatures) {
+    Rng rng(3);
+    for (float& v : x) v = static_cast<float>(rng.uniform());
+    for (float& v : config) v = static_cast<float>(rng.uniform());
+    for (std::int32_t v = 0; v < kNodes; ++v) {
+      opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
+      for (std::int32_t d = 1; d <= 2 && d <= v; ++d) {
+        if (d == 2 && v % 2 == 0) continue;
+        source.push_back(v - d);
+        target.push_back(v);
+      }
+    }
+  }
+  [[nodiscard]] ProgramView view(std::int64_t num_configs = kConfigs) const {
+    ProgramView view;
+    view.name = "kernel";
+    view.graph = {{x.data(), kNodes, kFeatures}, opcode, source, target, {}};
+    const auto size = static_cast<std::size_t>(num_configs * kConfigFeatures);
+    view.configs = {{}, Span<const float>(config).subspan(0, size), num_configs, 1, kConfigFeatures};
+    return view;
+  }
+};
+
+/// A model with start weights that is fitted to one program.
+inline GnnCostModel start_model(const ModelOptions& options, const ProgramView& view) {
+  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
+      .value();
+}
+inline GnnCostModel layout_model(const LayoutProgram& program, Direction direction) {
+  ModelOptions options = default_options(Arch::kLayoutSage);
+  options.direction = direction;
+  options.hidden_channels = 128;
+  options.num_layers = 3;
+  return start_model(options, program.view(100));
+}
+inline GnnCostModel kernel_model(const KernelProgram& program) {
+  return start_model(default_options(Arch::kTileSage), program.view());
+}
+
+/// A training step but for the optimizer: forward, pairwise hinge over all configurations, backward.
+class HingeStep {
+ public:
+  HingeStep(const GnnCostModel& model, std::int64_t configs)
+      : model_(model), ids_(first(configs)), slate_{0, static_cast<std::int32_t>(configs)} {
+    for (std::int64_t c = 0; c < configs; ++c) runtime_.push_back(static_cast<double>((7 * c) % configs));
+  }
+  [[nodiscard]] Span<const double> runtime() const { return runtime_; }
+
+  /// The loss. `grad` becomes the gradient, with the positions of ParamSpec.
+  [[nodiscard]] Result<float> operator()(Tape& tape, const PreparedProgram& program,
+                                         AlignedVector<float>& grad) const {
+    GnnCostModel::Scratch scratch;
+    grad.assign(static_cast<std::size_t>(model_.spec().num_trainable()), 0.0F);
+    tape.bind(model_.spec(), Span<const float>(model_.parameters().value), Span<float>(grad));
+    tape.begin(1);
+    const Var score = model_.score(tape, program, ids_, scratch);
+    const Var loss = ranking_loss(tape, score, runtime_, slate_, LossOptions{});
+    MLGRAPH_RETURN_IF_ERROR(tape.backward(loss));
+    return *tape.value(loss).data;
+  }
+
+ private:
+  const GnnCostModel& model_;
+  std::vector<std::int32_t> ids_, slate_;
+  std::vector<double> runtime_;
+};
+
+}  // namespace bench
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_BENCH_SESSION_PROGRAMS_HPP
