@@ -3,6 +3,8 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_BUILDER_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_BUILDER_HPP
 
+#include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <utility>
 

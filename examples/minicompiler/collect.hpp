@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_COLLECT_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_COLLECT_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

@@ -4,6 +4,8 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_COMPILE_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_COMPILE_HPP
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>

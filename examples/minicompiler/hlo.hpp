@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_HLO_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_HLO_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>

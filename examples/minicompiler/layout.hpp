@@ -4,6 +4,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LAYOUT_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LAYOUT_HPP
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

@@ -4,6 +4,9 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
 
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -10,12 +10,14 @@
 // PROGRAM is a member of a family, such as resnet_21, or a file: HLO text of a dense f32 program, or a program
 // as `show` prints it.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "collect.hpp"

@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_MODELS_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_MODELS_HPP
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <utility>

@@ -4,6 +4,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_REFERENCE_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_REFERENCE_HPP
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

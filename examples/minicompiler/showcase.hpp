@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_SHOWCASE_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_SHOWCASE_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>

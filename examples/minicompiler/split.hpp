@@ -4,6 +4,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_SPLIT_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_SPLIT_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <string>

@@ -4,6 +4,7 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_TEXT_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_TEXT_HPP
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <map>

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "contraction.hpp"
+#include "mlgraph/core/format.hpp"
 
 namespace minicompiler {
 

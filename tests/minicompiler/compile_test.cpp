@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/micro_kernels.cpp"
 
 namespace {
 
