@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "arena_plan.hpp"
 #include "contraction.hpp"
 #include "heavy.hpp"
 #include "ir.hpp"
@@ -20,6 +21,7 @@
 #include "layout.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "reference.hpp"
+#include "reshape_factors.hpp"
 #include "tile.hpp"
 
 namespace minicompiler {
@@ -82,58 +84,6 @@ class Executable {
   std::vector<InsertedCopy> copies_;
   std::vector<Layout> layouts_;
   std::vector<Contraction> contractions_;
-};
-
-/// Gives out pieces of the arena, and takes back those that nothing will read again.
-class ArenaPlan {
- public:
-  /// -> offset; aligned, with room to read behind the end.
-  std::int64_t allocate(std::int64_t count) {
-    constexpr std::int64_t kAlign = 16;
-    const std::int64_t size = (count + kReadSlack + kAlign - 1) / kAlign * kAlign;
-    for (std::size_t i = 0; i < free_.size(); ++i) {
-      if (free_[i].size < size) continue;
-      const std::int64_t offset = free_[i].offset;
-      free_[i].offset += size;
-      free_[i].size -= size;
-      if (free_[i].size == 0) free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
-      used_.push_back({offset, size});
-      return offset;
-    }
-    used_.push_back({end_, size});
-    end_ += size;
-    return used_.back().offset;
-  }
-  void release(std::int64_t offset) {
-    for (std::size_t i = 0; i < used_.size(); ++i) {
-      if (used_[i].offset != offset) continue;
-      insert_free(used_[i]);
-      used_.erase(used_.begin() + static_cast<std::ptrdiff_t>(i));
-      return;
-    }
-  }
-  [[nodiscard]] std::int64_t size() const { return end_; }
-
- private:
-  struct Piece {
-    std::int64_t offset, size;
-  };
-  void insert_free(Piece piece) {
-    std::size_t i = 0;
-    while (i < free_.size() && free_[i].offset < piece.offset) ++i;
-    free_.insert(free_.begin() + static_cast<std::ptrdiff_t>(i), piece);
-    if (i + 1 < free_.size() && free_[i].offset + free_[i].size == free_[i + 1].offset) {
-      free_[i].size += free_[i + 1].size;
-      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i) + 1);
-    }
-    if (i > 0 && free_[i - 1].offset + free_[i - 1].size == free_[i].offset) {
-      free_[i - 1].size += free_[i].size;
-      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
-  }
-
-  std::vector<Piece> used_, free_;  // free ones ascending, never two that touch
-  std::int64_t end_ = 0;
 };
 
 /// Compiles one program; see Executable::compile().
@@ -426,47 +376,11 @@ class Compiler {
     });
   }
 
-  /// Both shapes cut into common factors, so that each is a list of neighbouring ones; empty where there are
-  /// none.
-  static Dims common_factors(const Dims& a, const Dims& b) {
-    Dims factors;
-    std::size_t i = 0, j = 0;
-    std::int64_t left_a = 1, left_b = 1;
-    while (i < a.size() || j < b.size() || left_a > 1 || left_b > 1) {
-      if (left_a == 1 && i < a.size()) left_a = a[i++];
-      if (left_b == 1 && j < b.size()) left_b = b[j++];
-      const std::int64_t factor = std::min(left_a, left_b);
-      const std::int64_t rest = std::max(left_a, left_b);
-      if (factor == 1 && rest > 1) continue;  // a dimension of size 1
-      if (rest % factor != 0) return {};
-      factors.push_back(factor);
-      left_a /= factor;
-      left_b /= factor;
-    }
-    return factors;
-  }
-  /// Strides of the factors of a shape, whose own strides are given.
-  static Dims factor_strides(const Dims& factors, const Dims& shape, const Dims& strides) {
-    Dims result(factors.size(), 0);
-    std::size_t f = factors.size();
-    for (std::size_t d = shape.size(); d-- > 0;) {
-      std::int64_t stride = strides[d];
-      for (std::int64_t left = shape[d]; left > 1;) {
-        --f;
-        result[f] = stride;
-        stride *= factors[f];
-        left /= factors[f];
-      }
-    }
-    return result;
-  }
-
   void lower_reshape(const Instruction& inst, const LayoutChoice& layouts) {
     const std::size_t value = inst.operands[0];
     const Dims& from_shape = program_.instructions[value].shape;
     Layout input = layouts.inputs[0];
     Dims factors = common_factors(from_shape, inst.shape);
-    factors.erase(std::remove(factors.begin(), factors.end(), 1), factors.end());
     const bool through_row_major = factors.empty() && num_elements(inst.shape) > 1;
     if (through_row_major) {  // only the row-major order is the same list of elements in both shapes
       factors = {num_elements(inst.shape)};

@@ -78,8 +78,8 @@ class Ranker {
   [[nodiscard]] mg::Result<std::vector<float>> score(const mg::io::Program& program) const;
   /// Compares the scores with what was measured. Errors: those of score(); runtimes that rank nothing.
   [[nodiscard]] mg::Result<Quality> evaluate(const mg::io::Program& program) const;
-  /// Greedy descent and annealing from each configuration of `problem`, over incremental updates.
-  /// `max_seconds` of annealing in all. Errors: those of the engine's search.
+  /// Greedy descent and annealing from each configuration of `problem`, over incremental updates, with
+  /// `max_evaluations` in all. Errors: those of the engine's search.
   [[nodiscard]] mg::Result<LayoutSearchResult> search(const mg::io::Program& problem,
                                                       const LayoutCandidates& candidates,
                                                       std::int64_t max_evaluations) const;

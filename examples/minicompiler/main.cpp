@@ -11,8 +11,9 @@
 // as `show` prints it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -48,8 +49,12 @@ mg::Result<Program> find_program(const std::string& name) {
       std::find(kFamilyNames.begin(), kFamilyNames.end(), name.substr(0, underscore)) != kFamilyNames.end();
   std::error_code ignored;
   if (is_member && !std::filesystem::exists(name, ignored)) {
-    const long number = std::strtol(name.c_str() + underscore + 1, nullptr, 10);
-    MLGRAPH_ASSIGN_OR_RETURN(Program program, make_program(static_cast<std::uint32_t>(number)));
+    std::uint32_t number = 0;
+    const std::from_chars_result end =
+        std::from_chars(name.data() + underscore + 1, name.data() + name.size(), number);
+    if (end.ec != std::errc() || end.ptr != name.data() + name.size())
+      return mg::Status::invalid_argument(mg::str_cat(name, " should end in a number below 2^32"));
+    MLGRAPH_ASSIGN_OR_RETURN(Program program, make_program(number));
     if (program.name == name) return program;
     return mg::Status::not_found(mg::str_cat("there is no ", name, "; number ", number, " is ", program.name));
   }
