@@ -61,6 +61,8 @@ try:
 except ImportError as error:
     print(f"skipped: {error} (Debian: apt install python3-torch)", file=sys.stderr)
     sys.exit(0)
+from torch_csr import CsrProduct, csr
+
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 try:
     import torch_geometric
@@ -107,8 +109,8 @@ class Graph:
         self.inverse_degree = (1 / degree)[:, None]
         weight = 1 / degree[self.dst]
         if self.variant == "csr":
-            self.csr = csr(self.dst, self.src, weight, self.size)
-            self.csr_transposed = csr(self.src, self.dst, weight, self.size)
+            self.csr = csr(self.dst, self.src, weight, self.size, self.size)
+            self.csr_transposed = csr(self.src, self.dst, weight, self.size, self.size)
         elif self.variant == "torch_sparse":
             self.adjacency = torch_sparse.SparseTensor(row=self.dst, col=self.src, sparse_sizes=(self.size, self.size))
         elif self.variant == "pyg":
@@ -123,23 +125,6 @@ class Graph:
         else:
             out = torch.zeros_like(flat).index_add_(0, self.dst, flat.index_select(0, self.src)) * self.inverse_degree
         return out.view(x.shape)
-
-
-def csr(row, col, value, size):
-    order = torch.argsort(row * size + col)
-    row_ptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(row, minlength=size).cumsum(0)])
-    return torch.sparse_csr_tensor(row_ptr, col[order], value[order], (size, size))
-
-
-class CsrProduct(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, matrix, transposed):
-        ctx.transposed = transposed
-        return matrix @ x
-
-    @staticmethod
-    def backward(ctx, grad):
-        return ctx.transposed @ grad.contiguous(), None, None
 
 
 class Model(torch.nn.Module):

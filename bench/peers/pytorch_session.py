@@ -30,27 +30,12 @@ except ImportError as error:
     sys.exit(0)
 from torch.nn.functional import leaky_relu, linear, normalize
 
+from torch_csr import CsrProduct, csr
+
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 TOLERANCE = 1e-4
 LAYERS = 3
-
-
-def csr(row, col, value, rows, cols):
-    order = torch.argsort(row * cols + col)
-    row_ptr = torch.cat([torch.zeros(1, dtype=torch.int64), torch.bincount(row, minlength=rows).cumsum(0)])
-    return torch.sparse_csr_tensor(row_ptr, col[order], value[order], (rows, cols))
-
-
-class CsrProduct(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, matrix, transposed):
-        ctx.transposed = transposed
-        return matrix @ x
-
-    @staticmethod
-    def backward(ctx, grad):
-        return ctx.transposed @ grad.contiguous(), None, None
 
 
 class Adjacency:

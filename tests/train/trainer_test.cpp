@@ -714,13 +714,12 @@ TEST_CASE("the winners learn to rank the configs of programs they have not seen"
       model.dropout = 0;
       Lab lab(model, 32);
       const double before = evaluate(lab.model, lab.valid).value().mean.kendall_tau;
-      const TrainReport report = lab.run(quick(60)).value();
+      const TrainReport report = lab.run(quick(120)).value();
       INFO(arch_name(arch), ", chunk ", chunk);
       CHECK(before < 0.2);
       // Instance norm hides what is the same at all nodes of a graph, here the size that decides the best tile:
-      // of a tile only the second knob can be judged. How far sixty epochs come depends on rounding: processors
-      // and compilers differ by 0.1.
-      CHECK(report.best_valid.kendall_tau > (arch == Arch::kTileWinner ? 0.2 : 0.4));
+      // of a tile only the second knob can be judged.
+      CHECK(report.best_valid.kendall_tau > (arch == Arch::kTileWinner ? 0.2 : 0.6));
       CHECK(report.epochs.back().train_loss < 0.9 * report.epochs.front().train_loss);
     }
   }
