@@ -59,6 +59,34 @@ TEST_CASE("parts of keys do not run into each other, up to their limits") {
   for (std::size_t i = 0; i < keys.size(); ++i) CHECK(read(table, keys[i]) == Row{static_cast<float>(i)});
 }
 
+TEST_CASE("what keys cannot tell apart is refused") {
+  using Table = EmbeddingTable;
+  CHECK(Table::check_keys(Table::kMaxGraphs, Table::kMaxConfigs, Table::kMaxSegments).ok());
+  const Status status = Table::check_keys(Table::kMaxGraphs + 1, 5, 2);
+  CHECK(status.code() == StatusCode::kOutOfRange);
+  CHECK(status.message() ==
+        "has 5 configs and 2 segments in a set of 1048577 programs; the embedding table has keys for 16777216, "
+        "1048576 and 1048576");
+  CHECK(Table::check_keys(1, Table::kMaxConfigs + 1, 1).message().find("has 16777217 configs and 1 seg") == 0);
+  CHECK(Table::check_keys(1, 1, Table::kMaxSegments + 1).message().find("has 1 configs and 1048577 seg") == 0);
+}
+
+TEST_CASE("a table has at most kMaxRows rows, whatever its budget") {
+  const std::size_t row = table_of(1, 1).bytes_per_row();
+  const auto make = [&](std::size_t rows, std::int64_t least) {
+    return EmbeddingTable::make(1, TableDtype::kF32, row * rows, least);
+  };
+  constexpr std::size_t kMost = EmbeddingTable::kMaxRows;
+  CHECK(make(kMost - 1, 1)->max_rows() == kMost - 1);
+  CHECK(make(kMost, 1)->max_rows() == kMost);
+  CHECK(make(kMost + 1, 1)->max_rows() == kMost);
+  const auto most = static_cast<std::int64_t>(kMost);
+  CHECK(make(kMost + 1, most)->max_rows() == kMost);
+  CHECK(make(2 * kMost, most + 1).status().message() ==
+        str_cat("embedding table: a budget of ", row * 2 * kMost, " bytes holds 1073741824 rows of ", row,
+                " bytes; one step needs 1073741825"));
+}
+
 TEST_CASE("a full table forgets the key that came first, as a plain model of it does") {
   for (const std::size_t rows : std::vector<std::size_t>{1, 2, 3, 7, 64, 100}) {
     EmbeddingTable table = table_of(1, rows);

@@ -113,10 +113,13 @@ TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
   const GnnCostModel model = echo_model();
   OwnedProgram undefined = scored_program("undefined", {1, 2}, {0, 1});
   undefined.runtime_normalizer = {0, 1};
-  Programs programs(
-      model, {scored_program("single", {1}, {7}), scored_program("placeholders", {1, 2, 3}, {0, 0, 0}),
-              scored_program("good", {1, 2}, {1, 2}), undefined, scored_program("unselected", {1, 2}, {1, 2})});
-  programs.prepared[4].selection.clear();
+  OwnedProgram infinite = scored_program("infinite", {1, 2}, {1, 1});
+  infinite.runtime_normalizer = {1, 0};
+  Programs programs(model,
+                    {scored_program("single", {1}, {7}), scored_program("placeholders", {1, 2, 3}, {0, 0, 0}),
+                     scored_program("good", {1, 2}, {1, 2}), undefined, infinite,
+                     scored_program("unselected", {1, 2}, {1, 2})});
+  programs.prepared[5].selection.clear();
   const Evaluation e = evaluate(model, programs.prepared).value();
   REQUIRE(e.graphs.size() == 1);
   CHECK(e.graphs[0].name == "good");
@@ -125,7 +128,7 @@ TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
         std::vector<std::string>{
             "single: ordered_pair_accuracy: there are 1 items; it needs at least 2",
             "placeholders: ordered_pair_accuracy: the labels are all 0; at least one should differ",
-            "undefined: ordered_pair_accuracy: label 0 is nan",
+            "undefined: the label of config 0 is nan", "infinite: the label of config 1 is inf",
             "unselected: ordered_pair_accuracy: there are 0 items; it needs at least 2"});
 }
 

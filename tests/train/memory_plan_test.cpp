@@ -96,6 +96,17 @@ TEST_CASE("a limit that is too low is refused with what would do") {
   const std::size_t least = static_cast<std::size_t>(std::stoi(message.substr(message.rfind("need ") + 5)));
   CHECK(lab.plan(least << 20).ok());
   CHECK_FALSE(lab.plan((least - 2) << 20).ok());
+  // To the byte: what is planned fits, and with one byte less the least plan does not.
+  MemoryPlan plan = lab.plan(least << 20).value();
+  while (lab.plan(plan.step_bytes - 1).ok()) {
+    const MemoryPlan smaller = lab.plan(plan.step_bytes - 1).value();
+    REQUIRE(smaller.step_bytes < plan.step_bytes);
+    plan = smaller;
+  }
+  CHECK(plan.segment_size == 64);
+  CHECK(plan.configs_per_graph == 2);
+  CHECK(lab.plan(plan.step_bytes)->step_bytes == plan.step_bytes);
+  CHECK(lab.plan(plan.step_bytes - 1).status().code() == StatusCode::kResourceExhausted);
   CHECK(plan_memory({}, lab.model, lab.encoder, lab.trainer, 1).status().message() ==
         "there are no programs to plan the memory for");
 }

@@ -21,7 +21,7 @@ ModelOptions cut_options() {
   return options;
 }
 
-TrainerOptions quick(GstVariant variant, TableDtype dtype = TableDtype::kF32) {
+TrainerOptions cut_training(GstVariant variant, TableDtype dtype = TableDtype::kF32) {
   TrainerOptions options;
   options.epochs = 6;
   options.graphs_per_step = 4;
@@ -68,7 +68,7 @@ TEST_CASE("a training resumed after any epoch ends with the bits of one that was
   for (const TableDtype dtype : {TableDtype::kF32, TableDtype::kBf16}) {
     for (const GstVariant variant : kGstVariants) {
       if (dtype == TableDtype::kBf16 && variant != GstVariant::kEFD) continue;
-      const TrainerOptions options = quick(variant, dtype);
+      const TrainerOptions options = cut_training(variant, dtype);
       ResumedLab whole;
       const TrainReport expected = whole.run(options).value();
       REQUIRE(whole.checkpoints.size() == 6);
@@ -87,7 +87,7 @@ TEST_CASE("a training resumed after any epoch ends with the bits of one that was
 }
 
 TEST_CASE("a checkpoint of a stopped training is that of the same epoch of a whole one") {
-  const TrainerOptions options = quick(GstVariant::kED);
+  const TrainerOptions options = cut_training(GstVariant::kED);
   ResumedLab whole, stopped;
   REQUIRE(whole.run(options).ok());
   REQUIRE(stopped.run(options, {}, 3).value().stopped_by_caller);
@@ -97,11 +97,11 @@ TEST_CASE("a checkpoint of a stopped training is that of the same epoch of a who
 
 TEST_CASE("a checkpoint of another training is refused, and what differs is named") {
   ResumedLab lab;
-  REQUIRE(lab.run(quick(GstVariant::kED)).ok());
+  REQUIRE(lab.run(cut_training(GstVariant::kED)).ok());
   const std::vector<std::byte> checkpoint = lab.checkpoints[2];
   const auto refused = [&](auto&& change) {
     ResumedLab other;
-    TrainerOptions options = quick(GstVariant::kED);
+    TrainerOptions options = cut_training(GstVariant::kED);
     change(other, options);
     return other.run(options, checkpoint).status().message();
   };
@@ -119,7 +119,7 @@ TEST_CASE("a checkpoint of another training is refused, and what differs is name
 
 TEST_CASE("bytes that are no whole checkpoint are refused") {
   ResumedLab lab;
-  const TrainerOptions options = quick(GstVariant::kEFD);
+  const TrainerOptions options = cut_training(GstVariant::kEFD);
   REQUIRE(lab.run(options).ok());
   const std::vector<std::byte>& checkpoint = lab.checkpoints[4];
   for (std::size_t size = 1; size < checkpoint.size(); size += 1 + size / 7) {

@@ -5,64 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "model/program_fixture.hpp"
 #include "train/train_fixture.hpp"
+#include "train/trainer_fixture.hpp"
 
 namespace mlgraph {
 namespace {
 
 using namespace testing;  // NOLINT: the fixture
-
-constexpr float kBadWeight = std::numeric_limits<float>::quiet_NaN();
-
-/// Programs to train on and to validate on, and a model for them.
-struct Lab {
-  ProgramSetFixture train_set, valid_set;
-  GnnCostModel model;
-  std::vector<PreparedProgram> train, valid;
-  ThreadPool* pool = nullptr;
-
-  explicit Lab(const ModelOptions& options, std::size_t num_train = 10, std::uint64_t seed = 1)
-      : train_set(options.task(), num_train),
-        valid_set(options.task(), 8, 1000),
-        model(train_set.model(options, seed)),
-        train(train_set.prepare(model)),
-        valid(valid_set.prepare(model)) {}
-
-  template <class OnEpoch>
-  Result<TrainReport> run(const TrainerOptions& options, OnEpoch&& on_epoch, const LossOptions& loss = {}) {
-    return Trainer(model, options, loss, pool).run(train, valid, Selection::kKendallTau, on_epoch);
-  }
-  Result<TrainReport> run(const TrainerOptions& options) { return run_loss(options, {}); }
-  Result<TrainReport> run_loss(const TrainerOptions& options, const LossOptions& loss) {
-    return run(
-        options, [](const EpochReport&) { return true; }, loss);
-  }
-  [[nodiscard]] AlignedVector<float>& weights() { return model.parameters().value; }
-};
-
-TrainerOptions quick(int epochs) {
-  TrainerOptions options;
-  options.epochs = epochs;
-  options.graphs_per_step = 4;
-  options.lr = 1e-2;
-  return options;
-}
-
-/// A constant learning rate.
-TrainerOptions constant_rate(int epochs, double lr) {
-  TrainerOptions options = quick(epochs);
-  options.lr = options.min_lr = lr;
-  options.warmup_fraction = 0;
-  return options;
-}
-
-/// Trainings of minutes without optimisation; the sanitizers see the same code in the other tests.
-const doctest::test_suite kLearning("learning");
 
 // ---- learning
 // -------------------------------------------------------------------------------------------------
@@ -426,7 +379,7 @@ std::string options_message(Spoil&& spoil) {
   spoil(options);
   const AlignedVector<float> start = lab.weights();
   const Result<TrainReport> report = lab.run(options);
-  CHECK(lab.weights() == start);
+  CHECK((lab.weights() == start) == !report.ok());
   return report.status().message();
 }
 
@@ -438,6 +391,12 @@ TEST_CASE("options out of range are named") {
         "trainer: graphs_per_step is 0; should be 1 or more");
   CHECK(options_message([](O& o) { o.configs_per_graph = 1; }) ==
         "trainer: configs_per_graph is 1; should be 2 or more");
+  CHECK(options_message([](O& o) { o.graphs_per_step = kMaxGraphsPerStep; }) == "");
+  CHECK(options_message([](O& o) { o.graphs_per_step = kMaxGraphsPerStep + 1; }) ==
+        "trainer: graphs_per_step is 1000001; should be 1000000 or less");
+  CHECK(options_message([](O& o) { o.configs_per_graph = kMaxConfigsPerGraph; }) == "");
+  CHECK(options_message([](O& o) { o.configs_per_graph = kMaxConfigsPerGraph + 1; }) ==
+        "trainer: configs_per_graph is 1000001; should be 1000000 or less");
   CHECK(options_message([](O& o) { o.max_slates_per_graph = 0; }) ==
         "trainer: max_slates_per_graph is 0; should be 1 or more");
   CHECK(options_message([](O& o) { o.validate_every = 0; }) ==
@@ -461,7 +420,7 @@ TEST_CASE("a loss that cannot be computed is an error that names epoch and progr
   LossOptions loss;
   loss.temperature = 0;
   CHECK(lab.run_loss(quick(2), loss).status().message() ==
-        "epoch 1: tile_1: ranking_loss: the temperature is 0; it must be above 0");
+        "epoch 1: step 1: tile_1: ranking_loss: the temperature is 0; it must be above 0");
 }
 
 TEST_CASE("without programs to rank there is nothing to train on") {
@@ -513,86 +472,6 @@ TEST_CASE("a validation set without a ranking is an error") {
         "epoch 1: no graph has labels that rank its configs; tile_1000: ordered_pair_accuracy: there are 1 "
         "items; "
         "it needs at least 2");
-}
-
-TEST_CASE("labels that are NaN are reported with epoch and program") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  const std::vector<std::int64_t> zeros(24, 0);
-  lab.train[0].view.runtime = zeros;
-  lab.train[0].view.runtime_normalizer = zeros;  // 0 / 0
-  const AlignedVector<float> start = lab.weights();
-  const std::string message = lab.run(quick(2)).status().message();
-  CHECK_MESSAGE(message.rfind("epoch 1: tile_1: the loss is nan; the slate begins with config ", 0) == 0,
-                message);
-  CHECK(lab.weights() == start);
-}
-
-TEST_CASE("weights that become NaN are reported, and the best ones restored") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  AlignedVector<float> best;
-  const std::string message = lab.run(quick(9),
-                                      [&](const EpochReport& now) {
-                                        if (now.is_best) best = lab.weights();
-                                        if (now.epoch == 3) lab.weights()[0] = kBadWeight;
-                                        return true;
-                                      })
-                                  .status()
-                                  .message();
-  CHECK_MESSAGE(message.rfind("epoch 4: tile_1: the loss is nan; the slate begins with config ", 0) == 0,
-                message);
-  CHECK(lab.weights() == best);
-}
-
-TEST_CASE("a validation score that is not finite is reported, and the best weights restored") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  AlignedVector<float> best;
-  const auto on_epoch = [&](const EpochReport& now) {
-    if (now.is_best) best = lab.weights();
-    if (now.epoch == 2) lab.valid_set.programs[3].wide[0] = kBadWeight;
-    return true;
-  };
-  CHECK(lab.run(quick(9), on_epoch).status().message() == "epoch 3: tile_1003: the score of config 0 is nan");
-  CHECK(lab.weights() == best);
-}
-
-TEST_CASE("a learning rate that explodes is an error, and the start weights are kept") {
-  for (const double lr : {1e30, 1e39}) {
-    Lab lab(small_options(Arch::kTileMlp), 8);
-    const AlignedVector<float> start = lab.weights();
-    const std::string message = lab.run(constant_rate(5, lr)).status().message();
-    CHECK_MESSAGE(message.rfind("epoch 1: tile_", 0) == 0, message);
-    CHECK_MESSAGE(message.find(" is ") != std::string::npos, message);
-    CHECK(lab.weights() == start);
-  }
-}
-
-TEST_CASE("weights that overflow in the very last step are not kept") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  lab.valid.clear();
-  const AlignedVector<float> start = lab.weights();
-  const std::string message = lab.run(constant_rate(1, 1e39)).status().message();
-  CHECK_MESSAGE(message.rfind("epoch 1: ", 0) == 0, message);
-  CHECK_MESSAGE(message.find("; the learning rate is 1e+39") != std::string::npos, message);
-  CHECK(lab.weights() == start);
-}
-
-TEST_CASE("a gradient that overflows is named by program and tensor") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  const auto scale = [&](const char* name, float factor) {
-    const Param p = lab.model.spec().find(name)->param;
-    for (std::int64_t i = 0; i < p.size(); ++i) lab.weights()[static_cast<std::size_t>(p.offset + i)] *= factor;
-  };
-  scale("head.lins.1.weight", 1e30f);
-  scale("head.lins.2.weight", 1e-30f);
-  LossOptions loss;
-  loss.kind = LossOptions::Kind::kListMle;
-  loss.temperature = 1e-10;
-  for (const double clip_norm : {0.0, 1.0}) {
-    TrainerOptions options = quick(1);
-    options.clip_norm = clip_norm;
-    const std::string message = lab.run_loss(options, loss).status().message();
-    CHECK_MESSAGE(message.rfind("epoch 1: tile_1: the gradient of head.lins.2.weight is ", 0) == 0, message);
-  }
 }
 
 // ---- graph segment training
@@ -702,6 +581,25 @@ TEST_CASE("a table budget that is too small, and a head that is not there, are f
         "total");
   options.gst.segments_per_step = 0;
   CHECK(lab.run(options).status().message() == "gst: segments_per_step is 0; should be 1 or more");
+}
+
+TEST_CASE("a program with more configs than a table has keys for is refused") {
+  Lab lab(segmented(3), 2);
+  PreparedProgram& program = lab.train[1];
+  std::vector<std::int32_t> few(program.selection.begin(), program.selection.begin() + 8);
+  program.selection = few;
+  // The sizes alone are looked at, and the configs that are selected.
+  const auto claim = [&](std::uint64_t num_configs) {
+    program.view.configs.num_configs = static_cast<std::int64_t>(num_configs);
+    program.view.runtime = {lab.train_set.programs[1].runtime.data(), static_cast<std::size_t>(num_configs)};
+    return lab.run(gst(1, GstVariant::kE)).status();
+  };
+  CHECK(claim(EmbeddingTable::kMaxConfigs).message() == "");
+  const Status status = claim(EmbeddingTable::kMaxConfigs + 1);
+  CHECK(status.code() == StatusCode::kOutOfRange);
+  CHECK(status.message().find("layout_2: has 16777217 configs and ") == 0);
+  CHECK(status.message().find("; the embedding table has keys for 16777216, 1048576 and 1048576") !=
+        std::string::npos);
 }
 
 // ---- winners ------------------------------------------------------------------------------------------------

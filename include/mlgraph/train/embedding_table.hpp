@@ -40,10 +40,22 @@ MLGRAPH_BEGIN_ISA
 /// Source: the table T of Cao et al., arXiv:2305.12322, algorithm 2; bounded, and empty at the start.
 class EmbeddingTable {
  public:
-  /// Limits of a key's parts; they share 64 bits.
+  /// Numbers of graphs, configs and segments that keys tell apart; they share 64 bits. See check_keys().
   static constexpr std::uint64_t kMaxGraphs = std::uint64_t{1} << 20;
   static constexpr std::uint64_t kMaxConfigs = std::uint64_t{1} << 24;
   static constexpr std::uint64_t kMaxSegments = std::uint64_t{1} << 20;
+
+  /// The most rows, whatever the budget is.
+  static constexpr std::size_t kMaxRows = std::size_t{1} << 30;
+
+  /// An error when keys cannot tell as many graphs, configs of a graph, or segments of a graph apart.
+  [[nodiscard]] static Status check_keys(std::uint64_t num_graphs, std::uint64_t num_configs,
+                                         std::uint64_t num_segments) {
+    if (num_graphs <= kMaxGraphs && num_configs <= kMaxConfigs && num_segments <= kMaxSegments) return {};
+    return Status::out_of_range(str_cat(
+        "has ", num_configs, " configs and ", num_segments, " segments in a set of ", num_graphs,
+        " programs; the embedding table has keys for ", kMaxConfigs, ", ", kMaxSegments, " and ", kMaxGraphs));
+  }
 
   struct Key {
     std::uint32_t graph = 0;
@@ -55,19 +67,19 @@ class EmbeddingTable {
   EmbeddingTable() = default;
 
   /// An empty table for rows of `channels` numbers.
-  /// Errors: a budget in which fewer than `least_rows` rows fit.
+  /// Errors: a budget in which fewer than `least_rows` rows fit, or more of them than kMaxRows.
   [[nodiscard]] static Result<EmbeddingTable> make(std::int64_t channels, TableDtype dtype,
                                                    std::size_t max_bytes, std::int64_t least_rows = 1) {
     EmbeddingTable table;
     table.channels_ = static_cast<std::size_t>(channels);
     table.dtype_ = dtype;
-    const std::size_t fit = max_bytes / table.bytes_per_row();
+    const std::size_t fit = std::min<std::size_t>(max_bytes / table.bytes_per_row(), kMaxRows);
     if (fit < static_cast<std::size_t>(std::max<std::int64_t>(1, least_rows))) {
       return Status::invalid_argument(str_cat("embedding table: a budget of ", max_bytes, " bytes holds ", fit,
                                               " rows of ", table.bytes_per_row(), " bytes; one step needs ",
                                               least_rows));
     }
-    table.max_rows_ = std::min<std::size_t>(fit, kMostRows);
+    table.max_rows_ = fit;
     return table;
   }
 
@@ -172,7 +184,6 @@ class EmbeddingTable {
  private:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   static constexpr std::int32_t kEmpty = -1;
-  static constexpr std::size_t kMostRows = std::size_t{1} << 30;
 
   static std::uint64_t pack(const Key& key) {
     MLGRAPH_ASSERT(key.graph < kMaxGraphs && key.config < kMaxConfigs && key.segment < kMaxSegments,

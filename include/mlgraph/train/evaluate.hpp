@@ -4,6 +4,7 @@
 #define MLGRAPH_TRAIN_EVALUATE_HPP
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -56,6 +57,13 @@ struct Evaluation {
   return GnnCostModel::check_ids(view, program.selection);
 }
 
+/// An error when a label is NaN or infinite: a runtime against a normalizer of 0.
+[[nodiscard]] inline Status check_finite_label(std::int32_t config, double label) {
+  if (std::isfinite(label)) return {};
+  const char* const name = std::isnan(label) ? "nan" : label > 0 ? "inf" : "-inf";  // no "-nan"
+  return Status::invalid_argument(str_cat("the label of config ", config, " is ", name));
+}
+
 /// Metrics of one graph from scores and labels. Constant scores rank nothing: their tau is 0.
 /// Errors: labels without an order (one config, placeholders, all equal).
 [[nodiscard]] inline Result<RankingMetrics> ranking_metrics(Span<const float> score, Span<const double> label) {
@@ -68,6 +76,19 @@ struct Evaluation {
     MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, k));
   }
   return m;
+}
+
+/// The same with the labels of a program's selection.  Shapes: score (selection).
+/// Errors: a label that is NaN or infinite, too.
+[[nodiscard]] inline Result<RankingMetrics> ranking_metrics(Span<const float> score,
+                                                            const PreparedProgram& program) {
+  std::vector<double> label;
+  label.reserve(program.selection.size());
+  for (const std::int32_t c : program.selection) {
+    label.push_back(program.view.label(c));
+    MLGRAPH_RETURN_IF_ERROR(check_finite_label(c, label.back()));
+  }
+  return ranking_metrics(score, Span<const double>(label));
 }
 
 /// The mean over graphs of each metric; zeros for no graphs.
@@ -85,19 +106,16 @@ struct Evaluation {
 
 /// Scores the selected configurations of each program and compares them with the labels.
 ///
-/// Programs whose labels carry no ranking (one config, placeholder labels) are skipped with a note.
-/// Errors: a program the model cannot score, or without labels; no program with a ranking.
+/// Programs whose labels carry no ranking (one config, placeholder labels, NaN or infinite ones) are skipped
+/// with a note. Errors: a program the model cannot score, or without labels; no program with a ranking.
 [[nodiscard]] inline Result<Evaluation> evaluate(const GnnCostModel& model,
                                                  Span<const PreparedProgram> programs,
                                                  ThreadPool* pool = nullptr) {
   Evaluation evaluation;
-  std::vector<double> label;
   for (const PreparedProgram& program : programs) {
     MLGRAPH_RETURN_IF_ERROR(check_labels(program));
     MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection, pool));
-    label.clear();
-    for (const std::int32_t c : program.selection) label.push_back(program.view.label(c));
-    Result<RankingMetrics> metrics = ranking_metrics(score, label);
+    const Result<RankingMetrics> metrics = ranking_metrics(score, program);
     std::string name(program.view.name);
     if (!metrics.ok()) {
       evaluation.skipped.push_back(str_cat(name, ": ", metrics.status().message()));

@@ -4,6 +4,7 @@
 #define MLGRAPH_TRAIN_MEMORY_PLAN_HPP
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -116,18 +117,20 @@ struct MemoryModel {
                                             static_cast<double>(recorded));
     return memory.fixed_bytes + table + std::max(step, 0.0) + evaluation;
   };
-  const auto limit = static_cast<double>(max_bytes);
+  const auto bytes_of = [&](std::int64_t nodes, std::int64_t configs) {
+    return static_cast<std::size_t>(std::ceil(need(nodes, configs)));
+  };
   for (std::int64_t configs = trainer.configs_per_graph;; configs = std::max<std::int64_t>(2, configs / 2)) {
     for (std::int64_t nodes = most_nodes;; nodes = std::max(kLeastNodes, nodes * 3 / 4)) {
-      if (need(nodes, configs) <= limit)
-        return MemoryPlan{nodes, configs, static_cast<std::size_t>(need(nodes, configs))};
+      const std::size_t bytes = bytes_of(nodes, configs);
+      if (bytes <= max_bytes) return MemoryPlan{nodes, configs, bytes};
       if (nodes <= kLeastNodes) break;
     }
     if (configs <= 2) break;
   }
-  return Status::resource_exhausted(str_cat(
-      "a memory limit of ", max_bytes >> 20, " MiB is too low: segments of ", kLeastNodes,
-      " nodes with 2 configs need ", (static_cast<std::size_t>(need(kLeastNodes, 2)) >> 20) + 1, " MiB"));
+  return Status::resource_exhausted(
+      str_cat("a memory limit of ", max_bytes >> 20, " MiB is too low: segments of ", kLeastNodes,
+              " nodes with 2 configs need ", (bytes_of(kLeastNodes, 2) >> 20) + 1, " MiB"));
 }
 
 MLGRAPH_END_ISA

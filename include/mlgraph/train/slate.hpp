@@ -3,6 +3,8 @@
 #ifndef MLGRAPH_TRAIN_SLATE_HPP
 #define MLGRAPH_TRAIN_SLATE_HPP
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -10,11 +12,14 @@
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/graph.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/drop_edge.hpp"
+#include "mlgraph/train/evaluate.hpp"
 #include "mlgraph/train/loss.hpp"
 #include "mlgraph/train/segment_training.hpp"
 
@@ -42,6 +47,8 @@ class SlateWorker {
   explicit SlateWorker(ThreadPool* pool) : tape_(pool), eager_(pool) {}
 
   /// The loss of a slate and its gradient. `table` is only read.
+  /// Errors, in slate.status: those of embed() and of the loss; a label or a score that is not finite, which is
+  /// named by its config; a loss that is not.
   void run(const GnnCostModel& model, const PreparedProgram& program, const LossOptions& loss,
            const EmbeddingTable* table, Slate& slate) {
     const Span<const float> values(model.parameters().value);
@@ -74,11 +81,36 @@ class SlateWorker {
         aggregate_segments(tape_, eager_, slate.plan, table, static_cast<std::uint32_t>(slate.program), ids,
                            model.embedding_channels(), embed, slate.buffers));
     const Var score = model.readout(tape_, total, program, slate.configs, scratch_);
+    MLGRAPH_RETURN_IF_ERROR(tape_.status());
+    const Span<const float> scores(tape_.value(score).data, slate.configs.size());
+    MLGRAPH_RETURN_IF_ERROR(check_labels_and_scores(slate, scores));
     const std::int32_t ptr[] = {0, static_cast<std::int32_t>(num_configs)};
     const Var value = ranking_loss(tape_, score, slate.label, ptr, loss);
-    MLGRAPH_RETURN_IF_ERROR(tape_.backward(value));
+    MLGRAPH_RETURN_IF_ERROR(tape_.status());
     slate.loss = static_cast<double>(*tape_.value(value).data);
+    MLGRAPH_RETURN_IF_ERROR(check_loss(slate, scores));
+    return tape_.backward(value);
+  }
+
+  // A ranking loss can be finite without them: an infinite score may be in its right place.
+  static Status check_labels_and_scores(const Slate& slate, Span<const float> scores) {
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      MLGRAPH_RETURN_IF_ERROR(check_finite_label(slate.configs[i], slate.label[i]));
+      if (detail::is_finite(scores[i])) continue;
+      return Status::invalid_argument(
+          str_cat("the score of config ", slate.configs[i], " is ", detail::non_finite_name(scores[i])));
+    }
     return {};
+  }
+
+  static Status check_loss(const Slate& slate, Span<const float> scores) {
+    if (std::isfinite(slate.loss)) return {};
+    const auto widest = std::max_element(scores.begin(), scores.end(),
+                                         [](float a, float b) { return std::abs(a) < std::abs(b); });
+    const auto i = static_cast<std::size_t>(widest - scores.begin());
+    return Status::invalid_argument(str_cat("the loss is ", slate.loss, "; the widest score is ", scores[i],
+                                            ", of config ", slate.configs[i], " with the label ",
+                                            slate.label[i]));
   }
 
   /// Makes the segments of this step, of those with gradient.

@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_TRAINER_HPP
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -60,16 +59,19 @@ class Trainer {
   /// Programs whose selected configs carry no ranking (fewer than two, or equal labels) are not trained on.
   /// Without validation programs the last weights are kept.
   /// `resume`: what checkpoint() gave in a run with the same model, options and programs; that run is
-  /// continued. Errors: no training program with a ranking; options out of range; a table budget too small for
-  /// one step; a
-  ///         checkpoint of another training; a loss, gradient or score that is not finite, with its epoch and
-  ///         program. The model then holds the best weights so far.
+  /// continued.
+  /// Errors: no training program with a ranking; options out of range; a table budget too small for one step; a
+  ///         checkpoint of another training; a label that is not finite, with its program and config; a label,
+  ///         score or loss of a step that is not finite, with epoch, step, program and config; a gradient or a
+  ///         weight, with epoch, step, program and tensor; a score in validation, with epoch, program and
+  ///         config. The model then holds the best weights so far, and the last checkpoint is of the epoch
+  ///         before or an earlier one.
   template <class OnEpoch>
   [[nodiscard]] Result<TrainReport> run(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
                                         Selection selection, OnEpoch&& on_epoch,
                                         Span<const std::byte> resume = {}) {
     MLGRAPH_RETURN_IF_ERROR(check_options());
-    for (const PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(check_labels(program));
+    for (const PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(check_all_labels(program));
     MLGRAPH_RETURN_IF_ERROR(make_slots(train));
     MLGRAPH_RETURN_IF_ERROR(start(train, valid, resume));
     Status status;
@@ -112,12 +114,19 @@ class Trainer {
       return Status::invalid_argument(
           str_cat("trainer: ", name, " is ", value, "; should be ", low, " or more"));
     };
+    const auto at_most = [](const char* name, std::int64_t value, std::int64_t high) -> Status {
+      if (value <= high) return {};
+      return Status::invalid_argument(
+          str_cat("trainer: ", name, " is ", value, "; should be ", high, " or less"));
+    };
     MLGRAPH_RETURN_IF_ERROR(at_least("epochs", options_.epochs, 1));
     MLGRAPH_RETURN_IF_ERROR(at_least("patience", options_.patience, 0));
     MLGRAPH_RETURN_IF_ERROR(at_least("graphs_per_step", options_.graphs_per_step, 1));
     MLGRAPH_RETURN_IF_ERROR(at_least("configs_per_graph", options_.configs_per_graph, 2));
     MLGRAPH_RETURN_IF_ERROR(at_least("max_slates_per_graph", options_.max_slates_per_graph, 1));
     MLGRAPH_RETURN_IF_ERROR(at_least("validate_every", options_.validate_every, 1));
+    MLGRAPH_RETURN_IF_ERROR(at_most("graphs_per_step", options_.graphs_per_step, kMaxGraphsPerStep));
+    MLGRAPH_RETURN_IF_ERROR(at_most("configs_per_graph", options_.configs_per_graph, kMaxConfigsPerGraph));
     if (!(options_.warmup_fraction >= 0 && options_.warmup_fraction < 1)) {
       return Status::invalid_argument(
           str_cat("trainer: warmup_fraction is ", options_.warmup_fraction, "; should be in [0, 1)"));
@@ -160,7 +169,7 @@ class Trainer {
     samplers_.clear();
     slots_.clear();
     for (std::size_t i = 0; i < train.size(); ++i) {
-      MLGRAPH_RETURN_IF_ERROR(check_labels(train[i]));
+      MLGRAPH_RETURN_IF_ERROR(check_all_labels(train[i]));
       samplers_.emplace_back(train[i].view, train[i].selection, options_.sampling);
       if (!has_ranking(train[i])) continue;
       const auto n = static_cast<std::int64_t>(train[i].selection.size());
@@ -212,16 +221,9 @@ class Trainer {
 
   [[nodiscard]] static Status check_table_keys(Span<const PreparedProgram> train) {
     for (const PreparedProgram& program : train) {
-      if (train.size() <= EmbeddingTable::kMaxGraphs &&
-          program.segments.size() <= EmbeddingTable::kMaxSegments &&
-          static_cast<std::uint64_t>(program.view.configs.num_configs) <= EmbeddingTable::kMaxConfigs) {
-        continue;
-      }
-      return Status::out_of_range(str_cat(program.view.name, ": has ", program.view.configs.num_configs,
-                                          " configs and ", program.segments.size(), " segments in a set of ",
-                                          train.size(), " programs; the embedding table has keys for ",
-                                          EmbeddingTable::kMaxConfigs, ", ", EmbeddingTable::kMaxSegments,
-                                          " and ", EmbeddingTable::kMaxGraphs));
+      const auto num_configs = static_cast<std::uint64_t>(program.view.configs.num_configs);
+      const Status status = EmbeddingTable::check_keys(train.size(), num_configs, program.segments.size());
+      if (!status.ok()) return named(program, status);
     }
     return {};
   }
@@ -233,6 +235,15 @@ class Trainer {
     state_.table.clear();
     if (state_.report.best_epoch > 0) model_.parameters().value = state_.best;
     optimizer_.emplace(model_.parameters().grad.size() - head_begin_, adam_options());
+  }
+
+  [[nodiscard]] static Status check_all_labels(const PreparedProgram& program) {
+    MLGRAPH_RETURN_IF_ERROR(check_labels(program));
+    for (const std::int32_t c : program.selection) {
+      const Status status = check_finite_label(c, program.view.label(c));
+      if (!status.ok()) return named(program, status);
+    }
+    return {};
   }
 
   static bool has_ranking(const PreparedProgram& program) {
@@ -256,15 +267,13 @@ class Trainer {
       const Span<const std::size_t> batch =
           Span<const std::size_t>(order).subspan(begin, std::min(per_step, order.size() - begin));
       double loss = 0;
-      MLGRAPH_RETURN_IF_ERROR(run_step(train, batch, now.lr, rng, loss));
+      const Status status = run_step(train, batch, now.lr, rng, loss);
+      if (!status.ok())
+        return Status(status.code(), str_cat("step ", begin / per_step + 1, ": ", status.message()));
       now.train_loss += loss * static_cast<double>(batch.size()) / static_cast<double>(order.size());
     }
     state_.rng = rng.state();
-    const AlignedVector<float>& weights = model_.parameters().value;
-    const std::size_t bad = find_non_finite(Span<const float>(weights), pool_);
-    if (bad == weights.size()) return {};
-    return Status::invalid_argument(
-        str_cat(tensor_name(bad), " became ", weights[bad], "; the learning rate is ", now.lr));
+    return {};
   }
 
   /// Validates when it is time, and says whether the epoch is the best one.
@@ -331,7 +340,8 @@ class Trainer {
       const Slate& slate = slates_[j];
       MLGRAPH_RETURN_IF_ERROR(check_slate(train[batch[j]], slate));
       if (table != nullptr) {
-        MLGRAPH_RETURN_IF_ERROR(slate.buffers.store(static_cast<std::uint32_t>(slate.program), state_.table));
+        const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), state_.table);
+        if (!stored.ok()) return named(train[batch[j]], stored);
       }
       mean_loss += weight * slate.loss;
       kernels::axpy(static_cast<float>(weight), slate.grad.data(), grad.data(),
@@ -341,8 +351,25 @@ class Trainer {
       MLGRAPH_RETURN_IF_ERROR(clip_grad_norm(Span<float>(grad), options_.clip_norm, pool_).status());
     const std::size_t begin = state_.head_phase ? head_begin_ : 0;
     const std::size_t size = grad.size() - begin;
-    return optimizer_->step(model_.parameters().trainable().subspan(begin, size),
-                            Span<const float>(grad).subspan(begin, size), lr, pool_);
+    MLGRAPH_RETURN_IF_ERROR(optimizer_->step(model_.parameters().trainable().subspan(begin, size),
+                                             Span<const float>(grad).subspan(begin, size), lr, pool_));
+    return check_weights(train, batch, lr);
+  }
+
+  [[nodiscard]] static Status named(const PreparedProgram& program, const Status& status) {
+    return Status(status.code(), str_cat(program.view.name, ": ", status.message()));
+  }
+
+  /// After the step and not when the weights next meet an input: an activation may hide a NaN, and the last
+  /// step has no next.
+  [[nodiscard]] Status check_weights(Span<const PreparedProgram> train, Span<const std::size_t> batch,
+                                     double lr) const {
+    const AlignedVector<float>& weights = model_.parameters().value;
+    const std::size_t bad = find_non_finite(Span<const float>(weights), pool_);
+    if (bad == weights.size()) return {};
+    const std::string others = batch.size() > 1 ? str_cat(" and ", batch.size() - 1, " more") : std::string();
+    return Status::invalid_argument(str_cat(train[batch[0]].view.name, others, ": ", tensor_name(bad),
+                                            " became ", weights[bad], "; the learning rate is ", lr));
   }
 
   /// The configs and segments of each slate: all random draws of a step happen here, in order. Returns the rows
@@ -374,16 +401,11 @@ class Trainer {
   }
 
   [[nodiscard]] Status check_slate(const PreparedProgram& program, const Slate& slate) const {
-    const std::string_view name = program.view.name;
-    if (!slate.status.ok()) return Status(slate.status.code(), str_cat(name, ": ", slate.status.message()));
-    if (!std::isfinite(slate.loss)) {
-      return Status::invalid_argument(
-          str_cat(name, ": the loss is ", slate.loss, "; the slate begins with config ", slate.configs[0]));
-    }
+    if (!slate.status.ok()) return named(program, slate.status);
     const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
     if (bad == slate.grad.size()) return {};
     return Status::invalid_argument(
-        str_cat(name, ": the gradient of ", tensor_name(bad), " is ", slate.grad[bad]));
+        str_cat(program.view.name, ": the gradient of ", tensor_name(bad), " is ", slate.grad[bad]));
   }
 
   /// Whose element `i` of the flat buffer is.

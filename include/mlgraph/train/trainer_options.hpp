@@ -19,6 +19,10 @@
 
 namespace mlgraph {
 
+/// The most slates of a training step, and the most configurations of a slate.
+inline constexpr std::int64_t kMaxGraphsPerStep = 1'000'000;
+inline constexpr std::int64_t kMaxConfigsPerGraph = 1'000'000;
+
 /// What the best epoch is judged by, on the validation programs.
 enum class Selection : std::uint8_t {
   kKendallTau,    ///< highest mean tau: layout
@@ -30,8 +34,8 @@ MLGRAPH_BEGIN_ISA
 struct TrainerOptions {
   int epochs = 100;
   int patience = 0;                  ///< stop after as many epochs without a better one; 0 = never
-  std::int64_t graphs_per_step = 8;  ///< gradients are averaged over as many slates
-  std::int64_t configs_per_graph = 16;
+  std::int64_t graphs_per_step = 8;  ///< gradients are averaged over as many slates; kMaxGraphsPerStep at most
+  std::int64_t configs_per_graph = 16;    ///< of a slate; kMaxConfigsPerGraph at most
   std::int64_t max_slates_per_graph = 1;  ///< slates of each graph in an epoch; fewer where it has few configs
   ConfigSampling sampling = ConfigSampling::kUniform;
   double lr = 1e-3;
