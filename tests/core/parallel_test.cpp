@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <vector>
 
@@ -26,6 +27,14 @@ TEST_CASE("every task runs once, for any number of threads") {
 TEST_CASE("a pool of fewer than one thread takes one per processor") {
   ThreadPool pool(0);
   CHECK(pool.num_threads() >= 1);
+}
+
+TEST_CASE("a pool has at most kMaxThreads threads") {
+  CHECK(ThreadPool::wanted_threads(1) == 1);
+  CHECK(ThreadPool::wanted_threads(ThreadPool::kMaxThreads) == ThreadPool::kMaxThreads);
+  CHECK(ThreadPool::wanted_threads(ThreadPool::kMaxThreads + 1) == ThreadPool::kMaxThreads);
+  CHECK(ThreadPool::wanted_threads(std::numeric_limits<int>::max()) == ThreadPool::kMaxThreads);
+  CHECK(ThreadPool::wanted_threads(std::numeric_limits<int>::min()) >= 1);
 }
 
 TEST_CASE("many short calls follow each other without losing one") {

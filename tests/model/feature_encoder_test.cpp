@@ -49,6 +49,68 @@ TEST_CASE("programs to fit on name their node features alike, or not at all") {
   CHECK(fit_message(views) == "the name of node feature 1 is of several lines");
 }
 
+TEST_CASE("there are at most kMaxFeatures of a node and of a config") {
+  OwnedProgram program = tile_program(1, 1, 1);
+  const auto fit = [&](std::int64_t node, std::int64_t config) {
+    program.num_features = node;
+    program.config_features = config;
+    program.x.assign(static_cast<std::size_t>(node), 1.0f);
+    program.wide.assign(static_cast<std::size_t>(config), 1.0f);
+    return FeatureEncoder::fit(std::vector<ProgramView>{program.view()}, default_options(Arch::kTileSage));
+  };
+  const Result<FeatureEncoder> most = fit(kMaxFeatures, kMaxFeatures);
+  REQUIRE(most.ok());
+  CHECK(most->node.num_inputs() == kMaxFeatures);
+  CHECK(fit(kMaxFeatures + 1, 2).status().message() ==
+        "tile_1: has 1048577 node and 2 config features; should be in [0, 1048576]");
+  CHECK(fit(2, kMaxFeatures + 1).status().code() == StatusCode::kOutOfRange);
+  // The numbers alone are looked at: there is nothing behind them.
+  ProgramView view = program.view();
+  for (const std::int64_t cols : {std::int64_t{-1}, std::int64_t{1} << 62}) {
+    view.graph.x.cols = cols;
+    CHECK(fit_message({view}) == str_cat("tile_1: has ", cols, " node and ", kMaxFeatures + 1,
+                                         " config features; should be in [0, 1048576]"));
+  }
+}
+
+TEST_CASE("counts that int32 does not have are refused before anything is looked at") {
+  const OwnedProgram program = tile_program(1);
+  const auto check = [](const ProgramView& view) { return FeatureEncoder::check(view, 3, 3); };
+  REQUIRE(check(program.view()).ok());
+  ProgramView many = program.view();
+  many.configs.num_configs = kMaxConfigs;  // as many as there may be, but they are not there
+  CHECK(check(many).message() == "tile_1: has 72 config entries; should have 2147483647 configs of 3");
+  many.configs.num_configs = kMaxConfigs + 1;
+  CHECK(check(many).message() == "tile_1: num_configs is 2147483648; the limit is 2147483647");
+  CHECK(check(many).code() == StatusCode::kResourceExhausted);
+  many.configs = program.view().configs;
+  many.configs.rows_per_config = std::int64_t{1} << 62;
+  CHECK(check(many).message() ==
+        "tile_1: rows_per_config is 4611686018427387904; should be in [0, 2147483647]");
+
+  // Configs without entries: any number of them takes no memory.
+  ProgramView none = program.view();
+  none.configs.wide = {};
+  none.configs.num_features = 0;
+  none.configs.num_configs = kMaxConfigs;
+  CHECK(FeatureEncoder::check(none, 3, 0).ok());
+  none.configs.num_configs = kMaxConfigs + 1;
+  CHECK_FALSE(FeatureEncoder::check(none, 3, 0).ok());
+
+  ProgramView nodes = program.view();
+  nodes.graph.opcode = {program.opcode.data(), static_cast<std::size_t>(kMaxNodes)};
+  nodes.graph.x.rows = kMaxNodes;
+  CHECK(check(nodes).ok());
+  nodes.graph.opcode = {program.opcode.data(), static_cast<std::size_t>(kMaxNodes) + 1};
+  nodes.graph.x.rows = kMaxNodes + 1;
+  CHECK(check(nodes).message() == "tile_1: num_nodes is 2147483648; the limit is 2147483647");
+  ProgramView edges = program.view();
+  edges.graph.edge_source = {program.edge_source.data(), static_cast<std::size_t>(kMaxEdges)};
+  CHECK(check(edges).ok());
+  edges.graph.edge_source = {program.edge_source.data(), static_cast<std::size_t>(kMaxEdges) + 1};
+  CHECK(check(edges).message() == "tile_1: num_edges is 2147483648; the limit is 2147483647");
+}
+
 TEST_CASE("one-hot has a class for each of -1 ... 6 and none for anything else") {
   FeatureEncoder encoder;
   encoder.config_encoding = ConfigEncoding::kOneHot;

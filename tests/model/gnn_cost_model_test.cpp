@@ -113,6 +113,9 @@ TEST_CASE("a program that cannot be scored is refused, with its name and the pla
   CHECK(message([&](OwnedProgram& p) { p.x[3] = nan; }) == "tile_1: node 1 feature 0 is nan");
   CHECK(message([&](OwnedProgram& p) { p.x[5] = -inf; }) == "tile_1: node 1 feature 2 is -inf");
   CHECK(message([&](OwnedProgram& p) { p.wide[3 * 4 + 2] = nan; }) == "tile_1: config 4 entry 2 is nan");
+  CHECK(message([&](OwnedProgram& p) { p.x[4] = inf; }) == "tile_1: node 1 feature 1 is inf");
+  CHECK(message([&](OwnedProgram& p) { p.wide[0] = inf; }) == "tile_1: config 0 entry 0 is inf");
+  CHECK(message([&](OwnedProgram& p) { p.wide[3 * 23 + 1] = -inf; }) == "tile_1: config 23 entry 1 is -inf");
   CHECK(message([](OwnedProgram& p) {
           p.edge_source[0] = 0;
           p.edge_target[0] = 99;
@@ -209,12 +212,17 @@ TEST_CASE("more rows than int32 counts are refused before anything is allocated"
   const OwnedProgram program = tile_program(1, 2, 70000);
   const GnnCostModel model = model_for(program, small_options(Arch::kTileMlp));
   const PreparedProgram prepared = model.prepare(program.view()).value();
-  const std::vector<std::int32_t> ids(40000, 0);
+  const std::int64_t most = model.max_configs(prepared.segments[0]);
+  CHECK(most == 30678);
+  CHECK(most * 70000 <= kMaxNodes);
+  CHECK((most + 1) * 70000 > kMaxNodes);
+  const std::vector<std::int32_t> ids(30679, 0);
   Eager ctx;
   ctx.bind(model.spec(), Span<const float>(model.parameters().value));
   GnnCostModel::Scratch scratch;
   (void)model.score(ctx, prepared, ids, scratch);
-  CHECK(ctx.status().message() == "40000 configs of 70000 rows each are too many to score at once");
+  CHECK(ctx.status().message() ==
+        "30679 configs of 70000 rows each are too many to score at once; the limit is 30678");
 }
 
 TEST_CASE("programs without nodes, edges or varying features are scored") {

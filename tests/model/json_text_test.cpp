@@ -39,7 +39,7 @@ struct Reading {
   Status status;
 };
 
-Reading read_all(std::string_view text, std::size_t max_depth = 32) {
+Reading read_all(std::string_view text, std::size_t max_depth = kMaxJsonDepth) {
   Reading reading;
   JsonReader reader(text, max_depth);
   for (;;) {
@@ -230,6 +230,11 @@ TEST_CASE("what is no JSON is refused with its place") {
 TEST_CASE("nesting is limited, whatever the size of the text") {
   const std::string deep(1000000, '[');
   CHECK(read_all(deep).status.message() == "byte 32: is nested deeper than 32 levels");
+  for (const std::size_t depth : {kMaxJsonDepth, kMaxJsonDepth + 1}) {
+    const Reading reading = read_all(std::string(depth, '[') + std::string(depth, ']'), kMaxJsonDepth);
+    CHECK(reading.status.message() ==
+          (depth == kMaxJsonDepth ? "" : "byte 32: is nested deeper than 32 levels"));
+  }
   CHECK(read_all("[[1]]", 2).status.ok());
   CHECK(read_all("[[{}]]", 2).status.message() == "byte 2: is nested deeper than 2 levels");
 }

@@ -273,7 +273,15 @@ TEST_CASE("what does not fit is named, and no model exists then") {
   CHECK(message_after([](Tensors&, Metadata& m) { set(m, "arch", "transformer"); }) ==
         "model: metadata \"arch\" is \"transformer\", which this version does not know");
   CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_node_inputs", "-1"); }) ==
-        "model: it has -1 node and 2 config features; should be in [0, 1048576]");
+        "model: has -1 node and 2 config features; should be in [0, 1048576]");
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_node_inputs", "1048577"); }) ==
+        "model: has 1048577 node and 2 config features; should be in [0, 1048576]");
+  CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_config_inputs", "1048577"); }) ==
+        "model: has 2 node and 1048577 config features; should be in [0, 1048576]");
+  CHECK(message_after([](Tensors&, Metadata& m) {
+          set(m, "num_node_inputs", "1048576");
+          set(m, "num_config_inputs", "1048576");
+        }).empty());
   CHECK(message_after([](Tensors&, Metadata& m) { set(m, "num_node_inputs", "1"); }) ==
         "normalizer: column 1 is 1; there are 1 features");
   CHECK(message_after([](Tensors&, Metadata& m) {

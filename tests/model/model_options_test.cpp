@@ -237,6 +237,34 @@ TEST_CASE("options out of range are an error, from metadata too") {
     metadata[key] = value;
     return from_metadata(metadata).status().message();
   };
+  struct Range {
+    const char* key;
+    std::int64_t low, high;
+  };
+  for (const Range& range :
+       {Range{"num_opcodes", 1, kMaxOpcodes}, Range{"opcode_channels", 1, kMaxChannels},
+        Range{"layout_channels", 1, kMaxChannels}, Range{"hidden_channels", 1, kMaxChannels},
+        Range{"num_layers", 1, kMaxLayers}, Range{"segment_size", 0, kMaxNodes}}) {
+    CHECK(message(range.key, str_cat(range.low).c_str()) == "");
+    CHECK(message(range.key, str_cat(range.high).c_str()) == "");
+    for (const std::int64_t beyond : {range.low - 1, range.high + 1}) {
+      CHECK(message(range.key, str_cat(beyond).c_str()) == str_cat("model: ", range.key, " is ", beyond,
+                                                                   "; should be in [", range.low, ", ",
+                                                                   range.high, "]"));
+    }
+  }
+  ModelOptions late = default_options(Arch::kLayoutSage);
+  late.join = Join::kLate;
+  late.config_layers = kMaxLayers;
+  CHECK(validate(late).ok());
+  late.config_layers = kMaxLayers + 1;
+  CHECK(validate(late).message() == "model: config_layers is 65; should be in [0, 64]");
+  ModelOptions winner = default_options(Arch::kLayoutWinner);
+  winner.config_chunk = kMaxConfigChunk;
+  CHECK(validate(winner).ok());
+  winner.config_chunk = kMaxConfigChunk + 1;
+  CHECK(validate(winner).message() == "model: config_chunk is 65537; should be in [0, 65536]");
+
   CHECK(message("num_opcodes", "0") == "model: num_opcodes is 0; should be in [1, 65536]");
   CHECK(message("num_opcodes", "65537") == "model: num_opcodes is 65537; should be in [1, 65536]");
   CHECK(message("opcode_channels", "-1") == "model: opcode_channels is -1; should be in [1, 4096]");

@@ -228,6 +228,26 @@ TEST_CASE("a hostile length is refused before anything is read") {
   CHECK(SafeTensors::parse({}).status().code() == StatusCode::kDataLoss);
 }
 
+TEST_CASE("a shape has at most 64 dimensions, read and written") {
+  const std::vector<std::byte> four(4);
+  for (const std::size_t rank : {kMaxSafeTensorsRank, kMaxSafeTensorsRank + 1}) {
+    std::string ones = "1";
+    for (std::size_t i = 1; i < rank; ++i) ones += ",1";
+    const std::string header = str_cat(R"({"a":{"dtype":"F32","shape":[)", ones, R"(],"data_offsets":[0,4]}})");
+    const std::string read = message_of(file_of(header, 4));
+    const std::vector<SafeTensor> tensors = {
+        tensor("a", Dtype::kF32, std::vector<std::int64_t>(rank, 1), four)};
+    const std::string written = write_safetensors(tensors).status().message();
+    if (rank == kMaxSafeTensorsRank) {
+      CHECK(read == "");
+      CHECK(written == "");
+    } else {
+      CHECK(read.find(R"(tensor "a": shape has more than 64 dimensions)") != std::string::npos);
+      CHECK(written == R"(safetensors: tensor "a": shape has more than 64 dimensions)");
+    }
+  }
+}
+
 TEST_CASE("a header of exactly the allowed size is read, also from memory without an end mark") {
   std::vector<std::byte> bytes = with_length(100000000, "{}");
   bytes.resize(bytes.size() - 2 + 100000000, std::byte{' '});
@@ -440,6 +460,6 @@ TEST_CASE("what no file can hold is not written") {
         R"(safetensors: the metadata has the key "k" twice)");
   CHECK(message({}, {{"\xc3", "v"}}) == "safetensors: a key of the metadata is not valid UTF-8");
   CHECK(message({}, {{"k", "\xc3"}}) == R"(safetensors: the metadata of "k" is not valid UTF-8)");
-  CHECK(message({}, {{"k", std::string(100000000, 'x')}}) ==
+  CHECK(message({}, {{"k", std::string(kMaxSafeTensorsHeader, 'x')}}) ==
         "safetensors: the header would have 100000032 bytes; at most 100000000 are allowed");
 }

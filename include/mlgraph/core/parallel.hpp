@@ -23,9 +23,12 @@ MLGRAPH_BEGIN_ISA
 /// A pool is used by one caller at a time. Kernels take a `ThreadPool*`; null means "on this thread".
 class ThreadPool {
  public:
+  /// The most threads of a pool; of more than that, so many are started.
+  static constexpr int kMaxThreads = 1024;
+
   /// `num_threads` < 1 means one per processor. Fewer are started when the system refuses; see num_threads().
   explicit ThreadPool(int num_threads) {
-    if (num_threads < 1) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    num_threads = wanted_threads(num_threads);
     workers_.reserve(static_cast<std::size_t>(num_threads - 1));
     for (int i = 1; i < num_threads; ++i) {
       if (!start_worker()) break;
@@ -40,6 +43,12 @@ class ThreadPool {
     }
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
+  }
+
+  /// How many threads a pool tries to have of which `num_threads` are asked.
+  [[nodiscard]] static int wanted_threads(int num_threads) {
+    if (num_threads < 1) num_threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return std::min(num_threads, kMaxThreads);
   }
 
   [[nodiscard]] int num_threads() const { return static_cast<int>(workers_.size()) + 1; }

@@ -19,7 +19,8 @@
 
 namespace mlgraph {
 
-/// The most nodes and the most stored edges of one graph or batch: ids and row pointers are int32.
+/// The most nodes and the most stored edges of one graph or batch: ids and row pointers are int32. Edges are
+/// stored twice with EdgeOptions::both, as those of a cost model's program are.
 inline constexpr std::int64_t kMaxNodes = std::numeric_limits<std::int32_t>::max();
 inline constexpr std::int64_t kMaxEdges = std::numeric_limits<std::int32_t>::max();
 

@@ -12,6 +12,9 @@
 
 namespace mlgraph {
 
+/// The most configurations of one program: their numbers are int32.
+inline constexpr std::int64_t kMaxConfigs = INT32_MAX;
+
 /// What a configuration decides.
 enum class Task : std::uint8_t {
   kTile,    ///< one vector per graph: the tile sizes of a kernel

@@ -16,13 +16,27 @@
 #include "mlgraph/core/name_list.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/csr.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/node_encoder.hpp"
 #include "mlgraph/model/normalizer.hpp"
 
 namespace mlgraph {
+
+/// The most features of a node, and of a row of a configuration, that a model is fitted to or read from a file
+/// with.
+inline constexpr std::int64_t kMaxFeatures = std::int64_t{1} << 20;
+
 MLGRAPH_BEGIN_ISA
+
+/// An error for numbers of features that no model has; `name` of whom.
+[[nodiscard]] inline Status check_num_features(std::string_view name, std::int64_t num_node,
+                                               std::int64_t num_config) {
+  if (num_node >= 0 && num_node <= kMaxFeatures && num_config >= 0 && num_config <= kMaxFeatures) return {};
+  return Status::out_of_range(str_cat(name, ": has ", num_node, " node and ", num_config,
+                                      " config features; should be in [0, ", kMaxFeatures, "]"));
+}
 
 /// Encodes node features, and scales config features or makes classes of them: one-hot columns, or rows of the
 /// layout table.
@@ -39,8 +53,8 @@ struct FeatureEncoder {
   std::vector<std::string> node_names;  // (node.num_inputs()), or empty: known by their places
 
   /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
-  /// Errors: no programs; programs that name their node features differently; those of check(), check_names()
-  /// and
+  /// Errors: no programs; programs that name their node features differently; those of check(), check_names(),
+  /// check_num_features() and
   ///         NodeEncoder::fit().
   [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
                                                   std::int64_t max_configs = 1000) {
@@ -49,6 +63,7 @@ struct FeatureEncoder {
     encoder.config_encoding = options.config_encoding;
     encoder.num_config_inputs = programs[0].configs.num_features;
     const std::int64_t node_width = programs[0].graph.x.cols;
+    MLGRAPH_RETURN_IF_ERROR(check_num_features(programs[0].name, node_width, encoder.num_config_inputs));
     const Span<const std::string_view> names = programs[0].graph.feature_names;
     encoder.node_names.assign(names.begin(), names.end());
     MLGRAPH_RETURN_IF_ERROR(check_names(encoder.node_names));
@@ -90,12 +105,13 @@ struct FeatureEncoder {
     return encoder;
   }
 
-  /// Errors: features of other widths, for another number of nodes than there are opcodes; arrays that do not
-  /// have the sizes which the program states.
+  /// Errors: more than kMaxNodes, kMaxEdges or kMaxConfigs; features of other widths, for another number of
+  /// nodes than there are opcodes; arrays that do not have the sizes which the program states.
   [[nodiscard]] static Status check(const ProgramView& program, std::int64_t node_width,
                                     std::int64_t config_width) {
     const ConfigView& configs = program.configs;
     const MatrixView<const float>& x = program.graph.x;
+    MLGRAPH_RETURN_IF_ERROR(check_sizes(program));
     if (x.cols != node_width || configs.num_features != config_width) {
       return Status::invalid_argument(str_cat(program.name, ": has ", x.cols, " node and ",
                                               configs.num_features, " config features; should have ",
@@ -106,17 +122,19 @@ struct FeatureEncoder {
       return Status::invalid_argument(
           str_cat(program.name, ": has ", num_names, " names for ", x.cols, " node features"));
     }
-    if (x.size() > 0 && x.data == nullptr) {
-      return Status::invalid_argument(
-          str_cat(program.name, ": x is (", x.rows, ", ", x.cols, ") but its data is null"));
-    }
     if (x.rows != program.graph.num_nodes()) {
       return Status::invalid_argument(
           str_cat(program.name, ": x has ", x.rows, " rows; opcode has ", program.graph.num_nodes()));
     }
+    if (x.size() > 0 && x.data == nullptr) {
+      return Status::invalid_argument(
+          str_cat(program.name, ": x is (", x.rows, ", ", x.cols, ") but its data is null"));
+    }
     const auto given =
         static_cast<std::int64_t>(configs.wide.empty() ? configs.narrow.size() : configs.wide.size());
-    if (configs.num_configs < 0 || given != configs.num_configs * configs.config_size()) {
+    const std::int64_t size = configs.config_size();  // below 2^51
+    const bool fits = size == 0 ? given == 0 : given % size == 0 && given / size == configs.num_configs;
+    if (configs.num_configs < 0 || !fits) {
       return Status::invalid_argument(str_cat(program.name, ": has ", given, " config entries; should have ",
                                               configs.num_configs, " configs of ", configs.config_size()));
     }
@@ -217,6 +235,21 @@ struct FeatureEncoder {
   }
 
  private:
+  // Counts that int32 ids cannot have, or that would overflow a product of them.
+  [[nodiscard]] static Status check_sizes(const ProgramView& program) {
+    const Status counts = check_counts(static_cast<std::int64_t>(program.graph.opcode.size()),
+                                       static_cast<std::int64_t>(program.graph.edge_source.size()));
+    if (!counts.ok()) return Status(counts.code(), str_cat(program.name, ": ", counts.message()));
+    const ConfigView& configs = program.configs;
+    if (configs.num_configs > kMaxConfigs) {
+      return Status::resource_exhausted(
+          str_cat(program.name, ": num_configs is ", configs.num_configs, "; the limit is ", kMaxConfigs));
+    }
+    if (configs.rows_per_config >= 0 && configs.rows_per_config <= kMaxNodes) return {};
+    return Status::out_of_range(str_cat(program.name, ": rows_per_config is ", configs.rows_per_config,
+                                        "; should be in [0, ", kMaxNodes, "]"));
+  }
+
   [[nodiscard]] bool has_names_of(const ProgramView& program) const {
     const Span<const std::string_view> names = program.graph.feature_names;
     return std::equal(names.begin(), names.end(), node_names.begin(), node_names.end());

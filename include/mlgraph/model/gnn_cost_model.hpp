@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/csr.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/graph/shared_rows.hpp"
@@ -144,6 +144,11 @@ class GnnCostModel {
     for (const Segment& segment : program.segments) rows = std::max(rows, rows_per_config(segment));
     return rows;
   }
+  /// The most configurations of a segment that embed() takes at once: int32 counts their rows.
+  [[nodiscard]] std::int64_t max_configs(const Segment& segment) const {
+    const SharedRows& shared = segment.shared;
+    return shared.num_layers() > 0 ? shared.max_configs() : kMaxNodes / rows_per_config(segment);
+  }
 
   /// Rows of an embedding of `num_configs` configurations: one for all where the configurations join late.
   [[nodiscard]] std::int64_t embedding_rows(std::int64_t num_configs) const {
@@ -195,7 +200,7 @@ class GnnCostModel {
   /// not checked.
   ///
   /// Shapes: ids (C) -> (embedding_rows(C), embedding_channels()).
-  /// Errors: in ctx.status(): a program prepared for another model; too many rows.
+  /// Errors: in ctx.status(): a program prepared for another model; more configurations than max_configs().
   template <class Ctx>
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
             Scratch& scratch) const {
@@ -206,12 +211,9 @@ class GnnCostModel {
   Var embed(Ctx& ctx, const PreparedProgram& program, const Segment& segment, Var prefix,
             Span<const std::int32_t> ids, Scratch& scratch) const {
     const auto num_configs = static_cast<std::int64_t>(ids.size());
-    const SharedRows& shared = segment.shared;
-    const std::int64_t rows = rows_per_config(segment);
-    const std::int64_t most =
-        shared.num_layers() > 0 ? shared.max_configs() : std::numeric_limits<std::int32_t>::max() / rows;
-    if (!ctx.expect(num_configs <= most, [&] {
-          return str_cat(num_configs, " configs of ", rows, " rows each are too many to score at once");
+    if (!ctx.expect(num_configs <= max_configs(segment), [&] {
+          return str_cat(num_configs, " configs of ", rows_per_config(segment),
+                         " rows each are too many to score at once; the limit is ", max_configs(segment));
         })) {
       return {};
     }

@@ -123,6 +123,9 @@ enum class JsonToken : std::uint8_t {
   kError,  ///< status() says why; every later call returns kError too
 };
 
+/// How deep objects and arrays of JSON may be in each other, unless a reader is told otherwise.
+inline constexpr std::size_t kMaxJsonDepth = 32;
+
 /// Reads JSON (RFC 8259) token by token: what comes out up to an error has been grammatical.
 ///
 /// Strict: no comments, no trailing commas, no byte order mark, valid UTF-8, paired surrogates, numbers within
@@ -131,7 +134,7 @@ enum class JsonToken : std::uint8_t {
 class JsonReader {
  public:
   /// Borrows `text`. Values nested deeper than `max_depth` are an error.
-  explicit JsonReader(std::string_view text, std::size_t max_depth = 32)
+  explicit JsonReader(std::string_view text, std::size_t max_depth = kMaxJsonDepth)
       : input_(text), max_depth_(max_depth) {}
 
   /// The next token. Commas and colons are checked, not reported.

@@ -180,9 +180,9 @@ template <class T>
 
 /// A model from the tensors of a file, which may lie in a mapping or in `.rodata`; nothing of it is borrowed.
 ///
-/// Errors: another format or version, options, encoder or weights that are missing or do not fit each other.
-/// Every tensor
-///         is checked before the model exists.
+/// Errors: another format or version, options, encoder or weights that are missing or do not fit each other,
+/// more
+///         features than kMaxFeatures. Every tensor is checked before the model exists.
 [[nodiscard]] inline Result<GnnCostModel> model_from_tensors(const SafeTensors& file) {
   std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
   const auto format = metadata.find("format");
@@ -198,13 +198,7 @@ template <class T>
   encoder.config_encoding = options.config_encoding;
   encoder.num_config_inputs = in.number<std::int64_t>("num_config_inputs");
   MLGRAPH_RETURN_IF_ERROR(in.status());
-  constexpr std::int64_t kMaxFeatures = 1 << 20;
-  if (num_node_inputs < 0 || num_node_inputs > kMaxFeatures || encoder.num_config_inputs < 0 ||
-      encoder.num_config_inputs > kMaxFeatures) {
-    return Status::out_of_range(str_cat("model: it has ", num_node_inputs, " node and ",
-                                        encoder.num_config_inputs, " config features; should be in [0, ",
-                                        kMaxFeatures, "]"));
-  }
+  MLGRAPH_RETURN_IF_ERROR(check_num_features("model", num_node_inputs, encoder.num_config_inputs));
   MLGRAPH_ASSIGN_OR_RETURN(encoder.node, detail::read_node_encoder(file, options, num_node_inputs));
   MLGRAPH_ASSIGN_OR_RETURN(encoder.config, detail::read_normalizer(file, "config", options.config_scaling,
                                                                    encoder.num_config_inputs));

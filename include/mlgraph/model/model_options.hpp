@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstdint>
 #include <initializer_list>
-#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,12 +15,19 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/csr.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/model/normalizer.hpp"
 #include "mlgraph/model/prune.hpp"
 
 namespace mlgraph {
+
+/// Limits of a model's sizes; validate() refuses what is beyond.
+inline constexpr std::int64_t kMaxOpcodes = 65536;
+inline constexpr std::int64_t kMaxChannels = 4096;  ///< hidden_channels, opcode_channels and layout_channels
+inline constexpr std::int64_t kMaxLayers = 64;      ///< num_layers and config_layers
+inline constexpr std::int64_t kMaxConfigChunk = 65536;
 
 /// The baselines of the TpuGraphs paper (arXiv:2308.13490, section 4), and the network that won the
 /// competition on its data, see WinnerNet.
@@ -241,21 +247,20 @@ namespace detail {
   return options.is_winner() ? detail::winner_options(options) : options;
 }
 
-/// An error for sizes no model can have.
+/// An error for sizes no model can have, beyond the limits above and kMaxNodes in a segment.
 [[nodiscard]] inline Status validate(const ModelOptions& options) {
   const auto check = [](const char* name, std::int64_t value, std::int64_t low, std::int64_t high) -> Status {
     if (value >= low && value <= high) return {};
     return Status::invalid_argument(
         str_cat("model: ", name, " is ", value, "; should be in [", low, ", ", high, "]"));
   };
-  MLGRAPH_RETURN_IF_ERROR(check("num_opcodes", options.num_opcodes, 1, 65536));
-  MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, 4096));
-  MLGRAPH_RETURN_IF_ERROR(check("config_layers", options.config_layers, 0, 64));
-  MLGRAPH_RETURN_IF_ERROR(check("layout_channels", options.layout_channels, 1, 4096));
-  MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, 4096));
-  MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, 64));
-  MLGRAPH_RETURN_IF_ERROR(
-      check("segment_size", options.segments.max_size, 0, std::numeric_limits<std::int32_t>::max()));
+  MLGRAPH_RETURN_IF_ERROR(check("num_opcodes", options.num_opcodes, 1, kMaxOpcodes));
+  MLGRAPH_RETURN_IF_ERROR(check("opcode_channels", options.opcode_channels, 1, kMaxChannels));
+  MLGRAPH_RETURN_IF_ERROR(check("config_layers", options.config_layers, 0, kMaxLayers));
+  MLGRAPH_RETURN_IF_ERROR(check("layout_channels", options.layout_channels, 1, kMaxChannels));
+  MLGRAPH_RETURN_IF_ERROR(check("hidden_channels", options.hidden_channels, 1, kMaxChannels));
+  MLGRAPH_RETURN_IF_ERROR(check("num_layers", options.num_layers, 1, kMaxLayers));
+  MLGRAPH_RETURN_IF_ERROR(check("segment_size", options.segments.max_size, 0, kMaxNodes));
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return Status::invalid_argument(str_cat("model: dropout is ", options.dropout, "; should be in [0, 1)"));
   }
@@ -267,7 +272,7 @@ namespace detail {
     return Status::invalid_argument(str_cat("model: config_encoding is embedding, which is of layouts; a ",
                                             arch_name(options.arch), " model ranks tile sizes"));
   }
-  MLGRAPH_RETURN_IF_ERROR(check("config_chunk", options.config_chunk, 0, 65536));
+  MLGRAPH_RETURN_IF_ERROR(check("config_chunk", options.config_chunk, 0, kMaxConfigChunk));
   MLGRAPH_RETURN_IF_ERROR(detail::validate_winner(options));
   return detail::validate_prune(options);
 }

@@ -20,6 +20,9 @@
 
 namespace mlgraph {
 
+/// The most hops of a pruning around configurable nodes.
+inline constexpr std::int64_t kMaxHops = 1000;
+
 /// Which nodes of a program a layout model sees; see graph/reduce.hpp.
 enum class Prune : std::uint8_t {
   kNone,       ///< all of them
@@ -49,7 +52,7 @@ MLGRAPH_BEGIN_ISA
   return "none";
 }
 
-/// The inverse of prune_name(). Errors: another text, hops outside [1, 1000].
+/// The inverse of prune_name(). Errors: another text, hops outside [1, kMaxHops].
 [[nodiscard]] inline Result<PruneOptions> parse_prune(std::string_view name) {
   if (name == "none") return PruneOptions{};
   if (name == "edge") return PruneOptions{Prune::kEdges, 0};
@@ -59,10 +62,10 @@ MLGRAPH_BEGIN_ISA
     PruneOptions prune{kind, 0};
     const char* const end = name.data() + name.size();
     const std::from_chars_result read = std::from_chars(name.data() + prefix.size(), end, prune.hops);
-    if (read.ec == std::errc() && read.ptr == end && prune.hops >= 1 && prune.hops <= 1000) return prune;
+    if (read.ec == std::errc() && read.ptr == end && prune.hops >= 1 && prune.hops <= kMaxHops) return prune;
   }
-  return Status::invalid_argument(
-      str_cat("prune is \"", name, "\"; should be none, edge, khop:K or khop-merge:K, K in [1, 1000]"));
+  return Status::invalid_argument(str_cat(
+      "prune is \"", name, "\"; should be none, edge, khop:K or khop-merge:K, K in [1, ", kMaxHops, "]"));
 }
 
 /// A graph without what its pruning leaves out; owns its arrays.

@@ -97,10 +97,13 @@ using SafeTensorsMetadata = std::vector<std::pair<std::string, std::string>>;
   return text + ")";
 }
 
+/// The most bytes of a file's header, as the format has it, and the most dimensions of a tensor, which the
+/// format leaves open.
+inline constexpr std::uint64_t kMaxSafeTensorsHeader = 100'000'000;
+inline constexpr std::size_t kMaxSafeTensorsRank = 64;
+
 namespace detail {
 
-inline constexpr std::uint64_t kMaxSafeTensorsHeader = 100'000'000;
-inline constexpr std::size_t kMaxSafeTensorsRank = 64;  // of the library; the format has no limit
 inline constexpr std::string_view kMetadataKey = "__metadata__";
 
 [[nodiscard]] inline Status safetensors_error(std::string what) {
@@ -283,7 +286,7 @@ class SafeTensorsHeader {
 /// Source: github.com/huggingface/safetensors, README, "Format". Stricter than the reference implementation
 /// where
 ///         the text is: a header starts with '{' and ends in nothing but spaces, keys are unique, a tensor has
-///         dtype, shape and data_offsets and no other key. A rank above 64 is refused.
+///         dtype, shape and data_offsets and no other key. A rank above kMaxSafeTensorsRank is refused.
 class SafeTensors {
  public:
   /// No tensors.
@@ -299,9 +302,9 @@ class SafeTensors {
     }
     std::uint64_t length = 0;
     for (std::size_t i = 8; i-- > 0;) length = length << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-    if (length > detail::kMaxSafeTensorsHeader) {
-      return detail::safetensors_error(str_cat("the header has ", length, " bytes; at most ",
-                                               detail::kMaxSafeTensorsHeader, " are allowed"));
+    if (length > kMaxSafeTensorsHeader) {
+      return detail::safetensors_error(
+          str_cat("the header has ", length, " bytes; at most ", kMaxSafeTensorsHeader, " are allowed"));
     }
     if (length > bytes.size() - 8) {
       return detail::safetensors_error(
@@ -464,7 +467,7 @@ namespace detail {
 ///
 /// Errors: kInvalidArgument for a name or key that is repeated, reserved or not UTF-8, data that is not as long
 /// as
-///         shape and dtype say, a header above the format's 100,000,000 bytes.
+///         shape and dtype say, a header above kMaxSafeTensorsHeader.
 [[nodiscard]] inline Result<std::vector<std::byte>> write_safetensors(Span<const SafeTensor> tensors,
                                                                       SafeTensorsMetadata metadata = {}) {
   std::vector<const SafeTensor*> order;
@@ -482,9 +485,9 @@ namespace detail {
   });
 
   const std::string header = detail::safetensors_header(order, metadata);
-  if (header.size() > detail::kMaxSafeTensorsHeader) {
+  if (header.size() > kMaxSafeTensorsHeader) {
     return Status::invalid_argument(str_cat("safetensors: the header would have ", header.size(),
-                                            " bytes; at most ", detail::kMaxSafeTensorsHeader, " are allowed"));
+                                            " bytes; at most ", kMaxSafeTensorsHeader, " are allowed"));
   }
   std::vector<std::byte> bytes(8 + header.size() + data_bytes);
   for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::byte>(header.size() >> (8 * i) & 0xff);
