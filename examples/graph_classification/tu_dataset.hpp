@@ -21,6 +21,10 @@ namespace example {
 
 namespace mg = mlgraph;
 
+/// Classes and tags of a file are below these.
+inline constexpr std::int32_t kMaxTuClasses = 1000;
+inline constexpr std::int32_t kMaxTuTags = 10000;
+
 struct TuDataset {
   std::vector<mg::Graph> graphs;     // opcode = the tag of a node; x has no columns
   std::vector<std::int32_t> labels;  // class of each graph
@@ -55,10 +59,10 @@ class TuReader {
 /// One graph: `n label`, then per node `tag degree neighbour...`.
 inline mg::Status read_tu_graph(TuReader& in, TuDataset& data) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t num_nodes, in.next("a number of nodes"));
-  MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t label, in.next("a class", 1000));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t label, in.next("a class", kMaxTuClasses));
   std::vector<std::int32_t> tags, source, target;
   for (std::int32_t i = 0; i < num_nodes; ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t tag, in.next("a node tag", 10000));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t tag, in.next("a node tag", kMaxTuTags));
     MLGRAPH_ASSIGN_OR_RETURN(const std::int32_t degree, in.next("a degree"));
     tags.push_back(tag);
     for (std::int32_t k = 0; k < degree; ++k) {

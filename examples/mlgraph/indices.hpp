@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/file.hpp"
 
 namespace cli {
@@ -22,7 +22,8 @@ namespace cli {
 /// The configs of each graph, by its name.
 using Indices = std::map<std::string, std::vector<std::int32_t>, std::less<>>;
 
-/// Reads `{"graph name": [config, ...], ...}`. Errors: other JSON, or none; each begins with `path`.
+/// Reads `{"graph name": [config, ...], ...}`, each config in [0, kMaxConfigs). Errors: other JSON, or none;
+/// each begins with `path`.
 inline mlgraph::Result<Indices> parse_indices(std::string_view text, const std::string& path) {
   const auto wrong = [&](const std::string& what) {
     return mlgraph::Status::invalid_argument(mlgraph::str_cat(
@@ -36,7 +37,7 @@ inline mlgraph::Result<Indices> parse_indices(std::string_view text, const std::
     if (!list.is_array()) return wrong(mlgraph::str_cat("\"", name, "\" is ", list.type_name()));
     for (const nlohmann::json& index : list) {
       const bool fits = index.is_number_integer() && index.get<std::int64_t>() >= 0 &&
-                        index.get<std::int64_t>() <= std::numeric_limits<std::int32_t>::max();
+                        index.get<std::int64_t>() < mlgraph::kMaxConfigs;
       if (!fits) return wrong(mlgraph::str_cat("\"", name, "\" has the entry ", index.dump()));
       indices[name].push_back(index.get<std::int32_t>());
     }

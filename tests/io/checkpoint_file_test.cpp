@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace mlgraph {
@@ -61,6 +62,22 @@ TEST_CASE("every cut and every changed byte is found") {
   CHECK(load(longer).message() == path + ": has 101 bytes after its header; should have 100");
   CHECK(load(some_bytes(300)).message() == path + ": is no checkpoint");
   CHECK(io::load_checkpoint(path + "x").status().message() == path + "x: no such file");
+}
+
+TEST_CASE("a checkpoint of exactly the allowed size is loaded, a larger one refused") {
+  const Folder folder;
+  const std::string path = (folder.path / "c").string();
+  REQUIRE(io::save_checkpoint(path, some_bytes(100)).ok());
+  const std::uint64_t size = std::filesystem::file_size(path);
+  CHECK(io::load_checkpoint(path, size).ok());
+  const Status status = io::load_checkpoint(path, size - 1).status();
+  CHECK(status.code() == StatusCode::kResourceExhausted);
+  CHECK(status.message() == str_cat(path, ": has more than the ", size - 1, " bytes allowed"));
+
+  std::error_code error;
+  std::filesystem::resize_file(path, io::kMaxCheckpointBytes + 1, error);  // a hole: it takes no room
+  if (error) return;
+  CHECK(io::load_checkpoint(path).status().message() == path + ": has more than the 68719476736 bytes allowed");
 }
 
 }  // namespace

@@ -272,7 +272,9 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].name_bytes = 100; }),
                  "program 0: its name is not in the table"));
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_edges = 1ull << 31; }),
-                 "program 0: it counts 2147483648 of something"));
+                 "program 0: it counts 2147483648 of something; the limit is 2147483647"));
+  CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_edges = (1ull << 31) - 1; }),
+                 "program 0: edge_source at byte"));  // as many as may be, but they are not there
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].num_config_nodes = 0; }),
                  "program 0: it has 0 configurable nodes in a pack of layouts"));
   CHECK(contains(error_after([](PackHeader&, PackRecord* r) { r[0].flags = 16; }),

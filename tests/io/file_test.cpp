@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <system_error>
 
 using namespace mlgraph;
 
@@ -50,6 +51,16 @@ TEST_CASE("a file of exactly the allowed size is read, one byte more is refused"
   REQUIRE(!refused.ok());
   CHECK(refused.status().code() == StatusCode::kResourceExhausted);
   CHECK(refused.status().message() == file.path() + ": has more than the 999 bytes allowed");
+}
+
+TEST_CASE("a file beyond kMaxFileBytes is refused before anything is read") {
+  const TemporaryFile file("");
+  std::error_code error;
+  std::filesystem::resize_file(file.path(), io::kMaxFileBytes + 1, error);  // a hole: it takes no room
+  if (error) return;
+  const Status status = io::read_file(file.path()).status();
+  CHECK(status.code() == StatusCode::kResourceExhausted);
+  CHECK(status.message() == file.path() + ": has more than the 2147483648 bytes allowed");
 }
 
 TEST_CASE("a missing file and a folder are told apart") {

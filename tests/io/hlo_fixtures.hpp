@@ -17,6 +17,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
@@ -25,6 +26,20 @@
 namespace mlgraph::testing {
 
 using Ints = std::vector<std::int64_t>;
+
+/// The least limit with which `read(limit)` is well; with one less it says kResourceExhausted.
+template <class Read>
+std::uint64_t least_limit(Read&& read) {
+  std::uint64_t low = 0, high = std::uint64_t{1} << 20;
+  REQUIRE(read(high).ok());
+  while (low + 1 < high) {
+    const std::uint64_t middle = (low + high) / 2;
+    (read(middle).ok() ? high : low) = middle;
+  }
+  CHECK(read(high).ok());
+  CHECK(read(high - 1).code() == StatusCode::kResourceExhausted);
+  return high;
+}
 
 inline Span<const std::byte> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};

@@ -104,14 +104,21 @@ TEST_CASE("malformed HLO protobufs are reported with their place") {
 }
 
 TEST_CASE("HLO protobufs cannot nest deeper or take more memory than allowed") {
-  std::string shape;
-  for (int i = 0; i < 120; ++i) {
-    std::string outer;
-    protozero::pbf_writer(outer).add_message(4, shape);
-    shape = outer;
-  }
-  const std::string deep = one_instruction([&](protozero::pbf_writer& out) { out.add_message(3, shape); });
-  const Status depth = io::read_hlo_module_proto(bytes_of(deep)).status();
+  const auto with_tuples = [](int depth) {
+    std::string shape;  // that of the instruction, which a module, a computation and the instruction are around
+    for (int i = 4; i < depth; ++i) {
+      std::string outer;
+      protozero::pbf_writer(outer).add_message(4, shape);
+      shape = outer;
+    }
+    const std::string bytes = one_instruction([&](protozero::pbf_writer& out) {
+      out.add_string(2, "tuple");
+      out.add_message(3, shape);
+    });
+    return io::read_hlo_module_proto(bytes_of(bytes)).status();
+  };
+  CHECK(with_tuples(100).message() == "");
+  const Status depth = with_tuples(101);
   CHECK(depth.code() == StatusCode::kResourceExhausted);
   CHECK(depth.message() == "protobuf: messages are nested deeper than 100, in computation 1, instruction 1");
 
@@ -125,6 +132,11 @@ TEST_CASE("HLO protobufs cannot nest deeper or take more memory than allowed") {
   CHECK(memory.code() == StatusCode::kResourceExhausted);
   CHECK(memory.message() ==
         "protobuf: needs more than the 100000 bytes allowed, in computation 1, instruction 1");
+  const std::string whole = testing::to_proto(testing::every_attribute());
+  CHECK(testing::least_limit([&](std::uint64_t allowed) {
+          limits.max_memory_bytes = allowed;
+          return io::read_hlo_module_proto(bytes_of(whole), limits).status();
+        }) > whole.size());
 }
 
 TEST_CASE("truncated and changed HLO protobufs end in a status") {

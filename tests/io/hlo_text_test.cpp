@@ -314,14 +314,24 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
 }
 
 TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
-  const std::string deep_shape =
-      "HloModule m\ne { a = " + std::string(200, '(') + std::string(200, ')') + " tuple() }";
-  const auto shape = io::read_hlo_text(deep_shape, "t.hlo");
+  const auto with_tuples = [](std::size_t depth) {
+    const std::string text =
+        "HloModule m\ne { a = " + std::string(depth, '(') + std::string(depth, ')') + " tuple() }";
+    return io::read_hlo_text(text, "t.hlo");
+  };
+  CHECK(with_tuples(100).ok());
+  const auto shape = with_tuples(101);
   CHECK(shape.status().code() == StatusCode::kResourceExhausted);
   CHECK(shape.status().message() == "t.hlo:2:109: expected tuples at most 100 deep, found more");
 
-  const std::string deep_group = "HloModule m, a=" + std::string(100000, '{') + std::string(100000, '}') + "\n";
-  const auto group = io::read_hlo_text(deep_group, "t.hlo");
+  const auto with_brackets = [](std::size_t depth) {
+    const std::string text =
+        "HloModule m, a=" + std::string(depth, '{') + std::string(depth, '}') + "\ne { a = f32[] constant(1) }";
+    return io::read_hlo_text(text, "t.hlo");
+  };
+  CHECK(with_brackets(100).ok());
+  CHECK(with_brackets(100000).status().code() == StatusCode::kResourceExhausted);
+  const auto group = with_brackets(101);
   CHECK(group.status().code() == StatusCode::kResourceExhausted);
   CHECK(group.status().message() == "t.hlo:1:16: expected brackets at most 100 deep, found more");
 
@@ -331,6 +341,11 @@ TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
   CHECK(memory.status().code() == StatusCode::kResourceExhausted);
   CHECK(memory.status().message().find("expected a module that fits into 5000 bytes, found a larger one") !=
         std::string::npos);
+  const std::uint64_t least = testing::least_limit([&](std::uint64_t bytes) {
+    limits.max_memory_bytes = bytes;
+    return io::read_hlo_text(testing::kEveryAttribute, "t.hlo", limits).status();
+  });
+  CHECK(least > 5000);
 }
 
 TEST_CASE("truncated and changed HLO text ends in a status") {

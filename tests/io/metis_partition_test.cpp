@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "graph/graph_test_util.hpp"
@@ -47,6 +48,19 @@ TEST_CASE("METIS finds the two halves that one edge joins") {
   const PartitionStats stats = partition_stats(edges.view(), *partition);
   CHECK(stats.num_segments == 2);
   CHECK(stats.edge_cut <= 12);  // of 800: chance would cut half of them
+}
+
+TEST_CASE("more edges than METIS can count twice are refused before anything is allocated") {
+  CHECK(2 * io::kMaxMetisEdges <= std::numeric_limits<idx_t>::max());
+  CHECK(2 * io::kMaxMetisEdges >= std::numeric_limits<idx_t>::max() - 1);
+  const std::int32_t nothing = 0;
+  EdgesView many;  // the sizes alone are looked at
+  many.forward.csr.row_ptr = {&nothing, 11};
+  many.forward.csr.col = {&nothing, static_cast<std::size_t>(io::kMaxMetisEdges) + 1};
+  const Status status = io::metis_partition(many, 5).status();
+  CHECK(status.code() == StatusCode::kOutOfRange);
+  CHECK(status.message() ==
+        str_cat("metis: num_edges is ", io::kMaxMetisEdges + 1, "; the limit is ", io::kMaxMetisEdges));
 }
 
 TEST_CASE("a size below one is refused") {

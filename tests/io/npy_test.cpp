@@ -106,8 +106,9 @@ TEST_CASE("a header text that cannot be used says why") {
   CHECK(error_of_text(with_shape("(0, 4294967296, 4294967296)")) ==
         "npy: shape (0, 4294967296, 4294967296) has more than 2^63 bytes");
   std::string many = "(";
-  for (int i = 0; i < 33; ++i) many += "1, ";
-  CHECK(error_of_text(with_shape(many + ")")) == "npy: shape has more than 32 sizes");
+  for (std::size_t i = 0; i < io::kMaxNpyRank; ++i) many += "1, ";
+  CHECK(error_of_text(with_shape(many + ")")) == "no error");
+  CHECK(error_of_text(with_shape(many + "1, )")) == "npy: shape has more than 32 sizes");
   CHECK(error_of_text("") == "npy: header text lacks '{' at byte 0");
   CHECK(error_of_text("{'shape'}") == "npy: header text lacks ':' at byte 8");
   CHECK(error_of_text("{'shape: (1,)}") == "npy: header text lacks a quoted key at byte 1");
@@ -130,6 +131,10 @@ TEST_CASE("a preamble that cannot be used says why") {
   CHECK(error_of_preamble(wrong.substr(0, 11)) == "npy: 11 bytes, too short for a header of version 2");
   wrong.replace(8, 4, std::string("\xff\xff\xff\xff", 4));
   CHECK(error_of_preamble(wrong) == "npy: header of 4294967295 bytes; the limit is 65536");
+  wrong.replace(8, 4, std::string("\x01\0\x01\0", 4));
+  CHECK(error_of_preamble(wrong) == "npy: header of 65537 bytes; the limit is 65536");
+  wrong.replace(8, 4, std::string("\0\0\x01\0", 4));
+  CHECK(error_of_preamble(wrong) == "no error");
 }
 
 TEST_CASE("every prefix and every single-byte change of a header text is read or refused, never more") {

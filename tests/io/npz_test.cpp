@@ -224,7 +224,13 @@ TEST_CASE("limits are checked before memory is taken") {
   CHECK(npz->read<float>("matrix").status().code() == StatusCode::kResourceExhausted);
   CHECK(npz->read_rows<float>("matrix", [](std::int64_t, Span<const float>) {}).ok());
   CHECK(npz->read<std::int8_t>("matrix").ok());
+  options.max_bytes = 140;
+  CHECK(read_error<float>(*NpzReader::from_memory(bytes, options), "matrix") == "no error");
 
+  options.max_bytes = 20;
+  CHECK(NpzReader::from_memory(bytes, options)
+            ->read_rows<float>("matrix", [](std::int64_t, Span<const float>) {})
+            .ok());
   options.max_bytes = 19;
   const Result<NpzReader> tight = NpzReader::from_memory(bytes, options);
   REQUIRE(tight.ok());
@@ -344,6 +350,23 @@ TEST_CASE("headers that disagree with their archive are refused") {
   CHECK(error(altered) ==
         "npz: member 'ids' of memory claims 2147418264 bytes from 2147418264 in an archive of " +
             std::to_string(bytes.size()));
+
+  // Of a deflated member as much as the format can make of its bytes is believed, but not there; a byte more is
+  // not believed.
+  const Bytes deflated = small_archive(6);
+  const std::size_t entry = directory_of(deflated);
+  const auto compressed = std::to_integer<unsigned>(deflated[entry + 20]);
+  const auto claims = [&](std::uint64_t size) {
+    altered = deflated;
+    put_u16(altered, entry + 24, static_cast<unsigned>(size & 0xffff));
+    put_u16(altered, entry + 26, static_cast<unsigned>(size >> 16));
+    return error(altered);
+  };
+  const std::uint64_t most = (compressed + 1) * io::kMaxDeflateRatio - 1;
+  CHECK(claims(most).find(" has " + std::to_string(most - 128) + " bytes of data; shape (3,)") !=
+        std::string::npos);
+  CHECK(claims(most + 1).find("claims " + std::to_string(most + 1) + " bytes from " +
+                              std::to_string(compressed)) != std::string::npos);
 
   altered = bytes;
   put_u16(altered, directory + 10, 12);  // method: bzip2

@@ -112,3 +112,15 @@ TEST_CASE("counts that overflow a product are an error") {
   program.num_configs = std::numeric_limits<std::int64_t>::max() / 2;
   CHECK(message_of(io::check_program(program.view())).find("configs are 4611686018427387903 of 2 x 2") == 0);
 }
+
+TEST_CASE("a program has at most kMaxConfigs configs, also when they take no memory") {
+  Program program = layout_program();
+  program.narrow_configs.clear();
+  program.runtime.clear();
+  program.config_features = 0;
+  program.num_configs = kMaxConfigs;
+  CHECK(message_of(io::check_program(program.view())) == "ok");
+  program.num_configs = kMaxConfigs + 1;
+  CHECK(message_of(io::check_program(program.view())) == "num_configs is 2147483648; the limit is 2147483647");
+  CHECK(io::check_program(program.view()).code() == StatusCode::kResourceExhausted);
+}

@@ -215,6 +215,7 @@ TEST_CASE("a weights file that cannot be read is refused with its path") {
         path + ": safetensors: there are 5 bytes; a file has at least 8");
   CHECK(io::WeightsFile::read(path).status().code() == StatusCode::kDataLoss);
   CHECK(io::WeightsFile::read(path, 4).status().message() == path + ": has more than the 4 bytes allowed");
+  CHECK(io::WeightsFile::read(path, 5).status().code() == StatusCode::kDataLoss);  // it was read
 }
 
 TEST_CASE("tensors that no file can hold leave the old file") {

@@ -20,6 +20,10 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
+
+/// What load_checkpoint() reads at most, unless told otherwise: 64 GiB. A historical table is in it.
+inline constexpr std::uint64_t kMaxCheckpointBytes = std::uint64_t{1} << 36;
+
 namespace detail {
 
 /// What a checkpoint file begins with; the checksum of the bytes after it follows, then their number.
@@ -59,10 +63,10 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
   return file;
 }
 
-/// The same from a file. Errors: those of read_file() and parse_checkpoint().
-[[nodiscard]] inline Result<std::vector<std::byte>> load_checkpoint(const std::string& path,
-                                                                    std::uint64_t max_bytes = std::uint64_t{1}
-                                                                                              << 36) {
+/// The same from a file. Errors: those of read_file(), kResourceExhausted beyond `max_bytes` among them, and of
+/// parse_checkpoint().
+[[nodiscard]] inline Result<std::vector<std::byte>> load_checkpoint(
+    const std::string& path, std::uint64_t max_bytes = kMaxCheckpointBytes) {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::byte> file, read_file(path, max_bytes));
   return parse_checkpoint(std::move(file), path);
 }

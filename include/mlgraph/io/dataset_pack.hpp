@@ -160,6 +160,7 @@ class DatasetPack {
     if (record.name_bytes > name_bytes || record.name_offset > name_bytes - record.name_bytes) {
       return wrong("its name is not in the table");
     }
+    static_assert(kMaxNodes == kMaxEdges && kMaxNodes == kMaxConfigs);
     constexpr auto kMaxCount = static_cast<std::uint64_t>(kMaxNodes);
     for (const std::uint64_t count :
          {record.num_nodes, record.num_features, record.num_edges, record.num_splits, record.num_config_nodes,

@@ -15,11 +15,12 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
-/// What a reader may spend. Checked before memory is taken: a small hostile file cannot ask for a large amount.
+/// What a reader may spend; kResourceExhausted beyond. Checked before memory is taken: a small hostile file
+/// cannot ask for a large amount.
 struct HloLimits {
-  /// Bound on what the structs below hold together (lists may have up to twice that in reserve).
+  /// Bound on what the structs below hold together (lists may have up to twice that in reserve): 4 GiB.
   std::uint64_t max_memory_bytes = std::uint64_t{1} << 32;
-  /// Bound on messages inside messages, and on tuples inside tuples.
+  /// Bound on messages inside messages, tuples inside tuples, and brackets inside brackets.
   int max_depth = 100;
 };
 

@@ -21,13 +21,16 @@
 namespace mlgraph::io {
 MLGRAPH_BEGIN_ISA
 
+/// The most edges that metis_partition() takes: METIS counts each of them twice, in its own index type.
+inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max() / 2;
+
 /// Segments of at most `max_size` nodes by METIS' multilevel k-way method, whatever the edges' directions
 /// (cycles are fine). Needs the target mlgraph::metis, or -lmetis.
 ///
 /// METIS aims at equal sizes but does not bound them: it is asked for parts a sixteenth smaller than
 /// `max_size`, and a part that is still larger is cut into equal pieces by ascending node.
 ///
-/// Errors: max_size < 1; more edges than METIS' index type holds; no memory in METIS.
+/// Errors: max_size < 1; more edges than kMaxMetisEdges; no memory in METIS.
 /// Cost:   O(N + E) and METIS' own, with its memory. Deterministic: the seed is fixed.
 /// Source: Karypis and Kumar, Multilevel k-way partitioning scheme for irregular graphs, 1998.
 [[nodiscard]] inline Result<Partition> metis_partition(const EdgesView& edges, std::int32_t max_size) {
@@ -36,9 +39,9 @@ MLGRAPH_BEGIN_ISA
   const auto count = static_cast<std::size_t>(num_nodes);
   if (num_nodes <= max_size)
     return mlgraph::detail::partition_from_labels(std::vector<std::int32_t>(count, 0), 1);
-  if (edges.num_edges() > std::numeric_limits<idx_t>::max() / 2) {
+  if (edges.num_edges() > kMaxMetisEdges) {
     return Status::out_of_range(
-        str_cat("metis: ", edges.num_edges(), " edges, each in two rows, are more than its indices count"));
+        str_cat("metis: num_edges is ", edges.num_edges(), "; the limit is ", kMaxMetisEdges));
   }
   // Every edge in the rows of both its ends, once, without self edges.
   std::vector<idx_t> row_ptr = {0};

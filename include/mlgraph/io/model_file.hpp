@@ -27,7 +27,8 @@ namespace io {
   return write_file(path, bytes);
 }
 
-/// Errors: those of model_from_tensors() and of reading, beginning with the path.
+/// Errors: those of model_from_tensors() and of reading, a file beyond kMaxFileBytes among them, beginning with
+/// the path.
 [[nodiscard]] inline Result<GnnCostModel> load_model(const std::string& path) {
   MLGRAPH_ASSIGN_OR_RETURN(const WeightsFile file, WeightsFile::read(path));
   Result<GnnCostModel> model = model_from_tensors(file.tensors());

@@ -77,6 +77,9 @@ template <class T>
   }
 }
 
+/// The most sizes that a shape has, numpy's limit.
+inline constexpr std::size_t kMaxNpyRank = 32;
+
 /// Type and shape of an array; a scalar has the shape ().
 struct NpyInfo {
   NpyType type = NpyType::kFloat32;
@@ -117,7 +120,7 @@ struct NpyInfo {
 /// The first bytes of every .npy: magic, version, and the length of the text that follows.
 struct NpyPreamble {
   static constexpr std::size_t kBytes = 12;              ///< read this many, if there are as many
-  static constexpr std::size_t kMaxTextBytes = 1 << 16;  ///< a plain array needs about 100
+  static constexpr std::size_t kMaxTextBytes = 1 << 16;  ///< of a header; a plain array needs about 100
   std::size_t text_offset = 0;                           ///< 10 in version 1, 12 in versions 2 and 3
   std::size_t text_bytes = 0;
 };
@@ -212,7 +215,8 @@ class NpyTextParser {
   Status parse_shape() {
     if (!accept('(')) return wrong("'('");
     while (!accept(')')) {
-      if (info_.shape.size() == kMaxRank) return Status::data_loss("npy: shape has more than 32 sizes");
+      if (info_.shape.size() == kMaxNpyRank)
+        return Status::data_loss(str_cat("npy: shape has more than ", kMaxNpyRank, " sizes"));
       std::int64_t size = 0;
       MLGRAPH_RETURN_IF_ERROR(integer(size));
       info_.shape.push_back(size);
@@ -262,8 +266,6 @@ class NpyTextParser {
     return Status::data_loss(str_cat("npy: header text lacks ", expected, " at byte ", at_));
   }
 
-  static constexpr std::size_t kMaxRank = 32;  // numpy's
-
   std::string_view text_;
   std::size_t at_ = 0;
   NpyInfo info_;
@@ -273,7 +275,8 @@ class NpyTextParser {
 }  // namespace detail
 
 /// Type and shape from the text that follows the preamble.
-/// Errors: text that is no such literal, a structured, big-endian or unknown type, a shape that overflows.
+/// Errors: text that is no such literal, a structured, big-endian or unknown type, a shape that overflows or
+/// has more than kMaxNpyRank sizes.
 [[nodiscard]] inline Result<NpyInfo> parse_npy_text(std::string_view text) {
   return detail::NpyTextParser(text).parse();
 }

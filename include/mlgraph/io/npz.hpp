@@ -34,9 +34,13 @@ struct NpyArray {
   std::vector<T> values;
 };
 
+/// A byte of a deflated member becomes at most so many, by its format: 258 bytes from 2 bits. A member that
+/// claims more is refused.
+inline constexpr std::uint64_t kMaxDeflateRatio = 1032;
+
 struct NpzOptions {
-  /// The most bytes of values that one call may hold: an array in read(), a row in read_rows(). (An array in
-  /// Fortran order is held twice while it is reordered.)
+  /// The most bytes of values that one call may hold, 4 GiB: an array in read(), a row in read_rows(). (An
+  /// array in Fortran order is held twice while it is reordered.)
   std::size_t max_bytes = std::size_t{4} << 30;
 };
 
@@ -47,6 +51,8 @@ struct NpzOptions {
 ///
 /// T is any arithmetic type but bool; elements are converted, and one whose value does not fit T is an error
 /// (see convert_npy_elements). One thread at a time.
+/// The directory at the end of an archive is what counts: the name in front of a member, and the version of the
+/// format that an archive asks for, are not looked at, and a NUL in a name reads as a space.
 /// Errors: every corrupt, truncated, encrypted or oversized archive, with the member and the file's name.
 class NpzReader {
  public:
@@ -229,7 +235,6 @@ class NpzReader {
 
   /// A size the file's bytes cannot inflate to is a lie that must not become an allocation.
   [[nodiscard]] Status check_sizes(const zip_stat_t& stat, const std::string& what) const {
-    constexpr std::uint64_t kMaxDeflateRatio = 1032;  // the format's limit: 258 bytes from 2 bits
     if (stat.encryption_method != ZIP_EM_NONE) {
       return Status::invalid_argument(str_cat("npz: ", what, " is encrypted"));
     }

@@ -167,6 +167,10 @@ inline Status check_program_configs(const ProgramView& program) {
                                             " features; there are ", num_rows, " rows each and ",
                                             configs.narrow.size() + configs.wide.size(), " values"));
   }
+  if (configs.num_configs > kMaxConfigs) {
+    return Status::resource_exhausted(
+        str_cat("num_configs is ", configs.num_configs, "; the limit is ", kMaxConfigs));
+  }
   const auto check_labels = [&](Span<const std::int64_t> labels, std::string_view key,
                                 std::int64_t least) -> Status {
     if (!labels.empty() && labels.size() != static_cast<std::uint64_t>(configs.num_configs)) {
@@ -218,7 +222,8 @@ enum class ProgramCheck : std::uint8_t {
 
 /// Whether a program is what ProgramView promises.
 ///
-/// Errors: lengths that do not fit; no nodes; negative opcodes; edges out of range, to themselves or twice;
+/// Errors: lengths that do not fit; no nodes; more than kMaxNodes, kMaxEdges or kMaxConfigs; negative opcodes;
+/// edges out of range, to themselves or twice;
 ///         node_splits that do not ascend from 0 to N; configurable nodes out of range or twice; negative
 ///         runtimes; normalizers below 1; (kAll) NaN or infinite features. Names the key of a TpuGraphs file
 ///         and the place in it; edges are named as there, (consumer, producer).

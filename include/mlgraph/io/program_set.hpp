@@ -48,7 +48,7 @@ struct LoadOptions {
   bool skip_bad_files = false;
   /// How a pack is verified when it is opened; see DatasetPack. Files are always checked in full.
   ProgramCheck pack_check = ProgramCheck::kStructure;
-  /// The most bytes of all programs together; a pack that is only mapped does not count.
+  /// The most bytes of all programs together, 16 GiB; a pack that is only mapped does not count.
   std::uint64_t max_total_bytes = std::uint64_t{16} << 30;
   /// For verifying a pack; may be null.
   ThreadPool* pool = nullptr;

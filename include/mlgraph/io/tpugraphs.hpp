@@ -33,7 +33,8 @@ enum class Require : std::uint8_t {
 
 struct TpuGraphsOptions {
   Require require = Require::kRuntimes;
-  /// The most bytes that the arrays of one program may have in memory; checked before they are allocated.
+  /// The most bytes that the arrays of one program may have in memory, 4 GiB; checked before they are
+  /// allocated.
   std::uint64_t max_bytes = std::uint64_t{4} << 30;
 };
 

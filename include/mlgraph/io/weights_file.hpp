@@ -175,7 +175,7 @@ class WeightsFile {
  public:
   /// Errors: those of read_file() and SafeTensors::parse(), beginning with the path.
   [[nodiscard]] static Result<WeightsFile> read(const std::string& path,
-                                                std::uint64_t max_bytes = std::uint64_t{1} << 31) {
+                                                std::uint64_t max_bytes = kMaxFileBytes) {
     WeightsFile file;
     MLGRAPH_ASSIGN_OR_RETURN(file.bytes_, read_file(path, max_bytes));
     Result<SafeTensors> tensors = SafeTensors::parse(file.bytes_);
