@@ -7,7 +7,8 @@
  * out of memory ends the program.
  *
  * Arrays are row-major. Sizes are in brackets; C is the number of configurations of a call. Where null is allowed,
- * it says so.
+ * it says so. A program has at most 2^31 - 1 nodes, half as many edges, and 2^31 - 1 configurations in a call; more
+ * are MLGRAPH_RESOURCE_EXHAUSTED.
  */
 #ifndef MLGRAPH_MLGRAPH_H
 #define MLGRAPH_MLGRAPH_H

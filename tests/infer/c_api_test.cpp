@@ -142,6 +142,44 @@ TEST_CASE("errors are codes and sentences, cut to the room there is") {
   CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
 }
 
+TEST_CASE("sizes that no array has are refused before memory is taken, from C") {
+  const ProgramSetFixture set(Task::kTile, 1);
+  const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
+  mlgraph_program program = c_program(set.programs[0]);
+  char message[200];
+  for (const std::int64_t num_nodes : {kMaxNodes + 1, std::int64_t{1} << 60}) {
+    program.num_nodes = num_nodes;
+    CHECK(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)) == nullptr);
+    CHECK(message == str_cat("tile_1: num_nodes is ", num_nodes, "; the limit is 2147483647"));
+  }
+  program = c_program(set.programs[0]);
+  const SessionHandle session(mlgraph_session_bind(model.get(), &program, 1, nullptr, 0));
+  REQUIRE(session != nullptr);
+  std::vector<float> scores(24);
+  std::vector<std::int32_t> order(24);
+  for (const std::int64_t num_configs : {kMaxConfigs, kMaxConfigs + 1, std::int64_t{1} << 62}) {
+    mlgraph_configs configs = c_configs(set.programs[0]);
+    configs.num_configs = num_configs;
+    configs.wide = num_configs == kMaxConfigs ? nullptr : configs.wide;
+    const int code = num_configs == kMaxConfigs ? MLGRAPH_INVALID_ARGUMENT : MLGRAPH_RESOURCE_EXHAUSTED;
+    const std::string expected =
+        num_configs == kMaxConfigs
+            ? std::string("tile_1: has 0 config entries; should have 2147483647 configs of 3")
+            : str_cat("tile_1: num_configs is ", num_configs, "; the limit is 2147483647");
+    CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == code);
+    CHECK(mlgraph_session_message(session.get()) == expected);
+    CHECK(mlgraph_session_rank(session.get(), &configs, order.data()) == code);
+    CHECK(mlgraph_session_message(session.get()) == expected);
+    CHECK(mlgraph_session_top_k(session.get(), &configs, 5, order.data()) == code);
+    CHECK(mlgraph_session_start(session.get(), &configs, 0, nullptr) == code);
+  }
+  mlgraph_configs configs = c_configs(set.programs[0]);
+  configs.rows_per_config = std::int64_t{1} << 62;
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_INVALID_ARGUMENT);
+  configs = c_configs(set.programs[0]);
+  CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+}
+
 TEST_CASE("a program may name its features") {
   ProgramSetFixture set(Task::kTile, 2);
   const std::string_view names[] = {"seven", "size", "noise"};

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,12 @@ inline void copy_text(std::string_view text, char* to, std::size_t size) {
   to[count] = '\0';
 }
 
+/// a * b; -1 where a factor is negative or 63 bits are too few, which no array has.
+[[nodiscard]] constexpr std::int64_t c_size(std::int64_t a, std::int64_t b) {
+  const bool fits = a >= 0 && b >= 0 && (b == 0 || a <= std::numeric_limits<std::int64_t>::max() / b);
+  return fits ? a * b : -1;
+}
+
 /// An array of C; no elements where it is null, which the sizes then contradict.
 template <class T>
 [[nodiscard]] Span<T> c_array(T* data, std::int64_t size) {
@@ -54,7 +61,7 @@ template <class T>
   view.num_configs = configs.num_configs;
   view.rows_per_config = configs.rows_per_config;
   view.num_features = configs.num_features;
-  const std::int64_t size = configs.num_configs * view.config_size();
+  const std::int64_t size = c_size(configs.num_configs, c_size(configs.rows_per_config, configs.num_features));
   view.narrow = c_array(configs.narrow, size);
   view.wide = c_array(configs.wide, size);
   return view;
@@ -157,7 +164,7 @@ MLGRAPH_DETAIL_C_FUNCTION int mlgraph_session_start(mlgraph_session* session, co
 MLGRAPH_DETAIL_C_FUNCTION int mlgraph_session_update(mlgraph_session* session, std::int64_t num_rows,
                                                      const std::int32_t* rows, const float* features,
                                                      float* score) {
-  const std::int64_t size = num_rows * session->session.num_features();
+  const std::int64_t size = mlgraph::detail::c_size(num_rows, session->session.num_features());
   return mlgraph::detail::c_code(*session,
                                  session->session.update(mlgraph::detail::c_array(rows, num_rows),
                                                          mlgraph::detail::c_array(features, size)),

@@ -77,12 +77,7 @@ class Session {
       return Status::invalid_argument(str_cat(program_.view.name, ": there is room for ", scores.size(),
                                               " scores; there are ", configs.num_configs, " configs"));
     }
-    program_.view.configs = configs;
-    for (std::int64_t begin = 0; begin < configs.num_configs; begin += chunk_) {
-      const std::int64_t count = std::min(chunk_, configs.num_configs - begin);
-      MLGRAPH_RETURN_IF_ERROR(score_chunk(begin, count, scores.data() + begin));
-    }
-    return {};
+    return score_checked(configs, scores.data());
   }
 
   /// The configurations from fast to slow; equal ones keep their order.  Shapes: configs (C) -> order (C).
@@ -99,8 +94,9 @@ class Session {
       return Status::invalid_argument(str_cat(program_.view.name, ": the best ", best.size(), " of ",
                                               configs.num_configs, " configs are asked for"));
     }
+    MLGRAPH_RETURN_IF_ERROR(check(configs));  // before memory is taken for them
     scores_.resize(static_cast<std::size_t>(configs.num_configs));
-    MLGRAPH_RETURN_IF_ERROR(score(configs, Span<float>(scores_)));
+    MLGRAPH_RETURN_IF_ERROR(score_checked(configs, scores_.data()));
     order_.resize(scores_.size());
     std::iota(order_.begin(), order_.end(), 0);
     const auto faster = [this](std::int32_t a, std::int32_t b) {
@@ -282,6 +278,15 @@ class Session {
     ProgramView view = program_.view;
     view.configs = configs;
     return model_->check_configs(view);
+  }
+
+  Status score_checked(const ConfigView& configs, float* scores) {
+    program_.view.configs = configs;
+    for (std::int64_t begin = 0; begin < configs.num_configs; begin += chunk_) {
+      const std::int64_t count = std::min(chunk_, configs.num_configs - begin);
+      MLGRAPH_RETURN_IF_ERROR(score_chunk(begin, count, scores + begin));
+    }
+    return {};
   }
 
   [[nodiscard]] Status check_change(Span<const std::int32_t> rows, Span<const float> features) const {
