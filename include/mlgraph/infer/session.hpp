@@ -364,8 +364,8 @@ class Session {
     const float* const values = ctx_->value(s).data;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (!detail::is_finite(values[i])) {
-        return Status::invalid_argument(
-            str_cat(program_.view.name, ": the score of config ", ids[i], " is ", values[i]));
+        return Status::invalid_argument(str_cat(program_.view.name, ": the score of config ", ids[i], " is ",
+                                                detail::non_finite_name(values[i])));
       }
       out[i] = values[i];
     }

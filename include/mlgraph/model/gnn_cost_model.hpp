@@ -386,8 +386,8 @@ class GnnCostModel {
     const float* const values = ctx.value(s).data;
     for (std::size_t i = num_again; i < ids.size(); ++i) {
       if (!detail::is_finite(values[i])) {
-        return Status::invalid_argument(
-            str_cat(program.view.name, ": the score of config ", ids[i], " is ", values[i]));
+        return Status::invalid_argument(str_cat(program.view.name, ": the score of config ", ids[i], " is ",
+                                                detail::non_finite_name(values[i])));
       }
       scores.push_back(values[i]);
     }

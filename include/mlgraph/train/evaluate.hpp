@@ -15,6 +15,7 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/graph/graph.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/metrics.hpp"
 
@@ -60,8 +61,8 @@ struct Evaluation {
 /// An error when a label is NaN or infinite: a runtime against a normalizer of 0.
 [[nodiscard]] inline Status check_finite_label(std::int32_t config, double label) {
   if (std::isfinite(label)) return {};
-  const char* const name = std::isnan(label) ? "nan" : label > 0 ? "inf" : "-inf";  // no "-nan"
-  return Status::invalid_argument(str_cat("the label of config ", config, " is ", name));
+  return Status::invalid_argument(
+      str_cat("the label of config ", config, " is ", detail::non_finite_name(static_cast<float>(label))));
 }
 
 /// Metrics of one graph from scores and labels. Constant scores rank nothing: their tau is 0.

@@ -108,9 +108,9 @@ class SlateWorker {
     const auto widest = std::max_element(scores.begin(), scores.end(),
                                          [](float a, float b) { return std::abs(a) < std::abs(b); });
     const auto i = static_cast<std::size_t>(widest - scores.begin());
-    return Status::invalid_argument(str_cat("the loss is ", slate.loss, "; the widest score is ", scores[i],
-                                            ", of config ", slate.configs[i], " with the label ",
-                                            slate.label[i]));
+    return Status::invalid_argument(str_cat(
+        "the loss is ", detail::non_finite_name(static_cast<float>(slate.loss)), "; the widest score is ",
+        scores[i], ", of config ", slate.configs[i], " with the label ", slate.label[i]));
   }
 
   /// Makes the segments of this step, of those with gradient.

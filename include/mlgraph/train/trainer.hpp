@@ -369,7 +369,8 @@ class Trainer {
     if (bad == weights.size()) return {};
     const std::string others = batch.size() > 1 ? str_cat(" and ", batch.size() - 1, " more") : std::string();
     return Status::invalid_argument(str_cat(train[batch[0]].view.name, others, ": ", tensor_name(bad),
-                                            " became ", weights[bad], "; the learning rate is ", lr));
+                                            " became ", detail::non_finite_name(weights[bad]),
+                                            "; the learning rate is ", lr));
   }
 
   /// The configs and segments of each slate: all random draws of a step happen here, in order. Returns the rows
@@ -404,8 +405,8 @@ class Trainer {
     if (!slate.status.ok()) return named(program, slate.status);
     const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
     if (bad == slate.grad.size()) return {};
-    return Status::invalid_argument(
-        str_cat(program.view.name, ": the gradient of ", tensor_name(bad), " is ", slate.grad[bad]));
+    return Status::invalid_argument(str_cat(program.view.name, ": the gradient of ", tensor_name(bad), " is ",
+                                            detail::non_finite_name(slate.grad[bad])));
   }
 
   /// Whose element `i` of the flat buffer is.
