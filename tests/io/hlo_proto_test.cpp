@@ -82,6 +82,50 @@ TEST_CASE("unknown fields and known fields of another wire type are skipped") {
   CHECK(!inst.is_stable);
 }
 
+TEST_CASE("a packed list of bools holds numbers of any length") {
+  const auto is_dynamic = [](const std::string& flags) {
+    std::string shape;
+    protozero::pbf_writer(shape).add_bytes(6, flags);
+    return read_one(one_instruction([&](protozero::pbf_writer& out) {
+             out.add_string(2, "add");
+             out.add_message(3, shape);
+           }))
+        .shape.has_dynamic_dimension;
+  };
+  CHECK_FALSE(is_dynamic(std::string("\0\0", 2)));
+  CHECK_FALSE(is_dynamic(std::string("\x80\0", 2)));
+  CHECK(is_dynamic(std::string("\0\x80\x01", 3)));
+}
+
+TEST_CASE("a module may come in parts") {
+  const std::string module = one_instruction([](protozero::pbf_writer& out) { out.add_string(2, "add"); });
+  std::string bytes;
+  protozero::pbf_writer out(bytes);
+  testing::add_message(out, 1, [](protozero::pbf_writer& part) { part.add_string(1, "m"); });
+  CHECK(io::read_hlo_proto(bytes_of(bytes)).status().message() == "protobuf: the module has no computation");
+  out.add_message(1, module);
+  out.add_message(1, module);
+  const io::HloModule joined = io::read_hlo_proto(bytes_of(bytes)).value();
+  CHECK(joined.name == "m");
+  CHECK(joined.computations.size() == 2);
+}
+
+TEST_CASE("tags and lengths of more than 5 bytes or 31 bits are malformed") {
+  const std::string module = one_instruction([](protozero::pbf_writer& out) { out.add_string(2, "add"); });
+  const auto message = [&](std::string_view end) {
+    return io::read_hlo_module_proto(bytes_of(module + std::string(end))).status().message();
+  };
+  const std::string too_long =
+      "protobuf: truncated or malformed bytes (varint too long exception), in computation 1";
+  using namespace std::string_view_literals;
+  CHECK(message("\xb0\x80\x80\x80\x00\x07"sv) == "");  // 6, the entry's id
+  CHECK(message("\xb0\x80\x80\x80\x80\x00\x07"sv) == too_long);
+  CHECK(message("\x0a\x81\x80\x80\x80\x00m"sv) == "");  // 1, the name
+  CHECK(message("\x0a\x81\x80\x80\x80\x80\x00m"sv) == too_long);
+  CHECK(message("\x0a\x81\x80\x80\x80\x10m"sv) == too_long);  // 2^32 + 1 bytes
+  CHECK(message("\x7a\x81\x80\x80\x80\x10m"sv) == too_long);  // in a field that is skipped
+}
+
 TEST_CASE("malformed HLO protobufs are reported with their place") {
   const auto error = [](const std::string& bytes) {
     return io::read_hlo_module_proto(bytes_of(bytes)).status();

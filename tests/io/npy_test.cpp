@@ -119,6 +119,21 @@ TEST_CASE("a header text that cannot be used says why") {
   CHECK(error_of_text(with_shape("()") + "x") == "npy: header text lacks the end at byte 55");
 }
 
+TEST_CASE("what numpy takes for no tuple, no number or no text is refused too, and so is a minor version") {
+  const auto with_shape = [](const std::string& shape) {
+    return "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
+  };
+  CHECK(error_of_text(with_shape("(3)")) == "npy: header text lacks ',' at byte 52");
+  CHECK(error_of_text(with_shape("(3, 4)")) == "no error");
+  CHECK(error_of_text(with_shape("(03,)")) == "npy: header text lacks a size without leading zeros at byte 53");
+  CHECK(error_of_text(with_shape("(0L, 30)")) == "no error");
+  CHECK(error_of_text(with_shape("()") + std::string("\0x", 2)) == "npy: header text lacks the end at byte 55");
+  CHECK(error_of_text(with_shape("()") + std::string("\0", 1)) == "npy: header text lacks the end at byte 55");
+  std::string minor = io::format_npy_header(NpyType::kFloat32, std::vector<std::int64_t>{3});
+  minor[7] = 1;
+  CHECK(error_of_preamble(minor) == "npy: format version is 1.1; 1.0, 2.0 and 3.0 are known");
+}
+
 TEST_CASE("a preamble that cannot be used says why") {
   const std::string header = io::format_npy_header(NpyType::kFloat32, std::vector<std::int64_t>{3});
   CHECK(error_of_preamble(header) == "no error");
@@ -126,7 +141,7 @@ TEST_CASE("a preamble that cannot be used says why") {
   CHECK(error_of_preamble("PK" + header) == "npy: does not start with \\x93NUMPY");
   std::string wrong = header;
   wrong[6] = 4;
-  CHECK(error_of_preamble(wrong) == "npy: format version is 4.0; 1, 2 and 3 are known");
+  CHECK(error_of_preamble(wrong) == "npy: format version is 4.0; 1.0, 2.0 and 3.0 are known");
   wrong[6] = 2;
   CHECK(error_of_preamble(wrong.substr(0, 11)) == "npy: 11 bytes, too short for a header of version 2");
   wrong.replace(8, 4, std::string("\xff\xff\xff\xff", 4));

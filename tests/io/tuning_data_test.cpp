@@ -237,6 +237,39 @@ TEST_CASE("tuning files that contradict themselves are refused") {
         "protobuf: truncated or malformed bytes (end of buffer exception), in module 2");
 }
 
+TEST_CASE("a run has tile sizes or a layout, a layout dimension 32 bits, and an error is no text") {
+  const auto run_of = [](const std::string& fields) {
+    std::string bytes = module_tuning({});
+    protozero::pbf_writer(bytes).add_message(3, fields);
+    return read(bytes);
+  };
+  const std::string tile("\x0a\x05\x0a\x03\x0a\x01\x08", 7);
+  const auto layout = [](const std::string& dim) {
+    std::string bytes;
+    protozero::pbf_writer out(bytes);
+    testing::add_message(out, 2, [&](protozero::pbf_writer& config) {
+      testing::add_message(config, 1, [&](protozero::pbf_writer& nodes) {
+        testing::add_message(nodes, 1, [&](protozero::pbf_writer& tensors) {
+          testing::add_message(tensors, 1, [&](protozero::pbf_writer& dims) { dims.add_bytes(1, dim); });
+        });
+      });
+    });
+    return bytes;
+  };
+  const std::string zero(1, '\0');
+  CHECK(run_of(tile).runs.at(0).tile->kernel_bounds == Ints{8});
+  CHECK(run_of(layout(zero)).runs.at(0).num_layout_nodes == 1);
+  const io::TuningRun last_tile = run_of(layout(zero) + tile).runs.at(0);
+  CHECK(last_tile.tile.has_value());
+  CHECK(last_tile.num_layout_nodes == -1);
+  const io::ModuleTuningData last_layout = run_of(layout(zero) + tile + layout("\x05"));
+  CHECK_FALSE(last_layout.runs.at(0).tile.has_value());
+  CHECK(last_layout.runs.at(0).num_layout_nodes == 1);
+  CHECK(last_layout.layouts.at(last_layout.runs.at(0).layout_offset) == 5);
+  CHECK(run_of(layout("\xff\xff\xff\xff\x0f")).layouts.at(0) == -1);  // 2^32 - 1
+  CHECK_FALSE(run_of("\x1a\x01x").runs.at(0).has_error);
+}
+
 TEST_CASE("truncated and changed tuning files end in a status") {
   io::HloLimits limits;
   limits.max_memory_bytes = std::uint64_t{1} << 24;

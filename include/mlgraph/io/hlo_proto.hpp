@@ -26,11 +26,11 @@ class HloProtoReader : public ProtoReader {
  public:
   using ProtoReader::ProtoReader;
 
-  /// HloModuleProto
-  void read_module(protozero::pbf_reader message, HloModule& module) {
+  /// HloModuleProto, or one of several parts of it: protobuf joins a message that is there more than once.
+  void read_module_part(protozero::pbf_reader message, HloModule& module) {
     const Nest nest(*this);
     computation_ = instruction_ = 0;
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
         case bytes_field(1):
           get_text(message, module.name);
@@ -49,15 +49,18 @@ class HloProtoReader : public ProtoReader {
           message.skip();
       }
     }
-    if (module.computations.empty()) fail(StatusCode::kDataLoss, "the module has no computation");
     computation_ = instruction_ = 0;
+  }
+  /// After the last part.
+  void check_module(const HloModule& module) const {
+    if (module.computations.empty()) fail(StatusCode::kDataLoss, "the module has no computation");
   }
 
  private:
   void read_computation(protozero::pbf_reader message, HloComputation& computation) {
     const Nest nest(*this);
     instruction_ = 0;
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
         case bytes_field(1):
           get_text(message, computation.name);
@@ -82,7 +85,7 @@ class HloProtoReader : public ProtoReader {
 
   void read_instruction(protozero::pbf_reader message, HloInstruction& inst) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
         case bytes_field(1):
           get_text(message, inst.name);
@@ -171,7 +174,7 @@ class HloProtoReader : public ProtoReader {
 
   void read_metadata(protozero::pbf_reader message, std::string& op_name) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(2)) {
         get_text(message, op_name);
       } else {
@@ -182,7 +185,7 @@ class HloProtoReader : public ProtoReader {
 
   void read_shape(protozero::pbf_reader message, HloShape& shape) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
         case varint_field(2):
           shape.element_type = static_cast<std::int32_t>(get_int64(message));
@@ -200,11 +203,9 @@ class HloProtoReader : public ProtoReader {
         case varint_field(6):
           shape.has_dynamic_dimension |= get_flag(message);
           break;
-        case bytes_field(6): {
-          const protozero::data_view packed = message.get_view();
-          for (std::size_t i = 0; i < packed.size(); ++i) shape.has_dynamic_dimension |= packed.data()[i] != 0;
+        case bytes_field(6):
+          for_packed(message, [&](std::uint64_t flag) { shape.has_dynamic_dimension |= flag != 0; });
           break;
-        }
         default:
           message.skip();
       }
@@ -215,7 +216,7 @@ class HloProtoReader : public ProtoReader {
   template <class Dimension, class Read>
   void read_dimensions(protozero::pbf_reader message, std::vector<Dimension>& list, Read&& read) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(1)) {
         read(message.get_message(), append(list));
       } else {
@@ -282,7 +283,8 @@ class HloProtoReader : public ProtoReader {
                                                              const HloLimits& limits = {}) {
   return detail::read_protobuf<detail::HloProtoReader, HloModule>(
       bytes, limits, [](detail::HloProtoReader& reader, protozero::pbf_reader message, HloModule& module) {
-        reader.read_module(message, module);
+        reader.read_module_part(message, module);
+        reader.check_module(module);
       });
 }
 
@@ -295,15 +297,16 @@ class HloProtoReader : public ProtoReader {
       bytes, limits, [](detail::HloProtoReader& reader, protozero::pbf_reader message, HloModule& module) {
         const detail::HloProtoReader::Nest nest(reader);
         bool found = false;
-        while (message.next()) {
+        while (detail::HloProtoReader::next(message)) {
           if (message.tag_and_type() == detail::bytes_field(1)) {
-            reader.read_module(message.get_message(), module);
+            reader.read_module_part(message.get_message(), module);
             found = true;
           } else {
             message.skip();
           }
         }
         if (!found) reader.fail(StatusCode::kDataLoss, "there is no module (field 1 of HloProto)");
+        reader.check_module(module);
       });
 }
 

@@ -136,15 +136,17 @@ struct NpyPreamble {
     return Status::data_loss("npy: does not start with \\x93NUMPY");
   }
   NpyPreamble preamble;
-  if (at(6) == 1) {
+  const std::size_t version = at(7) == 0 ? at(6) : 0;
+  if (version == 1) {
     preamble.text_offset = 10;
     preamble.text_bytes = at(8) | at(9) << 8;
-  } else if (at(6) == 2 || at(6) == 3) {
+  } else if (version == 2 || version == 3) {
     if (bytes.size() < 12) return Status::data_loss("npy: 11 bytes, too short for a header of version 2");
     preamble.text_offset = 12;
     preamble.text_bytes = at(8) | at(9) << 8 | at(10) << 16 | at(11) << 24;
   } else {
-    return Status::data_loss(str_cat("npy: format version is ", at(6), ".", at(7), "; 1, 2 and 3 are known"));
+    return Status::data_loss(
+        str_cat("npy: format version is ", at(6), ".", at(7), "; 1.0, 2.0 and 3.0 are known"));
   }
   if (preamble.text_bytes > NpyPreamble::kMaxTextBytes) {
     return Status::resource_exhausted(
@@ -156,6 +158,10 @@ struct NpyPreamble {
 namespace detail {
 
 /// Reads the Python literal of a header: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+///
+/// With any spaces, line ends and quotes, as numpy's documentation has it; what else Python takes for the same
+/// literal (tabs, comments, escapes, 0x3) is refused. Beyond numpy it reads Python 2's 3L in version 3 of the
+/// format too, and text after an empty line.
 class NpyTextParser {
  public:
   explicit NpyTextParser(std::string_view text) : text_(text) {}
@@ -166,7 +172,8 @@ class NpyTextParser {
       MLGRAPH_RETURN_IF_ERROR(parse_entry());
       if (!accept(',') && peek() != '}') return wrong("',' or '}'");
     }
-    if (peek() != '\0') return wrong("the end");
+    peek();
+    if (at_ < text_.size()) return wrong("the end");
     if (!has_descr_ || !has_order_ || !has_shape_) {
       return Status::data_loss("npy: header lacks one of descr, fortran_order, shape");
     }
@@ -220,7 +227,9 @@ class NpyTextParser {
       std::int64_t size = 0;
       MLGRAPH_RETURN_IF_ERROR(integer(size));
       info_.shape.push_back(size);
-      if (!accept(',') && peek() != ')') return wrong("',' or ')'");
+      if (accept(',')) continue;
+      if (peek() != ')') return wrong("',' or ')'");
+      if (info_.shape.size() == 1) return wrong("','");  // (3) is a number, (3,) a shape
     }
     return {};
   }
@@ -228,11 +237,13 @@ class NpyTextParser {
   Status integer(std::int64_t& value) {
     constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
     if (peek() < '0' || peek() > '9') return wrong("a size");
+    const std::size_t begin = at_;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       const std::int64_t digit = text_[at_] - '0';
       if (value > (kMax - digit) / 10) return Status::data_loss("npy: a size of the shape exceeds 2^63");
       value = value * 10 + digit;
     }
+    if (text_[begin] == '0' && at_ > begin + 1) return wrong("a size without leading zeros");  // as in Python
     if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // Python 2 wrote long integers so
     return {};
   }

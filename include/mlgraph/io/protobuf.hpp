@@ -54,6 +54,9 @@ inline std::int64_t get_int64(protozero::pbf_reader& field) {
 inline bool get_flag(protozero::pbf_reader& field) { return field.get_uint64() != 0; }
 
 /// Base of the readers. One object reads one file: it counts memory and depth, and knows where it is.
+///
+/// What protobuf reads and these do not: groups, and the field numbers from 19000 to 19999, which are
+/// protobuf's own; protozero calls both malformed.
 class ProtoReader {
  public:
   explicit ProtoReader(const HloLimits& limits) : limits_(limits), budget_(limits.max_memory_bytes) {}
@@ -74,6 +77,24 @@ class ProtoReader {
    private:
     ProtoReader& reader_;
   };
+
+  /// The next field; false at the end of the message. protozero would take the lower 32 bits of a tag or a
+  /// length that is too long; for protobuf it is malformed.
+  static bool next(protozero::pbf_reader& message) {
+    constexpr std::size_t kMaxBytes = 5;  // of a tag, and of a length, which has 31 bits
+    const char* const begin = message.data().data();
+    if (!message.next()) return false;
+    const protozero::data_view rest = message.data();
+    bool too_long = rest.data() - begin > static_cast<std::ptrdiff_t>(kMaxBytes);
+    if (message.wire_type() == protozero::pbf_wire_type::length_delimited) {
+      const auto byte = [&rest](std::size_t i) { return static_cast<unsigned char>(rest.data()[i]); };
+      std::size_t last = 0;
+      while (last < kMaxBytes && last < rest.size() && byte(last) >= 0x80) ++last;
+      too_long |= last == kMaxBytes || (last == kMaxBytes - 1 && last < rest.size() && byte(last) >= 8);
+    }
+    if (too_long) throw protozero::varint_too_long_exception{};
+    return true;
+  }
 
   [[noreturn]] void fail(StatusCode code, const std::string& what) const {
     throw ProtoError{Status(code, str_cat("protobuf: ", what, where()))};
@@ -116,10 +137,16 @@ class ProtoReader {
       append(list) = get_int64(field);
       return;
     }
+    for_packed(field, [&](std::uint64_t value) { append(list) = static_cast<std::int64_t>(value); });
+  }
+
+  /// Calls `use` for every number of a packed list.
+  template <class Use>
+  static void for_packed(protozero::pbf_reader& field, Use&& use) {
     const protozero::data_view packed = field.get_view();
     const char* at = packed.data();
     const char* const end = at + packed.size();
-    while (at != end) append(list) = static_cast<std::int64_t>(protozero::decode_varint(&at, end));
+    while (at != end) use(protozero::decode_varint(&at, end));
   }
 
   struct IntField {
@@ -134,7 +161,7 @@ class ProtoReader {
   void read_fields(protozero::pbf_reader message, std::initializer_list<IntField> ints,
                    std::initializer_list<ListField> lists) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       const std::uint32_t field = message.tag_and_type();
       bool found = false;
       for (const IntField& each : ints) {

@@ -86,7 +86,7 @@ class TuningReader : public HloProtoReader {
   /// TuningData
   void read_modules(protozero::pbf_reader message, std::vector<ModuleTuningData>& modules) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(1)) {
         ++module_;
         read_module_tuning(message.get_message(), append(modules));
@@ -102,11 +102,11 @@ class TuningReader : public HloProtoReader {
   void read_module_tuning(protozero::pbf_reader message, ModuleTuningData& data) {
     const Nest nest(*this);
     run_ = 0;
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
         case bytes_field(1): {
           const std::size_t run = std::exchange(run_, 0);
-          read_module(message.get_message(), data.module);
+          read_module_part(message.get_message(), data.module);
           run_ = run;
           break;
         }
@@ -134,19 +134,19 @@ class TuningReader : public HloProtoReader {
  private:
   void read_run(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       switch (message.tag_and_type()) {
+        // A run has one of the two configs; where there are both, the later one counts.
         case bytes_field(1):
+          run.num_layout_nodes = -1;
           read_op_config(message.get_message(), run);
           break;
         case bytes_field(2):
+          run.tile.reset();
           read_module_config(message.get_message(), run, layouts);
           break;
         case varint_field(3):
           run.has_error = get_flag(message);
-          break;
-        case bytes_field(3):
-          run.has_error = message.get_view().size() != 0;
           break;
         case bytes_field(4):
           read_profile(message.get_message(), run);
@@ -167,7 +167,7 @@ class TuningReader : public HloProtoReader {
 
   void read_op_config(protozero::pbf_reader message, TuningRun& run) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(1)) {
         read_tile(message.get_message(), run.tile ? *run.tile : run.tile.emplace());
       } else {
@@ -182,7 +182,7 @@ class TuningReader : public HloProtoReader {
 
   void read_module_config(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
     const Nest nest(*this);
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(1)) {
         read_layout_config(message.get_message(), run, layouts);
       } else {
@@ -197,7 +197,7 @@ class TuningReader : public HloProtoReader {
       fail(StatusCode::kDataLoss, "the run has two layout configs, should have one");
     run.num_layout_nodes = 0;
     run.layout_offset = layouts.size();
-    while (message.next()) {
+    while (next(message)) {
       if (message.tag_and_type() == bytes_field(1)) {
         take(kLayoutConfigWidth);
         layouts.resize(layouts.size() + kLayoutConfigWidth, std::int8_t{-1});
@@ -212,7 +212,7 @@ class TuningReader : public HloProtoReader {
   /// The layouts of one node's tensors; more than three, or more than 6 dimensions, have no column.
   void read_layout_node(protozero::pbf_reader message, std::int8_t* row) {
     const Nest nest(*this);
-    for (int tensor = 0; message.next();) {
+    for (int tensor = 0; next(message);) {
       if (message.tag_and_type() == bytes_field(1)) {
         read_tensor(message.get_message(), tensor < 3 ? row + 6 * tensor : nullptr);
         ++tensor;
@@ -226,10 +226,11 @@ class TuningReader : public HloProtoReader {
     dims_.clear();
     read_fields(message, {}, {{1, &dims_}});
     for (std::size_t i = 0; row != nullptr && i < dims_.size() && i < 6; ++i) {
-      if (dims_[i] < -1 || dims_[i] > 127) {
-        fail(StatusCode::kDataLoss, str_cat("a layout has dimension ", dims_[i], ", should be -1 to 127"));
+      const auto dim = static_cast<std::int32_t>(dims_[i]);  // whose upper bits protobuf leaves out
+      if (dim < -1 || dim > 127) {
+        fail(StatusCode::kDataLoss, str_cat("a layout has dimension ", dim, ", should be -1 to 127"));
       }
-      row[i] = static_cast<std::int8_t>(dims_[i]);
+      row[i] = static_cast<std::int8_t>(dim);
     }
   }
 
