@@ -8,6 +8,9 @@ have_package() {
   case $1 in
     cmake | make | g++ | python3 | pkg-config) command -v "$1" >/dev/null; return ;;
     clang) command -v clang++ >/dev/null; return ;;
+    protobuf-compiler) command -v protoc >/dev/null; return ;;
+    python3-numpy)  # is known to the distribution's python3
+      python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null; return ;;
     libclang-rt-dev)  # the runtime of clang's sanitizers; part of clang itself before Debian 12
       echo 'int main() {}' | clang++ -x c++ -fsanitize=address,undefined -o /dev/null - 2>/dev/null; return ;;
     libeigen3-dev) header=eigen3/Eigen/Core ;;
