@@ -91,7 +91,6 @@ std::string to_dot(const Drawing& drawing) {
 
 namespace {
 
-constexpr std::size_t kMostNodes = 1000;
 constexpr int kRowHeight = 56;
 constexpr int kBoxHeight = 26;
 constexpr int kGap = 14;
@@ -183,10 +182,10 @@ Layout lay_out(const Drawing& drawing) {
 }  // namespace
 
 mg::Result<std::string> to_svg(const Drawing& drawing) {
-  if (drawing.node.size() > kMostNodes) {
+  if (drawing.node.size() > kMaxDrawnNodes) {
     return mg::Status::resource_exhausted(mg::str_cat(
         drawing.title, ": a picture of ", drawing.node.size(), " nodes would not be readable; up to ",
-        kMostNodes, " are drawn: choose the neighbourhood of one with --node and --hops"));
+        kMaxDrawnNodes, " are drawn: choose the neighbourhood of one with --node and --hops"));
   }
   const Layout at = lay_out(drawing);
   std::string out = mg::str_cat(

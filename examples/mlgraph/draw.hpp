@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MLGRAPH_DRAW_HPP
 #define MLGRAPH_EXAMPLES_MLGRAPH_DRAW_HPP
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -30,7 +31,9 @@ struct Drawing {
 
 /// For Graphviz.
 [[nodiscard]] std::string to_dot(const Drawing& drawing);
-/// A picture by itself: producers above consumers. Errors: more nodes than anyone could look at.
+/// The most nodes of a picture: of more nobody could read it.
+inline constexpr std::size_t kMaxDrawnNodes = 1000;
+/// A picture by itself: producers above consumers. Errors: more than kMaxDrawnNodes.
 [[nodiscard]] mlgraph::Result<std::string> to_svg(const Drawing& drawing);
 
 }  // namespace cli

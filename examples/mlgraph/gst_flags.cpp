@@ -5,7 +5,6 @@
 #include <cstdio>
 
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/io/process_memory.hpp"
 #include "mlgraph/train/memory_plan.hpp"
 
 namespace cli {
@@ -83,9 +82,8 @@ mg::Status apply(const GstFlags& flags, TrainSettings& settings) {
 mg::Status limit_memory(const GstFlags& flags, const TrainData& data, TrainSettings& settings) {
   if (flags.max_memory == 0) return {};
   // What is there already stays, and an eighth is left for what nobody counts.
-  const std::size_t taken = mg::io::rss_bytes() + static_cast<std::size_t>(flags.max_memory / 8);
-  const std::size_t left =
-      static_cast<std::size_t>(flags.max_memory) - std::min<std::size_t>(taken, flags.max_memory);
+  MLGRAPH_ASSIGN_OR_RETURN(const std::uint64_t rest, memory_left(flags.max_memory));
+  const auto left = static_cast<std::size_t>(rest - std::min(rest, flags.max_memory / 8));
   // The table takes at most half of it, whatever its own budget is.
   settings.trainer.gst.table_bytes = std::min(settings.trainer.gst.table_bytes, left / 2);
   MLGRAPH_ASSIGN_OR_RETURN(

@@ -180,6 +180,7 @@ DataOptions data_options_of(const TrainOptions& options, const mg::io::HloFeatur
   data.duplicates = options.duplicates == "keep"   ? mg::io::Duplicates::kKeep
                     : options.duplicates == "mean" ? mg::io::Duplicates::kMean
                                                    : mg::io::Duplicates::kMin;
+  data.max_memory = options.gst.max_memory;
   data.load.features = features;
   data.load.pool = pool;
   return data;
@@ -612,11 +613,11 @@ void add_training_options(CLI::App& command, TrainOptions& options) {
   command.add_option("--clip", options.clip, "Largest norm of the gradient, 0 = any. Default: 1")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--graphs-per-step", options.graphs_per_step, "Default: tile 10, layout 8, winner 1")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, mg::kMaxGraphsPerStep));
   command
       .add_option("--configs-per-graph", options.configs_per_graph,
                   "Ranked together. Default: tile 10, layout 16; winner 64, tile-winner 128")
-      ->check(CLI::Range(std::int64_t{2}, std::int64_t{1000000}));
+      ->check(CLI::Range(std::int64_t{2}, mg::kMaxConfigsPerGraph));
   command
       .add_option(
           "--slates", options.slates,

@@ -6,6 +6,7 @@
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
+#include "mlgraph/io/process_memory.hpp"
 #include "program_files.hpp"
 #include "training.hpp"
 
@@ -90,12 +91,22 @@ void limit_valid_configs(std::int64_t most, TrainData& data) {
   }
 }
 
+/// What is read next fits into what --max-memory leaves.
+mg::Status limit_load(std::uint64_t max_memory, mg::io::LoadOptions& load) {
+  if (max_memory == 0) return {};
+  MLGRAPH_ASSIGN_OR_RETURN(const std::uint64_t left, memory_left(max_memory));
+  load.max_total_bytes = std::min(load.max_total_bytes, left);
+  load.tpugraphs.max_bytes = std::min(load.tpugraphs.max_bytes, left);
+  return {};
+}
+
 mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& settings) {
   TrainData data;
   const bool split = options.split > 0;
   mg::io::LoadOptions load = options.load;
   // Validation sees all measurements.
   load.duplicates = split || options.leave_one_out ? mg::io::Duplicates::kKeep : options.duplicates;
+  MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet train, mg::io::load_programs(options.train, load));
   MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, settings.task));
   data.notes = train.notes();
@@ -119,6 +130,7 @@ mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& 
   if (options.valid.empty()) return data;
 
   load.duplicates = mg::io::Duplicates::kKeep;
+  MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet valid, mg::io::load_programs(options.valid, load));
   MLGRAPH_RETURN_IF_ERROR(check_task(valid, options.valid, settings.task));
   data.notes.insert(data.notes.end(), valid.notes().begin(), valid.notes().end());
@@ -135,6 +147,14 @@ mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& 
 }
 
 }  // namespace
+
+mg::Result<std::uint64_t> memory_left(std::uint64_t max_memory) {
+  const std::uint64_t taken = mg::io::rss_bytes();
+  if (taken < max_memory) return max_memory - taken;
+  return mg::Status::resource_exhausted(mg::str_cat("a memory limit of ", max_memory >> 20,
+                                                    " MiB is too low: the process has ", taken >> 20,
+                                                    " MiB already"));
+}
 
 mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
   MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_all(options, settings));

@@ -59,8 +59,12 @@ struct DataOptions {
   std::uint64_t split_seed = 1;
   std::int64_t max_valid_configs = 0;  // of each program, chosen by chance; 0 = all
   mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;
+  std::uint64_t max_memory = 0;  // bytes of the whole process, which bound what is read; 0 = any
   mlgraph::io::LoadOptions load;
 };
+
+/// What a limit for the whole process, in bytes, leaves for more. Errors: nothing.
+[[nodiscard]] mlgraph::Result<std::uint64_t> memory_left(std::uint64_t max_memory);
 
 /// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees
 /// the other. For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import unittest
 import xml.dom.minidom
+import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 sys.dont_write_bytecode = True
@@ -203,6 +204,13 @@ class Files(Case):
         self.tiles()
         self.fails(1, "choose the one to draw with --program", "inspect", "tiles", "--dot", "x.dot")
         self.ok("inspect", "tiles", "--dot", "x.dot", "--program", "kernel1")
+
+    def test_inspect_draws_pictures_of_1000_nodes_and_no_more(self):
+        for nodes in (1000, 1001):
+            tiny_data.write_layout(self.path(f"{nodes}.npz"), 1, num_configs=4, tail=nodes - tiny_data.NUM_NODES)
+        self.ok("inspect", "1000.npz", "--svg", "x.svg")
+        self.fails(1, "1001: a picture of 1001 nodes would not be readable; up to 1000 are drawn", "inspect",
+                   "1001.npz", "--svg", "x.svg")
 
     def test_pack_keeps_what_is_measured(self):
         self.tiles()
@@ -478,7 +486,27 @@ class Training(Case):
         figures = self.json(*command, "--max-memory", "2GB")
         self.assertLess(figures["memory"]["peak_rss_bytes"], 2e9)
         self.assertGreater(int(figures["options"]["segment_size"]), 0)
-        self.fails(1, "a memory limit of", *command, "--max-memory", "1MB")
+        self.fails(1, "a memory limit of 1 MiB is too low: the process has", *command, "--max-memory", "1MB")
+
+    def test_data_beyond_a_memory_limit_is_not_read(self):
+        num_configs = 3000000
+        arrays = tiny_data.graph(1)
+        tiny_data.write_npz(self.path("large.npz"), arrays)
+        with zipfile.ZipFile(self.path("large.npz"), "a", zipfile.ZIP_DEFLATED) as archive:
+            header = tiny_data.npy("<f4", (num_configs, 24), [])
+            with archive.open("config_feat.npy", "w") as member:  # 288 MB of zeros
+                member.write(header)
+                for _ in range(24):
+                    member.write(bytes(4 * num_configs))
+        self.fails(1, "large.npz: config_feat (3000000, 24) goes beyond the limit of", *TRAIN, "--task", "tile",
+                   "--train", "large.npz", "--split", "0.2", "--model", "m", "--max-memory", "100MB")
+
+    def test_a_training_that_explodes_says_where_and_leaves_no_model(self):
+        tiles = self.tiles()
+        done = self.fails(1, "epoch 1: ", *TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model",
+                          "m", "--lr", "1e30")
+        self.assertRegex(done.stderr, r"epoch 1: (step \d+: )?kernel\d.*: .* (nan|-?inf)")
+        self.assertFalse((self.folder / "m").exists())
 
     def test_data_that_cannot_be_trained_on(self):
         test = self.tiles("test", measured=False)
@@ -670,6 +698,10 @@ class ModelFiles(Case):
         safetensors_format.write(self.path("copy.safetensors"), metadata, tensors)
         scores = [self.json("predict", "--model", name, tiles)["programs"] for name in (model, "copy.safetensors")]
         self.assertEqual(scores[0], scores[1])
+        other = {**metadata, "opcode_table": "tpugraphs 2"}
+        safetensors_format.write(self.path("other.safetensors"), other, tensors)
+        self.fails(1, 'other.safetensors: its opcodes are those of the table "tpugraphs 2"; this program has "tpugraphs 1"',
+                   "predict", "--model", "other.safetensors", tiles)
         del tensors["head.lins.0.weight"]
         safetensors_format.write(self.path("less.safetensors"), metadata, tensors)
         self.fails(1, "weights: the file lacks tensors of the model: head.lins.0.weight", "predict", "--model",

@@ -436,6 +436,15 @@ TEST_CASE("files with changed bytes are refused or hold together") {
   CHECK(accepted < kRounds / 2);
 }
 
+/// A hundred million characters, one by one: not under sanitizers.
+TEST_CASE("a header of exactly the allowed size is written" * doctest::test_suite("learning")) {
+  constexpr std::size_t kAround = 25;  // {"__metadata__":{"k":"..."}}
+  const auto written = write_safetensors({}, {{"k", std::string(kMaxSafeTensorsHeader - kAround, 'x')}});
+  REQUIRE(written.ok());
+  CHECK(written->size() == 8 + kMaxSafeTensorsHeader);
+  CHECK(SafeTensors::parse(*written).ok());
+}
+
 TEST_CASE("what no file can hold is not written") {
   const std::vector<std::byte> four(4, std::byte{0}), none;
   const auto message = [](const std::vector<SafeTensor>& tensors, const SafeTensorsMetadata& metadata = {}) {
