@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "model/program_fixture.hpp"
 
 namespace mlgraph {
@@ -136,7 +137,7 @@ TEST_CASE("a program that cannot be scored is refused, with its name and the pla
         str_cat("layout_2: config_node 1 is 99; num_nodes is ", layout.opcode.size()));
 }
 
-TEST_CASE("scores do not depend on chunks, order or threads") {
+TEST_CASE("scores do not depend on chunks, order or threads" * testing::kLong) {
   for (const Arch arch : kArchs) {
     for (const Join join : kJoins) {
       // Enough configs for several chunks of predict(), early and late.
@@ -223,6 +224,16 @@ TEST_CASE("more rows than int32 counts are refused before anything is allocated"
   (void)model.score(ctx, prepared, ids, scratch);
   CHECK(ctx.status().message() ==
         "30679 configs of 70000 rows each are too many to score at once; the limit is 30678");
+}
+
+TEST_CASE("a model stores each edge twice, so that half as many are too many") {
+  const OwnedProgram program = tile_program(1);
+  const GnnCostModel model = model_for(program, small_options(Arch::kTileSage));
+  ProgramView view = program.view();
+  const auto half = static_cast<std::size_t>(kMaxEdges / 2) + 1;  // the sizes alone are looked at
+  view.graph.edge_source = {program.edge_source.data(), half};
+  view.graph.edge_target = {program.edge_target.data(), half};
+  CHECK(prepare_message(model, view) == "tile_1: num_edges is 2147483648; the limit is 2147483647");
 }
 
 TEST_CASE("programs without nodes, edges or varying features are scored") {
