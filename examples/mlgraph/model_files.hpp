@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/io/hlo_opcode.hpp"
 #include "mlgraph/io/model_file.hpp"
 #include "mlgraph/io/program_set.hpp"
 #include "mlgraph/model/ensemble.hpp"
+#include "mlgraph/model/json_text.hpp"
 #include "report.hpp"
 
 #ifdef MLGRAPH_CLI_HAS_METIS
@@ -56,6 +59,11 @@ struct TrainedModel {
   for (const auto& [key, value] : file.tensors().metadata()) {
     if (key == "hlo_padding") trained.features.padding = value == "-1" ? -1.0f : 0.0f;
     if (key == "hlo_extra") trained.features.extra = value == "yes";
+    if (key == "opcode_table" && value != mlgraph::io::kHloOpcodeTable) {
+      return mlgraph::Status::invalid_argument(
+          mlgraph::str_cat(path, ": its opcodes are those of the table ", mlgraph::in_quotes(value), "; this program has ",
+                           mlgraph::in_quotes(mlgraph::io::kHloOpcodeTable)));
+    }
   }
   return trained;
 }

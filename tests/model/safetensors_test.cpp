@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 
@@ -437,7 +438,7 @@ TEST_CASE("files with changed bytes are refused or hold together") {
 }
 
 /// A hundred million characters, one by one: not under sanitizers.
-TEST_CASE("a header of exactly the allowed size is written" * doctest::test_suite("learning")) {
+TEST_CASE("a header of exactly the allowed size is written" * testing::kLong) {
   constexpr std::size_t kAround = 25;  // {"__metadata__":{"k":"..."}}
   const auto written = write_safetensors({}, {{"k", std::string(kMaxSafeTensorsHeader - kAround, 'x')}});
   REQUIRE(written.ok());

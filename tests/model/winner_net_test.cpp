@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "long_tests.hpp"
 #include "model/net_fixture.hpp"
 
 namespace mlgraph {
@@ -247,7 +248,7 @@ TEST_CASE("WinnerNet computes the documented formulas") {
   }
 }
 
-TEST_CASE("the gradients of WinnerNet are those of central differences") {
+TEST_CASE("the gradients of WinnerNet are those of central differences" * testing::kLong) {
   for (ModelOptions options : all_options()) {
     for (const double dropout : {0.0, 0.2}) {
       options.dropout = dropout;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "train/train_fixture.hpp"
 
 namespace mlgraph {
@@ -29,7 +30,7 @@ double weight_of(const SegmentPlan& plan, std::size_t j) {
   return plan.role[j] == Role::kFresh ? static_cast<double>(plan.fresh_weight) : 1.0;
 }
 
-TEST_CASE("the expected weight of every segment is 1, of their total J, in every variant") {
+TEST_CASE("the expected weight of every segment is 1, of their total J, in every variant" * testing::kLong) {
   constexpr int kDraws = 20000;
   for (const GstVariant variant : kGstVariants) {
     for (const std::int64_t num_segments : {1, 2, 5, 9}) {

@@ -9,13 +9,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "model/program_fixture.hpp"
 
 namespace mlgraph::testing {
-
-/// What takes minutes without optimisation; the sanitizers see the same code in the other tests.
-inline const doctest::test_suite kLearning("learning");
 
 /// Programs to train on and to validate on, and a model for them.
 struct Lab {

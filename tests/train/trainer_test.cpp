@@ -20,7 +20,7 @@ using namespace testing;  // NOLINT: the fixture
 // ---- learning
 // -------------------------------------------------------------------------------------------------
 
-TEST_CASE("every architecture learns to rank the configs of programs it has not seen" * kLearning) {
+TEST_CASE("every architecture learns to rank the configs of programs it has not seen" * kLong) {
   for (const Arch arch : kArchs) {
     for (const Join join : kJoins) {
       Lab lab(small_options(arch, join), 32);
@@ -38,7 +38,7 @@ TEST_CASE("every architecture learns to rank the configs of programs it has not 
   }
 }
 
-TEST_CASE("every loss learns" * kLearning) {
+TEST_CASE("every loss learns" * kLong) {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
                           Kind::kListMle, Kind::kDiffMat}) {
@@ -63,7 +63,7 @@ TEST_CASE("every loss learns" * kLearning) {
   }
 }
 
-TEST_CASE("skewed sampling and dropout learn too" * kLearning) {
+TEST_CASE("skewed sampling and dropout learn too" * kLong) {
   ModelOptions model = small_options(Arch::kLayoutSage);
   model.dropout = 0.1;
   Lab lab(model, 24);
@@ -87,7 +87,7 @@ AlignedVector<float> trained_weights(const ModelOptions& model, TrainerOptions o
   return lab.weights();
 }
 
-TEST_CASE("the weights have the same bits for any number of threads, slates side by side or in sequence") {
+TEST_CASE("the weights have the same bits for any number of threads, slates side by side or in sequence" * testing::kLong) {
   for (const Arch arch : {Arch::kTileSage, Arch::kLayoutResGcn}) {
     ModelOptions model = small_options(arch);
     model.dropout = 0.2;
@@ -103,7 +103,7 @@ TEST_CASE("the weights have the same bits for any number of threads, slates side
   }
 }
 
-TEST_CASE("graphs so large that kernels use the threads give the same bits") {
+TEST_CASE("graphs so large that kernels use the threads give the same bits" * testing::kLong) {
   ModelOptions model = small_options(Arch::kTileResGcn);
   const OwnedProgram owned = tile_program(5, 12, 3000);
   AlignedVector<float> weights[3];
@@ -499,7 +499,7 @@ TEST_CASE("with one segment per graph every variant has the bits of full trainin
   }
 }
 
-TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph" * kLearning) {
+TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph" * kLong) {
   for (const GstVariant variant : kGstVariants) {
     Lab lab(segmented(3), 32);
     for (const PreparedProgram& program : lab.train) REQUIRE(program.segments.size() >= 3);
@@ -604,7 +604,7 @@ TEST_CASE("a program with more configs than a table has keys for is refused") {
 
 // ---- winners ------------------------------------------------------------------------------------------------
 
-TEST_CASE("the winners learn to rank the configs of programs they have not seen" * kLearning) {
+TEST_CASE("the winners learn to rank the configs of programs they have not seen" * kLong) {
   for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
     for (const std::int64_t chunk : {0, 16}) {
       if (arch == Arch::kTileWinner && chunk > 0) continue;
@@ -645,7 +645,7 @@ TEST_CASE("a table of embeddings is refused where they depend on the other confi
 }
 
 TEST_CASE("without some edges at each step a model learns, with the same bits for any number of threads" *
-          kLearning) {
+          kLong) {
   Lab lab(small_options(Arch::kLayoutSage), 32);
   TrainerOptions options = quick(60);
   options.drop_edge = 0.2;

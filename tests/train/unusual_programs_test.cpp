@@ -223,7 +223,7 @@ void train_on_configs(std::int64_t num_configs) {
 }
 
 TEST_CASE("a program of 3,000 configs is trained on, evaluated and ranked") { train_on_configs(3000); }
-TEST_CASE("a program of 100,040 configs is trained on, evaluated and ranked" * kLearning) {
+TEST_CASE("a program of 100,040 configs is trained on, evaluated and ranked" * kLong) {
   train_on_configs(100040);
 }
 
@@ -257,7 +257,7 @@ TEST_CASE("a graph of 2,000 nodes is trained on in one piece and in segments, an
   train_on_nodes(2000, 101, 300);
 }
 TEST_CASE("a graph of 43,615 nodes is trained on in one piece and in segments, and scored by a session" *
-          kLearning) {
+          kLong) {
   train_on_nodes(43615, 1001, 5000);
 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// The suite of tests that are left out where nothing is optimised, and where MLGRAPH_LONG_TESTS is off.
+#ifndef MLGRAPH_TESTS_LONG_TESTS_HPP
+#define MLGRAPH_TESTS_LONG_TESTS_HPP
+
+#include <doctest/doctest.h>
+
+namespace mlgraph::testing {
+
+/// Takes minutes without optimisation; the sanitizers see the same code in other tests.
+inline const doctest::test_suite kLong("long");
+
+}  // namespace mlgraph::testing
+
+#endif  // MLGRAPH_TESTS_LONG_TESTS_HPP
