@@ -216,8 +216,7 @@ class DatasetPack {
         break;
     }
     const std::uint64_t rows = record.num_config_nodes > 0 ? record.num_config_nodes : 1;
-    return product(rows, record.config_features, 1) &&
-           product(bytes, record.num_configs, (record.flags & kPackWide) != 0 ? 4 : 1);
+    return product(rows * record.config_features, record.num_configs, (record.flags & kPackWide) != 0 ? 4 : 1);
   }
 
   [[nodiscard]] Span<const std::byte> array_bytes(const PackRecord& record, std::size_t array) const {

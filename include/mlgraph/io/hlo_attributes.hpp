@@ -83,7 +83,7 @@ class HloAttributeParser : public HloScanner {
  private:
   bool tuple_shape(HloShape& out) {
     out.element_type = kTupleType;
-    if (!expect('(')) return false;
+    static_cast<void>(eat('('));  // shape() saw it
     if (eat(')')) return true;
     do {
       if (!append(out.tuple_shapes, HloShape{}) || !shape(out.tuple_shapes.back())) return false;
@@ -135,7 +135,7 @@ class HloAttributeParser : public HloScanner {
   bool layout(HloShape& out) {
     skip_space();
     const std::size_t begin = position();
-    if (!expect('{')) return false;
+    static_cast<void>(eat('{'));  // array_shape() saw it
     while (is_digit(peek())) {
       if (!append_integer(out.minor_to_major)) return false;
       if (!eat(',')) break;
@@ -320,7 +320,6 @@ class HloAttributeParser : public HloScanner {
   }
 
   bool dot_attribute(std::string_view name, HloInstruction& inst, bool& known) {
-    if (!inst.dot) inst.dot.emplace();
     if (name == "lhs_contracting_dims") return int_list(inst.dot->lhs_contracting);
     if (name == "rhs_contracting_dims") return int_list(inst.dot->rhs_contracting);
     if (name == "lhs_batch_dims") return int_list(inst.dot->lhs_batch);
@@ -330,7 +329,6 @@ class HloAttributeParser : public HloScanner {
   }
 
   bool gather_attribute(std::string_view name, HloInstruction& inst, bool& known) {
-    if (!inst.gather) inst.gather.emplace();
     if (name == "offset_dims") return int_list(inst.gather->offset_dims);
     if (name == "collapsed_slice_dims") return int_list(inst.gather->collapsed_slice_dims);
     if (name == "start_index_map") return int_list(inst.gather->start_index_map);

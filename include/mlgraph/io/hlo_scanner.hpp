@@ -23,8 +23,8 @@ namespace detail {
 
 /// A position in HLO text, and the steps forward.
 ///
-/// Every step returns false after a mistake; the first mistake stays in status() with file, line and column.
-/// Steps skip spaces and comments in front of what they read.
+/// A step that meets a mistake returns false and leaves it in status(), with file, line and column; the caller
+/// then takes no further step. Steps skip spaces and comments in front of what they read.
 class HloScanner {
  public:
   HloScanner(std::string_view text, std::string_view file_name, int max_depth)
@@ -43,7 +43,6 @@ class HloScanner {
     return fail_at(at_, expected);
   }
   bool fail_at(std::size_t position, std::string_view expected, std::string_view found, StatusCode code) {
-    if (!status_.ok()) return false;
     const std::string_view before = text_.substr(0, position);
     const auto line = std::count(before.begin(), before.end(), '\n') + 1;
     const std::size_t newline = before.rfind('\n');
@@ -82,8 +81,9 @@ class HloScanner {
     skip_space();
     return word_at(at_) == word;
   }
+  /// Steps over `c`, which is not '\0'.
   [[nodiscard]] bool eat(char c) {
-    if (peek() != c || at_ == text_.size()) return false;
+    if (peek() != c) return false;
     ++at_;
     return true;
   }
@@ -273,8 +273,8 @@ class HloScanner {
     out.clear();
     for (std::size_t i = 0; i < escaped.size(); ++i) {
       char c = escaped[i];
-      if (c == '\\' && i + 1 < escaped.size()) {
-        c = escaped[++i];
+      if (c == '\\') {
+        c = escaped[++i];  // skip_string() does not end a string after a backslash
         if (octal(i) && octal(i + 1) && octal(i + 2)) {
           c = static_cast<char>((escaped[i] - '0') * 64 + (escaped[i + 1] - '0') * 8 + (escaped[i + 2] - '0'));
           i += 2;

@@ -136,13 +136,11 @@ namespace io {
           str_cat("tpugraphs: ", where, " is ", hlo_file_kind_name(kind), ", which has no configurations"));
     }
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<HloModule> modules, read_hlo_modules(bytes, where, limits));
-    for (const HloModule& module : modules) {
-      const Result<HloGraph> graph = featurize(module, features);
-      if (!graph.ok()) return named(graph.status());
-      Result<Program> program = make_program(modules.size() == 1 ? name : module.name, *graph);
-      if (!program.ok()) return named(program.status());
-      programs.push_back(std::move(*program));
-    }
+    const Result<HloGraph> graph = featurize(modules[0], features);  // such a file has one module
+    if (!graph.ok()) return named(graph.status());
+    Result<Program> program = make_program(name, *graph);
+    if (!program.ok()) return named(program.status());
+    programs.push_back(std::move(*program));
   }
   if (programs.empty())
     return Status::not_found(str_cat("tpugraphs: ", where, " has no program that can be ranked"));
