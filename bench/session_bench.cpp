@@ -82,7 +82,6 @@ void session_update(benchmark::State& state, Direction direction) {
   const std::int64_t num_rows = session.rows_per_config();
   std::vector<float> config(static_cast<std::size_t>(view.configs.config_size()));
   view.configs.copy_config(1, config.data());
-  std::int64_t updates = 0;
   double fastest = 1e30;
   for (auto _ : state) {
     state.PauseTiming();
@@ -97,7 +96,6 @@ void session_update(benchmark::State& state, Direction direction) {
       session.commit();
     }
     fastest = std::min(fastest, cpu_seconds() - start);
-    updates += num_rows;
   }
   const PreparedProgram plain = unshared(model, view);
   const std::vector<std::int32_t> one = {1};
