@@ -70,9 +70,15 @@ COMPILATION_MISTAKES = [
     ("inline int f(double x) { return x; }", "-Werror=float-conversion"),
     ("inline int f() { throw 1; }", "-fno-exceptions"),
     ("#if __cplusplus > 201703L && defined(__clang__) && !defined(__cpp_exceptions)\ninline int f() { return \"\"; }\n"
-     "#endif", "all headers in one file (clang++ -std=c++20 -fno-exceptions -fno-rtti)"),
-    ("inline int a() { return 1; }\n#if __cplusplus > 201703L && !defined(__clang__) && defined(__cpp_exceptions)\n"
-     "int g() { return 0; }\n#endif", "two files that include all headers (g++ -std=c++20)"),
+     "#endif", "mlgraph/core/a.hpp (clang++ -std=c++20 -fno-exceptions -fno-rtti)"),
+]
+
+# In ways that a header of this name does not go alone, where it goes one.
+TOGETHER_MISTAKES = [
+    ("#if __cplusplus < 202002L && defined(__clang__) && !defined(__cpp_exceptions)\ninline int f() { return \"\"; }\n"
+     "#endif", "all headers in one file (clang++ -std=c++17 -fno-exceptions -fno-rtti)"),
+    ("inline int a() { return 1; }\n#if __cplusplus < 202002L && !defined(__clang__) && defined(__cpp_exceptions)\n"
+     "int g() { return 0; }\n#endif", "two files that include all headers (g++ -std=c++17)"),
 ]
 
 # `misplaced` computes outside of the namespace of the instruction set, `chosen` only looks at a pointer.
@@ -136,6 +142,9 @@ def main():
         failures.append(f"headers_alone.py finds fault with a good tree: {found}")
     for text, message in COMPILATION_MISTAKES:
         expect(problems_of(alone, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
+    together = lambda folder: headers_alone.check_tree(folder)[1]  # noqa: E731
+    for text, message in TOGETHER_MISTAKES:
+        expect(problems_of(together, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
 
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder) / "object.cpp"
