@@ -174,9 +174,12 @@ TEST_CASE("the mean over no graphs is zero") {
 }
 
 TEST_CASE("an evaluation has the same bits for any number of threads") {
-  const ProgramSetFixture set(Task::kLayout, 5);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutResGcn));
-  const std::vector<PreparedProgram> programs = set.prepare(model);
+  const ModelOptions options = small_options(Arch::kTileResGcn);
+  const OwnedProgram owned = tile_program(5, 6, 3000);  // so large that kernels use the threads
+  const std::vector<ProgramView> views = {owned.view()};
+  const GnnCostModel model =
+      GnnCostModel::make(options, FeatureEncoder::fit(views, options).value(), 1).value();
+  const std::vector<PreparedProgram> programs = {model.prepare(owned.view()).value()};
   const Evaluation serial = evaluate(model, programs).value();
   for (const int threads : {1, 2, 3}) {
     ThreadPool pool(threads);
