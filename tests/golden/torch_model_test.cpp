@@ -14,6 +14,7 @@
 #include "mlgraph/graph/csr.hpp"
 #include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/weights_file.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/model/weights.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 #include "mlgraph/nn/linear.hpp"

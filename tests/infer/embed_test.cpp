@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mlgraph/core/random.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 
 namespace mlgraph {
 namespace {

@@ -21,6 +21,7 @@
 #include "mlgraph/io/tpugraphs_proto.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/model/model_bytes.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/train_state.hpp"
 #include "program_fixtures.hpp"
 #include "readers.hpp"

@@ -36,6 +36,7 @@
 #include "mlgraph/io/tuning_data.hpp"
 #include "mlgraph/io/zip.hpp"
 #include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/train_state.hpp"
 
 namespace odd_files {

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "mlgraph/model/safetensors_writer.hpp"
+
 namespace mlgraph {
 namespace {
 

@@ -12,6 +12,7 @@
 #include "mlgraph/model/json_text.hpp"
 #include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/model/weights.hpp"
 
 namespace odd_model_files {

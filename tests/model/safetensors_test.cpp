@@ -16,6 +16,7 @@
 #include "long_tests.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 
 #if __has_include(<nlohmann/json.hpp>)
 #include <nlohmann/json.hpp>

@@ -14,6 +14,7 @@
 
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 
 using namespace mlgraph;
 

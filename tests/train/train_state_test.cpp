@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "model/program_fixture.hpp"
 #include "train/train_fixture.hpp"

@@ -26,6 +26,7 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA

@@ -20,6 +20,7 @@
 #include "mlgraph/model/model_options.hpp"
 #include "mlgraph/model/normalizer.hpp"
 #include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/model/weights.hpp"
 
 namespace mlgraph {

@@ -19,6 +19,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/evaluate.hpp"
