@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The suite of tests that are left out where nothing is optimised, and where MLGRAPH_LONG_TESTS is off.
+// The suite of tests that are left out where nothing is optimised: MLGRAPH_LONG_TESTS is off there.
 #ifndef MLGRAPH_TESTS_LONG_TESTS_HPP
 #define MLGRAPH_TESTS_LONG_TESTS_HPP
 
@@ -7,7 +7,7 @@
 
 namespace mlgraph::testing {
 
-/// Takes minutes without optimisation; the sanitizers see the same code in other tests.
+/// Takes seconds and more without optimisation; the sanitizers see the same code in other tests.
 inline const doctest::test_suite kLong("long");
 
 }  // namespace mlgraph::testing

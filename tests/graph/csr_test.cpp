@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -236,7 +237,7 @@ TEST_CASE("blocks refuse totals beyond int32 and graphs that differ in EdgeOptio
   CHECK(blocks.assign_blocks(two).message() == "num_edges is 2147483648; the limit is 2147483647");
 }
 
-TEST_CASE("the largest TpuGraphs size and a million nodes are built in linear time") {
+TEST_CASE("the largest TpuGraphs size and a million nodes are built in linear time" * testing::kLong) {
   Rng rng(5);
   for (const auto& [num_nodes, num_edges] : {std::pair<std::int32_t, std::int64_t>(43615, 73881),
                                              std::pair<std::int32_t, std::int64_t>(1000000, 2000000)}) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -153,7 +154,7 @@ TEST_CASE("sizes and passes that cannot be used are refused") {
   CHECK(locality_partition(edges.view(), 5, -1).status().message() == "num_passes is -1; should be 0 or more");
 }
 
-TEST_CASE("large graphs and hubs are partitioned without recursion and in time") {
+TEST_CASE("large graphs and hubs are partitioned without recursion and in time" * testing::kLong) {
   Rng rng(6);
   const Edges program = make_edges(random_dag(rng, 43615, 73881, true));
   check_locality(program, *locality_partition(program.view(), 1000), 1000);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -135,7 +136,7 @@ TEST_CASE("statistics count what is between segments") {
   CHECK(partition_stats(none.view(), *nothing).edge_cut == 0);
 }
 
-TEST_CASE("a million nodes are cut into intervals") {
+TEST_CASE("a million nodes are cut into intervals" * testing::kLong) {
   Rng rng(3);
   const Edges edges = make_edges(random_dag(rng, 1000000, 2000000, true));
   const Result<Partition> partition = interval_partition(edges.view(), 1000);

@@ -8,6 +8,7 @@
 
 #include "allocation_counter.hpp"
 #include "infer/session_fixture.hpp"
+#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
@@ -34,7 +35,7 @@ Session bind(const GnnCostModel& model, const ProgramView& view, const SessionOp
   return std::move(*session);
 }
 
-TEST_CASE("scores have the bits of predict(), for every architecture and however many are scored together") {
+TEST_CASE("scores have the bits of predict(), for every architecture and however many are scored together" * testing::kLong) {
   ThreadPool pool(3);
   for_each_session_model([&](const GnnCostModel& model, const OwnedProgram& program) {
     const std::vector<float> expected = predicted(model, program.view());

@@ -14,6 +14,7 @@
 
 #include "allocation_counter.hpp"
 #include "hlo_fixtures.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
@@ -183,7 +184,7 @@ const readers::Reader& reader_of(const WholeFile& file) {
 
 }  // namespace
 
-TEST_CASE("a damaged file ends every reader in a Status, within its bound of memory") {
+TEST_CASE("a damaged file ends every reader in a Status, within its bound of memory" * testing::kLong) {
   const std::vector<WholeFile> files = every_file();
   for (const readers::Reader& reader : readers::kReaders) {
     const auto is_of_reader = [&](const WholeFile& file) { return file.reader == reader.name; };

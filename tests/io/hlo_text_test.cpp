@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "io/hlo_fixtures.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_proto.hpp"
@@ -153,7 +154,7 @@ TEST_CASE("text in both dialects and protobuf of the same module give the same g
   testing::check_same_graph(module, io::read_hlo_module_proto(testing::bytes_of(proto)).value());
 }
 
-TEST_CASE("the HLO files of real programs have the counted computations, nodes and edges") {
+TEST_CASE("the HLO files of real programs have the counted computations, nodes and edges" * testing::kLong) {
   MLGRAPH_REQUIRE_DATA(dir);
   // Counted by a script of regular expressions that shares no code with the parser.
   const struct {
@@ -348,7 +349,7 @@ TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
   CHECK(least > 5000);
 }
 
-TEST_CASE("truncated and changed HLO text ends in a status") {
+TEST_CASE("truncated and changed HLO text ends in a status" * testing::kLong) {
   io::HloLimits limits;
   limits.max_memory_bytes = std::uint64_t{1} << 24;
   int num_errors = 0;

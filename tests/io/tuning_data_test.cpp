@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/hlo_fixtures.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_text.hpp"
@@ -305,7 +306,7 @@ TEST_CASE("truncated and changed tuning files end in a status") {
   CHECK(num_errors > 1000);
 }
 
-TEST_CASE("changed real tuning files end in a status") {
+TEST_CASE("changed real tuning files end in a status" * testing::kLong) {
   MLGRAPH_REQUIRE_DATA(dir);
   const auto layout = io::read_file(dir + "/tpugraphs/pb/module_tuning_data_layout.pb").value();
   const auto tile = io::read_file(dir + "/tpugraphs/pb/op_tuning_data.pb").value();

@@ -13,6 +13,7 @@
 
 #include "allocation_counter.hpp"
 #include "kernels/dense_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/kernels/reference/gemm.hpp"
 
 namespace {
@@ -179,7 +180,7 @@ TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the 
   }
 }
 
-TEST_CASE_TEMPLATE("results have the same bits for any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("results have the same bits for any number of threads" * testing::kLong, T, float, double) {
   const std::int64_t n = 2300;
   const std::int64_t k = 40;
   const std::int64_t m = 72;

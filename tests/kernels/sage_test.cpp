@@ -10,6 +10,7 @@
 
 #include "allocation_counter.hpp"
 #include "kernels/dense_fixture.hpp"
+#include "long_tests.hpp"
 
 namespace {
 
@@ -164,7 +165,7 @@ TEST_CASE_TEMPLATE("a row's bits do not depend on the rows beside it", T, float,
   }
 }
 
-TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads" * testing::kLong, T, float, double) {
   const std::int64_t n = 1500;
   const Neighbours graph(n, 5);
   const Layer<T> layer(64, 48);

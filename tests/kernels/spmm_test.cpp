@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/csr_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/kernels/reference/spmm.hpp"
 #include "mlgraph/kernels/spmm_heads.hpp"
@@ -136,7 +137,7 @@ TEST_CASE_TEMPLATE("spmm_backward_weight is close to the reference and accumulat
   }
 }
 
-TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, double) {
+TEST_CASE_TEMPLATE("the number of threads does not change a bit" * mlgraph::testing::kLong, T, float, double) {
   const TestCsr g = random_csr(900, 1000, 2500, 7);
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
   const std::int64_t width = 300;  // some 100 rows are one task

@@ -11,6 +11,7 @@
 
 #include "../../examples/minicompiler/families.hpp"
 #include "../../examples/minicompiler/micro_kernels.cpp"
+#include "long_tests.hpp"
 
 namespace {
 
@@ -116,7 +117,7 @@ TEST_CASE("every layout of a reshape gives the reference's values") {
   }
 }
 
-TEST_CASE("random decisions for every family give the reference's values") {
+TEST_CASE("random decisions for every family give the reference's values" * mlgraph::testing::kLong) {
   for (std::uint32_t number = 0; number < 2 * kNumFamilies; ++number) {
     const Program program = make_program(number).value();
     if (num_flops(program) > 8000000) continue;  // the reference takes its time

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "long_tests.hpp"
 #include "model/net_fixture.hpp"
 #include "model/program_fixture.hpp"
 
@@ -64,7 +65,7 @@ TEST_CASE("the tensors of LayoutNet have these names and shapes") {
               "head.lins.0.bias (5)", "head.lins.1.weight (1, 5)", "head.lins.1.bias (1)"});
 }
 
-TEST_CASE("LayoutNet's gradients are right for every architecture, join, direction and encoding") {
+TEST_CASE("LayoutNet's gradients are right for every architecture, join, direction and encoding" * testing::kLong) {
   for (const NetGraph& graph : small_net_graphs()) {
     for_each_layout_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<LayoutNet>(options, graph);

@@ -5,6 +5,7 @@
 
 #include <numeric>
 
+#include "long_tests.hpp"
 #include "model/net_fixture.hpp"
 #include "model/program_fixture.hpp"
 
@@ -58,7 +59,7 @@ TEST_CASE("the tensors of TileNet have these names and shapes") {
               "head.lins.2.bias (1)"});
 }
 
-TEST_CASE("TileNet's gradients are right for every architecture, join, direction and encoding") {
+TEST_CASE("TileNet's gradients are right for every architecture, join, direction and encoding" * testing::kLong) {
   for (const NetGraph& graph : small_net_graphs()) {
     for_each_tile_net(4, [&](const ModelOptions& options) {
       const Status status = check_net<TileNet>(options, graph);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "model/program_fixture.hpp"
 
 namespace mlgraph {
@@ -173,7 +174,7 @@ TEST_CASE("the mean over no graphs is zero") {
   CHECK(mean.slowdown == std::array<double, 4>{});
 }
 
-TEST_CASE("an evaluation has the same bits for any number of threads") {
+TEST_CASE("an evaluation has the same bits for any number of threads" * testing::kLong) {
   const ModelOptions options = small_options(Arch::kTileResGcn);
   const OwnedProgram owned = tile_program(5, 6, 3000);  // so large that kernels use the threads
   const std::vector<ProgramView> views = {owned.view()};

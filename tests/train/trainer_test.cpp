@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "model/program_fixture.hpp"
 #include "train/train_fixture.hpp"
 #include "train/trainer_fixture.hpp"
@@ -489,7 +490,7 @@ TrainerOptions gst(int epochs, GstVariant variant) {
   return options;
 }
 
-TEST_CASE("with one segment per graph every variant has the bits of full training") {
+TEST_CASE("with one segment per graph every variant has the bits of full training" * testing::kLong) {
   AlignedVector<float> full;
   for (const GstVariant variant : kGstVariants) {
     Lab lab(segmented(variant == GstVariant::kFull ? 0 : 100));
@@ -623,7 +624,7 @@ TEST_CASE("the winners learn to rank the configs of programs they have not seen"
   }
 }
 
-TEST_CASE("winners have the same weights for any number of threads") {
+TEST_CASE("winners have the same weights for any number of threads" * testing::kLong) {
   for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
     ModelOptions model = small_winner(arch, arch == Arch::kLayoutWinner ? 16 : 0);
     if (arch == Arch::kLayoutWinner) model.prune.kind = Prune::kEdges;
