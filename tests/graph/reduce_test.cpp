@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -309,7 +310,7 @@ TEST_CASE("a node that was not merged keeps its features bit by bit") {
   CHECK(std::memcmp(same->x().data, x.data(), x.size() * sizeof(float)) == 0);
 }
 
-TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced without recursion") {
+TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced without recursion" * testing::kLong) {
   Rng rng(5);
   const EdgeList program = random_dag(rng, 43615, 73881);
   const Edges edges = make_edges(program, merge_all(true));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -218,7 +219,7 @@ TEST_CASE("subgraphs refuse nodes that do not exist or are listed twice") {
   CHECK(halo_subgraph(edges.view(), Ids{-1}, scratch).status().message() == "node 0 is -1; num_nodes is 3");
 }
 
-TEST_CASE("a million nodes in a line are searched without recursion, and small parts of them are cheap") {
+TEST_CASE("a million nodes in a line are searched without recursion, and small parts of them are cheap" * testing::kLong) {
   const std::int32_t n = 1000000;
   EdgeList line;
   line.num_nodes = n;

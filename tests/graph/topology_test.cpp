@@ -12,6 +12,7 @@
 
 #include "../test_data.hpp"
 #include "graph_test_util.hpp"
+#include "long_tests.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;
@@ -183,7 +184,7 @@ TEST_CASE("components are what labels that spread along edges agree on") {
   }
 }
 
-TEST_CASE("orders and components of a million nodes in a line take no recursion") {
+TEST_CASE("orders and components of a million nodes in a line take no recursion" * testing::kLong) {
   const std::int32_t n = 1000000;
   EdgeList line;
   line.num_nodes = n;

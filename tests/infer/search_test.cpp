@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "long_tests.hpp"
 #include "model/program_fixture.hpp"
 
 namespace mlgraph {
@@ -54,7 +55,7 @@ SearchOptions method(SearchMethod m) {
   return options;
 }
 
-TEST_CASE("a search ends at the best configuration it saw, and the session with it") {
+TEST_CASE("a search ends at the best configuration it saw, and the session with it" * testing::kLong) {
   Problem problem;
   const std::vector<float> all = problem.all_scores();
   const float best = *std::min_element(all.begin(), all.end());
@@ -144,7 +145,7 @@ TEST_CASE("a budget of evaluations and a seed give the same search every time") 
   CHECK(std::count(found.begin(), found.end(), found[0]) < 8);
 }
 
-TEST_CASE("a search stops at its target, out of patience, and at the end of its time") {
+TEST_CASE("a search stops at its target, out of patience, and at the end of its time" * testing::kLong) {
   Problem problem;
   for (const SearchMethod m : kMethods) {
     SearchOptions options = method(m);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hlo_fixtures.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -211,7 +212,7 @@ TEST_CASE("whole headers and one for each rule of the format are read as nlohman
   }
 }
 
-TEST_CASE("headers that are changed at random are read as nlohmann-json reads them, or refused by a rule") {
+TEST_CASE("headers that are changed at random are read as nlohmann-json reads them, or refused by a rule" * testing::kLong) {
   constexpr int kCount = 30000;
   Rng rng(1);
   int num_accepted = 0, num_by_rule = 0;

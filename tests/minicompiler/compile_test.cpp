@@ -108,8 +108,8 @@ TEST_CASE("every layout of a reshape gives the reference's values") {
       {{6, 20}, {6, 4, 5}},    {{6, 4, 5}, {6, 20}}, {{4, 6}, {8, 3}},  {{4, 6}, {3, 8}},
       {{2, 3, 4, 5}, {6, 20}}, {{1, 6, 1}, {3, 2}},  {{24}, {2, 3, 4}}, {{1, 1}, {1, 1, 1}}};
   for (const std::pair<Dims, Dims>& shape : shapes) {
-    CAPTURE(shape_text(shape.first));
-    CAPTURE(shape_text(shape.second));
+    CAPTURE(minicompiler::shape_text(shape.first));
+    CAPTURE(minicompiler::shape_text(shape.second));
     Builder b("reshape");
     const Value x = b.parameter(shape.first);
     b.reshape(x, shape.second);
