@@ -13,7 +13,6 @@
 
 #include "allocation_counter.hpp"
 #include "infer/session_fixture.hpp"
-#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
@@ -31,7 +30,7 @@ CostModel cost_model(const GnnCostModel& model) {
 }
 
 TEST_CASE(
-    "a loaded model scores, ranks and changes configurations as the session of the model it was saved from" * testing::kLong) {
+    "a loaded model scores, ranks and changes configurations as the session of the model it was saved from") {
   for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
     const ConfigView configs = program.view().configs;
     Session expected = Session::bind(model, program.view()).value();
