@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every reader of a file, on every truncation of a small one and on 10,000 copies with changed bytes: each ends
 // in a Status or a value, and takes no more memory than is stated here. Crashes and overruns are the
-// sanitizers' to see.
+// sanitizers' to see: in tests/run --long, and always in tests/fuzz, which reads the same files.
 #include <doctest/doctest.h>
 
 #include <algorithm>
