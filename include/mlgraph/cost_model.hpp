@@ -169,8 +169,7 @@ class CostModel {
   /// Does once what no configuration changes: validation, normalisation, packed weights, the rows that all
   /// configurations share. The program's own configurations and runtimes are not looked at.
   /// Errors: a program for another task, with other features, unknown opcodes, bad edges or numbers that are
-  /// not
-  ///         finite; each names the program.
+  ///         not finite; each names the program.
   /// Cost:   an evaluation or two of the whole program.
   [[nodiscard]] Result<CostSession> bind(const ProgramView& program, const BindOptions& options = {}) const {
     return code_->bind(program, options);

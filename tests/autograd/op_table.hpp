@@ -109,8 +109,10 @@ inline std::vector<OpCase> op_table() {
     add(
         "log" + at, {s}, [](DoubleTape& t, Vars v) { return t.log(v[0]); }, 0.2, 3);
     add("sum" + at, {s}, [](DoubleTape& t, Vars v) { return t.sum(v[0]); });
-    add("sum of a sum's operand used twice" + at, {s},
-        [](DoubleTape& t, Vars v) { return t.add(t.sum(v[0]), t.sum(t.mul(v[0], v[0]))); });
+    add("sum of a sum's operand used twice" + at, {s}, [](DoubleTape& t, Vars v) {
+      const Var sum = t.sum(v[0]);
+      return t.add(sum, t.sum(t.mul(v[0], v[0])));
+    });
     add("prelu, one slope" + at, {s, {1, 1}}, [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
     add("prelu, a slope per column" + at, {s, {1, s.cols}},
         [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
@@ -251,7 +253,8 @@ inline std::vector<OpCase> op_table() {
   add("a chain of ops that share operands", {{5, 8}, {8, 8}}, [](DoubleTape& t, Vars v) {
     const Var h = t.tanh(t.matmul(v[0], v[1]));
     const Var k = t.add(h, v[0]);
-    return t.add(t.mul(k, h), t.relu(k));
+    const Var product = t.mul(k, h);
+    return t.add(product, t.relu(k));
   });
   return table;
 }

@@ -32,10 +32,13 @@ enum class Mode : std::uint8_t { kEager, kRecord };
 /// One step:  `begin()`, then ops, then (Tape only) `backward(loss)`. Values and gradients live in an arena
 /// that the next begin() reuses: from the second step of one shape on nothing is allocated.
 ///
+/// Gradients of a Var are added up in the reverse order of the ops that read it. C++ leaves the order of a
+/// call's arguments to the compiler: two ops that read the same Var belong in two statements, or the last bits
+/// depend on it.
+///
 /// Errors: an op given shapes that do not fit puts the context in a failed state: `status()` has the sentence,
-/// ops
-///         return the empty Var{} until begin(), and backward() returns that status. Nothing is computed from
-///         it.
+///         ops return the empty Var{} until begin(), and backward() returns that status. Nothing is computed
+///         from it.
 /// Cost:   recording adds one small struct per op; there is no graph of heap nodes and no recursion.
 /// Thread safety: one context per thread. It may use several threads itself, through the pool.
 template <class T, Mode kMode>
@@ -170,8 +173,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     return {};
   }
 
-  // ---- for ops: see docs at the ops_*.hpp; a user's own op uses just these
-  // ------------------------------------
+  // ---- for ops: see docs at the ops_*.hpp; a user's own op uses just these -----------------------------
 
   /// A new variable, uninitialised, contiguous.
   Var allocate(std::int64_t num_rows, std::int64_t num_cols, bool with_grad) {

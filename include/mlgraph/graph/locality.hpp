@@ -199,8 +199,7 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
 /// end.
 ///
 /// Sizes:  at most `max_size`; as few segments as leave each a sixteenth of room for moves; moves shrink none
-/// below
-///         3/4 of the mean size.
+///         below 3/4 of the mean size.
 /// Errors: max_size < 1; num_passes < 0.
 /// Cost:   O((N + E) log N + num_passes (N + E)). Deterministic.
 [[nodiscard]] inline Result<Partition> locality_partition(const EdgesView& edges, std::int32_t max_size,

@@ -125,8 +125,7 @@ Status connect(const EdgesView& edges, const Keep& keep, EdgeOptions::Duplicates
 /// Errors: a node out of range. Nodes may repeat.
 /// Cost:   O(N + E).
 /// Source: the winning solution of the TpuGraphs competition prunes layout graphs this way, with the
-/// configurable
-///         nodes (13,502 -> 2,143 nodes is typical).
+///         configurable nodes (13,502 -> 2,143 nodes is typical).
 [[nodiscard]] inline Result<Reduction> prune_edges(const EdgesView& edges, Span<const std::int32_t> nodes) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_node_list(nodes, edges.num_nodes(), "node"));
   std::vector<bool> chosen(static_cast<std::size_t>(edges.num_nodes()), false);

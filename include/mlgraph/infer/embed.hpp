@@ -97,8 +97,7 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
 /// it.
 ///
 /// Errors: bytes that are no safetensors file, as SafeTensors::parse() says it; a name that C++ does not allow;
-/// a
-///         path with a line break.
+///         a path with a line break.
 /// Cost:   3.3 bytes of text for each byte of weights.
 [[nodiscard]] inline Result<std::string> embed_header(Span<const std::byte> bytes,
                                                       const EmbedOptions& options) {

@@ -172,8 +172,7 @@ class SegmentRows {
   [[nodiscard]] bool has_messages() const { return net_->has_messages(); }
   [[nodiscard]] Rows& messages(std::int64_t k) { return has_messages() ? messages_[at(k)] : rows_[at(k)]; }
 
-  // ---- binding
-  // ------------------------------------------------------------------------------------------------
+  // ---- binding -----------------------------------------------------------------------------------------
 
   void expand(Eager& ctx) {
     memory_.rewind();
@@ -256,8 +255,7 @@ class SegmentRows {
     block_saved_in_.assign(block_has_own_.size(), 0);
   }
 
-  // ---- many configurations
-  // ------------------------------------------------------------------------------------
+  // ---- many configurations -----------------------------------------------------------------------------
 
   // Rows of the configurations in slots [first, first + count).
   void run(Eager& ctx, Var config, std::int64_t first, std::int64_t count) {
@@ -305,8 +303,7 @@ class SegmentRows {
     return net_->finish(ctx, nodes, configurable, in_.num_inner());
   }
 
-  // ---- one change
-  // ---------------------------------------------------------------------------------------------
+  // ---- one change --------------------------------------------------------------------------------------
 
   void reach(std::int32_t node) {
     if (mark_.insert(node)) reached_.push_back(node);

@@ -110,8 +110,7 @@ class Session {
     return {};
   }
 
-  // ---- the current configuration
-  // ------------------------------------------------------------------------------
+  // ---- the current configuration -----------------------------------------------------------------------
 
   /// Makes configuration `c` of `configs` the current one -> its score. What was current is forgotten.
   /// Errors: those of score(), c out of range; there is no current configuration then.

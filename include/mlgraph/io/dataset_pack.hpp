@@ -34,16 +34,14 @@ namespace io {
 /// the length that the counts tell. That is milliseconds for any number of configs, and touches no array. What
 /// the arrays hold is looked at only by verify(), which is to be called once before the views are trusted:
 /// * ProgramCheck::kStructure: checksums and ranges of opcodes, edges, splits, configurable nodes and labels.
-/// It is all
-///   that indexing relies on and a small part of the file; node and config features are not read.
+///   It is all that indexing relies on and a small part of the file; node and config features are not read.
 /// * ProgramCheck::kAll: the checksum of everything, and that every feature is finite.
 ///
 /// Use from any number of threads; nothing here changes after open().
 class DatasetPack {
  public:
   /// Errors: those of MappedFile; kDataLoss for bytes that are no pack, truncated or altered; kInvalidArgument
-  /// for a
-  ///         version this library does not know. Names the file and what is wrong with it.
+  ///         for a version this library does not know. Names the file and what is wrong with it.
   [[nodiscard]] static Result<DatasetPack> open(const std::string& path) {
     DatasetPack pack;
     MLGRAPH_ASSIGN_OR_RETURN(pack.file_, MappedFile::open(path));

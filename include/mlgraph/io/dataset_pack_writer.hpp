@@ -81,8 +81,8 @@ class DatasetPackWriter {
   /// Appends a program; nothing of it is needed afterwards.
   ///
   /// Errors: those of check_program; no configs; another task than that of the first program; kUnavailable when
-  /// the disk
-  ///         refuses. A program that is refused for what it is leaves no trace; after kUnavailable, give up.
+  ///         the disk refuses. A program that is refused for what it is leaves no trace; after kUnavailable,
+  ///         give up.
   [[nodiscard]] Status add(const ProgramView& program) {
     MLGRAPH_ASSERT(file_ != nullptr, "add() after finish()");
     const auto in_program = [&](const Status& status) {

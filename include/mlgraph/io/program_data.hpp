@@ -223,10 +223,10 @@ enum class ProgramCheck : std::uint8_t {
 /// Whether a program is what ProgramView promises.
 ///
 /// Errors: lengths that do not fit; no nodes; more than kMaxNodes, kMaxEdges or kMaxConfigs; negative opcodes;
-/// edges out of range, to themselves or twice;
-///         node_splits that do not ascend from 0 to N; configurable nodes out of range or twice; negative
-///         runtimes; normalizers below 1; (kAll) NaN or infinite features. Names the key of a TpuGraphs file
-///         and the place in it; edges are named as there, (consumer, producer).
+///         edges out of range, to themselves or twice; node_splits that do not ascend from 0 to N; configurable
+///         nodes out of range or twice; negative runtimes; normalizers below 1; (kAll) NaN or infinite
+///         features. Names the key of a TpuGraphs file and the place in it; edges are named as there,
+///         (consumer, producer).
 /// Cost:   O(N + E + C), with kAll O(N F + E + all configs); E log E for edges that are not sorted.
 [[nodiscard]] inline Status check_program(const ProgramView& program, ProgramCheck what = ProgramCheck::kAll) {
   const GraphView& graph = program.graph;

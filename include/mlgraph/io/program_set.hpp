@@ -193,8 +193,7 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
 /// bottom for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
 ///
 /// Errors: those of the readers, naming the file; programs of different tasks; no program at all;
-/// kResourceExhausted
-///         beyond options.max_total_bytes.
+///         kResourceExhausted beyond options.max_total_bytes.
 /// Cost:   a pack: milliseconds, and what options.pack_check costs; files: reading and inflating them.
 [[nodiscard]] inline Result<ProgramSet> load_programs(const std::string& path,
                                                       const LoadOptions& options = {}) {

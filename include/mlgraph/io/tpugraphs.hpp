@@ -280,8 +280,7 @@ class TpuGraphsReader {
 /// once.
 ///
 /// Errors: those of NpzReader; keys that are missing (see TpuGraphsOptions::require) or contradict each other,
-/// shapes
-///         that do not fit, and those of check_program; all name the file, the key and the place in it.
+///         shapes that do not fit, and those of check_program; all name the file, the key and the place in it.
 /// Cost:   the memory of the Program (options.max_bytes at most), a block of 64 KB and one row of configs.
 [[nodiscard]] inline Result<Program> read_tpugraphs_npz(const std::string& path,
                                                         const TpuGraphsOptions& options = {}) {

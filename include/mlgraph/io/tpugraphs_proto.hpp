@@ -51,8 +51,7 @@ namespace io {
 /// A program from a module and its runs: layouts where the module names configurable nodes, else tile sizes.
 ///
 /// Errors: those of featurize, layout_configs, tile_configs and check_program. kNotFound: nothing that can be
-/// ranked
-///         was measured (no error with Require::kGraph: the program has no configs then).
+///         ranked was measured (no error with Require::kGraph: the program has no configs then).
 [[nodiscard]] inline Result<Program> make_program(std::string name, const ModuleTuningData& data,
                                                   const TpuGraphsOptions& options = {},
                                                   const HloFeatureOptions& features = {}) {

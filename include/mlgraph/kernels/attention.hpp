@@ -49,8 +49,7 @@ void for_each_attention_strip(std::int64_t num_configs, std::int64_t num_nodes, 
 /// that is the point, and why the chunk of configurations is part of such a model.
 ///
 /// Shapes: x, y, attention (C * N, F), config-major (row c * N + n), C = num_configs; attention receives a for
-/// the
-///         backward pass, or is empty. y and attention may not be x.
+///         the backward pass, or is empty. y and attention may not be x.
 /// Cost:   one exp per element; x is read twice from cache.
 /// Source: the winning entry of the TpuGraphs competition (Kaggle "Google - Fast or Slow?", 2023); no paper.
 template <class T>

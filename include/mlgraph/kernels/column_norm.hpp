@@ -201,8 +201,7 @@ void apply_column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x,
 ///   y = (x - mean) * rstd,   rstd = 1 / sqrt(variance + eps), biased variance, as PyG's InstanceNorm
 ///
 /// Shapes: ptr (G + 1) ascending row boundaries; x, y (N, F), y may be x; mean, rstd (G, F), kept for the
-/// backward
-///         pass (0 for an empty segment). A segment of one row, and a constant column, give exactly 0.
+///         backward pass (0 for an empty segment). A segment of one row, and a constant column, give exactly 0.
 /// Cost:   x is read twice from memory; scratch 2 F elements for every 16384 elements of x, and G indices.
 /// Source: Ulyanov, Vedaldi, Lempitsky, arXiv:1607.08022.
 template <class T>

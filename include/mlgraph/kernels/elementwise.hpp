@@ -177,8 +177,7 @@ void dropout(const T* x, T* y, std::int64_t n, double p, std::uint64_t seed, boo
   });
 }
 
-// ---- sums of arrays
-// ------------------------------------------------------------------------------------------
+// ---- sums of arrays ------------------------------------------------------------------------------------
 
 /// Sum of `term(i, lanes)` over the pieces of [0, n): blocks in a fixed order, at most 256 of them.
 /// `term` must be 0 in the lanes past `lanes`, which it is for products of loads.
@@ -224,8 +223,7 @@ template <class T>
          }) == 0;
 }
 
-// ---- matrices
-// --------------------------------------------------------------------------------------------------
+// ---- matrices ------------------------------------------------------------------------------------------
 
 /// Calls `body(row, col, lanes)` for the pieces of every row of a (rows, cols) matrix, blocks of rows in
 /// parallel.

@@ -30,9 +30,8 @@
 // Matrices are row-major with any stride. How the bits of a result come about:
 //
 //   nn, nt, packed   every element is one chain of fma over k = 0 ... K - 1, which starts from c when
-//   accumulating.
-//                    So they depend neither on the other rows nor on tiles or threads, and every instruction
-//                    set with fma gives the same.
+//                    accumulating. So they depend neither on the other rows nor on tiles or threads, and every
+//                    instruction set with fma gives the same.
 //   tn               the chain runs over the rows; more than 1023 rows are cut into at most 16 groups by their
 //                    number alone, and the groups' sums are added in order.
 //

@@ -64,10 +64,9 @@ void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, 
 /// depend on the rows beside it.
 ///
 /// Shapes: x (C * M, in) and root (C * N, in), N = csr.num_rows(), M its columns: C copies of the nodes over
-/// one
-///         graph, one below the other. lin_l and lin_r packed (in, out); lin_r with null data = no such term,
-///         root is not read. bias (out) or empty. y (C * N, out), neither x nor root. aggregated (C * N, in),
-///         empty = not wanted: the reduced neighbours, which the gradients need.
+///         one graph, one below the other. lin_l and lin_r packed (in, out); lin_r with null data = no such
+///         term, root is not read. bias (out) or empty. y (C * N, out), neither x nor root. aggregated (C * N,
+///         in), empty = not wanted: the reduced neighbours, which the gradients need.
 /// Cost:   C*(E*in + 2*N*in*out) multiply-adds; no scratch but 48 KB (double: 96 KB) of stack.
 /// Source: Hamilton, Ying, Leskovec, arXiv:1706.02216, Algorithm 1. Two matrices instead of one on the
 ///         concatenation: equivalent.

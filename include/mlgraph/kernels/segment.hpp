@@ -171,8 +171,7 @@ void max_segments(Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixVie
 ///   y[g] = reduce over r in [ptr[g], ptr[g + 1]) of x[r]      (an empty segment: 0)
 ///
 /// Shapes: ptr (G + 1), ascending; x (N, F); y (G, F). argmax (G * F), kMax only, empty = not wanted: the row
-/// of
-///         the first largest element, -1 for an empty segment. `accumulate` adds to y.
+///         of the first largest element, -1 for an empty segment. `accumulate` adds to y.
 /// Cost:   one read of x; scratch about N / 256 rows when a segment has more than 256 rows.
 template <class T>
 void segment_reduce(Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<T> y,

@@ -54,8 +54,7 @@ struct FeatureEncoder {
 
   /// Fits on every node, and on at most `max_configs` configurations of each program, evenly spread.
   /// Errors: no programs; programs that name their node features differently; those of check(), check_names(),
-  /// check_num_features() and
-  ///         NodeEncoder::fit().
+  ///         check_num_features() and NodeEncoder::fit().
   [[nodiscard]] static Result<FeatureEncoder> fit(Span<const ProgramView> programs, const ModelOptions& options,
                                                   std::int64_t max_configs = 1000) {
     if (programs.empty()) return Status::invalid_argument("there are no programs to fit the features on");

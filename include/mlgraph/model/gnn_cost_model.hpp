@@ -88,8 +88,7 @@ class GnnCostModel {
 
   /// Validates a program, prunes it and normalises its nodes. The view's arrays must outlive the result.
   /// Errors: another task or other widths than the model's; node features it lacks, where they have names;
-  /// opcodes
-  ///         the model does not know; features or config entries that are not finite; those of
+  ///         opcodes the model does not know; features or config entries that are not finite; those of
   ///         Graph::from_view. Each names the program.
   [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));

@@ -117,8 +117,7 @@ class LayoutNet {
     return has_readout() ? head(ctx, head_input(ctx, embedding, in.num_nodes)) : embedding;
   }
 
-  // ---- what a score is the sum of; for infer/explain.hpp
-  // ------------------------------------------------------
+  // ---- what a score is the sum of; for infer/explain.hpp -----------------------------------------------
 
   /// The rows that embed() adds up.  Early join: the nodes after all layers, (C N, hidden), of configurations
   /// that share none. Late join: what each configurable node costs, (C K, 1).
@@ -151,8 +150,7 @@ class LayoutNet {
     return has_readout() ? 2 * options_.hidden_channels : 1;
   }
 
-  // ---- the steps of embed() with early join; infer/session.hpp takes them for some rows at a time
-  // ------------
+  // ---- the steps of embed() with early join; infer/session.hpp takes them for some rows at a time ------
 
   /// What the nodes are before any configuration.  -> (N, hidden)
   template <class Ctx>
@@ -283,8 +281,8 @@ class LayoutNet {
     h = layers(ctx, h, in);
     if (!shares<Ctx>(in)) {
       const Span<const std::int32_t> inner = detail::config_rows(ctx, in, in.num_inner_config());
-      return finish(ctx, detail::pool_inner(ctx, h, in, in.num_configs), pool_configurable(ctx, h, in, inner),
-                    in.num_inner());
+      const Var configurable = pool_configurable(ctx, h, in, inner);
+      return finish(ctx, detail::pool_inner(ctx, h, in, in.num_configs), configurable, in.num_inner());
     }
     const std::int64_t last = options_.num_layers;
     const Var nodes = ctx.shared_pool(Reduce::kSum, in.shared->level(last), in.num_configs, in.num_inner(), h);

@@ -182,8 +182,7 @@ template <class T>
 /// A model from the tensors of a file, which may lie in a mapping or in `.rodata`; nothing of it is borrowed.
 ///
 /// Errors: another format or version, options, encoder or weights that are missing or do not fit each other,
-/// more
-///         features than kMaxFeatures. Every tensor is checked before the model exists.
+///         more features than kMaxFeatures. Every tensor is checked before the model exists.
 [[nodiscard]] inline Result<GnnCostModel> model_from_tensors(const SafeTensors& file) {
   std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
   const auto format = metadata.find("format");

@@ -283,9 +283,9 @@ class SafeTensorsHeader {
 ///
 /// Layout: 8 bytes N (little-endian), N bytes of JSON, then the data of all tensors without holes.
 /// Source: github.com/huggingface/safetensors, README, "Format". Stricter than the reference implementation
-/// where
-///         the text is: a header starts with '{' and ends in nothing but spaces, keys are unique, a tensor has
-///         dtype, shape and data_offsets and no other key. A rank above kMaxSafeTensorsRank is refused.
+///         where the text is: a header starts with '{' and ends in nothing but spaces, keys are unique, a
+///         tensor has dtype, shape and data_offsets and no other key. A rank above kMaxSafeTensorsRank is
+///         refused.
 class SafeTensors {
  public:
   /// No tensors.

@@ -87,8 +87,7 @@ namespace detail {
 /// so that every element is aligned. Without metadata there is no `__metadata__`.
 ///
 /// Errors: kInvalidArgument for a name or key that is repeated, reserved or not UTF-8, data that is not as long
-/// as
-///         shape and dtype say, a header above kMaxSafeTensorsHeader.
+///         as shape and dtype say, a header above kMaxSafeTensorsHeader.
 [[nodiscard]] inline Result<std::vector<std::byte>> write_safetensors(Span<const SafeTensor> tensors,
                                                                       SafeTensorsMetadata metadata = {}) {
   std::vector<const SafeTensor*> order;

@@ -111,8 +111,7 @@ class TileNet {
     return has_readout() ? readout_of(ctx, embedding, in) : embedding;
   }
 
-  // ---- what a score is the sum of; for infer/explain.hpp
-  // ------------------------------------------------------
+  // ---- what a score is the sum of; for infer/explain.hpp -----------------------------------------------
 
   /// The rows that embed() adds up, the nodes after all layers.  -> (C N, hidden), (N, hidden) in late join
   template <class Ctx>

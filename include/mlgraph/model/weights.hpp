@@ -174,8 +174,7 @@ template <class Use>
 /// float, F16 and BF16 are widened; no other type is taken.
 ///
 /// Errors: kInvalidArgument, and `values` is as it was: tensors that are missing; tensors that the model does
-/// not
-///         have, unless allowed; another shape or type; a value that is not finite or not in the range of
+///         not have, unless allowed; another shape or type; a value that is not finite or not in the range of
 ///         float.
 /// Cost:   reads the file's data twice; allocates for names only.
 [[nodiscard]] inline Status load_weights(const SafeTensors& file, const ParamSpec& spec, Span<float> values,

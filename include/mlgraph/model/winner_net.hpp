@@ -50,9 +50,8 @@ MLGRAPH_BEGIN_ISA
 /// Shapes: NetInput with C configs -> (C, 1); larger = slower.
 /// Cost:   layout: every node of every configuration; no rows are shared, as IN mixes all nodes.
 /// Source: first place of "Fast or Slow? Predict AI Model Runtime" (Kaggle, 2023). The first linear layer of
-/// the
-///         concatenation [node ; config] is computed as the sum of its two parts, of which the node's is the
-///         same for all configurations.
+///         the concatenation [node ; config] is computed as the sum of its two parts, of which the node's is
+///         the same for all configurations.
 class WinnerNet {
  public:
   WinnerNet() = default;
@@ -104,7 +103,8 @@ class WinnerNet {
     if (is_layout()) return h;
     const Var x = layers(ctx, h, in, 1);
     const Span<const std::int32_t> all = detail::equal_segments(ctx, 1, in.num_nodes());
-    return ctx.concat(global_max_pool(ctx, x, all), global_mean_pool(ctx, x, all));
+    const Var mean = global_mean_pool(ctx, x, all);
+    return ctx.concat(global_max_pool(ctx, x, all), mean);
   }
   /// The rest of it.
   template <class Ctx>

@@ -16,8 +16,7 @@ MLGRAPH_BEGIN_ISA
 /// A table of learned rows: y[i] = weight[id[i]].
 ///
 /// Shapes: id (N) in [0, num_embeddings) -> (N, embedding_dim); weight (num_embeddings, embedding_dim) ~ N(0,
-/// 1) as
-///         torch.nn.Embedding.
+///         1) as torch.nn.Embedding.
 /// Errors: an id outside the table puts the context in a failed state that names its place.
 class Embedding {
  public:

@@ -33,8 +33,7 @@ struct SAGEConvOptions {
 ///         lin_l.weight (out, in), lin_l.bias (out), lin_r.weight (out, in); names as in PyG.
 /// Cost:   O(C (E in + 2 N in out)) multiply-adds; sum and mean run as one fused pass over blocks of rows.
 /// Source: Hamilton, Ying, Leskovec, arXiv:1706.02216, Algorithm 1. Two matrices instead of one on the
-/// concatenation
-///         are equivalent; `one_matrix` keeps the paper's form.
+///         concatenation are equivalent; `one_matrix` keeps the paper's form.
 class SAGEConv {
  public:
   using Options = SAGEConvOptions;
@@ -74,8 +73,7 @@ class SAGEConv {
     return options_.normalize ? ctx.l2_normalize(y) : y;
   }
 
-  // ---- a layer on [x_i ; z_c], where z_c is the same at all nodes of config c (kSum, one_matrix)
-  // --------------
+  // ---- a layer on [x_i ; z_c], where z_c is the same at all nodes of config c (kSum, one_matrix) -------
   //   act(P_i + degree_i U z_c + V z_c),   P_i what the layer makes of x alone, U and V its columns of z.
 
   /// P: once for all configs.  Shapes: x (N, F) -> (N, out_channels).

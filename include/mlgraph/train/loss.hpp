@@ -74,8 +74,7 @@ T slate_loss(const LossOptions& options, Span<const T> score, Span<const double>
 ///
 /// Shapes: score (M, 1), label (M), ptr (S + 1): slate s is [ptr[s], ptr[s + 1]) -> (1, 1).
 /// Units:  labels in any unit for the pairwise and list losses, which see their order only; MSE and MAPE
-/// compare scores
-///         with them, so labels must be scaled.
+///         compare scores with them, so labels must be scaled.
 /// Errors: sizes that differ; a temperature of 0 or below.
 /// Cost:   O(C^2) for the pairwise losses of C configs, O(C log C) for ListMLE, O(C) for the others.
 template <class Ctx>

@@ -145,8 +145,7 @@ template <class Container>
 /// same budget.
 ///
 /// Errors: bytes that are no checkpoint; settings other than those of the checkpoint, of which it names the
-/// first; tensors
-///         that are missing or do not fit. `state` is then in an unspecified condition.
+///         first; tensors that are missing or do not fit. `state` is then in an unspecified condition.
 [[nodiscard]] inline Status checkpoint_from_bytes(Span<const std::byte> bytes,
                                                   const std::map<std::string, std::string>& settings,
                                                   std::int64_t num_head_weights, TrainState& state) {
