@@ -47,7 +47,7 @@ SYSTEM = {
     ("io/tpugraphs.hpp", "[[nodiscard]] inline Result<NpzWriter> npz_writer_of("): WRITES,
     ("io/tpugraphs_proto.hpp", "MLGRAPH_ASSIGN_OR_RETURN(Program program, make_program("): TOO_MANY,
     ("io/tpugraphs_proto.hpp", "!program.ok()"): TOO_MANY,
-    ("io/weights_file.hpp", "class TemporaryFile {"): WRITES,
+    ("io/file.hpp", "class TemporaryFile {"): WRITES,
     ("model/model_bytes.hpp", "MLGRAPH_ASSIGN_OR_RETURN(GnnCostModel model,"): "the options were found valid before",
 }
 

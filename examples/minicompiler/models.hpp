@@ -12,7 +12,6 @@
 #include "learn.hpp"
 #include "log.hpp"
 #include "mlgraph/io/file.hpp"
-#include "mlgraph/io/weights_file.hpp"
 #include "progress.hpp"
 #include "split.hpp"
 

@@ -16,6 +16,7 @@
 #include "collect.hpp"
 #include "interrupt.hpp"
 #include "mlgraph/io/checksum.hpp"
+#include "mlgraph/io/file.hpp"
 #include "models.hpp"
 #include "optimize.hpp"
 #include "picture.hpp"

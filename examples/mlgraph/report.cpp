@@ -7,7 +7,7 @@
 
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/io/checksum.hpp"
-#include "mlgraph/io/weights_file.hpp"
+#include "mlgraph/io/file.hpp"
 
 namespace cli {
 

@@ -174,13 +174,32 @@ TEST_CASE("a writer that does not finish leaves the old file as it was") {
     Result<DatasetPackWriter> writer = DatasetPackWriter::create(folder / "a.pack");
     REQUIRE(writer.ok());
     CHECK(writer->add(layout_program().view()).ok());
-    CHECK(folder.names() == std::vector<std::string>{"a.pack", "a.pack.partial"});
+    REQUIRE(folder.names().size() == 2);
+    CHECK(folder.names()[0].rfind(".mlgraph-a.pack-", 0) == 0);
   }
   CHECK(folder.names() == std::vector<std::string>{"a.pack"});
   CHECK(io::as_text(*io::read_file(folder / "a.pack")) == "old");
   const Result<DatasetPackWriter> nowhere = DatasetPackWriter::create(folder / "none/a.pack");
-  CHECK(nowhere.status().code() == StatusCode::kUnavailable);
-  CHECK(nowhere.status().message().find("a.pack.partial: cannot be written") != std::string::npos);
+  CHECK(nowhere.status().code() == StatusCode::kNotFound);
+  CHECK(nowhere.status().message() ==
+        folder / "none/a.pack" + ": cannot be written: there is no folder " + folder / "none");
+}
+
+TEST_CASE(
+    "of two writers to one path the one that finishes last is read, and what a killed one left is removed") {
+  const TemporaryFolder folder("dataset_pack");
+  testing::write_text(folder / ".mlgraph-a.pack-12345-0.tmp", "half");
+  Result<DatasetPackWriter> one = DatasetPackWriter::create(folder / "a.pack");
+  Result<DatasetPackWriter> other = DatasetPackWriter::create(folder / "a.pack");
+  REQUIRE(one.ok());
+  REQUIRE(other.ok());
+  CHECK(one->add(layout_program("one").view()).ok());
+  CHECK(other->add(tile_program("other").view()).ok());
+  CHECK(one->finish().ok());
+  CHECK(read_pack(read_bytes(folder / "a.pack"), {layout_program("one")}) == "ok");
+  CHECK(other->finish().ok());
+  CHECK(read_pack(read_bytes(folder / "a.pack"), {tile_program("other")}) == "ok");
+  CHECK(folder.names() == std::vector<std::string>{"a.pack"});
 }
 
 TEST_CASE("every truncation of a pack is a Status") {

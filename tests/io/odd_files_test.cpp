@@ -834,7 +834,7 @@ TEST_CASE("nothing is written of what cannot be, or where there is no folder") {
   Program program = tile_program();
   REQUIRE(message_of(io::to_npz(program.view(), folder / "a.npz")) == "ok");
   CHECK(io::pack_programs(folder / "a.npz", folder / "missing/a.pack").status().code() ==
-        StatusCode::kUnavailable);
+        StatusCode::kNotFound);
   program.opcode[0] = -1;
   const std::string why = "tpugraphs: program 'tile': node_opcode 0 is -1; should be 0 or more";
   CHECK(message_of(io::to_npz(program.view(), folder / "b.npz")) == why);

@@ -125,6 +125,9 @@ TEST_CASE("adam reports what it cannot use and changes nothing then") {
   const std::vector<float> good = {1, 1, 1};
   CHECK(adam.step(Span<float>(params), Span<const float>(bad)).message() ==
         "gradient 2 is nan; it should be finite");
+  const std::vector<float> large = {1, 3e19f, 1};
+  CHECK(adam.step(Span<float>(params), Span<const float>(large)).message() ==
+        "gradient 1 is 3e+19; its square should be finite");
   CHECK(adam.step(Span<float>(params), Span<const float>(good), -1.0).message() ==
         "adam: lr is -1; it should be finite and at least 0");
   CHECK(adam.step(Span<float>(params), Span<const float>(good), std::numeric_limits<double>::quiet_NaN())

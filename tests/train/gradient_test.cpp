@@ -56,3 +56,14 @@ TEST_CASE("a non-finite gradient is named by its index") {
   CHECK(status.code() == StatusCode::kInvalidArgument);
   CHECK(status.message() == "gradient 2 is -inf; it should be finite");
 }
+
+TEST_CASE("a gradient whose square is infinite is named by its index") {
+  std::vector<float> x(3000, 1.8e19f);
+  CHECK(check_finite_squares(Span<const float>(x)).ok());
+  x[2000] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(check_finite_squares(Span<const float>(x)).message() == "gradient 2000 is nan; it should be finite");
+  x[1000] = -2e19f;
+  CHECK(check_finite_squares(Span<const float>(x)).message() ==
+        "gradient 1000 is -2e+19; its square should be finite");
+  CHECK(check_finite_gradient(Span<const float>(x).subspan(0, 1500)).ok());
+}

@@ -15,7 +15,6 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
-#include "mlgraph/io/weights_file.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -32,8 +31,8 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
 
 }  // namespace detail
 
-/// Writes what Trainer::checkpoint() gave, as write_file() does: after a crash the old file is there or the
-/// new.
+/// Writes what Trainer::checkpoint() gave, as write_file() does: after a crash the old file is
+/// there or the new.
 [[nodiscard]] inline Status save_checkpoint(const std::string& path, Span<const std::byte> bytes) {
   std::vector<std::byte> file(detail::kCheckpointHeader + bytes.size());
   const std::uint64_t numbers[] = {checksum64(bytes), bytes.size()};

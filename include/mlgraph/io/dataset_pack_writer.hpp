@@ -3,15 +3,10 @@
 #ifndef MLGRAPH_IO_DATASET_PACK_WRITER_HPP
 #define MLGRAPH_IO_DATASET_PACK_WRITER_HPP
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -24,7 +19,7 @@
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/dataset_pack_format.hpp"
-#include "mlgraph/io/mapped_file.hpp"
+#include "mlgraph/io/file.hpp"
 #include "mlgraph/io/program_data.hpp"
 
 namespace mlgraph {
@@ -53,29 +48,19 @@ namespace detail {
 ///   MLGRAPH_RETURN_IF_ERROR(writer.add(program.view()));   // as often as there are programs
 ///   MLGRAPH_RETURN_IF_ERROR(writer.finish());
 ///
-/// Arrays go to `<path>.partial` as they come; finish() writes the table, syncs, and renames, so that a file of
-/// that name is always whole. A writer that is destroyed before removes what it wrote. Layouts of whole numbers
-/// in
-/// [-128, 127] are stored as int8, everything else as it is.
+/// Arrays go to a file beside `path` as they come; finish() writes the table and replaces `path` as
+/// write_file() does, so that a file of that name is always whole. A writer that is destroyed before removes
+/// what it wrote. Layouts of whole numbers in [-128, 127] are stored as int8, everything else as it is.
 class DatasetPackWriter {
  public:
-  /// Errors: kUnavailable when the file cannot be written.
+  /// Errors: those of write_file().
   [[nodiscard]] static Result<DatasetPackWriter> create(const std::string& path,
                                                         Duplicates duplicates = Duplicates::kKeep) {
-    DatasetPackWriter writer(path, duplicates);
-    writer.file_.reset(std::fopen(writer.file_name().c_str(), "wb"));
-    if (writer.file_ == nullptr) return writer.refused("cannot be written");
-    const char nothing[sizeof(PackHeader)] = {};  // the header comes last, when all else is there
-    MLGRAPH_RETURN_IF_ERROR(writer.write(nothing, sizeof(nothing)));
+    MLGRAPH_ASSIGN_OR_RETURN(detail::TemporaryFile file, detail::TemporaryFile::create(path));
+    DatasetPackWriter writer(path, std::move(file), duplicates);
+    const std::byte nothing[sizeof(PackHeader)] = {};  // the header comes last, when all else is there
+    MLGRAPH_RETURN_IF_ERROR(writer.write(nothing));
     return writer;
-  }
-
-  DatasetPackWriter(DatasetPackWriter&&) noexcept = default;
-  DatasetPackWriter& operator=(DatasetPackWriter&&) = delete;
-  ~DatasetPackWriter() {
-    if (file_ == nullptr) return;
-    file_.reset();
-    std::remove(file_name().c_str());
   }
 
   /// Appends a program; nothing of it is needed afterwards.
@@ -84,7 +69,7 @@ class DatasetPackWriter {
   ///         the disk refuses. A program that is refused for what it is leaves no trace; after kUnavailable,
   ///         give up.
   [[nodiscard]] Status add(const ProgramView& program) {
-    MLGRAPH_ASSERT(file_ != nullptr, "add() after finish()");
+    MLGRAPH_ASSERT(!finished_, "add() after finish()");
     const auto in_program = [&](const Status& status) {
       return Status(status.code(), str_cat("dataset_pack: program '", program.name, "': ", status.message()));
     };
@@ -105,7 +90,7 @@ class DatasetPackWriter {
 
   /// Completes the file. Errors: no program was added; kUnavailable when the disk refuses.
   [[nodiscard]] Status finish() {
-    MLGRAPH_ASSERT(file_ != nullptr, "finish() twice");
+    MLGRAPH_ASSERT(!finished_, "finish() twice");
     if (records_.empty())
       return Status::invalid_argument(str_cat("dataset_pack: no program to write to ", path_));
     MLGRAPH_RETURN_IF_ERROR(align());
@@ -121,13 +106,13 @@ class DatasetPackWriter {
     std::memcpy(table.data(), records_.data(), record_bytes);
     if (!names_.empty()) std::memcpy(table.data() + record_bytes, names_.data(), names_.size());
     header.table_checksum = checksum64(table);
-    MLGRAPH_RETURN_IF_ERROR(write(table.data(), table.size()));
+    MLGRAPH_RETURN_IF_ERROR(write(table));
     header.file_bytes = offset_;
     header.header_checksum = pack_header_checksum(header);
-    std::rewind(file_.get());
-    MLGRAPH_RETURN_IF_ERROR(write(&header, sizeof(header)));
-    offset_ = header.file_bytes;
-    return close_and_rename();
+    MLGRAPH_RETURN_IF_ERROR(file_.rewind());
+    MLGRAPH_RETURN_IF_ERROR(file_.write(as_bytes(Span<const PackHeader>(&header, 1))));
+    finished_ = true;
+    return file_.commit();
   }
 
   [[nodiscard]] std::int64_t num_programs() const { return static_cast<std::int64_t>(records_.size()); }
@@ -136,29 +121,18 @@ class DatasetPackWriter {
   [[nodiscard]] std::uint64_t file_bytes() const { return offset_; }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
+  DatasetPackWriter(std::string path, detail::TemporaryFile file, Duplicates duplicates)
+      : path_(std::move(path)), file_(std::move(file)), duplicates_(duplicates) {}
 
-  DatasetPackWriter(std::string path, Duplicates duplicates)
-      : path_(std::move(path)), duplicates_(duplicates) {}
-
-  [[nodiscard]] std::string file_name() const { return path_ + ".partial"; }
-  [[nodiscard]] Status refused(const char* what) const {
-    const int error = errno;
-    return Status::unavailable(str_cat("dataset_pack: ", file_name(), ": ", what, ": ",
-                                       std::error_code(error, std::generic_category()).message()));
-  }
-
-  Status write(const void* bytes, std::size_t size) {
-    if (size > 0 && std::fwrite(bytes, 1, size, file_.get()) != size) return refused("cannot be written");
-    offset_ += size;
-    return {};
+  Status write(Span<const std::byte> bytes) {
+    offset_ += bytes.size();
+    return file_.write(bytes);
   }
 
   Status align() {
-    const char zeros[kPackAlignment] = {};
-    return write(zeros, static_cast<std::size_t>((kPackAlignment - offset_ % kPackAlignment) % kPackAlignment));
+    const std::byte zeros[kPackAlignment] = {};
+    return write(
+        {zeros, static_cast<std::size_t>((kPackAlignment - offset_ % kPackAlignment) % kPackAlignment)});
   }
 
   template <class T>
@@ -168,7 +142,7 @@ class DatasetPackWriter {
     if (bytes.empty()) return {};
     MLGRAPH_RETURN_IF_ERROR(align());
     section.offset = offset_;
-    return write(bytes.data(), bytes.size());
+    return write(bytes);
   }
 
   Status write_program(const ProgramView& program) {
@@ -214,27 +188,10 @@ class DatasetPackWriter {
     return {};
   }
 
-  Status close_and_rename() {
-    bool written = std::fflush(file_.get()) == 0;
-#if MLGRAPH_DETAIL_HAS_MMAP
-    written = written && ::fsync(::fileno(file_.get())) == 0;
-#endif
-    if (!written) return refused("cannot be written");
-    if (std::fclose(file_.release()) != 0) {
-      const Status status = refused("cannot be closed");
-      std::remove(file_name().c_str());
-      return status;
-    }
-    std::error_code error;
-    std::filesystem::rename(file_name(), path_, error);
-    if (!error) return {};
-    std::remove(file_name().c_str());
-    return Status::unavailable(str_cat("dataset_pack: ", path_, ": cannot be replaced: ", error.message()));
-  }
-
   std::string path_;
+  detail::TemporaryFile file_;
+  bool finished_ = false;
   Duplicates duplicates_;
-  std::unique_ptr<std::FILE, Close> file_;
   std::uint64_t offset_ = 0;
   std::int64_t num_duplicates_ = 0;
   Task task_ = Task::kTile;

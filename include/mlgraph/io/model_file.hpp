@@ -11,6 +11,7 @@
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/io/file.hpp"
 #include "mlgraph/io/weights_file.hpp"
 #include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/model/model_bytes.hpp"

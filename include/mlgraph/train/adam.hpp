@@ -128,8 +128,9 @@ class BasicAdam {
 
   /// One step with the learning rate `lr`, as an LrSchedule gives it; both arrays have num_params elements.
   ///
-  /// Errors: an option or `lr` is out of range; a gradient is not finite (named by its index). Nothing has
-  /// changed then.
+  /// Errors: an option or `lr` is out of range; a gradient is not finite, or its square is not, which would
+  /// keep
+  ///         the parameter where it is for good (named by its index). Nothing has changed then.
   [[nodiscard]] Status step(Span<T> params, Span<const T> grads, double lr, ThreadPool* pool = nullptr) {
     MLGRAPH_ASSERT(params.size() == state_.m.size() && grads.size() == state_.m.size(),
                    "adam was made for another number of parameters");
@@ -137,7 +138,7 @@ class BasicAdam {
     if (!(lr >= 0) || std::isinf(lr)) {
       return Status::invalid_argument(str_cat("adam: lr is ", lr, "; it should be finite and at least 0"));
     }
-    MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
+    MLGRAPH_RETURN_IF_ERROR(check_finite_squares(grads, pool));
     ++state_.step;
     const double t = static_cast<double>(state_.step);
     Factors factors;

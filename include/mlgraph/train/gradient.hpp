@@ -54,22 +54,37 @@ template <class T>
   return total;
 }
 
-/// The first non-finite element of x[0, n), or n.
-template <class T>
+/// The first element of x[0, n) that is not finite, or whose square is not, or n.
+template <bool kSquare, class T>
 [[nodiscard]] std::int64_t find_non_finite_serial(const T* x, std::int64_t n) {
   constexpr std::int64_t kChunk = 1024;
   for (std::int64_t begin = 0; begin < n; begin += kChunk) {
     const std::int64_t size = std::min(kChunk, n - begin);
     kernels::Vec<T> sum(T(0));  // 0 * x is 0 for every finite x and NaN for all others
     kernels::for_each_piece<T>(size, [&](std::int64_t i, std::int64_t lanes) {
-      sum = sum + kernels::load_n(x + begin + i, lanes) * kernels::Vec<T>(T(0));
+      kernels::Vec<T> value = kernels::load_n(x + begin + i, lanes);
+      if constexpr (kSquare) value = value * value;
+      sum = sum + value * kernels::Vec<T>(T(0));
     });
     if (kernels::reduce_add<T>(sum) == T(0)) continue;
     for (std::int64_t i = begin; i < begin + size; ++i) {
-      if (!std::isfinite(x[i])) return i;
+      if (!std::isfinite(kSquare ? x[i] * x[i] : x[i])) return i;
     }
   }
   return n;
+}
+
+template <bool kSquare, class T>
+[[nodiscard]] std::size_t find_non_finite(Span<const T> x, ThreadPool* pool) {
+  const std::int64_t n = static_cast<std::int64_t>(x.size());
+  const std::int64_t block = reduction_block(n);
+  std::int64_t first[kMaxPartials];
+  std::fill(first, first + kMaxPartials, n);
+  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t at = begin + find_non_finite_serial<kSquare>(x.data() + begin, end - begin);
+    if (at < end) first[begin / block] = at;
+  });
+  return static_cast<std::size_t>(*std::min_element(first, first + kMaxPartials));
 }
 
 }  // namespace detail
@@ -92,15 +107,7 @@ template <class T>
 /// The index of the first element that is infinite or NaN; x.size() when all are finite.
 template <class T>
 [[nodiscard]] std::size_t find_non_finite(Span<const T> x, ThreadPool* pool = nullptr) {
-  const std::int64_t n = static_cast<std::int64_t>(x.size());
-  const std::int64_t block = detail::reduction_block(n);
-  std::int64_t first[detail::kMaxPartials];
-  std::fill(first, first + detail::kMaxPartials, n);
-  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
-    const std::int64_t at = begin + detail::find_non_finite_serial(x.data() + begin, end - begin);
-    if (at < end) first[begin / block] = at;
-  });
-  return static_cast<std::size_t>(*std::min_element(first, first + detail::kMaxPartials));
+  return detail::find_non_finite<false>(x, pool);
 }
 
 /// An error that names the first gradient that is infinite or NaN: `gradient 12 is nan; it should be finite`.
@@ -110,6 +117,17 @@ template <class T>
   const std::size_t i = find_non_finite(grads, pool);
   if (i == grads.size()) return {};
   return Status::invalid_argument(str_cat("gradient ", i, " is ", grads[i], "; it should be finite"));
+}
+
+/// The same for an optimizer that averages squares, of a gradient whose square is infinite (1.9e19 as a float):
+/// `gradient 12 is 2e+19; its square should be finite`.
+template <class T>
+[[nodiscard]] Status check_finite_squares(Span<const T> grads, ThreadPool* pool = nullptr) {
+  const std::size_t i = detail::find_non_finite<true>(grads, pool);
+  if (i == grads.size()) return {};
+  return Status::invalid_argument(
+      str_cat("gradient ", i, " is ", grads[i],
+              std::isfinite(grads[i]) ? "; its square should be finite" : "; it should be finite"));
 }
 
 MLGRAPH_END_ISA
