@@ -129,8 +129,7 @@ class BasicAdam {
   /// One step with the learning rate `lr`, as an LrSchedule gives it; both arrays have num_params elements.
   ///
   /// Errors: an option or `lr` is out of range; a gradient is not finite, or its square is not, which would
-  /// keep
-  ///         the parameter where it is for good (named by its index). Nothing has changed then.
+  ///         keep the parameter where it is for good (named by its index). Nothing has changed then.
   [[nodiscard]] Status step(Span<T> params, Span<const T> grads, double lr, ThreadPool* pool = nullptr) {
     MLGRAPH_ASSERT(params.size() == state_.m.size() && grads.size() == state_.m.size(),
                    "adam was made for another number of parameters");
