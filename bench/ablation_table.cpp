@@ -23,11 +23,18 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/arch/layout_sage.hpp"
+#include "mlgraph/arch/layout_winner.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
+#include "mlgraph/arch/tile_winner.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
+#include "mlgraph/cost/ensemble.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/program_set.hpp"
-#include "mlgraph/model/ensemble.hpp"
+#include "mlgraph/train/objective.hpp"
+#include "mlgraph/train/slate.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 
 namespace mg = mlgraph;
@@ -134,7 +141,7 @@ struct DataSet {
   std::vector<mg::ProgramView> train, valid;
   std::vector<std::vector<std::int32_t>> train_configs, valid_configs;  // empty: all
   bool leave_one_out = false;
-  mg::TrainerOptions trainer;
+  mg::Recipe recipe;
 
   std::vector<MadeProgram> made;
   std::unique_ptr<mg::io::ProgramSet> set;
@@ -145,15 +152,16 @@ struct DataSet {
 
 constexpr std::int64_t kConfigsPerStep = 32;
 
-mg::TrainerOptions trainer_options(int epochs, std::int64_t graphs_per_step, std::int64_t slates) {
-  mg::TrainerOptions trainer;
-  trainer.epochs = std::max(1, epochs);
-  trainer.graphs_per_step = graphs_per_step;
-  trainer.configs_per_graph = kConfigsPerStep;
-  trainer.max_slates_per_graph = slates;
-  trainer.lr = 2e-3;
-  trainer.weight_decay = 1e-5;
-  return trainer;
+mg::Recipe make_recipe(int epochs, std::int64_t graphs_per_step, std::int64_t slates) {
+  mg::Recipe recipe;
+  recipe.loss.kind = mg::Loss::kPairwiseHinge;
+  recipe.epochs = std::max(1, epochs);
+  recipe.graphs_per_step = graphs_per_step;
+  recipe.configs_per_graph = kConfigsPerStep;
+  recipe.max_slates_per_graph = slates;
+  recipe.lr = 2e-3;
+  recipe.weight_decay = 1e-5;
+  return recipe;
 }
 
 /// One program, split by distinct config.
@@ -174,7 +182,7 @@ mg::Result<DataSet> split_set(const char* name, const std::string& path, std::si
   data.train_configs.emplace_back(begin, cut);
   data.valid_configs.emplace_back(cut, cut + static_cast<std::ptrdiff_t>(num_valid));
   const auto slates = static_cast<std::int64_t>((num_train + kConfigsPerStep - 1) / kConfigsPerStep);
-  data.trainer = trainer_options(steps / static_cast<int>(slates), 1, slates);
+  data.recipe = make_recipe(steps / static_cast<int>(slates), 1, slates);
   return data;
 }
 
@@ -188,8 +196,8 @@ mg::Result<DataSet> tile_set(const std::string& path, int steps) {
   }
   data.valid = data.train;
   data.leave_one_out = true;
-  data.trainer = trainer_options(steps / 3, 10, 1);
-  data.trainer.configs_per_graph = 10;
+  data.recipe = make_recipe(steps / 3, 10, 1);
+  data.recipe.configs_per_graph = 10;
   return data;
 }
 
@@ -200,17 +208,32 @@ DataSet made_set(int steps) {
   for (std::size_t i = 0; i < kTrain + kValid; ++i) data.made.push_back(make_program(100 + i));
   for (std::size_t i = 0; i < kTrain + kValid; ++i)
     (i < kTrain ? data.train : data.valid).push_back(data.made[i].view());
-  data.trainer = trainer_options(steps / 3, 2, 1);
+  data.recipe = make_recipe(steps / 3, 2, 1);
   return data;
 }
 
 // ---- techniques ---------------------------------------------------------------------------------------------
 
-/// Model and training of one cell.
+/// Network and training of one cell.
 struct Setup {
-  mg::ModelOptions model;
-  mg::TrainerOptions trainer;
+  bool is_tile = false, is_winner = false;
+  mg::TileSage::Options tile;
+  mg::LayoutSage::Options layout;
+  mg::TileWinner::Options tile_winner;
+  mg::LayoutWinner::Options layout_winner;
+  mg::Recipe recipe;
   bool permutations = false;  // also scored in random orders
+
+  [[nodiscard]] mg::InputOptions& inputs() {
+    if (is_winner) return is_tile ? static_cast<mg::InputOptions&>(tile_winner) : layout_winner;
+    return is_tile ? static_cast<mg::InputOptions&>(tile) : layout;
+  }
+  [[nodiscard]] std::unique_ptr<mg::NetOptions> options() const {
+    if (!is_winner)
+      return is_tile ? mg::net_options<mg::TileSage>(tile) : mg::net_options<mg::LayoutSage>(layout);
+    return is_tile ? mg::net_options<mg::TileWinner>(tile_winner)
+                   : mg::net_options<mg::LayoutWinner>(layout_winner);
+  }
 };
 
 struct Technique {
@@ -222,34 +245,37 @@ struct Technique {
 constexpr std::int64_t kWidth = 32;
 
 Setup baseline(const DataSet& data) {
-  Setup setup{mg::default_options(data.is_tile() ? mg::Arch::kTileSage : mg::Arch::kLayoutSage), data.trainer};
-  setup.model.hidden_channels = kWidth;
-  setup.model.opcode_channels = 16;
-  setup.model.num_layers = 2;
+  Setup setup;
+  setup.is_tile = data.is_tile();
+  setup.recipe = data.recipe;
+  setup.tile.hidden_channels = setup.layout.hidden_channels = kWidth;
+  setup.tile.opcode_channels = setup.layout.opcode_channels = 16;
+  setup.tile.num_layers = setup.layout.num_layers = 2;
   return setup;
 }
 
 bool pad(const DataSet& data, Setup& setup) {
-  setup.model.node_encoding.pad_lists = true;
+  setup.inputs().node_encoding.pad_lists = true;
   return data.has_published_features();
 }
 
 bool prune(const DataSet& data, Setup& setup, const mg::PruneOptions& options) {
-  setup.model.prune = options;
+  setup.inputs().prune = options;
   return !data.is_tile();
 }
 
 bool embed_layouts(const DataSet& data, Setup& setup) {
-  setup.model.node_encoding.embed_layout = data.has_published_features();
-  if (!data.is_tile()) setup.model.config_encoding = mg::ConfigEncoding::kEmbedding;
+  setup.inputs().node_encoding.embed_layout = data.has_published_features();
+  if (!data.is_tile()) setup.inputs().config_encoding = mg::ConfigEncoding::kEmbedding;
   return !data.is_tile() || data.has_published_features();
 }
 
 bool use_winner(const DataSet& data, Setup& setup) {
-  setup.model = mg::default_options(data.is_tile() ? mg::Arch::kTileWinner : mg::Arch::kLayoutWinner);
-  setup.model.hidden_channels = 2 * kWidth;  // 32 before the concatenation
-  setup.model.node_encoding.embed_layout = data.has_published_features();
-  if (!data.is_tile()) setup.model.config_chunk = kConfigsPerStep;
+  setup.is_winner = true;
+  // 32 before the concatenation
+  setup.tile_winner.hidden_channels = setup.layout_winner.hidden_channels = 2 * kWidth;
+  setup.inputs().node_encoding.embed_layout = data.has_published_features();
+  setup.layout_winner.config_chunk = kConfigsPerStep;
   return true;
 }
 
@@ -273,18 +299,19 @@ std::vector<Technique> techniques() {
       {"layout embeddings", embed_layouts},
       {"one direction (consumers)",
        [](D, Setup& s) {
-         s.model.direction = mg::Direction::kReverse;
+         s.inputs().direction = mg::Direction::kReverse;
          return true;
        }},
       {"DropEdge 0.1",
        [](D, Setup& s) {
-         s.trainer.drop_edge = 0.1;
+         s.recipe.drop_edge = 0.1;
          return true;
        }},
       {"winner, comparing nothing",
        [](D d, Setup& s) {
          (void)use_winner(d, s);
-         s.model.config_chunk = 0;  // nodes stay as wide, so its layers have more weights than the winner's
+         s.layout_winner.config_chunk =
+             0;  // nodes stay as wide, so its layers have more weights than the winner's
          return true;
        }},
       {"winner",
@@ -301,21 +328,21 @@ std::vector<Technique> techniques() {
       {"winner, initial residual",
        [](D d, Setup& s) {
          (void)use_winner(d, s);
-         s.model.initial_residual = true;
+         s.tile_winner.initial_residual = s.layout_winner.initial_residual = true;
          return true;
        }},
       {"winner, node scores",
        [](D d, Setup& s) {
          (void)use_winner(d, s);
-         s.model.node_scores = true;
+         s.layout_winner.node_scores = true;
          return !d.is_tile();
        }},
       {"all: winner, -1, both, DropEdge",
        [](D d, Setup& s) {
          (void)use_winner(d, s);
          if (d.has_published_features()) (void)pad(d, s);
-         s.model.direction = mg::Direction::kBoth;
-         s.trainer.drop_edge = 0.1;
+         s.inputs().direction = mg::Direction::kBoth;
+         s.recipe.drop_edge = 0.1;
          return true;
        }},
   };
@@ -330,7 +357,7 @@ struct Scores {
 
 constexpr std::int64_t kPermutations = 8;
 
-mg::Result<mg::PreparedProgram> prepare(const mg::GnnCostModel& model, const DataSet& data, std::size_t i,
+mg::Result<mg::PreparedProgram> prepare(const mg::Model& model, const DataSet& data, std::size_t i,
                                         bool valid) {
   MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare((valid ? data.valid : data.train)[i]));
   const auto& configs = valid ? data.valid_configs : data.train_configs;
@@ -345,21 +372,15 @@ mg::Status train(const DataSet& data, const Setup& setup, std::size_t left_out, 
   for (std::size_t i = 0; i < data.train.size(); ++i) {
     if (i != left_out) views.push_back(data.train[i]);
   }
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(views, setup.model));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
-                           mg::GnnCostModel::make(setup.model, std::move(encoder), seed));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model(*setup.options(), views, seed));
   std::vector<mg::PreparedProgram> programs;
   for (std::size_t i = 0; i < data.train.size(); ++i) {
     if (i == left_out) continue;
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, prepare(model, data, i, false));
     programs.push_back(std::move(program));
   }
-  mg::TrainerOptions trainer = setup.trainer;
-  trainer.seed = seed;
   const auto go_on = [](const mg::EpochReport&) { return true; };
-  MLGRAPH_RETURN_IF_ERROR(mg::Trainer(model, trainer, mg::LossOptions{})
-                              .run(programs, {}, mg::Selection::kKendallTau, go_on)
-                              .status());
+  MLGRAPH_RETURN_IF_ERROR(mg::Trainer(model, setup.recipe, {seed}).run(programs, {}, go_on).status());
   for (std::size_t i = 0; i < data.valid.size(); ++i) {
     if (data.leave_one_out && i != left_out) continue;
     MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare(model, data, i, true));
@@ -475,23 +496,18 @@ mg::Status print_pruning(const DataSet& data) {
     for (const char* const name : {"none", "edge", "khop:1", "khop:3", "khop-merge:1"}) {
       Setup setup = baseline(data);
       if (winner) (void)use_winner(data, setup);
-      MLGRAPH_ASSIGN_OR_RETURN(setup.model.prune, mg::parse_prune(name));
-      MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder,
-                               mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(&view, 1), setup.model));
-      MLGRAPH_ASSIGN_OR_RETURN(const mg::GnnCostModel model,
-                               mg::GnnCostModel::make(setup.model, std::move(encoder), 1));
+      MLGRAPH_ASSIGN_OR_RETURN(setup.inputs().prune, mg::parse_prune(name));
+      MLGRAPH_ASSIGN_OR_RETURN(const mg::Model model, mg::fit_model(*setup.options(), {&view, 1}));
       MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, model.prepare(view));
       mg::Slate slate;
-      for (std::int32_t c = 0; c < 16; ++c) {
-        slate.configs.push_back(data.train_configs[0][static_cast<std::size_t>(c)]);
-        slate.label.push_back(view.label(slate.configs.back()));
-      }
+      slate.configs.assign(data.train_configs[0].begin(), data.train_configs[0].begin() + 16);
       slate.plan.role.assign(1, mg::SegmentPlan::Role::kFresh);
+      const mg::RankingObjective objective(setup.recipe.loss);
       mg::SlateWorker worker(nullptr);
       double seconds = 1e30;
       for (int repeat = 0; repeat < 4; ++repeat) {  // the first one allocates
         const double start = now();
-        worker.run(model, program, mg::LossOptions{}, nullptr, slate);
+        worker.run(model, program, objective, nullptr, slate);
         MLGRAPH_RETURN_IF_ERROR(slate.status);
         seconds = std::min(seconds, now() - start);
       }
@@ -501,8 +517,7 @@ mg::Status print_pruning(const DataSet& data) {
         whole_bytes = bytes;
       }
       std::printf("%-22s %-14s %-13s %6lld %7lld %9.1f %8.2fx %9.1f %8.2fx\n", data.name.c_str(),
-                  std::string(mg::arch_name(setup.model.arch)).c_str(), name,
-                  static_cast<long long>(program.num_nodes()),
+                  std::string(model.name()).c_str(), name, static_cast<long long>(program.num_nodes()),
                   static_cast<long long>(program.segments[0].graph.num_edges()), 1e3 * seconds,
                   whole_seconds / seconds, bytes / (1 << 20), whole_bytes / bytes);
     }

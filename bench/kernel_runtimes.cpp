@@ -31,6 +31,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
@@ -38,14 +39,18 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/arch/tile_mlp.hpp"
+#include "mlgraph/arch/tile_resgcn.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/core/parallel.hpp"
+#include "mlgraph/cost/model.hpp"
 #include "mlgraph/io/npz.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/clip.hpp"
 #include "mlgraph/train/loss.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/metrics.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 
 namespace mg = mlgraph;
 
@@ -236,20 +241,18 @@ Predictions best_possible(const std::vector<Kernel>& kernels, const Groups& grou
 
 /// One step by hand: every graph of the batch forward on one tape, the mean squared error of their scores, one
 /// backward.
-mg::Status train_step(mg::GnnCostModel& model, const std::vector<mg::PreparedProgram>& programs,
+mg::Status train_step(mg::Model& model, const std::vector<mg::PreparedProgram>& programs,
                       const std::vector<double>& target, mg::Span<const std::size_t> batch, double lr,
-                      mg::Tape& tape, std::vector<mg::GnnCostModel::Scratch>& scratch,
-                      mg::AdamW<float>& optimizer) {
+                      mg::Tape& tape, mg::AdamW<float>& optimizer) {
   const std::int32_t slate[] = {0, 1};
   const std::int32_t only_config[] = {0};
   mg::LossOptions squared_error;
-  squared_error.kind = mg::LossOptions::Kind::kMse;
+  squared_error.kind = mg::Loss::kMse;
   model.parameters().zero_grad();
   tape.begin();
   mg::Var total;
-  scratch.resize(std::max(scratch.size(), batch.size()));
   for (std::size_t j = 0; j < batch.size(); ++j) {
-    const mg::Var score = model.score(tape, programs[batch[j]], only_config, scratch[j]);
+    const mg::Var score = model.score(tape, programs[batch[j]], only_config);
     const double label[] = {target[batch[j]]};
     const mg::Var loss = mg::ranking_loss(tape, score, label, slate, squared_error);
     total = j == 0 ? loss : tape.add(total, loss);
@@ -261,7 +264,7 @@ mg::Status train_step(mg::GnnCostModel& model, const std::vector<mg::PreparedPro
 }
 
 mg::Result<Predictions> train_and_predict(const std::vector<Kernel>& kernels, int fold,
-                                          const mg::ModelOptions& options, int epochs, std::uint64_t seed) {
+                                          const mg::NetOptions& options, int epochs, std::uint64_t seed) {
   std::vector<mg::ProgramView> train;
   std::vector<double> target;
   const Target scale(kernels, fold);
@@ -270,8 +273,7 @@ mg::Result<Predictions> train_and_predict(const std::vector<Kernel>& kernels, in
     train.push_back(k.view());
     target.push_back(scale.of(k.runtime));
   }
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(train, options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::GnnCostModel::make(options, std::move(encoder), seed));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model(options, train, seed));
   std::vector<mg::PreparedProgram> programs;
   for (const mg::ProgramView& view : train) {
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare(view));
@@ -285,15 +287,14 @@ mg::Result<Predictions> train_and_predict(const std::vector<Kernel>& kernels, in
   mg::AdamW<float> optimizer(model.parameters().grad.size());
   mg::Tape tape;
   tape.bind(model.spec(), model.parameters());
-  std::vector<mg::GnnCostModel::Scratch> scratch;
   mg::Rng rng(seed);
   for (int epoch = 0; epoch < epochs; ++epoch) {
     rng.shuffle(mg::Span<std::size_t>(order));
     for (std::size_t begin = 0; begin < order.size(); begin += kGraphsPerStep) {
       const auto batch =
           mg::Span<const std::size_t>(order).subspan(begin, std::min(kGraphsPerStep, order.size() - begin));
-      MLGRAPH_RETURN_IF_ERROR(train_step(model, programs, target, batch, schedule.at(optimizer.state().step),
-                                         tape, scratch, optimizer));
+      MLGRAPH_RETURN_IF_ERROR(
+          train_step(model, programs, target, batch, schedule.at(optimizer.state().step), tape, optimizer));
     }
   }
 
@@ -355,7 +356,7 @@ void print_row(const char* name, const std::vector<Score>& scores) {
 }
 
 /// Every fold and seed of one model; each is computed by one thread, so the figures do not depend on how many.
-mg::Result<std::vector<Score>> cross_validate(const std::vector<Kernel>& kernels, const mg::ModelOptions& model,
+mg::Result<std::vector<Score>> cross_validate(const std::vector<Kernel>& kernels, const mg::NetOptions& model,
                                               const Options& options, mg::ThreadPool& pool) {
   const auto count = static_cast<std::size_t>(kFolds * options.seeds);
   std::vector<Score> scores(count);
@@ -380,23 +381,21 @@ mg::Result<std::vector<Score>> cross_validate(const std::vector<Kernel>& kernels
 mg::Status print_models(const std::vector<Kernel>& kernels, const Options& options) {
   struct Row {
     const char* name;
-    mg::Arch arch;
-    mg::Join join;
+    std::unique_ptr<mg::NetOptions> model;
   };
-  constexpr Row kRows[] = {
-      {"tile-sage, early join", mg::Arch::kTileSage, mg::Join::kEarly},
-      {"tile-sage, late join", mg::Arch::kTileSage, mg::Join::kLate},
-      {"tile-resgcn, early join", mg::Arch::kTileResGcn, mg::Join::kEarly},
-      {"tile-resgcn, late join", mg::Arch::kTileResGcn, mg::Join::kLate},
-      {"tile-mlp (no edges), early join", mg::Arch::kTileMlp, mg::Join::kEarly},
-      {"tile-mlp (no edges), late join", mg::Arch::kTileMlp, mg::Join::kLate},
+  const Row rows[] = {
+      {"tile-sage, early join", mg::net_options<mg::TileSage>()},
+      {"tile-sage, late join", mg::net_options<mg::TileSageLate>()},
+      {"tile-resgcn, early join", mg::net_options<mg::TileResGcn>()},
+      {"tile-resgcn, late join", mg::net_options<mg::TileResGcnLate>()},
+      {"tile-mlp (no edges), early join", mg::net_options<mg::TileMlp>()},
+      {"tile-mlp (no edges), late join", mg::net_options<mg::TileMlpLate>()},
   };
   mg::ThreadPool pool(options.threads);
-  for (const Row& row : kRows) {
-    mg::ModelOptions model = mg::default_options(row.arch);
-    model.join = row.join;
-    model.num_opcodes = static_cast<std::int64_t>(kernels[0].op_count.size());
-    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Score> scores, cross_validate(kernels, model, options, pool));
+  for (const Row& row : rows) {
+    row.model->inputs().num_opcodes = static_cast<std::int64_t>(kernels[0].op_count.size());
+    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Score> scores,
+                             cross_validate(kernels, *row.model, options, pool));
     print_row(row.name, scores);
   }
   return {};

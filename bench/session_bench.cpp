@@ -9,8 +9,11 @@
 #include <vector>
 
 #include "machine.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/net_of.hpp"
+#include "mlgraph/cost/pools.hpp"
+#include "mlgraph/cost/run_net.hpp"
 #include "mlgraph/infer/session.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
 #include "session_programs.hpp"
 #if __has_include("mlgraph/io/program_set.hpp") && defined(MLGRAPH_BENCH_DATA)
 #include "mlgraph/io/program_set.hpp"
@@ -40,7 +43,7 @@ const bench::LayoutProgram& layout_program() {
 }
 
 /// The program as if every configuration had a copy of every node.
-PreparedProgram unshared(const GnnCostModel& model, const ProgramView& view) {
+PreparedProgram unshared(const Model& model, const ProgramView& view) {
   PreparedProgram program = model.prepare(view).value();
   for (Segment& segment : program.segments) segment.shared = SharedRows();
   return program;
@@ -49,7 +52,7 @@ PreparedProgram unshared(const GnnCostModel& model, const ProgramView& view) {
 // Many configurations. The unshared way is measured on 24 of them.
 void session_score(benchmark::State& state, Direction direction) {
   const ProgramView view = layout_program().view();
-  const GnnCostModel model = bench::layout_model(layout_program(), direction);
+  const Model model = bench::layout_model(layout_program(), direction);
   Session session = Session::bind(model, view).value();
   std::vector<float> scores(static_cast<std::size_t>(kConfigs));
   double fastest = 1e30;
@@ -62,7 +65,7 @@ void session_score(benchmark::State& state, Direction direction) {
   const std::vector<std::int32_t> ids = first(24);
   std::vector<float> expected;
   const double slow = fastest_cpu_seconds(3, [&] { expected = model.predict(plain, ids).value(); }) / 24;
-  const SharedRows rows = model.shared_rows(plain.segments[0]);
+  const SharedRows rows = make_shared_rows(model.plan(), plain.segments[0]);
   state.counters["us_per_config"] = 1e6 * fastest / kConfigs;
   state.counters["unshared_us_per_config"] = 1e6 * slow;
   state.counters["times_faster"] = slow * kConfigs / fastest;
@@ -77,7 +80,7 @@ BENCHMARK_CAPTURE(session_score, both, Direction::kBoth)->Unit(benchmark::kMilli
 // One changed node of one configuration, every node in turn, against a full evaluation.
 void session_update(benchmark::State& state, Direction direction) {
   const ProgramView view = layout_program().view();
-  const GnnCostModel model = bench::layout_model(layout_program(), direction);
+  const Model model = bench::layout_model(layout_program(), direction);
   Session session = Session::bind(model, view).value();
   const std::int64_t num_rows = session.rows_per_config();
   std::vector<float> config(static_cast<std::size_t>(view.configs.config_size()));
@@ -113,24 +116,40 @@ BENCHMARK_CAPTURE(session_update, forward, Direction::kForward)->Unit(benchmark:
 BENCHMARK_CAPTURE(session_update, reverse, Direction::kReverse)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK_CAPTURE(session_update, both, Direction::kBoth)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
+/// LayoutSage on a tape of T.
+template <class T>
+class LayoutNet : public NetOn<Context<T, Mode::kRecord>> {
+ public:
+  [[nodiscard]] const NetPlan& plan() const { return plan_; }
+
+ protected:
+  NetPlan plan_;
+};
+template <class T>
+using LayoutNetOf =
+    detail::NetFunctions<LayoutSage, Context<T, Mode::kRecord>, detail::NetHolder<LayoutSage, LayoutNet<T>>>;
+
 /// The gradient of a random function of the scores, in T.
 template <class T>
-std::vector<double> gradient(const GnnCostModel& model, const Segment& segment, const ProgramView& view,
-                             const SharedRows* shared) {
+std::vector<double> gradient(const Model& model, Direction direction, const Segment& segment,
+                             const ProgramView& view, const SharedRows* shared) {
   const auto convert = [](const auto& values) { return AlignedVector<T>(values.begin(), values.end()); };
   const std::int64_t configs = view.configs.num_configs;
   const NetInput<float> from = model.net_input(segment);
-  const AlignedVector<T> x = convert(Span<const float>(from.x.data, static_cast<std::size_t>(from.x.size())));
-  const std::int64_t width = model.encoder().num_config_outputs();
-  AlignedVector<float> row, encoded(static_cast<std::size_t>(configs * view.configs.rows_per_config * width));
-  model.encoder().encode_configs(view.configs, first(configs), segment.config_row, row, encoded.data());
+  const MatrixView<const float> nodes = from.nodes.x;
+  const AlignedVector<T> x = convert(Span<const float>(nodes.data, static_cast<std::size_t>(nodes.size())));
+  const InputWidths in_widths{model.encoder().node.num_outputs(), model.encoder().num_config_outputs()};
+  const std::int64_t width = in_widths.num_config_features;
+  std::vector<float> row(static_cast<std::size_t>(view.configs.num_features));
+  AlignedVector<float> encoded(static_cast<std::size_t>(configs * view.configs.rows_per_config * width));
+  model.encoder().encode_configs(view.configs, first(configs), segment.config_row, row.data(), encoded.data());
   const AlignedVector<T> config = convert(encoded);
   NetInput<T> in;
-  in.x = {x.data(), from.x.rows, from.x.cols};
-  in.opcode = from.opcode;
+  in.nodes = {{x.data(), nodes.rows, nodes.cols}, {}, from.nodes.opcode};
   in.edges = from.edges;
   in.config_node = from.config_node;
-  in.config = {config.data(), configs * view.configs.rows_per_config, width};
+  in.config.num_rows = configs * view.configs.rows_per_config;
+  in.config.x = {config.data(), in.config.num_rows, width};
   in.num_configs = configs;
   in.shared = shared;
   const AlignedVector<T> value = convert(model.parameters().value);
@@ -138,10 +157,14 @@ std::vector<double> gradient(const GnnCostModel& model, const Segment& segment, 
   Rng rng(4);
   AlignedVector<T> factor(static_cast<std::size_t>(configs));
   for (T& f : factor) f = static_cast<T>(static_cast<float>(rng.uniform(-1, 1)));
+  ParamSpec spec;
+  const LayoutNetOf<T> net(spec, bench::layout_options(direction), in_widths);
   Context<T, Mode::kRecord> tape;
-  tape.bind(model.spec(), Span<const T>(value), Span<T>(grad));
+  tape.bind(spec, Span<const T>(value), Span<T>(grad));
   tape.begin();
-  const Var y = model.layout_net().forward(tape, in);
+  const Var rows = run_configs(net, tape, net.plan(), run_prefix(net, tape, net.plan(), in), in);
+  const Var sums = run_pools(tape, net.plan(), rows, in);
+  const Var y = run_readout(net, tape, net.plan(), sums, configs, in.num_inner(), in.num_inner_config(), {});
   if (!tape.backward(tape.sum(tape.scale_rows(y, factor))).ok()) return {};
   return {grad.begin(), grad.end()};
 }
@@ -160,17 +183,17 @@ double relative_difference(const std::vector<double>& a, const std::vector<doubl
 // How far gradients of shared rows are from those of copies: in double, and both in float from the double.
 void shared_gradient(benchmark::State& state, Direction direction) {
   const ProgramView view = layout_program().view(16);
-  const GnnCostModel model = bench::layout_model(layout_program(), direction);
+  const Model model = bench::layout_model(layout_program(), direction);
   const PreparedProgram program = model.prepare(view).value();
   const Segment& segment = program.segments[0];
   for (auto _ : state) {
-    const std::vector<double> exact = gradient<double>(model, segment, view, nullptr);
+    const std::vector<double> exact = gradient<double>(model, direction, segment, view, nullptr);
     state.counters["double"] =
-        relative_difference(gradient<double>(model, segment, view, &segment.shared), exact);
+        relative_difference(gradient<double>(model, direction, segment, view, &segment.shared), exact);
     state.counters["float"] =
-        relative_difference(gradient<float>(model, segment, view, &segment.shared), exact);
+        relative_difference(gradient<float>(model, direction, segment, view, &segment.shared), exact);
     state.counters["unshared_float"] =
-        relative_difference(gradient<float>(model, segment, view, nullptr), exact);
+        relative_difference(gradient<float>(model, direction, segment, view, nullptr), exact);
   }
 }
 BENCHMARK_CAPTURE(shared_gradient, forward, Direction::kForward)->Iterations(1)->Unit(benchmark::kMillisecond);
@@ -180,7 +203,7 @@ BENCHMARK_CAPTURE(shared_gradient, both, Direction::kBoth)->Iterations(1)->Unit(
 void shared_training_step(benchmark::State& state, Direction direction) {
   const std::int64_t configs = state.range(0);
   const ProgramView view = layout_program().view(configs);
-  const GnnCostModel model = bench::layout_model(layout_program(), direction);
+  const Model model = bench::layout_model(layout_program(), direction);
   const PreparedProgram shared = model.prepare(view).value();
   const PreparedProgram plain = unshared(model, view);
   const bench::HingeStep step(model, configs);
@@ -234,7 +257,7 @@ double fma_peak_gflops() {
 void session_tile(benchmark::State& state) {
   const bench::KernelProgram kernel;
   const std::int64_t configs = state.range(0);
-  const GnnCostModel model = bench::kernel_model(kernel);
+  const Model model = bench::kernel_model(kernel);
   Session session = Session::bind(model, kernel.view()).value();
   const ProgramView view = kernel.view(configs);
   std::vector<float> scores(static_cast<std::size_t>(configs));
@@ -245,7 +268,7 @@ void session_tile(benchmark::State& state) {
     fastest = std::min(fastest, cpu_seconds() - start);
   }
   // Per configuration: the second and third layer, its part of the first, the head.
-  const auto h = static_cast<double>(model.options().hidden_channels);
+  const auto h = static_cast<double>(model.plan().channels);
   const double flops = 2.0 * bench::KernelProgram::kNodes * 2 * 2 * h * h +
                        2.0 * 2 * bench::KernelProgram::kConfigFeatures * h + 2 * (2 * h * h + h);
   state.counters["us_per_config"] = 1e6 * fastest / static_cast<double>(configs);

@@ -38,13 +38,14 @@ Result<double> time_scores(Session& session, const ConfigView& configs, int call
 }
 
 /// The weights, the graph as the layers see it, and the first `configs` configurations.
-void add_inputs(const GnnCostModel& model, const PreparedProgram& program, std::int64_t configs,
+void add_inputs(const Model& model, const PreparedProgram& program, std::int64_t configs,
                 bench::NpzArrays& out) {
   out.add_tensors(model.spec(), model.parameters().value);
   const Segment& segment = program.segments[0];
   const NetInput<float> in = model.net_input(segment);
-  out.add("x", {in.x.rows, in.x.cols}, Span<const float>(in.x.data, static_cast<std::size_t>(in.x.size())));
-  out.add("opcode", {in.num_nodes()}, in.opcode);
+  const MatrixView<const float> x = in.nodes.x;
+  out.add("x", {x.rows, x.cols}, Span<const float>(x.data, static_cast<std::size_t>(x.size())));
+  out.add("opcode", {in.num_nodes()}, in.nodes.opcode);
   const CsrView& csr = in.edges.forward.csr;
   std::vector<std::int32_t> target;
   for (std::int32_t i = 0; i < csr.num_rows(); ++i)
@@ -53,9 +54,10 @@ void add_inputs(const GnnCostModel& model, const PreparedProgram& program, std::
   out.add("edge_target", {csr.num_edges()}, target);
   out.add("config_node", {in.num_config_nodes()}, in.config_node);
   const std::int64_t width = model.encoder().num_config_outputs();
-  const auto rows = static_cast<std::int64_t>(segment.config_row.size());
-  AlignedVector<float> row, encoded(static_cast<std::size_t>(configs * rows * width));
-  model.encoder().encode_configs(program.view.configs, bench::first(configs), segment.config_row, row,
+  const std::int64_t rows = program.view.configs.rows_per_config;
+  std::vector<float> row(static_cast<std::size_t>(model.encoder().num_config_inputs));
+  AlignedVector<float> encoded(static_cast<std::size_t>(configs * rows * width));
+  model.encoder().encode_configs(program.view.configs, bench::first(configs), bench::first(rows), row.data(),
                                  encoded.data());
   out.add("config", {configs, rows, width}, encoded);
 }
@@ -63,7 +65,7 @@ void add_inputs(const GnnCostModel& model, const PreparedProgram& program, std::
 Status score_kernel(const std::string& path) {
   const bench::KernelProgram kernel;
   const ProgramView view = kernel.view();
-  const GnnCostModel model = bench::kernel_model(kernel);
+  const Model model = bench::kernel_model(kernel);
   MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view));
   std::vector<float> one, all;
   MLGRAPH_ASSIGN_OR_RETURN(const double latency, time_scores(session, kernel.view(1).configs, 1000, one));
@@ -77,8 +79,8 @@ Status score_kernel(const std::string& path) {
   return out.save(path);
 }
 
-GnnCostModel module_model(const bench::LayoutProgram& module) {
-  GnnCostModel model = bench::layout_model(module, Direction::kForward);
+Model module_model(const bench::LayoutProgram& module) {
+  Model model = bench::layout_model(module, Direction::kForward);
   for (const ParamSpec::Entry& entry : model.spec().entries()) {
     if (entry.name != "config.weight") continue;
     float* const weight = model.parameters().value.data() + model.spec().position(entry.param);
@@ -89,7 +91,7 @@ GnnCostModel module_model(const bench::LayoutProgram& module) {
 
 Status score_and_train_module(const bench::LayoutProgram& module, const std::string& path) {
   const ProgramView view = module.view();
-  const GnnCostModel model = module_model(module);
+  const Model model = module_model(module);
   MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view));
   std::vector<float> scores;
   MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(session, view.configs, 1, scores));
@@ -104,7 +106,7 @@ Status score_and_train_module(const bench::LayoutProgram& module, const std::str
   });
   MLGRAPH_RETURN_IF_ERROR(loss.status());
 
-  const SharedRows rows = model.shared_rows(program.segments[0]);
+  const SharedRows rows = make_shared_rows(model.plan(), program.segments[0]);
   const double computed =
       static_cast<double>(rows.own_rows()) / static_cast<double>(rows.num_layers() * rows.num_nodes());
   bench::NpzArrays out;

@@ -12,9 +12,12 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/arch/layout_sage.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/core/random.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/cost/model.hpp"
 #include "mlgraph/train/loss.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -141,26 +144,28 @@ struct KernelProgram {
   }
 };
 
-/// A model with start weights that is fitted to one program.
-inline GnnCostModel start_model(const ModelOptions& options, const ProgramView& view) {
-  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
-      .value();
-}
-inline GnnCostModel layout_model(const LayoutProgram& program, Direction direction) {
-  ModelOptions options = default_options(Arch::kLayoutSage);
+inline LayoutSage::Options layout_options(Direction direction) {
+  LayoutSage::Options options;
   options.direction = direction;
   options.hidden_channels = 128;
   options.num_layers = 3;
-  return start_model(options, program.view(100));
+  return options;
 }
-inline GnnCostModel kernel_model(const KernelProgram& program) {
-  return start_model(default_options(Arch::kTileSage), program.view());
+
+/// A model with start weights that is fitted to one program.
+inline Model layout_model(const LayoutProgram& program, Direction direction) {
+  const ProgramView view = program.view(100);
+  return fit_model<LayoutSage>({&view, 1}, layout_options(direction)).value();
+}
+inline Model kernel_model(const KernelProgram& program) {
+  const ProgramView view = program.view();
+  return fit_model<TileSage>({&view, 1}).value();
 }
 
 /// A training step but for the optimizer: forward, pairwise hinge over all configurations, backward.
 class HingeStep {
  public:
-  HingeStep(const GnnCostModel& model, std::int64_t configs)
+  HingeStep(const Model& model, std::int64_t configs)
       : model_(model), ids_(first(configs)), slate_{0, static_cast<std::int32_t>(configs)} {
     for (std::int64_t c = 0; c < configs; ++c) runtime_.push_back(static_cast<double>((7 * c) % configs));
   }
@@ -169,18 +174,17 @@ class HingeStep {
   /// The loss. `grad` becomes the gradient, with the positions of ParamSpec.
   [[nodiscard]] Result<float> operator()(Tape& tape, const PreparedProgram& program,
                                          AlignedVector<float>& grad) const {
-    GnnCostModel::Scratch scratch;
     grad.assign(static_cast<std::size_t>(model_.spec().num_trainable()), 0.0F);
     tape.bind(model_.spec(), Span<const float>(model_.parameters().value), Span<float>(grad));
     tape.begin(1);
-    const Var score = model_.score(tape, program, ids_, scratch);
+    const Var score = model_.score(tape, program, ids_);
     const Var loss = ranking_loss(tape, score, runtime_, slate_, LossOptions{});
     MLGRAPH_RETURN_IF_ERROR(tape.backward(loss));
     return *tape.value(loss).data;
   }
 
  private:
-  const GnnCostModel& model_;
+  const Model& model_;
   std::vector<std::int32_t> ids_, slate_;
   std::vector<double> runtime_;
 };

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "mlgraph/infer/embed.hpp"
+#include "mlgraph/format/embed_header.hpp"
 
 namespace {
 

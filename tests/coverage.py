@@ -19,7 +19,7 @@ LEAST_LINES = 95  # per cent, of every room but io
 
 # The headers that read what somebody else wrote.
 READERS = re.compile(r"io/(?!.*writer|metis_partition|process_memory).*\.hpp|"
-                     r"model/(safetensors|json_text|model_bytes|weights)\.hpp|train/train_state\.hpp")
+                     r"format/(safetensors|json_text|json_string|dtype|weights)\.hpp|cost/model_bytes\.hpp|train/train_state\.hpp")
 
 WRITES = "writes"
 SYSTEM_FAILS = "the system fails, or somebody changes a file meanwhile"
@@ -48,7 +48,7 @@ SYSTEM = {
     ("io/tpugraphs_proto.hpp", "MLGRAPH_ASSIGN_OR_RETURN(Program program, make_program("): TOO_MANY,
     ("io/tpugraphs_proto.hpp", "!program.ok()"): TOO_MANY,
     ("io/file.hpp", "class TemporaryFile {"): WRITES,
-    ("model/model_bytes.hpp", "MLGRAPH_ASSIGN_OR_RETURN(GnnCostModel model,"): "the options were found valid before",
+    ("cost/model_bytes.hpp", "MLGRAPH_ASSIGN_OR_RETURN(Model model,"): "the options were found valid before",
 }
 
 

@@ -117,8 +117,8 @@ class Training {
   }
 
   mg::Result<double> run(int epochs) {
-    MLGRAPH_ASSIGN_OR_RETURN(table_,
-                             mg::EmbeddingTable::make(kHidden, options_.table_dtype, options_.table_bytes));
+    MLGRAPH_ASSIGN_OR_RETURN(table_, mg::EmbeddingTable::make(kHidden, options_.table_dtype,
+                                                              static_cast<std::size_t>(options_.table_bytes)));
     mg::AdamW<float> adam(parameters_.grad.size());
     const int num_main = options_.finetunes() ? epochs - epochs / 5 : epochs;
     for (int epoch = 0; epoch < epochs; ++epoch) {

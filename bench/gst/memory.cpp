@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "mlgraph/arch/layout_sage.hpp"
 #include "mlgraph/io/process_memory.hpp"
 #include "mlgraph/io/program_set.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "programs.hpp"
 #include "tables.hpp"
@@ -22,28 +24,28 @@ constexpr std::int64_t kConfigs = 16;
 /// One step of one variant: "activations, historical table, peak RSS", in MiB.
 mg::Status print_case(const mg::ProgramView& view, mg::GstVariant variant, std::int64_t segment_size,
                       mg::ThreadPool* pool) {
-  mg::ModelOptions options = mg::default_options(mg::Arch::kLayoutSage);
+  mg::LayoutSage::Options options;
   options.segments.max_size = variant == mg::GstVariant::kFull ? 0 : segment_size;
-  const std::vector<mg::ProgramView> views{view};
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(views, options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::GnnCostModel::make(options, std::move(encoder), 1));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model<mg::LayoutSage>({&view, 1}, options));
   std::vector<mg::PreparedProgram> programs;
   MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare(view));
   programs.push_back(std::move(program));
-  mg::TrainerOptions trainer;
-  trainer.epochs = 3;
-  trainer.configs_per_graph = kConfigs;
-  trainer.gst.variant = variant;
-  trainer.gst.finetune_epochs = 1;
+  mg::Recipe recipe;
+  recipe.loss.kind = mg::Loss::kPairwiseHinge;
+  recipe.epochs = 3;
+  recipe.configs_per_graph = kConfigs;
+  recipe.max_slates_per_graph = 1;
+  recipe.gst.variant = variant;
+  recipe.gst.finetune_epochs = 1;
   std::vector<double> seconds;
   double start = now();
+  const auto on_epoch = [&](const mg::EpochReport&) {
+    seconds.push_back(now() - start);
+    start = now();
+    return true;
+  };
   MLGRAPH_ASSIGN_OR_RETURN(const mg::TrainReport report,
-                           mg::Trainer(model, trainer, mg::LossOptions{}, pool)
-                               .run(programs, {}, mg::Selection::kKendallTau, [&](const mg::EpochReport&) {
-                                 seconds.push_back(now() - start);
-                                 start = now();
-                                 return true;
-                               }));
+                           mg::Trainer(model, recipe, {1, pool}).run(programs, {}, on_epoch));
   constexpr double kMiB = 1 << 20;
   std::printf("%-26s %9d %8zu  %-8s %8.1f %8.1f %9.0f %10.2f %10.2f\n", std::string(view.name).c_str(),
               view.graph.num_nodes(), programs[0].segments.size(), title(variant),

@@ -9,8 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/arch/layout_sage.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/program_set.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "programs.hpp"
 #include "tables.hpp"
@@ -24,20 +26,21 @@ struct Task {
   std::vector<mg::ProgramView> train, valid;
   std::vector<std::vector<std::int32_t>> train_configs, valid_configs;  // empty: all
   std::int64_t segment_size = 0;
-  mg::TrainerOptions trainer;
+  mg::Recipe recipe;
 
   std::vector<MadeProgram> made;
   std::unique_ptr<mg::io::ProgramSet> set;
 };
 
-mg::TrainerOptions trainer_options(int epochs, std::int64_t slates) {
-  mg::TrainerOptions options;
-  options.epochs = epochs;
-  options.max_slates_per_graph = slates;
-  options.graphs_per_step = 1;
-  options.lr = 2e-3;
-  options.validate_every = 2;
-  return options;
+mg::Recipe make_recipe(int epochs, std::int64_t slates) {
+  mg::Recipe recipe;
+  recipe.loss.kind = mg::Loss::kPairwiseHinge;
+  recipe.epochs = epochs;
+  recipe.max_slates_per_graph = slates;
+  recipe.graphs_per_step = 1;
+  recipe.lr = 2e-3;
+  recipe.validate_every = 2;
+  return recipe;
 }
 
 /// The configs of one real program, 80 to 20 by distinct config, at most `most` of them.
@@ -57,7 +60,7 @@ mg::Result<Task> split_task(const std::string& path, std::size_t most, std::int6
   task.train_configs.emplace_back(first.begin(), cut);
   task.valid_configs.emplace_back(cut, first.end());
   task.segment_size = segment_size;
-  task.trainer = trainer_options(epochs, static_cast<std::int64_t>(task.train_configs[0].size() + 15) / 16);
+  task.recipe = make_recipe(epochs, static_cast<std::int64_t>(task.train_configs[0].size() + 15) / 16);
   return task;
 }
 
@@ -71,7 +74,7 @@ Task made_task(std::int32_t num_nodes, std::size_t num_train, std::size_t num_va
   for (std::size_t i = 0; i < task.made.size(); ++i)
     (i < num_train ? task.train : task.valid).push_back(task.made[i].view());
   task.segment_size = segment_size;
-  task.trainer = trainer_options(epochs, (num_configs + 15) / 16);
+  task.recipe = make_recipe(epochs, (num_configs + 15) / 16);
   return task;
 }
 
@@ -79,7 +82,7 @@ Task made_task(std::int32_t num_nodes, std::size_t num_train, std::size_t num_va
 struct Curve {
   std::vector<double> tau, seconds;
   double total_seconds = 0;
-  int epochs = 0;
+  double epochs = 0;
   std::size_t most_segments = 0;
 
   [[nodiscard]] double best() const { return *std::max_element(tau.begin(), tau.end()); }
@@ -92,7 +95,7 @@ struct Curve {
   }
 };
 
-mg::Result<std::vector<mg::PreparedProgram>> prepare(const mg::GnnCostModel& model,
+mg::Result<std::vector<mg::PreparedProgram>> prepare(const mg::Model& model,
                                                      const std::vector<mg::ProgramView>& views,
                                                      const std::vector<std::vector<std::int32_t>>& configs) {
   std::vector<mg::PreparedProgram> programs;
@@ -105,32 +108,28 @@ mg::Result<std::vector<mg::PreparedProgram>> prepare(const mg::GnnCostModel& mod
 }
 
 mg::Result<Curve> train(const Task& task, mg::GstVariant variant, std::uint64_t seed, const Options& options) {
-  mg::ModelOptions model_options = mg::default_options(mg::Arch::kLayoutSage);
+  mg::LayoutSage::Options model_options;
   model_options.segments.max_size = variant == mg::GstVariant::kFull ? 0 : task.segment_size;
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(task.train, model_options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
-                           mg::GnnCostModel::make(model_options, std::move(encoder), seed));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model<mg::LayoutSage>(task.train, model_options, seed));
   MLGRAPH_ASSIGN_OR_RETURN(const auto train_set, prepare(model, task.train, task.train_configs));
   MLGRAPH_ASSIGN_OR_RETURN(const auto valid_set, prepare(model, task.valid, task.valid_configs));
-  mg::TrainerOptions trainer = task.trainer;
-  if (options.epochs > 0) trainer.epochs = options.epochs;
-  trainer.seed = seed;
-  trainer.gst.variant = variant;
+  mg::Recipe recipe = task.recipe;
+  if (options.epochs > 0) recipe.epochs = options.epochs;
+  recipe.gst.variant = variant;
   Curve curve;
-  curve.epochs = trainer.epochs;
+  curve.epochs = static_cast<double>(recipe.epochs);
   for (const mg::PreparedProgram& program : train_set)
     curve.most_segments = std::max(curve.most_segments, program.segments.size());
   const double start = now();
-  MLGRAPH_RETURN_IF_ERROR(mg::Trainer(model, trainer, mg::LossOptions{}, options.pool)
-                              .run(train_set, valid_set, mg::Selection::kKendallTau,
-                                   [&](const mg::EpochReport& epoch) {
-                                     if (epoch.validated) {
-                                       curve.tau.push_back(epoch.valid.kendall_tau);
-                                       curve.seconds.push_back(now() - start);
-                                     }
-                                     return true;
-                                   })
-                              .status());
+  const auto on_epoch = [&](const mg::EpochReport& epoch) {
+    if (epoch.validated) {
+      curve.tau.push_back(epoch.valid.kendall_tau);
+      curve.seconds.push_back(now() - start);
+    }
+    return true;
+  };
+  MLGRAPH_RETURN_IF_ERROR(
+      mg::Trainer(model, recipe, {seed, options.pool}).run(train_set, valid_set, on_epoch).status());
   curve.total_seconds = now() - start;
   return curve;
 }
@@ -168,25 +167,20 @@ mg::Status print_step_cost(const Options& options) {
   std::printf("%8s %10s %12s\n", "nodes", "segments", "s / epoch");
   for (const std::int32_t num_nodes : {1000, 4000, 16000, 64000}) {
     Task task = made_task(num_nodes, 1, 0, 16, 250, 8);
-    Options own = options;
-    own.epochs = 0;
-    mg::ModelOptions model_options = mg::default_options(mg::Arch::kLayoutSage);
+    mg::LayoutSage::Options model_options;
     model_options.segments.max_size = 250;
-    MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(task.train, model_options));
-    MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
-                             mg::GnnCostModel::make(model_options, std::move(encoder), 1));
+    MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model<mg::LayoutSage>(task.train, model_options));
     MLGRAPH_ASSIGN_OR_RETURN(const auto programs, prepare(model, task.train, {}));
-    task.trainer.gst.variant = mg::GstVariant::kE;
-    task.trainer.epochs = 20;
+    task.recipe.gst.variant = mg::GstVariant::kE;
+    task.recipe.epochs = 20;
     double last = now(), best = 1e30;
-    MLGRAPH_RETURN_IF_ERROR(mg::Trainer(model, task.trainer, mg::LossOptions{}, options.pool)
-                                .run(programs, {}, mg::Selection::kKendallTau,
-                                     [&](const mg::EpochReport& epoch) {
-                                       if (epoch.epoch > 1) best = std::min(best, now() - last);
-                                       last = now();
-                                       return true;
-                                     })
-                                .status());
+    const auto on_epoch = [&](const mg::EpochReport& epoch) {
+      if (epoch.epoch > 1) best = std::min(best, now() - last);
+      last = now();
+      return true;
+    };
+    MLGRAPH_RETURN_IF_ERROR(
+        mg::Trainer(model, task.recipe, {1, options.pool}).run(programs, {}, on_epoch).status());
     std::printf("%8d %10zu %12.5f\n", num_nodes, programs[0].segments.size(), best);
   }
   return {};

@@ -8,8 +8,8 @@
 namespace mg = mlgraph;
 
 // [embed]
-// model.cpp pays for the engine: { return mg::load_cost_model(kMatmulModel); }, a constant in a generated
-// header. This file, as all others, includes mlgraph/cost_model.hpp alone.
+// model.cpp pays for the engine: { return mg::load_cost_model<mg::TileSage>(kMatmulModel); }, a constant in a
+// generated header. This file, as all others, includes mlgraph/cost_model.hpp alone.
 mg::Result<mg::CostModel> make_matmul_model();
 
 /// The best configuration of a program. Any trouble is a Status: the compiler falls back to its heuristic.

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "matmul.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/io/model_file.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 
 namespace mg = mlgraph;
@@ -53,7 +55,7 @@ struct Measured {
   }
 };
 
-mg::Status train(const std::string& path) {
+mg::Status make_model(const std::string& path) {
   mg::Rng rng(1);
   const Tiles tiles;
   std::vector<Measured> measured;
@@ -61,32 +63,26 @@ mg::Status train(const std::string& path) {
   std::vector<mg::ProgramView> views;
   for (const Measured& m : measured) views.push_back(m.view(tiles));
 
-  mg::ModelOptions options = mg::default_options(mg::Arch::kTileSage);
+  constexpr std::size_t kTrain = 200;
+  const mg::Span<const mg::ProgramView> all(views);
+  const auto train_set = all.subspan(0, kTrain), valid_set = all.subspan(kTrain, all.size() - kTrain);
+
+  mg::TileSage::Options options;
   options.num_opcodes = Matmul::kNumOpcodes;
   options.opcode_channels = 4;
   options.hidden_channels = 32;
   options.num_layers = 2;
-  constexpr std::size_t kTrain = 200;
-  MLGRAPH_ASSIGN_OR_RETURN(
-      mg::FeatureEncoder encoder,
-      mg::FeatureEncoder::fit(mg::Span<const mg::ProgramView>(views).subspan(0, kTrain), options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
-                           mg::GnnCostModel::make(options, std::move(encoder), /*seed=*/1));
-  std::vector<mg::PreparedProgram> train_set, valid_set;
-  for (std::size_t i = 0; i < views.size(); ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram prepared, model.prepare(views[i]));
-    (i < kTrain ? train_set : valid_set).push_back(std::move(prepared));
-  }
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model<mg::TileSage>(train_set, options));
 
-  mg::TrainerOptions trainer_options;
-  trainer_options.epochs = 150;
-  trainer_options.lr = 5e-3;
-  trainer_options.configs_per_graph = 32;
+  mg::Recipe recipe = mg::default_recipe<mg::TileSage>(options);
+  recipe.epochs = 150;
+  recipe.lr = 5e-3;
+  recipe.configs_per_graph = 32;
   mg::ThreadPool pool(0);
-  mg::Trainer trainer(model, trainer_options, mg::LossOptions{}, &pool);
+  mg::TrainOptions train_options;
+  train_options.pool = &pool;
   MLGRAPH_ASSIGN_OR_RETURN(const mg::TrainReport report,
-                           trainer.run(train_set, valid_set, mg::Selection::kTop5Slowdown,
-                                       [](const mg::EpochReport&) { return true; }));
+                           mg::train(model, train_set, valid_set, recipe, train_options));
   const std::string metrics =
       mg::str_cat("of 40 other products: tau ", report.best_valid.kendall_tau, ", slowdown@1 ",
                   report.best_valid.slowdown[0], ", slowdown@5 ", report.best_valid.slowdown[1]);
@@ -102,7 +98,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: embed_train MODEL.safetensors\n");
     return 2;
   }
-  const mg::Status status = train(argv[1]);
+  const mg::Status status = make_model(argv[1]);
   if (!status.ok()) std::fprintf(stderr, "embed_train: %s\n", status.message().c_str());
   return status.ok() ? 0 : 1;
 }

@@ -96,7 +96,7 @@ class KernelBench {
                                           const MeasureOptions& options, mg::Rng& rng) {
   KernelBench bench(kernel);
   Record record;
-  record.task = mg::Task::kTile;
+  record.task = mg::io::Task::kTile;
   record.program = kernel.program;
   record.layouts = {{kernel.layouts}};
   record.tiles = sample_tiles(bench.loops(), num_tiles, rng);
@@ -150,7 +150,7 @@ namespace detail {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Record> before, read_log(log_path));
   std::set<std::string> done;
   for (const Record& record : before) {
-    if (record.task == mg::Task::kLayout) done.insert(record.program.name);
+    if (record.task == mg::io::Task::kLayout) done.insert(record.program.name);
   }
   MLGRAPH_ASSIGN_OR_RETURN(LogWriter log, LogWriter::open(log_path));
   const PinnedThread pinned;

@@ -3,37 +3,42 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <numeric>
 #include <utility>
 
+#include "mlgraph/arch/layout_sage.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/core/parallel.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
 #include "mlgraph/infer/search.hpp"
 #include "mlgraph/infer/session.hpp"
-#include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 
 namespace minicompiler {
 
 namespace {
 
-[[nodiscard]] mg::ModelOptions model_options(mg::Task task) {
-  if (task == mg::Task::kTile) return mg::default_options(mg::Arch::kTileSage);
-  mg::ModelOptions options = mg::default_options(mg::Arch::kLayoutSage);
+[[nodiscard]] std::unique_ptr<mg::NetOptions> options_of(mg::io::Task task) {
+  if (task == mg::io::Task::kTile) return mg::net_options<mg::TileSage>();
+  mg::LayoutSage::Options options;
   options.hidden_channels = 32;  // trains in half a minute, and is as good here as twice the width
-  return options;
+  return mg::net_options<mg::LayoutSage>(options);
 }
 
-[[nodiscard]] mg::TrainerOptions trainer_options(mg::Task task, const TrainSettings& settings) {
-  mg::TrainerOptions options;
-  options.epochs = settings.epochs;
-  options.seed = settings.seed;
-  options.graphs_per_step = 8;
-  options.configs_per_graph = 16;
-  options.max_slates_per_graph = task == mg::Task::kTile ? 2 : 3;
-  options.lr = 2e-3;
-  options.validate_every = 2;
-  return options;
+/// Many small programs with noisy labels, and little time: what differs from the networks' own recipes.
+[[nodiscard]] mg::Recipe recipe_of(const mg::NetOptions& options, mg::io::Task task, int epochs) {
+  mg::Recipe recipe = mg::default_recipe(options);
+  recipe.loss = {mg::Loss::kListMle};
+  recipe.epochs = epochs;
+  recipe.graphs_per_step = 8;
+  recipe.configs_per_graph = 16;
+  recipe.max_slates_per_graph = task == mg::io::Task::kTile ? 2 : 3;
+  recipe.lr = 2e-3;
+  recipe.validate_every = 2;
+  return recipe;
 }
 
 [[nodiscard]] Quality quality_of(const mg::RankingMetrics& metrics) {
@@ -41,7 +46,7 @@ namespace {
 }
 
 [[nodiscard]] mg::Result<std::vector<mg::PreparedProgram>> prepare(
-    const mg::GnnCostModel& model, const std::vector<mg::io::Program>& programs) {
+    const mg::Model& model, const std::vector<mg::io::Program>& programs) {
   std::vector<mg::PreparedProgram> prepared;
   for (const mg::io::Program& program : programs) {
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram one, model.prepare(program.view()));
@@ -55,23 +60,18 @@ namespace {
 mg::Result<TrainedModel> train_model(const std::vector<mg::io::Program>& train,
                                      const std::vector<mg::io::Program>& valid, const TrainSettings& settings) {
   if (train.empty()) return mg::Status::invalid_argument("there is no program to train on");
-  const mg::Task task = mg::io::task_of(train[0].view());
-  const mg::ModelOptions options = model_options(task);
+  const mg::io::Task task = mg::io::task_of(train[0].view());
+  const std::unique_ptr<mg::NetOptions> options = options_of(task);
   std::vector<mg::ProgramView> views;
   for (const mg::io::Program& program : train) views.push_back(program.view());
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(views, options));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model,
-                           mg::GnnCostModel::make(options, std::move(encoder), settings.seed));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model(*options, views, settings.seed));
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> train_set, prepare(model, train));
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid_set, prepare(model, valid));
 
   mg::ThreadPool pool(settings.threads);
-  mg::LossOptions loss;
-  loss.kind = mg::LossOptions::Kind::kListMle;
-  mg::Trainer trainer(model, trainer_options(task, settings), loss, &pool);
-  const auto selection = task == mg::Task::kTile ? mg::Selection::kTop5Slowdown : mg::Selection::kKendallTau;
+  mg::Trainer trainer(model, recipe_of(*options, task, settings.epochs), {settings.seed, &pool});
   TrainedModel trained;
-  const auto report = trainer.run(train_set, valid_set, selection, [&](const mg::EpochReport& epoch) {
+  const auto report = trainer.run(train_set, valid_set, [&](const mg::EpochReport& epoch) {
     EpochPoint point{epoch.epoch, epoch.train_loss, quality_of(epoch.valid)};
     if (epoch.validated || valid.empty()) trained.curve.push_back(point);
     return !settings.on_epoch || settings.on_epoch(point);
@@ -82,7 +82,7 @@ mg::Result<TrainedModel> train_model(const std::vector<mg::io::Program>& train,
 }
 
 struct Ranker::Model {
-  mg::GnnCostModel model;
+  mg::Model model;
 };
 
 Ranker::Ranker(std::unique_ptr<const Model> model) : model_(std::move(model)) {}
@@ -91,7 +91,8 @@ Ranker& Ranker::operator=(Ranker&&) noexcept = default;
 Ranker::~Ranker() = default;
 
 mg::Result<Ranker> Ranker::load(mg::Span<const std::byte> bytes) {
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::model_from_bytes(bytes));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model,
+                           mg::model_from_bytes(bytes, mg::predicting_nets<mg::LayoutSage, mg::TileSage>()));
   return Ranker(std::make_unique<const Model>(Model{std::move(model)}));
 }
 

@@ -27,7 +27,7 @@ struct Quality {
 };
 
 struct EpochPoint {
-  int epoch = 0;
+  std::int64_t epoch = 0;
   double loss = 0;
   Quality valid;
 };

@@ -34,7 +34,7 @@ namespace minicompiler {
 /// The configurations of one program (layouts) or kernel (tiles) and what was measured. The first configuration
 /// is the default one.
 struct Record {
-  mg::Task task = mg::Task::kLayout;
+  mg::io::Task task = mg::io::Task::kLayout;
   Program program;
   std::vector<LayoutConfig>
       layouts;              // of a layout record: the configurations; of a tile record: one, the kernel's
@@ -73,7 +73,7 @@ namespace detail {
 }
 
 [[nodiscard]] inline nlohmann::json to_json(const Record& record) {
-  nlohmann::json json = {{"task", record.task == mg::Task::kTile ? "tile" : "layout"},
+  nlohmann::json json = {{"task", record.task == mg::io::Task::kTile ? "tile" : "layout"},
                          {"program", to_text(record.program)}};
   for (const LayoutConfig& config : record.layouts)
     json["layouts"].push_back(choice_numbers(record.program, config));
@@ -91,14 +91,14 @@ namespace detail {
 /// Errors: a record that is incomplete, or does not fit its program. JSON of other types throws.
 [[nodiscard]] inline mg::Result<Record> from_json(const nlohmann::json& json) {
   Record record;
-  record.task = json.at("task") == "tile" ? mg::Task::kTile : mg::Task::kLayout;
+  record.task = json.at("task") == "tile" ? mg::io::Task::kTile : mg::io::Task::kLayout;
   MLGRAPH_ASSIGN_OR_RETURN(record.program, parse_program(json.at("program").get<std::string>()));
   for (const nlohmann::json& numbers : json.at("layouts")) {
     MLGRAPH_ASSIGN_OR_RETURN(LayoutConfig config,
                              config_of_numbers(record.program, numbers.get<std::vector<std::size_t>>()));
     record.layouts.push_back(std::move(config));
   }
-  if (record.task == mg::Task::kTile) {
+  if (record.task == mg::io::Task::kTile) {
     for (const nlohmann::json& t : json.at("tiles")) {
       record.tiles.push_back({t.at(0),
                               t.at(1),
@@ -109,8 +109,8 @@ namespace detail {
   }
   const auto ns = json.at("ns").get<std::vector<std::int64_t>>();
   const auto noise = json.at("noise").get<std::vector<double>>();
-  const std::size_t count = record.task == mg::Task::kTile ? record.tiles.size() : record.layouts.size();
-  const bool one_kernel = record.task == mg::Task::kLayout ||
+  const std::size_t count = record.task == mg::io::Task::kTile ? record.tiles.size() : record.layouts.size();
+  const bool one_kernel = record.task == mg::io::Task::kLayout ||
                           (record.layouts.size() == 1 && is_heavy(record.program.instructions.back().op) &&
                            record.layouts[0].size() == 1);
   if (ns.size() != count || noise.size() != count || count == 0 || !one_kernel)
@@ -123,7 +123,7 @@ namespace detail {
 
 /// What a model learns from: the record as one program of a TpuGraphs collection.
 [[nodiscard]] inline mg::Result<mg::io::Program> to_problem(const Record& record) {
-  const bool is_tile = record.task == mg::Task::kTile;
+  const bool is_tile = record.task == mg::io::Task::kTile;
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::Program problem,
                            is_tile ? tile_problem(record.kernel()) : layout_problem(record.program));
   if (is_tile) {

@@ -74,12 +74,12 @@ mg::Status make_folder(const std::string& folder) {
 
 /// Every record as a TpuGraphs npz: FOLDER/layout/train/NAME.npz, ...; `mlgraph train` reads the folders.
 mg::Status write_npz(const std::vector<Record>& records, const std::string& folder) {
-  for (const mg::Task task : {mg::Task::kLayout, mg::Task::kTile}) {
+  for (const mg::io::Task task : {mg::io::Task::kLayout, mg::io::Task::kTile}) {
     const Split split = split_records(records, task);
     const std::pair<const char*, const std::vector<Record>*> parts[] = {
         {"train", &split.train}, {"valid", &split.valid}, {"test", &split.held_out}};
     for (const auto& [part, of_part] : parts) {
-      const std::string to = mg::str_cat(folder, "/", mg::io::task_name(task), "/", part);
+      const std::string to = mg::str_cat(folder, "/", mg::enum_name(task), "/", part);
       MLGRAPH_RETURN_IF_ERROR(make_folder(to));
       for (const Record& record : *of_part) {
         MLGRAPH_ASSIGN_OR_RETURN(const mg::io::Program problem, to_problem(record));
@@ -136,9 +136,10 @@ mg::Status run_train(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const Rankers rankers, load_rankers(models.layout.bytes, models.tile.bytes));
   MLGRAPH_ASSIGN_OR_RETURN(
       const RankingResult layouts,
-      evaluate_ranking(rankers.layout, split_records(records, mg::Task::kLayout).held_out));
-  MLGRAPH_ASSIGN_OR_RETURN(const RankingResult tiles,
-                           evaluate_ranking(rankers.tile, split_records(records, mg::Task::kTile).held_out));
+      evaluate_ranking(rankers.layout, split_records(records, mg::io::Task::kLayout).held_out));
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const RankingResult tiles,
+      evaluate_ranking(rankers.tile, split_records(records, mg::io::Task::kTile).held_out));
   std::printf("%s", ranking_table(layouts, tiles).c_str());
   return {};
 }

@@ -28,12 +28,12 @@ struct Models {
 
 namespace detail {
 
-[[nodiscard]] inline mg::Result<TrainedModel> train_one(const std::vector<Record>& records, mg::Task task,
+[[nodiscard]] inline mg::Result<TrainedModel> train_one(const std::vector<Record>& records, mg::io::Task task,
                                                         TrainSettings settings) {
   const Split split = split_records(records, task);
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::io::Program> train, to_problems(split.train));
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::io::Program> valid, to_problems(split.valid));
-  Progress progress(task == mg::Task::kTile ? "training, tiles" : "training, layouts");
+  Progress progress(task == mg::io::Task::kTile ? "training, tiles" : "training, layouts");
   EpochPoint last;
   settings.on_epoch = [&, on_epoch = settings.on_epoch, epochs = settings.epochs](const EpochPoint& point) {
     if (point.valid.kendall_tau != 0) last = point;
@@ -54,8 +54,8 @@ namespace detail {
 [[nodiscard]] inline mg::Result<Models> train_models(const std::vector<Record>& records,
                                                      const TrainSettings& settings) {
   Models models;
-  MLGRAPH_ASSIGN_OR_RETURN(models.layout, detail::train_one(records, mg::Task::kLayout, settings));
-  MLGRAPH_ASSIGN_OR_RETURN(models.tile, detail::train_one(records, mg::Task::kTile, settings));
+  MLGRAPH_ASSIGN_OR_RETURN(models.layout, detail::train_one(records, mg::io::Task::kLayout, settings));
+  MLGRAPH_ASSIGN_OR_RETURN(models.tile, detail::train_one(records, mg::io::Task::kTile, settings));
   return models;
 }
 

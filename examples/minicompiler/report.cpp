@@ -117,7 +117,7 @@ class Plot {
   std::size_t row = 0;
   const auto add = [&](const std::vector<EpochPoint>& curve, const char* name) {
     std::vector<std::pair<double, double>> points;
-    for (const EpochPoint& p : curve) points.emplace_back(p.epoch, p.valid.kendall_tau);
+    for (const EpochPoint& p : curve) points.emplace_back(static_cast<double>(p.epoch), p.valid.kendall_tau);
     plot.line(points, kColors[row]);
     plot.legend(row, kColors[row], name);
     ++row;

@@ -134,8 +134,8 @@ namespace detail {
   MLGRAPH_RETURN_IF_ERROR(save_models(models, options.folder));
   MLGRAPH_ASSIGN_OR_RETURN(const Rankers rankers, load_rankers(models.layout.bytes, models.tile.bytes));
 
-  const Split layouts = split_records(records, mg::Task::kLayout),
-              tiles = split_records(records, mg::Task::kTile);
+  const Split layouts = split_records(records, mg::io::Task::kLayout),
+              tiles = split_records(records, mg::io::Task::kTile);
   MLGRAPH_ASSIGN_OR_RETURN(const RankingResult layout_result,
                            evaluate_ranking(rankers.layout, layouts.held_out));
   MLGRAPH_ASSIGN_OR_RETURN(const RankingResult tile_result, evaluate_ranking(rankers.tile, tiles.held_out));

@@ -54,7 +54,7 @@ namespace detail {
 }  // namespace detail
 
 /// Splits the records of one task; records without a ranking (one configuration) are left out.
-[[nodiscard]] inline Split split_records(const std::vector<Record>& records, mg::Task task) {
+[[nodiscard]] inline Split split_records(const std::vector<Record>& records, mg::io::Task task) {
   Split split;
   std::set<std::string> held_out_shapes;
   for (const Record& record : records) {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/net.hpp"
 
 namespace CLI {
 class App;
@@ -23,12 +24,12 @@ struct Command {
 Command add_inspect(CLI::App& app);
 Command add_featurize(CLI::App& app);
 Command add_pack(CLI::App& app);
-Command add_train(CLI::App& app);
-Command add_eval(CLI::App& app);
-Command add_predict(CLI::App& app);
-Command add_embed(CLI::App& app);
-Command add_explain(CLI::App& app);
-Command add_submit(CLI::App& app);
+Command add_train(CLI::App& app, mlgraph::NetTypes nets);
+Command add_eval(CLI::App& app, mlgraph::NetTypes nets);
+Command add_predict(CLI::App& app, mlgraph::NetTypes nets);
+Command add_embed(CLI::App& app, mlgraph::NetTypes nets);
+Command add_explain(CLI::App& app, mlgraph::NetTypes nets);
+Command add_submit(CLI::App& app, mlgraph::NetTypes nets);
 
 }  // namespace cli
 

@@ -8,7 +8,7 @@
 
 #include "command.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/infer/embed.hpp"
+#include "mlgraph/format/embed_header.hpp"
 #include "mlgraph/io/weights_file.hpp"
 #include "model_files.hpp"
 #include "report.hpp"
@@ -24,10 +24,10 @@ struct EmbedOptions {
   bool incbin = false;
 };
 
-mg::Status run_embed(const EmbedOptions& options) {
+mg::Status run_embed(const EmbedOptions& options, mg::NetTypes nets) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::WeightsFile file, mg::io::WeightsFile::read(options.model));
   MLGRAPH_RETURN_IF_ERROR(
-      load_trained(options.model).status());  // what a compiler would only find out at run time
+      load_trained(options.model, nets).status());  // what a compiler would only find out at run time
   mg::EmbedOptions embed;
   embed.name = options.name;
   embed.source = std::filesystem::path(options.model).filename().string();
@@ -45,7 +45,7 @@ mg::Status run_embed(const EmbedOptions& options) {
 
 }  // namespace
 
-Command add_embed(CLI::App& app) {
+Command add_embed(CLI::App& app, mg::NetTypes nets) {
   CLI::App* const command = app.add_subcommand("embed", "Writes a model as a C++ header");
   const auto options = std::make_shared<EmbedOptions>();
   command->add_option("MODEL", options->model, "A model that train wrote")->required();
@@ -56,12 +56,12 @@ Command add_embed(CLI::App& app) {
                     "The header tells the assembler to read MODEL by its absolute path (ELF only)");
   command->add_option("--json", options->json, "Write what was embedded to this file");
   command->footer(
-      "The header defines `inline constexpr mlgraph::EmbeddedFile NAME`; mlgraph::load_cost_model(NAME) makes "
-      "a "
-      "model\n"
-      "of it. In CMake, mlgraph_embed_model(TARGET MODEL NAME NAME) does the same while TARGET is built.\n"
+      "The header defines `inline constexpr mlgraph::EmbeddedFile NAME`, of which\n"
+      "mlgraph::load_cost_model<mlgraph::BuiltinNets>(NAME) makes a model, as does one network in place of the "
+      "list.\n"
+      "In CMake, mlgraph_embed_model(TARGET MODEL NAME NAME) does the same while TARGET is built.\n"
       "Keys of --json: command, model, header, name, bytes.");
-  return {command, [options] { return run_embed(*options); }};
+  return {command, [options, nets] { return run_embed(*options, nets); }};
 }
 
 }  // namespace cli

@@ -28,14 +28,13 @@ struct EvalOptions {
   bool brief = false;
 };
 
-mg::Status run_eval(const EvalOptions& options) {
+mg::Status run_eval(const EvalOptions& options, mg::NetTypes nets) {
   std::optional<Indices> indices;
   if (!options.indices.empty()) {
     MLGRAPH_ASSIGN_OR_RETURN(indices, read_indices(options.indices));
   }
-  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations));
-  const mg::ModelOptions& model = ensemble.first().model.options();
-  const mg::Task task = model.task();
+  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations, nets));
+  const mg::io::Task task = ensemble.first().task();
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;  // keeps every measurement, as an evaluation must
   load.features = ensemble.first().features;
@@ -71,8 +70,8 @@ mg::Status run_eval(const EvalOptions& options) {
   Json json = {{"command", "eval"},
                {"model", model_json(options.models)},
                {"data", options.data},
-               {"arch", mg::arch_name(model.arch)},
-               {"task", mg::io::task_name(task)}};
+               {"arch", ensemble.first().model.name()},
+               {"task", mg::enum_name(task)}};
   json.update(report.to_json(task));
   json["notes"] = said;
   return write_json(options.json, json);
@@ -80,14 +79,13 @@ mg::Status run_eval(const EvalOptions& options) {
 
 }  // namespace
 
-Command add_eval(CLI::App& app) {
+Command add_eval(CLI::App& app, mg::NetTypes nets) {
   CLI::App* const command =
       app.add_subcommand("eval", "Metrics of a model on measured programs, per graph and mean");
   const auto options = std::make_shared<EvalOptions>();
   command
       ->add_option("--model", options->models, "A model that train wrote; of several, the scores are averaged")
-      ->required()
-      ->allow_extra_args(false);
+      ->required();
   command->add_option("--data", options->data, "A file, a folder or a pack")->required();
   command->add_option(
       "--indices", options->indices,
@@ -108,7 +106,7 @@ Command add_eval(CLI::App& app) {
   command->footer(
       mg::str_cat("Keys of --json: command, model (a list of several), data, arch (of the first), task, ",
                   kRankingKeys, ", notes."));
-  return {command, [options] { return run_eval(*options); }};
+  return {command, [options, nets] { return run_eval(*options, nets); }};
 }
 
 }  // namespace cli

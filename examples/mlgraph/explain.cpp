@@ -74,8 +74,8 @@ mg::Status draw(const mg::ProgramView& view, const mg::Explanation& explanation,
   return write_text(options.svg, svg);
 }
 
-mg::Status explain_program(const mg::GnnCostModel& model, const mg::ProgramView& view,
-                           const ExplainOptions& options, mg::ThreadPool* pool) {
+mg::Status explain_program(const mg::Model& model, const mg::ProgramView& view, const ExplainOptions& options,
+                           mg::ThreadPool* pool) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, model.prepare(view));
   MLGRAPH_ASSIGN_OR_RETURN(mg::Explanation explanation, mg::explain(model, program, options.config, pool));
   std::string of = mg::str_cat("config ", options.config, ": score ", explanation.score);
@@ -109,8 +109,8 @@ mg::Status explain_program(const mg::GnnCostModel& model, const mg::ProgramView&
   return write_json(options.json, json);
 }
 
-mg::Status run_explain(const ExplainOptions& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, load_trained(options.model));
+mg::Status run_explain(const ExplainOptions& options, mg::NetTypes nets) {
+  MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, load_trained(options.model, nets));
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kConfigs;
@@ -134,7 +134,7 @@ mg::Status run_explain(const ExplainOptions& options) {
 
 }  // namespace
 
-Command add_explain(CLI::App& app) {
+Command add_explain(CLI::App& app, mg::NetTypes nets) {
   CLI::App* const command = app.add_subcommand(
       "explain", "What each node contributes to the score of a config, or to the difference of two");
   const auto options = std::make_shared<ExplainOptions>();
@@ -166,7 +166,7 @@ Command add_explain(CLI::App& app) {
       "Keys of --json: command, model, data, program, config, against, score (with --against: differences), "
       "constant, nodes (node,\n"
       "opcode, configurable, contribution; the largest first).");
-  return {command, [options] { return run_explain(*options); }};
+  return {command, [options, nets] { return run_explain(*options, nets); }};
 }
 
 }  // namespace cli

@@ -12,11 +12,15 @@
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/ensemble.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/format/json_text.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
-#include "mlgraph/io/model_file.hpp"
+#include "mlgraph/io/program_data.hpp"
 #include "mlgraph/io/program_set.hpp"
-#include "mlgraph/model/ensemble.hpp"
-#include "mlgraph/model/json_text.hpp"
+#include "mlgraph/io/weights_file.hpp"
 #include "report.hpp"
 
 #ifdef MLGRAPH_CLI_HAS_METIS
@@ -25,15 +29,22 @@
 
 namespace cli {
 
+/// What a model ranks, in TpuGraphs' words: something of each configurable node, or of the whole graph alone.
+[[nodiscard]] inline mlgraph::io::Task task_of(const mlgraph::NetPlan& plan) {
+  return plan.takes_nodes() ? mlgraph::io::Task::kLayout : mlgraph::io::Task::kTile;
+}
+
 /// A trained model and how to read programs for it.
 struct TrainedModel {
-  mlgraph::GnnCostModel model;
+  mlgraph::Model model;
   mlgraph::io::HloFeatureOptions features;  // of protobufs and HLO; what an npz holds is taken as it is
+
+  [[nodiscard]] mlgraph::io::Task task() const { return task_of(model.plan()); }
 };
 
 /// Lets the model cut programs by METIS where it asks for that. Errors: this program was built without METIS.
-[[nodiscard]] inline mlgraph::Status give_metis(mlgraph::GnnCostModel& model) {
-  if (model.options().segments.partitioner != mlgraph::Partitioner::kMetis) return {};
+[[nodiscard]] inline mlgraph::Status give_metis(mlgraph::Model& model) {
+  if (model.inputs().segments.partitioner != mlgraph::Partitioner::kMetis) return {};
 #ifdef MLGRAPH_CLI_HAS_METIS
   model.set_metis(&mlgraph::io::metis_partition);
   return {};
@@ -48,9 +59,11 @@ struct TrainedModel {
   return {{"hlo_padding", features.padding == 0 ? "0" : "-1"}, {"hlo_extra", features.extra ? "yes" : "no"}};
 }
 
-[[nodiscard]] inline mlgraph::Result<TrainedModel> load_trained(const std::string& path) {
+/// `nets`: the networks that it may be of.
+[[nodiscard]] inline mlgraph::Result<TrainedModel> load_trained(const std::string& path,
+                                                                mlgraph::NetTypes nets) {
   MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::io::WeightsFile file, mlgraph::io::WeightsFile::read(path));
-  mlgraph::Result<mlgraph::GnnCostModel> model = mlgraph::model_from_tensors(file.tensors());
+  mlgraph::Result<mlgraph::Model> model = mlgraph::model_from_tensors(file.tensors(), nets);
   if (!model.ok()) {
     return mlgraph::Status(model.status().code(), mlgraph::str_cat(path, ": ", model.status().message()));
   }
@@ -61,8 +74,8 @@ struct TrainedModel {
     if (key == "hlo_extra") trained.features.extra = value == "yes";
     if (key == "opcode_table" && value != mlgraph::io::kHloOpcodeTable) {
       return mlgraph::Status::invalid_argument(
-          mlgraph::str_cat(path, ": its opcodes are those of the table ", mlgraph::in_quotes(value), "; this program has ",
-                           mlgraph::in_quotes(mlgraph::io::kHloOpcodeTable)));
+          mlgraph::str_cat(path, ": its opcodes are those of the table ", mlgraph::in_quotes(value),
+                           "; this program has ", mlgraph::in_quotes(mlgraph::io::kHloOpcodeTable)));
     }
   }
   return trained;
@@ -74,18 +87,18 @@ class Ensemble {
   /// With `num_permutations` > 0, a model that compares configs is asked in so many random orders of them.
   /// Errors: those of the files; models of different tasks, or trained on HLO that was read differently.
   [[nodiscard]] static mlgraph::Result<Ensemble> load(const std::vector<std::string>& paths,
-                                                      std::int64_t num_permutations) {
+                                                      std::int64_t num_permutations, mlgraph::NetTypes nets) {
     Ensemble ensemble;
     ensemble.num_permutations_ = num_permutations;
     for (const std::string& path : paths) {
-      MLGRAPH_ASSIGN_OR_RETURN(TrainedModel model, load_trained(path));
+      MLGRAPH_ASSIGN_OR_RETURN(TrainedModel model, load_trained(path, nets));
       ensemble.models_.push_back(std::move(model));
       const TrainedModel& first = ensemble.models_.front();
       const TrainedModel& last = ensemble.models_.back();
-      if (last.model.options().task() != first.model.options().task()) {
-        return mlgraph::Status::invalid_argument(mlgraph::str_cat(path, ": is for ", task_name(last),
-                                                                  " programs, ", paths[0], " for ",
-                                                                  task_name(first), " programs"));
+      if (last.task() != first.task()) {
+        return mlgraph::Status::invalid_argument(
+            mlgraph::str_cat(path, ": is for ", mlgraph::enum_name(last.task()), " programs, ", paths[0],
+                             " for ", mlgraph::enum_name(first.task()), " programs"));
       }
       if (features_metadata(last.features) != features_metadata(first.features)) {
         return mlgraph::Status::invalid_argument(mlgraph::str_cat(
@@ -97,7 +110,7 @@ class Ensemble {
 
   [[nodiscard]] const TrainedModel& first() const { return models_.front(); }
 
-  /// The scores of some configs of a program.  Errors: those of GnnCostModel::prepare and predict.
+  /// The scores of some configs of a program.  Errors: those of Model::prepare and predict.
   [[nodiscard]] mlgraph::Result<std::vector<float>> score(const mlgraph::ProgramView& view,
                                                           mlgraph::Span<const std::int32_t> configs,
                                                           mlgraph::ThreadPool* pool) const {
@@ -113,10 +126,6 @@ class Ensemble {
   }
 
  private:
-  static std::string_view task_name(const TrainedModel& trained) {
-    return mlgraph::io::task_name(trained.model.options().task());
-  }
-
   std::vector<TrainedModel> models_;
   std::int64_t num_permutations_ = 0;
 };

@@ -52,8 +52,8 @@ void print_top(const mg::ProgramView& view, const Ranking& ranking, std::size_t 
   table.print();
 }
 
-mg::Status run_predict(const PredictOptions& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations));
+mg::Status run_predict(const PredictOptions& options, mg::NetTypes nets) {
+  MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations, nets));
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kConfigs;
@@ -91,7 +91,7 @@ mg::Status run_predict(const PredictOptions& options) {
 
 }  // namespace
 
-Command add_predict(CLI::App& app) {
+Command add_predict(CLI::App& app, mg::NetTypes nets) {
   CLI::App* const command = app.add_subcommand("predict", "Ranks the configs of a file, measured or not");
   const auto options = std::make_shared<PredictOptions>();
   command
@@ -120,7 +120,7 @@ Command add_predict(CLI::App& app) {
       "fastest first, score: "
       "of each\n"
       "config by its number).");
-  return {command, [options] { return run_predict(*options); }};
+  return {command, [options, nets] { return run_predict(*options, nets); }};
 }
 
 }  // namespace cli

@@ -56,7 +56,7 @@ std::string file_kind(const std::string& path) {
   if (mg::io::is_dataset_pack(mg::io::as_bytes(mg::Span<const char>(magic, size)))) return "dataset pack";
   if (size >= 2 && magic[0] == 'P' && magic[1] == 'K') return "TpuGraphs npz";
   const mg::Result<std::vector<std::byte>> bytes = mg::io::read_file(path);
-  return bytes.ok() ? std::string(mg::io::hlo_file_kind_name(mg::io::hlo_file_kind(*bytes))) : "unknown";
+  return bytes.ok() ? std::string(mg::enum_name(mg::io::hlo_file_kind(*bytes))) : "unknown";
 }
 
 mg::io::Program keep_configs(const mg::ProgramView& program, const std::vector<std::int64_t>& configs) {

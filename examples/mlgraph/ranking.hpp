@@ -21,7 +21,7 @@ struct Ranking {
   [[nodiscard]] float score_of(std::int32_t config) const { return score[static_cast<std::size_t>(config)]; }
 };
 
-/// Errors: those of GnnCostModel::prepare and predict.
+/// Errors: those of Model::prepare and predict.
 [[nodiscard]] inline mlgraph::Result<Ranking> rank_configs(const Ensemble& ensemble,
                                                            const mlgraph::ProgramView& view,
                                                            mlgraph::ThreadPool* pool) {

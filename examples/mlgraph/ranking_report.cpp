@@ -102,7 +102,7 @@ Json or_null(double value) { return std::isnan(value) ? Json() : Json(value); }
 
 }  // namespace
 
-mg::Status RankingReport::add(const mg::GnnCostModel& model, const mg::PreparedProgram& program,
+mg::Status RankingReport::add(const mg::Model& model, const mg::PreparedProgram& program,
                               mg::ThreadPool* pool) {
   return add(program.view, program.selection, [&] { return model.predict(program, program.selection, pool); });
 }
@@ -157,7 +157,7 @@ GraphRanking RankingReport::mean() const {
   return mean;
 }
 
-void RankingReport::print(mg::Task task, bool each_graph) const {
+void RankingReport::print(mg::io::Task task, bool each_graph) const {
   const GraphRanking all = mean();
   Table table(header());
   if (each_graph && graphs_.size() > 1) {
@@ -174,7 +174,7 @@ void RankingReport::print(mg::Task task, bool each_graph) const {
   }
   table.print();
   std::printf("competition score: %.4f (%s)\n", competition_score(task, all.model),
-              task == mg::Task::kTile ? "1 - slowdown@5" : "tau");
+              task == mg::io::Task::kTile ? "1 - slowdown@5" : "tau");
   if (num_worst_ == 0) return;
   std::printf("worst inversions: the preferred config takes so many times as long as the better one\n");
   Table worst({"graph", "preferred", "better", "times"});
@@ -193,7 +193,7 @@ Json metrics_json(const mg::RankingMetrics& metrics) {
   return json;
 }
 
-Json RankingReport::to_json(mg::Task task) const {
+Json RankingReport::to_json(mg::io::Task task) const {
   const GraphRanking all = mean();
   Json json = {{"score", competition_score(task, all.model)},
                {"mean", metrics_json(all.model)},

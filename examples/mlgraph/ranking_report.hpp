@@ -11,6 +11,8 @@
 
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/io/program_data.hpp"
 #include "mlgraph/train/evaluate.hpp"
 #include "report.hpp"
 
@@ -38,15 +40,15 @@ class RankingReport {
  public:
   /// Scores the program's selection. A program whose labels carry no ranking is skipped, which is said in
   /// `skipped`.
-  [[nodiscard]] mlgraph::Status add(const mlgraph::GnnCostModel& model, const mlgraph::PreparedProgram& program,
+  [[nodiscard]] mlgraph::Status add(const mlgraph::Model& model, const mlgraph::PreparedProgram& program,
                                     mlgraph::ThreadPool* pool);
   /// The same with the scores of the selected configs from elsewhere; called where there is a ranking.
   using Scores = std::function<mlgraph::Result<std::vector<float>>()>;
   [[nodiscard]] mlgraph::Status add(const mlgraph::ProgramView& view,
                                     mlgraph::Span<const std::int32_t> selection, const Scores& scores);
-  /// Appends what was found elsewhere.
   /// How many of the worst inversions of each graph are kept and printed; 0 at first.
   void set_num_worst(std::size_t count) { num_worst_ = count; }
+  /// Appends what was found elsewhere.
   void add(GraphRanking graph) { graphs_.push_back(std::move(graph)); }
 
   [[nodiscard]] const std::vector<GraphRanking>& graphs() const { return graphs_; }
@@ -55,8 +57,8 @@ class RankingReport {
   [[nodiscard]] GraphRanking mean() const;
 
   /// A row for each graph if there is more than one, and the means with the baselines.
-  void print(mlgraph::Task task, bool each_graph) const;
-  [[nodiscard]] Json to_json(mlgraph::Task task) const;
+  void print(mlgraph::io::Task task, bool each_graph) const;
+  [[nodiscard]] Json to_json(mlgraph::io::Task task) const;
 
  private:
   std::vector<GraphRanking> graphs_;
@@ -65,8 +67,8 @@ class RankingReport {
 };
 
 /// What the competition counts: 1 - slowdown@5 for tiles, Kendall's tau for layouts.
-[[nodiscard]] inline double competition_score(mlgraph::Task task, const mlgraph::RankingMetrics& m) {
-  return task == mlgraph::Task::kTile ? 1 - m.slowdown[1] : m.kendall_tau;
+[[nodiscard]] inline double competition_score(mlgraph::io::Task task, const mlgraph::RankingMetrics& m) {
+  return task == mlgraph::io::Task::kTile ? 1 - m.slowdown[1] : m.kendall_tau;
 }
 
 /// Keys kendall_tau, opa, slowdown@1, ...

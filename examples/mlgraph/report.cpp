@@ -37,6 +37,31 @@ std::string time_text(double nanoseconds) {
   return fixed(nanoseconds / 1e9, 3) + " s";
 }
 
+std::string wrapped(const std::string& text) {
+  constexpr std::size_t kWidth = 100;
+  std::string out;
+  std::size_t begin = 0, column = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find_first_of(" \n", begin), text.size());
+    const std::size_t size = end - begin;
+    if (column > 0 && column + 1 + size > kWidth) {
+      out += '\n';
+      column = 0;
+    } else if (column > 0) {
+      out += ' ';
+      ++column;
+    }
+    out.append(text, begin, size);
+    column += size;
+    if (end < text.size() && text[end] == '\n') {
+      out += '\n';
+      column = 0;
+    }
+    begin = end + 1;
+  }
+  return out;
+}
+
 std::string clock_text(double seconds) {
   const auto whole = static_cast<long long>(std::max(0.0, seconds) + 0.5);
   char buffer[64];

@@ -25,6 +25,9 @@ using Json = nlohmann::ordered_json;
 /// Seconds as `1:02` or `1:02:03`.
 [[nodiscard]] std::string clock_text(double seconds);
 
+/// Breaks lines of more than a hundred letters at spaces.
+[[nodiscard]] std::string wrapped(const std::string& text);
+
 /// Columns as wide as they need to be; the first to the left, the others to the right.
 class Table {
  public:

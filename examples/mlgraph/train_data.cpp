@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Data of a training: reading, splitting by distinct config, leaving out what teaches nothing.
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 #include <utility>
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/io/process_memory.hpp"
+#include "mlgraph/train/memory_plan.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "program_files.hpp"
 #include "training.hpp"
 
@@ -21,10 +24,11 @@ bool has_ranking(const mg::ProgramView& program) {
   return program.configs.num_configs > 1 && !mg::io::has_placeholder_labels(program);
 }
 
-mg::Status check_task(const mg::io::ProgramSet& set, const std::string& path, mg::Task task) {
+mg::Status check_task(const mg::io::ProgramSet& set, const std::string& path, mg::io::Task task,
+                      const std::string& wanted_by) {
   if (set.task() == task) return {};
-  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::io::task_name(set.task()),
-                                                  " programs; --task is ", mg::io::task_name(task)));
+  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::enum_name(set.task()), " programs; ",
+                                                  wanted_by, " ", mg::enum_name(task)));
 }
 
 /// Holds out a share of the distinct configs of a program, at least one, and leaves at least two.
@@ -100,7 +104,7 @@ mg::Status limit_load(std::uint64_t max_memory, mg::io::LoadOptions& load) {
   return {};
 }
 
-mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& settings) {
+mg::Result<TrainData> load_all(const DataOptions& options) {
   TrainData data;
   const bool split = options.split > 0;
   mg::io::LoadOptions load = options.load;
@@ -108,7 +112,9 @@ mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& 
   load.duplicates = split || options.leave_one_out ? mg::io::Duplicates::kKeep : options.duplicates;
   MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet train, mg::io::load_programs(options.train, load));
-  MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, settings.task));
+  if (options.task.has_value())
+    MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, *options.task, "--task is"));
+  data.task = train.task();
   data.notes = train.notes();
   std::size_t index = 0;
   for (const mg::ProgramView& view : train.views()) {
@@ -132,7 +138,7 @@ mg::Result<TrainData> load_all(const DataOptions& options, const TrainSettings& 
   load.duplicates = mg::io::Duplicates::kKeep;
   MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet valid, mg::io::load_programs(options.valid, load));
-  MLGRAPH_RETURN_IF_ERROR(check_task(valid, options.valid, settings.task));
+  MLGRAPH_RETURN_IF_ERROR(check_task(valid, options.valid, data.task, options.train + " has"));
   data.notes.insert(data.notes.end(), valid.notes().begin(), valid.notes().end());
   for (const mg::ProgramView& view : valid.views()) {
     if (!has_ranking(view)) continue;
@@ -156,10 +162,30 @@ mg::Result<std::uint64_t> memory_left(std::uint64_t max_memory) {
                                                     " MiB already"));
 }
 
-mg::Result<TrainData> load_train_data(const DataOptions& options, const TrainSettings& settings) {
-  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_all(options, settings));
+mg::Result<TrainData> load_train_data(const DataOptions& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_all(options));
   limit_valid_configs(options.max_valid_configs, data);
   return data;
+}
+
+mg::Status limit_memory(std::uint64_t max_memory, const TrainData& data, TrainSettings& settings) {
+  if (max_memory == 0) return {};
+  // What is there already stays, and an eighth is left for what nobody counts.
+  MLGRAPH_ASSIGN_OR_RETURN(const std::uint64_t rest, memory_left(max_memory));
+  const auto left = static_cast<std::int64_t>(rest - std::min(rest, max_memory / 8));
+  // The table takes at most half of it, whatever its own budget is.
+  std::int64_t& table = settings.recipe.gst.table_bytes;
+  table = std::min(table, left / 2);
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::Model model, mg::fit_model(*settings.net, data.train));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::MemoryPlan plan,
+                           mg::plan_memory(data.train, model.options(), model.encoder(), settings.recipe,
+                                           static_cast<std::size_t>(left)));
+  settings.net->inputs().segments.max_size = plan.segment_size;
+  settings.recipe.configs_per_graph = plan.configs_per_graph;
+  std::printf("for %llu MiB: segments of at most %lld nodes, %lld configs of each graph\n",
+              static_cast<unsigned long long>(max_memory >> 20), static_cast<long long>(plan.segment_size),
+              static_cast<long long>(plan.configs_per_graph));
+  return {};
 }
 
 void scale_labels(TrainData& data) {

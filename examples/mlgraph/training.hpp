@@ -12,9 +12,11 @@
 
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/program_set.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/trainer.hpp"
 
 namespace cli {
@@ -25,24 +27,20 @@ void watch_for_interrupt();
 
 /// Everything that decides a training but data and seed.
 struct TrainSettings {
-  mlgraph::Task task = mlgraph::Task::kTile;
-  mlgraph::ModelOptions model;
-  mlgraph::TrainerOptions trainer;
-  mlgraph::LossOptions loss;
-  bool automatic_slates = true;  // trainer.max_slates_per_graph follows from the number of programs
+  std::unique_ptr<mlgraph::NetOptions> net;
+  mlgraph::Recipe recipe;
   double checkpoint_every = 30;  // seconds; checkpoints are made after epochs
 
-  [[nodiscard]] mlgraph::Selection selection() const {
-    return task == mlgraph::Task::kTile ? mlgraph::Selection::kTop5Slowdown : mlgraph::Selection::kKendallTau;
-  }
-  /// MSE and MAPE compare scores with labels, which then need a scale that is the same for all programs.
+  /// What compares scores with labels needs a scale of these that is the same for all programs.
   [[nodiscard]] bool needs_scaled_labels() const {
-    return loss.kind == mlgraph::LossOptions::Kind::kMse || loss.kind == mlgraph::LossOptions::Kind::kMape;
+    return recipe.loss.kind == mlgraph::Loss::kMse || recipe.loss.kind == mlgraph::Loss::kMape ||
+           recipe.loss.mse_weight != 0;
   }
 };
 
 /// Programs to train on and programs to validate on. Views borrow from the sets and copies beside them.
 struct TrainData {
+  mlgraph::io::Task task = mlgraph::io::Task::kTile;
   std::vector<mlgraph::ProgramView> train, valid;
   /// (valid.size()) the configs to validate on; empty = all.
   std::vector<std::vector<std::int32_t>> valid_configs;
@@ -54,8 +52,9 @@ struct TrainData {
 
 struct DataOptions {
   std::string train, valid;
-  double split = 0;            // share of the configs of each program that is held out
-  bool leave_one_out = false;  // each program is trained on and validated on, never at once
+  std::optional<mlgraph::io::Task> task;  // what the programs should be for
+  double split = 0;                       // share of the configs of each program that is held out
+  bool leave_one_out = false;             // each program is trained on and validated on, never at once
   std::uint64_t split_seed = 1;
   std::int64_t max_valid_configs = 0;  // of each program, chosen by chance; 0 = all
   mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;
@@ -68,10 +67,14 @@ struct DataOptions {
 
 /// Reads the programs. Of a split, all measurements of a config are on one side; the training side never sees
 /// the other. For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.
-[[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options,
-                                                         const TrainSettings& settings);
+[[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options);
 
-/// Labels of layouts as multiples of the program's fastest config, for the losses that need it.
+/// Segment size and configs per step with which the training of `data` keeps the process below `max_memory`
+/// bytes; 0 = any.
+[[nodiscard]] mlgraph::Status limit_memory(std::uint64_t max_memory, const TrainData& data,
+                                           TrainSettings& settings);
+
+/// Labels in ns as multiples of the program's fastest config, for the losses that need it.
 void scale_labels(TrainData& data);
 
 /// Labels as the share of the program's configs that are faster, 0 ... 1; equal ones get their mean.
@@ -80,14 +83,14 @@ void rank_labels(TrainData& data);
 /// Shows the epochs: a bar with the time that is left on a terminal, else lines.
 class Progress {
  public:
-  Progress(std::string title, int epochs, mlgraph::Task task);
+  Progress(std::string title, const mlgraph::Recipe& recipe);
   void show(const mlgraph::EpochReport& epoch);
   void finish();
 
  private:
   std::string title_;
-  int epochs_;
-  mlgraph::Task task_;
+  std::int64_t epochs_;
+  mlgraph::Selection selection_;
   bool terminal_;
   double start_;
   bool line_is_open_ = false;
@@ -96,7 +99,7 @@ class Progress {
 
 /// One trained model.
 struct Trained {
-  mlgraph::GnnCostModel model;
+  mlgraph::Model model;
   mlgraph::TrainReport report;
   std::uint64_t seed = 0;
   double seconds = 0;
@@ -115,18 +118,11 @@ using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::by
                                                  const SaveCheckpoint& save_checkpoint,
                                                  mlgraph::ThreadPool* pool);
 
-/// The embedding needs a row for every opcode of the training programs.
-[[nodiscard]] std::int64_t num_opcodes_of(const TrainData& data, std::int64_t at_least);
-
 /// A validation program as a model sees it, and all of them.
-[[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::GnnCostModel& model,
+[[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::Model& model,
                                                                       const TrainData& data, std::size_t index);
-[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(
-    const mlgraph::GnnCostModel& model, const TrainData& data);
-
-/// Whether metrics `a` are better than `b` for what is selected by.
-[[nodiscard]] bool is_better(const mlgraph::RankingMetrics& a, const mlgraph::RankingMetrics& b,
-                             mlgraph::Selection selection);
+[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(const mlgraph::Model& model,
+                                                                                   const TrainData& data);
 
 }  // namespace cli
 

@@ -14,8 +14,10 @@
 #include <string>
 #include <vector>
 
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/io/program_set.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "own_kernels.hpp"
 
@@ -44,9 +46,7 @@ mg::Result<mg::GraphEvaluation> leave_out(const std::vector<mg::ProgramView>& pr
   for (std::size_t i = 0; i < programs.size(); ++i) {
     if (i != left_out) rest.push_back(programs[i]);
   }
-  const mg::ModelOptions architecture = mg::default_options(mg::Arch::kTileSage);
-  MLGRAPH_ASSIGN_OR_RETURN(mg::FeatureEncoder encoder, mg::FeatureEncoder::fit(rest, architecture));
-  MLGRAPH_ASSIGN_OR_RETURN(mg::GnnCostModel model, mg::GnnCostModel::make(architecture, std::move(encoder), 1));
+  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model<mg::TileSage>(rest));
   std::vector<mg::PreparedProgram> train;
   for (const mg::ProgramView& program : rest) {
     MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram prepared, model.prepare(program));
@@ -54,18 +54,13 @@ mg::Result<mg::GraphEvaluation> leave_out(const std::vector<mg::ProgramView>& pr
   }
   MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram held_out, model.prepare(programs[left_out]));
 
-  mg::TrainerOptions training;
-  training.epochs = options.epochs;
-  training.graphs_per_step = 10;
-  training.configs_per_graph = 10;
-  training.max_slates_per_graph = 8;
-  mg::LossOptions loss;
-  loss.kind = mg::LossOptions::Kind::kListMle;
-  mg::Trainer trainer(model, training, loss, &pool);
+  mg::Recipe recipe = mg::default_recipe<mg::TileSage>();
+  recipe.epochs = options.epochs;
+  recipe.loss = {mg::Loss::kListMle};  // at temperature 1: better on so few kernels
+  recipe.max_slates_per_graph = 8;
+  mg::Trainer trainer(model, recipe, {1, &pool});
   // No validation: the kernel that is left out must not choose the epoch.
-  MLGRAPH_RETURN_IF_ERROR(
-      trainer.run(train, {}, mg::Selection::kTop5Slowdown, [](const mg::EpochReport&) { return true; })
-          .status());
+  MLGRAPH_RETURN_IF_ERROR(trainer.run(train, {}, [](const mg::EpochReport&) { return true; }).status());
   MLGRAPH_ASSIGN_OR_RETURN(mg::Evaluation evaluation,
                            mg::evaluate(model, mg::Span<const mg::PreparedProgram>(&held_out, 1), &pool));
   return std::move(evaluation.graphs[0]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CostModel: all of a trained model that most files of a compiler see. Standard headers and borrowed arrays;
 // nothing here computes.
-#ifndef MLGRAPH_COST_MODEL_HPP
-#define MLGRAPH_COST_MODEL_HPP
+#ifndef MLGRAPH_COST_MODEL_INTERFACE_HPP
+#define MLGRAPH_COST_MODEL_INTERFACE_HPP
 
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +17,14 @@
 // One file of the compiler includes mlgraph/infer/cost_model.hpp, which has load_cost_model(), and gives the
 // others a function such as
 //
-//   mlgraph::Result<mlgraph::CostModel> make_tile_model() { return mlgraph::load_cost_model(kTileModel); }
+//   mlgraph::Result<mlgraph::CostModel> make_tile_model() {
+//     return mlgraph::load_cost_model<mlgraph::TileSage>(kTileModel);
+//   }
 //
-// That file pays for the engine's templates, and its -m flags choose the instruction set. There is no macro
-// that turns a header into its implementation: what computes is inline, in a namespace named after the
-// instruction set, behind the virtual functions below. So several files may load models, each with flags of its
-// own, and a program can choose between them by the processor it finds.
+// That file pays for the engine's templates and for the networks that it names, and its -m flags choose the
+// instruction set. There is no macro that turns a header into its implementation: what computes is inline, in a
+// namespace named after the instruction set, behind the virtual functions below. So several files may load
+// models, each with flags of its own, and a program can choose between them by the processor it finds.
 
 namespace mlgraph {
 
@@ -31,7 +33,8 @@ class CostSession;
 
 /// What a model asks of programs and their configurations.
 struct CostModelInputs {
-  Task task = Task::kTile;
+  bool takes_nodes = false;              ///< a configuration has a row for each configurable node
+  bool takes_graph = false;              ///< and one for the whole graph, behind those if there are any
   std::int64_t num_opcodes = 0;          ///< opcodes are in [0, num_opcodes)
   std::int64_t num_node_features = 0;    ///< columns of GraphView::x, where it has no names
   std::int64_t num_config_features = 0;  ///< ConfigView::num_features
@@ -103,7 +106,8 @@ class CostModelCode {
 /// time. It owns what it needs of the model and of the program: both may be gone.
 class CostSession {
  public:
-  /// Rows and entries of a configuration: (rows_per_config(), num_features()), one row for a tile.
+  /// Rows and entries of a configuration: (rows_per_config(), num_features()). Row k is that of the k-th
+  /// configurable node, where the model takes_nodes; the last one that of the graph, where it takes_graph.
   [[nodiscard]] std::int64_t rows_per_config() const { return code_->rows_per_config(); }
   [[nodiscard]] std::int64_t num_features() const { return code_->num_features(); }
 
@@ -135,11 +139,12 @@ class CostSession {
   [[nodiscard]] Result<float> start(const ConfigView& configs, std::int64_t c = 0) {
     return code_->start(configs, c);
   }
-  /// Changes rows of the current configuration -> its score. Row k is that of the k-th configurable node.
+  /// Changes rows of the current configuration -> its score.
   /// Shapes: rows (d), features (d, num_features()); of a row that is given twice the last counts.
   /// Errors: no current configuration; a row that the program does not have, features of another size or not
   ///         finite: nothing is changed. A score that is not finite: as after rollback().
-  /// Cost:   a layout model with early join computes what the change can reach; other models everything.
+  /// Cost:   where configurations of nodes join before layers that share rows, what the change can reach;
+  ///         elsewhere all that depends on configurations.
   [[nodiscard]] Result<float> update(Span<const std::int32_t> rows, Span<const float> features) {
     return code_->update(rows, features);
   }
@@ -168,8 +173,8 @@ class CostModel {
 
   /// Does once what no configuration changes: validation, normalisation, packed weights, the rows that all
   /// configurations share. The program's own configurations and runtimes are not looked at.
-  /// Errors: a program for another task, with other features, unknown opcodes, bad edges or numbers that are
-  ///         not finite; each names the program.
+  /// Errors: a program whose configurations join elsewhere, with other features, unknown opcodes, bad edges or
+  ///         numbers that are not finite; a model that has no sessions. Each names the program.
   /// Cost:   an evaluation or two of the whole program.
   [[nodiscard]] Result<CostSession> bind(const ProgramView& program, const BindOptions& options = {}) const {
     return code_->bind(program, options);
@@ -184,4 +189,4 @@ class CostModel {
 
 }  // namespace mlgraph
 
-#endif  // MLGRAPH_COST_MODEL_HPP
+#endif  // MLGRAPH_COST_MODEL_INTERFACE_HPP

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a model needs to predict, and nothing that trains: layers, models, sessions, search.
+// Everything a model needs to predict, and nothing that trains: layers, networks, models, sessions, search.
 #ifndef MLGRAPH_INFER_HPP
 #define MLGRAPH_INFER_HPP
 
+#include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/net_of.hpp"
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/graph_view.hpp"
@@ -14,8 +19,6 @@
 #include "mlgraph/infer/cost_model.hpp"
 #include "mlgraph/infer/search.hpp"
 #include "mlgraph/infer/session.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/model/model_bytes.hpp"
 #include "mlgraph/nn/cross_config_attention.hpp"
 #include "mlgraph/nn/dropout.hpp"
 #include "mlgraph/nn/embedding.hpp"

@@ -66,7 +66,8 @@ typedef struct mlgraph_configs {
 
 /** What a model asks of programs. */
 typedef struct mlgraph_inputs {
-  int32_t is_layout;           /* 1: one row of a configuration for each configurable node; 0: tiles */
+  int32_t is_layout;           /* 1: a configuration has a row for each configurable node; 0: for none */
+  int32_t has_graph_row;       /* 1: it has a row for the whole graph, behind those: for tiles the only one */
   int64_t num_opcodes;         /* opcodes are in [0, num_opcodes) */
   int64_t num_node_features;   /* columns of x, where they have no names */
   int64_t num_config_features; /* entries of a configuration's row */

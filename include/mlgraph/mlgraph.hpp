@@ -4,6 +4,7 @@
 #define MLGRAPH_MLGRAPH_HPP
 
 #include "mlgraph/core/version.hpp"
+#include "mlgraph/cost/ensemble.hpp"
 #include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
 #include "mlgraph/graph/reduce.hpp"
@@ -11,10 +12,6 @@
 #include "mlgraph/graph/topology.hpp"
 #include "mlgraph/infer.hpp"
 #include "mlgraph/infer/explain.hpp"
-#include "mlgraph/model/ensemble.hpp"
 #include "mlgraph/train.hpp"
-#include "mlgraph/train/evaluate.hpp"
-#include "mlgraph/train/sampler.hpp"
-#include "mlgraph/train/trainer.hpp"
 
 #endif  // MLGRAPH_MLGRAPH_HPP

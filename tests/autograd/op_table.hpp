@@ -75,7 +75,9 @@ inline const OpTableData& op_table_data() {
       for (std::int64_t e = 0; e < graph.edges.num_edges(); ++e)
         weight.push_back(0.3 + 0.2 * static_cast<double>(e));
       d.edge_weight.push_back(weight);
-      d.shared.push_back(SharedRows::make(graph.edges.view().forward, Span<const std::int32_t>(d.one_node), 2));
+      const EdgesView edges = graph.edges.view();
+      const AdjacencyView* const layers[] = {&edges.forward, &edges.forward};
+      d.shared.push_back(SharedRows::make(layers, edges.num_nodes(), d.one_node));
     }
     return d;
   }();

@@ -23,12 +23,14 @@ import safetensors_format  # noqa: E402
 import tiny_data  # noqa: E402
 
 PROGRAM = ""
-COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "embed", "submit"]
+COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "explain", "embed", "submit"]
 TRAIN = ["train", "--epochs", "6", "--hidden", "8", "--layers", "1"]
 
 
 class Case(unittest.TestCase):
     """A folder for each test, and the program."""
+
+    program = ""  # another than PROGRAM
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -39,7 +41,7 @@ class Case(unittest.TestCase):
         return str(self.folder / name)
 
     def run_program(self, *arguments):
-        return subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+        return subprocess.run([self.program or PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=300,
                               cwd=self.folder)
 
     def ok(self, *arguments):
@@ -65,6 +67,19 @@ class Case(unittest.TestCase):
             self.assertRegex(help_text, r"\b%s\b" % re.escape(key), "--help of " + arguments[0])
         self.assertEqual(written["command"], arguments[0])
         return written
+
+    def interrupt(self, *arguments):
+        """Starts a training and stops it after its first epoch."""
+        process = subprocess.Popen([self.program or PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   cwd=self.folder)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            if "epoch 1/" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 1, out + error)
+        return out, error
 
     def tiles(self, folder="tiles", count=3, measured=True):
         (self.folder / folder).mkdir(parents=True)
@@ -110,16 +125,47 @@ class Usage(Case):
         self.fails(2, "--model is required", "eval", "--data", "x")
         self.fails(2, "--task: tiles not in {tile,layout}", "train", "--task", "tiles", "--train", "x")
         self.fails(2, "--epochs", "train", "--epochs", "many")
-        self.fails(2, "--epochs: is 0; should be positive", "train", "--epochs", "0")
+        self.fails(2, "--epochs: is 0; should be 1 or more", "train", "--epochs", "0")
+        self.fails(2, "--threads: is -1; should not be negative", "train", "--threads", "-1")
         self.fails(2, "--top: is -1; should not be negative", "predict", "--model", "m", "x", "--top", "-1")
         self.fails(2, "--node: needs --dot or --svg", "inspect", "x", "--node", "3")
         self.fails(2, "not expected", "pack", "a", "b", "-o", "c")
+
+    def test_networks_and_their_options_are_checked(self):
+        common = ["train", "--train", "x", "--split", "0.2", "--model", "m", "--task", "layout"]
+        for flag, value, what in (("--hidden", "5000", "should be in [1, 4096]"), ("--hidden", "8.5", "should be in [1"),
+                                  ("--dropout", "1", "should be in [0, 1)"), ("--dropout", "nan", "should be in [0, 1)"),
+                                  ("--configs-per-graph", "1", "should be in [2, 1000000]"),
+                                  ("--lr", "-1", "should be 0 or more"), ("--ema", "2", "should be in [0, 1)"),
+                                  ("--loss", "l2", "should be mse, mape, hinge, logistic, listmle or diffmat"),
+                                  ("--schedule", "linear", "should be cosine, constant or step")):
+            self.fails(2, f"{flag}: is {value}; {what}", *common, flag, value)
+        self.fails(2, "--hidden: is 1; should be in [2, 4096]", *common, "--arch", "winner", "--hidden", "1")
+        self.fails(1, "hidden_channels is 7; should be even in a winner", *common, "--arch", "winner", "--hidden", "7")
+        unknown = self.fails(2, "--arch: there is no network gin; there are tile-sage, ", *common, "--arch", "gin")
+        self.assertIn("layout-winner", unknown.stderr)
+        self.fails(2, "--node-scores: layout-sage has no such option; those that have it: layout-winner", *common,
+                   "--arch", "layout-sage", "--node-scores")
+        self.fails(2, "--join: configs of layout-winner enter early", *common, "--arch", "winner", "--join", "late")
+        self.fails(2, "--join: configs of tile-winner enter late", "train", "--train", "x", "--split", "0.2", "--model",
+                   "m", "--task", "tile", "--arch", "winner", "--join", "early")
+
+    def test_help_has_every_described_option(self):
+        told = self.ok("train", "--help").stdout
+        described = set()
+        for path in (pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "include/mlgraph").glob("*/*.hpp"):
+            if path.parent.name in ("arch", "cost"):
+                described.update(re.findall(r'^ *v\("[a-z_]+", "(--[a-z-]+)", ', path.read_text(), re.MULTILINE))
+        self.assertTrue({"--hidden", "--node-scores", "--scaling", "--ema", "--list-order"} <= described, described)
+        for flag in described:
+            self.assertRegex(told, r"(?m)^  %s\b" % flag)
+        self.assertIn("Default: 64; *winner: 256; layout-resgcn*: 32", " ".join(told.split()))
 
     def test_options_that_contradict_each_other(self):
         common = ["train", "--task", "tile", "--train", "x", "--model", "m"]
         self.fails(2, "needs --valid PATH, --split F or --leave-one-out", *common)
         self.fails(2, "exclude each other", *common, "--valid", "y", "--split", "0.2")
-        self.fails(2, "layout-sage is no model for --task tile", *common, "--split", "0.2", "--arch", "layout-sage")
+        self.fails(2, "layout-sage is no model for tile programs", *common, "--split", "0.2", "--arch", "layout-sage")
         self.fails(2, "efd needs --segment-size or --max-memory", *common, "--split", "0.2", "--gst", "efd")
         self.fails(2, "needs --model OUT", "train", "--task", "tile", "--train", "x", "--split", "0.2")
         self.fails(2, "needs the model of at least one collection", "submit", "--data", "x", "-o", "y")
@@ -280,10 +326,11 @@ class Training(Case):
             judged = self.json("eval", "--model", "m", "--data", layouts)
             self.assertEqual(judged["mean"]["kendall_tau"], trained["mean"]["kendall_tau"], key)
             self.assertNotEqual((self.folder / "m").read_bytes(), (self.folder / "plain").read_bytes())
-        self.fails(1, "config_encoding is embedding, which is of layouts", *TRAIN, "--task", "tile", "--train",
+        self.fails(1, "config_encoding is embedding, which is of configurable nodes", *TRAIN, "--task", "tile", "--train",
                    self.tiles(), "--split", "0.2", "--model", "m", "--config-encoding", "embedding")
-        self.fails(1, "config_layers is 1; only layout models that join late have such layers", *TRAIN, "--task",
-                   "layout", "--train", layouts, "--split", "0.2", "--model", "m", "--config-layers", "1")
+        self.fails(2, "--config-layers: layout-resgcn has no such option; those that have it: layout-sage-late, "
+                   "layout-resgcn-late", *TRAIN, "--task", "layout", "--train", layouts, "--split", "0.2", "--model", "m",
+                   "--config-layers", "1")
 
     def test_a_split_can_be_written_down(self):
         layouts = self.layouts(count=1)
@@ -324,6 +371,17 @@ class Training(Case):
         # 15 distinct configs (14.5 rounded); the one with two measurements is whole on one side.
         self.assertIn(written["graphs"][0]["configs"], (15, 16))
 
+    def test_the_data_tell_the_task(self):
+        tiles, layouts = self.tiles(), self.layouts()
+        for data, flags, arch in ((tiles, [], "tile-sage"), (layouts, [], "layout-resgcn"),
+                                  (layouts, ["--arch", "sage", "--join", "late"], "layout-sage-late"),
+                                  (tiles, ["--arch", "tile-mlp-late"], "tile-mlp-late")):
+            written = self.json(*TRAIN, "--train", data, "--valid", data, "--model", "m", *flags)
+            self.assertEqual((written["arch"], written["task"]), (arch, arch.split("-")[0]))
+            self.assertEqual(safetensors_format.read(self.path("m"))[0]["arch"], arch)
+        self.fails(2, "--arch: layout-sage is no model for tile programs", *TRAIN, "--train", tiles, "--valid", tiles,
+                   "--model", "m", "--arch", "layout-sage")
+
     def test_every_option_of_model_and_loss_trains(self):
         tiles, layouts = self.tiles(), self.layouts()
         for arch in ("tile-sage", "tile-resgcn", "tile-mlp"):
@@ -356,8 +414,8 @@ class Training(Case):
                     "opcode_channels": "16", "num_layers": "2", "pad_lists": "no"}
         self.assertLessEqual(expected.items(), layout["options"].items())
         tile = self.json(*winner, "--task", "tile", "--train", tiles, "--valid", tiles)
-        self.assertEqual((tile["arch"], tile["options"]["join"], tile["options"]["config_chunk"]),
-                         ("tile-winner", "late", "0"))
+        self.assertEqual(tile["arch"], "tile-winner")
+        self.assertNotIn("config_chunk", tile["options"])
         # The configs of a step are as many as are compared afterwards, unless both are given.
         data = ["--task", "layout", "--train", layouts, "--valid", layouts]
         self.assertEqual(self.json(*winner, *data, "--configs-per-graph", "8")["options"]["config_chunk"], "8")
@@ -365,7 +423,8 @@ class Training(Case):
                          "--initial-residual", "--node-scores", "--no-embed-layout")["options"]
         self.assertLessEqual({"config_chunk": "10", "prune": "khop:2", "initial_residual": "yes", "node_scores": "yes",
                               "embed_layout": "no"}.items(), both.items())
-        self.fails(1, "only a layout-winner compares configs", *TRAIN, *data, "--model", "m", "--config-chunk", "8")
+        self.fails(2, "--config-chunk: layout-resgcn has no such option; those that have it: layout-winner", *TRAIN, *data,
+                   "--model", "m", "--config-chunk", "8")
 
     def test_the_winner_does_not_depend_on_the_number_of_threads(self):
         layouts = self.layouts()
@@ -385,8 +444,8 @@ class Training(Case):
             self.assertEqual(again["score"], written["score"])
             scores.add(str(self.json("predict", "--model", "m", layouts)["programs"][0]["score"]))
         self.assertEqual(len(scores), 4)
-        self.fails(1, 'prune is "near"; should be none, edge, khop:K or khop-merge:K', *TRAIN, *data, "--prune", "near")
-        self.fails(1, "the programs of a tile-sage model have none", *TRAIN, "--task", "tile", "--train", tiles,
+        self.fails(2, '--prune: prune is "near"; should be none, edge, khop:K or khop-merge:K', *TRAIN, *data, "--prune", "near")
+        self.fails(1, "model: tile-sage: prune is edge, around configurable nodes; its programs have none", *TRAIN, "--task", "tile", "--train", tiles,
                    "--valid", tiles, "--model", "m", "--prune", "edge")
 
     def test_padding_of_npz(self):
@@ -429,19 +488,6 @@ class Training(Case):
         again = self.json("eval", "--model", "m", "--data", layouts)
         self.assertAlmostEqual(again["mean"]["kendall_tau"], max(taus))
 
-    def interrupt(self, *arguments):
-        """Starts a training and stops it after its first epoch."""
-        process = subprocess.Popen([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   cwd=self.folder)
-        self.addCleanup(process.kill)
-        for line in process.stdout:
-            if "epoch 1/" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=120)
-        self.assertEqual(process.returncode, 1, out + error)
-        return out, error
-
     def test_an_interrupt_keeps_the_best_weights(self):
         layouts = self.layouts()
         out, error = self.interrupt("train", "--epochs", "1000000", "--task", "layout", "--train", layouts, "--valid",
@@ -466,6 +512,43 @@ class Training(Case):
             self.assertEqual(resumed["memory"]["table_rows"], whole["memory"]["table_rows"])
         self.assertGreater(whole["memory"]["table_rows"], 0)
         self.fails(1, "m: is no checkpoint", *command, "--model", "m", "--resume", "m")
+
+    def test_every_optimizer_and_schedule_trains_and_is_resumed(self):
+        layouts = self.layouts()
+        command = ["train", "--train", layouts, "--valid", layouts, "--hidden", "8", "--epochs", "1500", "--slates", "1",
+                   "--arch", "layout-sage"]
+        models = set()
+        for flags, recipe in (
+                (["--ema", "0.9"], {"ema_decay": "0.9"}),
+                (["--optimizer", "sgd", "--momentum", "0.5", "--nesterov", "--clip-per-tensor"],
+                 {"optimizer": "sgd", "momentum": "0.5", "nesterov": "yes", "clip_per_tensor": "yes"}),
+                (["--schedule", "step", "--lr-step-epochs", "200", "--lr-gamma", "0.5", "--warmup", "0"],
+                 {"schedule": "step", "lr_step_epochs": "200", "lr_gamma": "0.5", "warmup_fraction": "0"}),
+                (["--optimizer", "adam", "--schedule", "constant", "--list-order", "fastest-first"],
+                 {"optimizer": "adam", "schedule": "constant", "loss_order": "fastest-first"})):
+            self.interrupt(*command, *flags, "--model", "m")
+            resumed = self.json(*command, *flags, "--model", "m", "--resume", "m.checkpoint")
+            self.assertLessEqual(recipe.items(), resumed["recipe"].items())
+            whole = self.json(*command, *flags, "--model", "n")
+            self.assertEqual(resumed["runs"][0]["epochs"], whole["runs"][0]["epochs"], flags)
+            self.assertEqual((self.folder / "m").read_bytes(), (self.folder / "n").read_bytes(), flags)
+            models.add(str(sorted(safetensors_format.read(self.path("m"))[1].items())))
+        self.assertEqual(len(models), 4)
+
+    def test_the_weights_of_a_checkpoint_can_be_exported(self):
+        layouts = self.layouts()
+        command = ["train", "--train", layouts, "--valid", layouts, "--hidden", "8", "--arch", "layout-sage", "--epochs",
+                   "100000"]
+        self.interrupt(*command, "--model", "m")
+        self.ok(*command, "--model", "exported", "--export-checkpoint", "m.checkpoint")
+        self.assertEqual(*(safetensors_format.read(self.path(name))[1] for name in ("m", "exported")))
+        scores = [self.json("predict", "--model", name, layouts)["programs"] for name in ("m", "exported")]
+        self.assertEqual(scores[0], scores[1])
+        old = pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "tests/golden/models/old.checkpoint"
+        self.fails(1, 'checkpoint: the format is "mlgraph checkpoint 1"; should be ', *command, "--model", "x",
+                   "--resume", old)
+        self.fails(1, "checkpoint: ", *command, "--model", "x", "--export-checkpoint", old)  # of another network
+        self.assertFalse((self.folder / "x").exists())
 
     def test_a_model_whose_segments_metis_cuts(self):
         layouts = self.layouts()
@@ -627,7 +710,8 @@ class Ranking(Case):
             written = self.json("predict", *flags, layouts)
             score[name] = written["programs"][1]["score"]
             self.assertEqual(written["model"], models[0] if len(models) == 1 else models)
-            self.ok("eval", *flags, "--data", layouts)
+            judged = self.json("eval", *flags, "--data", layouts)
+            self.assertEqual(judged["mean"], self.json("eval", "--model", *models, "--data", layouts)["mean"])
         for one, other, mean in zip(score["a"], score["b"], score["both"]):
             self.assertAlmostEqual(mean, (one + other) / 2, places=5)
         tile = self.tile_model(self.tiles())
@@ -662,6 +746,8 @@ class Ranking(Case):
                           "layout:nlp:random:program1"])
         configs = [line.split(",")[1].split(";") for line in lines[1:]]
         self.assertEqual([len(set(row)) for row in configs], [5, 5, 5, 40, 40])
+        self.json("submit", "--tile", tile, tile, "--data", "data", "-o", "twice.csv")  # the mean of two equal scores
+        self.assertEqual((self.folder / "twice.csv").read_text().splitlines(), lines[:4])
         predicted = self.json("predict", "--model", tile, "data/npz/tile/xla/test/kernel0.npz")["programs"][0]
         self.assertEqual([int(config) for config in configs[0]], predicted["order"][:5])
 
@@ -761,6 +847,54 @@ class ModelFiles(Case):
         self.assertFalse((self.folder / "x.hpp").exists())
 
 
+class OwnNetwork(Case):
+    """The command line of examples/custom_model, which knows one network more."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = os.environ["MLGRAPH_OWN_NETWORK"]
+
+    def test_it_is_trained_and_resumed_as_any_other(self):
+        self.assertIn("my-net", self.ok("train", "--help").stdout)
+        layouts = self.layouts()
+        command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--arch", "my-net", "--hidden",
+                   "8", "--epochs", "3000", "--slates", "1"]
+        self.interrupt(*command, "--model", "m")
+        self.json(*command, "--model", "m", "--resume", "m.checkpoint")
+        trained = self.json(*command, "--model", "n")
+        self.assertEqual((self.folder / "m").read_bytes(), (self.folder / "n").read_bytes())
+        self.assertEqual((trained["arch"], trained["options"]["hidden_channels"]), ("my-net", "8"))
+        self.assertGreater(trained["mean"]["kendall_tau"], 0.5)
+        segments = [*command[:-4], "--epochs", "6", "--gst", "efd", "--segment-size", "3"]
+        self.assertGreater(self.json(*segments, "--model", "s")["memory"]["table_rows"], 0)
+
+    def test_every_command_takes_it(self):
+        layouts = self.layouts()
+        trained = self.json(*TRAIN, "--train", layouts, "--valid", layouts, "--arch", "my-net", "--model", "m")
+        judged = self.json("eval", "--model", "m", "--data", layouts)
+        self.assertEqual((judged["arch"], judged["mean"]), ("my-net", trained["mean"]))
+        program = layouts + "/program1.npz"
+        score = self.json("predict", "--model", "m", program)["programs"][0]["score"]
+        explained = self.json("explain", "--model", "m", program, "--config", "3")
+        total = explained["constant"] + sum(node["contribution"] for node in explained["nodes"])
+        self.assertAlmostEqual(total, score[3], 4)
+        self.json("embed", "m", "-o", "m.hpp", "--name", "kMine")
+        self.layouts("data/npz/layout/nlp/random/test", measured=False)
+        self.json("submit", "--layout-nlp-random", "m", "--data", "data", "-o", "out.csv")
+        self.layout_model(layouts)  # the networks of the library are there, too
+        self.json("eval", "--model", "m", "layout.safetensors", "--data", layouts)
+
+    def test_its_flags_are_checked_and_others_do_not_know_it(self):
+        layouts = self.layouts()
+        command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--arch", "my-net", "--model", "m"]
+        self.fails(2, "--layers: is 65; should be in [1, 64]", *command, "--layers", "65")
+        self.fails(2, "--dropout: my-net has no such option; those that have it: ", *command, "--dropout", "0.1")
+        self.ok(*TRAIN, *command[1:])
+        self.program = PROGRAM
+        self.fails(1, 'm: model: arch is "my-net"; the networks here are tile-sage, ', "eval", "--model", "m", "--data",
+                   layouts)
+
+
 class CApi(Case):
     def rank(self, *arguments):
         script = pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "examples/c_api/rank.py"
@@ -785,7 +919,7 @@ class CApi(Case):
         done = self.rank(model, self.layouts() + "/program0.npz")
         self.assertEqual(done.returncode, 1)
         self.assertIn("rank.py: program0: has 2 configurable nodes", done.stderr)
-        self.assertIn("ranks tile sizes", done.stderr)
+        self.assertIn("a tile-sage model takes one row for the whole graph", done.stderr)
         (self.folder / "half.safetensors").write_bytes((self.folder / model).read_bytes()[:1000])
         done = self.rank("half.safetensors", tiles + "/kernel0.npz")
         self.assertEqual(done.returncode, 1)

@@ -6,13 +6,15 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "autograd/op_table.hpp"
+#include "cost/program_fixture.hpp"
 #include "mlgraph/infer/session.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
 
 namespace {
 
@@ -72,26 +74,25 @@ void print_op(const OpCase& op) {
 }
 
 /// Losses of epochs, weights, scores of held-out programs and, where the model has sessions, of one.
-void print_training(const std::string& what, const mg::ModelOptions& options, mg::TrainerOptions trainer,
-                    mg::LossOptions::Kind loss, int threads) {
-  const ProgramSetFixture train_set(options.task(), 6), valid_set(options.task(), 3, 1000);
-  mg::GnnCostModel model = train_set.model(options);
+void print_training(const std::string& what, const mg::NetOptions& options, mg::Recipe recipe, int threads) {
+  const ProgramSetFixture train_set(options, 6), valid_set(options, 3, 1000);
+  mg::Model model = train_set.model(options);
   const std::vector<mg::PreparedProgram> train = train_set.prepare(model), valid = valid_set.prepare(model);
   mg::ThreadPool pool(threads);
-  trainer.epochs = 4;
-  trainer.graphs_per_step = 3;
-  trainer.lr = 1e-2;
-  trainer.weight_decay = 1e-3;
-  mg::LossOptions loss_options;
-  loss_options.kind = loss;
-  loss_options.mse_weight = 0.02;
+  recipe.epochs = 4;
+  recipe.graphs_per_step = 3;
+  recipe.lr = 1e-2;
+  recipe.weight_decay = 1e-3;
+  recipe.loss.mse_weight = 0.02;
+  mg::TrainOptions train_options;
+  train_options.pool = &pool;
   Digest digest;
-  const auto report = mg::Trainer(model, trainer, loss_options, &pool)
-                          .run(train, valid, mg::Selection::kKendallTau, [&](const mg::EpochReport& epoch) {
-                            digest.add(&epoch.train_loss, 1);
-                            digest.add(&epoch.valid.kendall_tau, 1);
-                            return true;
-                          });
+  const auto report =
+      mg::Trainer(model, recipe, train_options).run(train, valid, [&](const mg::EpochReport& epoch) {
+        digest.add(&epoch.train_loss, 1);
+        digest.add(&epoch.valid.kendall_tau, 1);
+        return true;
+      });
   expect(report.status(), what);
   const mg::AlignedVector<float>& weights = model.parameters().value;
   digest.add(weights.data(), weights.size());
@@ -99,13 +100,20 @@ void print_training(const std::string& what, const mg::ModelOptions& options, mg
     const std::vector<float> scores = model.predict(program, program.selection, &pool).value();
     digest.add(scores.data(), scores.size());
   }
-  if (options.config_chunk == 0) {
+  if (!model.plan().compares_configs()) {
     mg::Session session = mg::Session::bind(model, valid_set.views[0]).value();
     std::vector<float> scores(static_cast<std::size_t>(valid_set.views[0].configs.num_configs));
-    expect(session.score(valid_set.views[0].configs, scores), what);
+    expect(session.score(valid_set.views[0].configs, mg::Span<float>(scores)), what);
     digest.add(scores.data(), scores.size());
   }
   digest.print(what);
+}
+
+/// What a recipe is unless told otherwise, with another loss.
+mg::Recipe recipe_of(mg::Loss loss) {
+  mg::Recipe recipe;
+  recipe.loss.kind = loss;
+  return recipe;
 }
 
 }  // namespace
@@ -114,34 +122,35 @@ int main() {
   std::printf("%d floats at once\n", static_cast<int>(mg::kernels::kLanes<float>));
   for (const OpCase& op : op_table()) print_op(op);
 
-  using Kind = mg::LossOptions::Kind;
-  for (const Kind loss : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
-                          Kind::kListMle, Kind::kDiffMat}) {
-    print_training("loss " + std::to_string(static_cast<int>(loss)), small_options(mg::Arch::kLayoutSage), {},
-                   loss, 1);
+  const std::unique_ptr<mg::NetOptions> sage = small_net("layout-sage");
+  for (const mg::Loss loss : {mg::Loss::kMse, mg::Loss::kMape, mg::Loss::kPairwiseHinge,
+                              mg::Loss::kPairwiseLogistic, mg::Loss::kListMle, mg::Loss::kDiffMat}) {
+    print_training("loss " + std::string(mg::enum_name(loss)), *sage, recipe_of(loss), 1);
   }
-  for (const mg::Arch arch : kArchs) {
-    for (const mg::Join join : kJoins) {
-      mg::ModelOptions options = small_options(arch, join);
-      options.dropout = 0.1;
-      print_training(std::string(mg::arch_name(arch)) + ", join " + std::to_string(static_cast<int>(join)),
-                     options, {}, Kind::kListMle, 2);
-    }
+  mg::Recipe sgd = recipe_of(mg::Loss::kListMle);
+  sgd.loss.order = mg::ListMleOrder::kFastestFirst;
+  sgd.optimizer = mg::OptimizerKind::kSgd;
+  sgd.schedule = mg::Schedule::kStep;
+  sgd.lr_step_epochs = 2;
+  sgd.ema_decay = 0.9;
+  print_training("sgd in steps, averaged", *sage, sgd, 2);
+  for (const std::string_view name : kNets) {
+    print_training(std::string(name), *small_net(name, {{"dropout", "0.1"}}), recipe_of(mg::Loss::kListMle), 2);
   }
-  for (const mg::Arch arch : {mg::Arch::kTileWinner, mg::Arch::kLayoutWinner}) {
-    mg::ModelOptions options = small_winner(arch, arch == mg::Arch::kLayoutWinner ? 16 : 0);
-    options.dropout = 0.1;
-    print_training(std::string(mg::arch_name(arch)), options, {}, Kind::kPairwiseHinge, 2);
+  print_training("own-net, with a configuration of the graph", *small_net("own-net", {{"reads_graph", "yes"}}),
+                 recipe_of(mg::Loss::kListMle), 2);
+  for (const std::string_view name : kWinners) {
+    const auto winner =
+        options_with(*small_winner(name, name == "layout-winner" ? 16 : 0), {{"dropout", "0.1"}});
+    print_training(std::string(name), *winner, recipe_of(mg::Loss::kPairwiseHinge), 2);
   }
-  mg::ModelOptions segmented = small_options(mg::Arch::kLayoutSage);
-  segmented.segments.max_size = 3;
+  const std::unique_ptr<mg::NetOptions> segmented = small_net("layout-sage", {{"segment_size", "3"}});
   for (int variant = 0; variant <= static_cast<int>(mg::GstVariant::kEFD); ++variant) {
-    mg::TrainerOptions trainer;
-    trainer.gst.variant = static_cast<mg::GstVariant>(variant);
-    trainer.gst.finetune_epochs = 1;
-    trainer.drop_edge = 0.1;
-    print_training("segments, " + std::string(mg::gst_variant_name(trainer.gst.variant)), segmented, trainer,
-                   Kind::kPairwiseHinge, 3);
+    mg::Recipe recipe = recipe_of(mg::Loss::kPairwiseHinge);
+    recipe.gst.variant = static_cast<mg::GstVariant>(variant);
+    recipe.gst.finetune_epochs = 1;
+    recipe.drop_edge = 0.1;
+    print_training("segments, " + std::string(mg::enum_name(recipe.gst.variant)), *segmented, recipe, 3);
   }
   return 0;
 }

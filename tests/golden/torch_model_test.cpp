@@ -11,11 +11,11 @@
 
 #include "golden/golden_dir.hpp"
 #include "mlgraph/autograd/context.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
+#include "mlgraph/format/weights.hpp"
 #include "mlgraph/graph/csr.hpp"
 #include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/weights_file.hpp"
-#include "mlgraph/model/safetensors_writer.hpp"
-#include "mlgraph/model/weights.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/pool.hpp"

@@ -4,25 +4,27 @@
 
 usage: layering.py <folder that holds mlgraph/>
 
-* A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, model, then infer or
-  train (never each other), then io.
-* cost_model.hpp needs core, graph and the standard library alone, mlgraph.h two headers of C; from model on both
-  may be included. mlgraph.hpp,
-  infer.hpp and train.hpp are for users: no header of a room includes them, none of them reaches io, and infer.hpp
-  does not reach train.
+* A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, format, cost, arch, then
+  infer or train (never each other), then io.
+* cost_model.hpp needs core, graph and the standard library alone, mlgraph.h two headers of C; from cost on both may
+  be included. mlgraph.hpp, infer.hpp and train.hpp are for users: no header of a room includes them, none of them
+  reaches io, and infer.hpp does not reach train.
 * Eigen, xsimd, intrinsics and the libraries of io are included only where they belong; what prints or depends on
   the locale or the platform (streams, std distributions, OpenMP) only in io, or nowhere.
 * Includes of our own are "mlgraph/room/name.hpp" and exist, there is no cycle, and every header starts with the
-  licence line and has the include guard that its path gives.
+  licence line and has the include guard that its path gives, which no other has.
 """
 import pathlib
 import re
 import sys
 
-LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "model": 5, "infer": 6, "train": 6, "io": 7}
+LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "format": 5, "cost": 6, "arch": 7, "infer": 8,
+         "train": 8, "io": 9}
 UMBRELLAS = {"mlgraph/mlgraph.hpp", "mlgraph/infer.hpp", "mlgraph/train.hpp"}
 COST_MODEL = "mlgraph/cost_model.hpp"
 C_HEADER = "mlgraph/mlgraph.h"
+MAP = "mlgraph/README.md"  # for readers
+GUARDS = {COST_MODEL: "MLGRAPH_COST_MODEL_INTERFACE_HPP"}  # its path would give that of cost/model.hpp
 
 # (what an include starts with, where it may stand: headers or rooms, what to call it)
 EXTERNAL = [
@@ -62,7 +64,7 @@ def check_own_include(header, target):
     if header == C_HEADER:
         return "mlgraph.h is C"
     if target in (COST_MODEL, C_HEADER):
-        return None if LEVEL[room] >= LEVEL["model"] else f"{room} comes before {target.split('/')[1]}"
+        return None if LEVEL[room] >= LEVEL["cost"] else f"{room} comes before {target.split('/')[1]}"
     if room != target_room and LEVEL[target_room] >= LEVEL[room]:
         if LEVEL[target_room] == LEVEL[room]:
             return f"{room} and {target_room} never include each other"
@@ -70,8 +72,12 @@ def check_own_include(header, target):
     return None
 
 
+def guard_of(header):
+    return GUARDS.get(header, re.sub(r"[/.]", "_", header).upper())
+
+
 def check_text(header, lines):
-    guard = re.sub(r"[/.]", "_", header).upper()
+    guard = guard_of(header)
     if not lines or lines[0].strip() != "// SPDX-License-Identifier: Apache-2.0":
         yield 1, "the first line is not the licence line"
     text = "\n".join(lines)
@@ -107,11 +113,13 @@ def check_tree(root):
     """A list of messages `header:line: what is wrong`."""
     root = pathlib.Path(root)
     headers = sorted(p.relative_to(root).as_posix() for p in (root / "mlgraph").rglob("*") if p.is_file())
-    problems, includes = [], {}
+    problems, includes, guards = [], {}, {}
     if not headers:
         return [f"{root}: there is no header in mlgraph/"]
 
     for header in headers:
+        if header == MAP:
+            continue
         if not header.endswith(".hpp") and header != C_HEADER:
             problems.append(f"{header}:1: is not a .hpp file")
             continue
@@ -122,6 +130,9 @@ def check_tree(root):
         if room is None and header not in UMBRELLAS | {COST_MODEL, C_HEADER}:
             problems.append(f"{header}:1: is in no room")
             continue
+        other = guards.setdefault(guard_of(header), header)
+        if other != header:
+            problems.append(f"{header}:1: has the include guard of {other}")
         lines = (root / header).read_text(encoding="utf-8").splitlines()
         problems += [f"{header}:{line}: {what}" for line, what in check_text(header, lines)]
         includes[header] = []

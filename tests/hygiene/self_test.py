@@ -20,9 +20,11 @@ GOOD = {
     "kernels/simd.hpp": "#include <xsimd/xsimd.hpp>",
     "kernels/gemm.hpp": '#include <Eigen/Core>\n#include "mlgraph/kernels/simd.hpp"',
     "kernels/reference/c.hpp": '#include "mlgraph/core/a.hpp"',
-    "model/m.hpp": '#include "mlgraph/cost_model.hpp"\n#include "mlgraph/kernels/gemm.hpp"',
-    "infer/i.hpp": '#include "mlgraph/mlgraph.h"\n#include "mlgraph/model/m.hpp"',
-    "train/t.hpp": '#include "mlgraph/model/m.hpp"',
+    "format/f.hpp": '#include "mlgraph/kernels/gemm.hpp"',
+    "cost/m.hpp": '#include "mlgraph/cost_model.hpp"\n#include "mlgraph/format/f.hpp"',
+    "arch/n.hpp": '#include "mlgraph/cost/m.hpp"',
+    "infer/i.hpp": '#include "mlgraph/mlgraph.h"\n#include "mlgraph/arch/n.hpp"',
+    "train/t.hpp": '#include "mlgraph/arch/n.hpp"',
     "io/z.hpp": '#include <zlib.h>\n#include <fstream>\n#include "mlgraph/train/t.hpp"',
     "cost_model.hpp": '#include "mlgraph/graph/b.hpp"',
     "mlgraph.h": "#include <stdint.h>",
@@ -43,6 +45,10 @@ LAYERING_MISTAKES = [
     ("train/t.hpp", '#include "mlgraph/infer/i.hpp"', "train and infer never include each other"),
     ("infer/i.hpp", '#include "mlgraph/train/t.hpp"', "infer and train never include each other"),
     ("infer/i.hpp", '#include "mlgraph/io/z.hpp"', "infer comes before io"),
+    ("format/f.hpp", '#include "mlgraph/cost/m.hpp"', "format comes before cost"),
+    ("cost/m.hpp", '#include "mlgraph/arch/n.hpp"', "cost comes before arch"),
+    ("arch/n.hpp", '#include "mlgraph/infer/i.hpp"', "arch comes before infer"),
+    ("format/f.hpp", '#include "mlgraph/cost_model.hpp"', "format comes before cost_model.hpp"),
     ("infer/i.hpp", '#include "mlgraph/infer.hpp"', "is for users"),
     ("graph/b.hpp", '#include "mlgraph/cost_model.hpp"', "graph comes before cost_model.hpp"),
     ("cost_model.hpp", '#include "mlgraph/kernels/simd.hpp"', "may need core and graph alone"),
@@ -55,6 +61,7 @@ LAYERING_MISTAKES = [
     ("core/a.hpp", '#include "mlgraph/core/gone.hpp"', "mlgraph/core/gone.hpp does not exist"),
     ("core/a.hpp", '#include "b.hpp"', 'should be "mlgraph/<room>/<name>.hpp"'),
     ("graph/b.hpp", "#include <mlgraph/core/a.hpp>", "should be \"mlgraph/core/a.hpp\""),
+    ("kernels/reference_c.hpp", "", "has the include guard of mlgraph/kernels/reference/c.hpp"),
     ("extra/e.hpp", "", "extra is not a room"),
     ("util.hpp", "", "is in no room"),
     ("core/a.inl", "", "is not a .hpp file"),
@@ -106,7 +113,7 @@ def write_tree(root, headers):
     for name, text in headers.items():
         path = root / "mlgraph" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        guard = "MLGRAPH_" + name.replace("/", "_").replace(".", "_").upper()
+        guard = layering.guard_of(f"mlgraph/{name}")
         path.write_text(f"// SPDX-License-Identifier: Apache-2.0\n// A header.\n#ifndef {guard}\n#define {guard}\n"
                         f"{text}\n#endif\n", encoding="utf-8")
 

@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "infer/session_fixture.hpp"
+#include "cost/program_fixture.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/infer/session.hpp"
 
 namespace mlgraph {
 namespace {
@@ -23,7 +25,7 @@ struct Free {
 using ModelHandle = std::unique_ptr<mlgraph_model, Free>;
 using SessionHandle = std::unique_ptr<mlgraph_session, Free>;
 
-ModelHandle load(const GnnCostModel& model) {
+ModelHandle load(const Model& model) {
   const std::vector<std::byte> bytes = model_to_bytes(model).value();
   char message[200] = "";
   ModelHandle loaded(mlgraph_model_load(bytes.data(), bytes.size(), message, sizeof(message)));
@@ -51,16 +53,26 @@ mlgraph_configs c_configs(const OwnedProgram& from) {
           from.narrow.empty() ? nullptr : from.narrow.data(), from.wide.empty() ? nullptr : from.wide.data()};
 }
 
-TEST_CASE("C functions give what the C++ session gives") {
-  for (const Arch arch : kArchs) {
-    const ProgramSetFixture set(default_options(arch).task(), 1);
-    const GnnCostModel model = set.model(small_options(arch));
+/// The same, as a program gives a network of its own to C.
+ModelHandle hand_over(const Model& model) {
+  const std::vector<std::byte> bytes = model_to_bytes(model).value();
+  return ModelHandle(mlgraph_model_of(load_cost_model<OwnNet>(bytes).value()));
+}
+
+TEST_CASE("C functions give what the C++ session gives, of every network") {
+  const auto check = [](const std::unique_ptr<NetOptions>& network) {
+    const ProgramSetFixture set(*network, 1);
+    const Model model = set.model(*network);
+    const bool is_own = model.name() == OwnNet::kName;
     Session expected = Session::bind(model, set.views[0]).value();
     const mlgraph_configs configs = c_configs(set.programs[0]);
 
-    ModelHandle loaded = load(model);
+    ModelHandle loaded = is_own ? hand_over(model) : load(model);
     const mlgraph_inputs inputs = mlgraph_model_inputs(loaded.get());
     CHECK(inputs.is_layout == (set.programs[0].config_node.empty() ? 0 : 1));
+    CHECK(configs.rows_per_config ==
+          inputs.is_layout * static_cast<std::int64_t>(set.programs[0].config_node.size()) +
+              inputs.has_graph_row);
     CHECK(inputs.num_opcodes == kFixtureOpcodes);
     CHECK(inputs.num_node_features == 3);
     CHECK(inputs.num_config_features == configs.num_features);
@@ -97,7 +109,19 @@ TEST_CASE("C functions give what the C++ session gives") {
     CHECK(mlgraph_session_update(session.get(), 0, nullptr, nullptr, &again) == MLGRAPH_OK);
     CHECK(again == changed);
     CHECK(std::string(mlgraph_session_message(session.get())).empty());
-  }
+  };
+  for (const std::string_view name : kNets) check(small_net(name));
+  check(small_net("own-net", {{"reads_graph", "yes"}}));
+}
+
+TEST_CASE("C knows the networks of the library, and of others those that it is given") {
+  const std::unique_ptr<NetOptions> network = small_net("own-net");
+  const std::vector<std::byte> bytes = model_to_bytes(model_for(program_for(*network, 1), *network)).value();
+  char message[300] = "";
+  CHECK(mlgraph_model_load(bytes.data(), bytes.size(), message, sizeof(message)) == nullptr);
+  CHECK_MESSAGE(
+      std::string(message).rfind("model: arch is \"own-net\"; the networks here are tile-sage, ", 0) == 0,
+      message);
 }
 
 TEST_CASE("errors are codes and sentences, cut to the room there is") {
@@ -110,8 +134,9 @@ TEST_CASE("errors are codes and sentences, cut to the room there is") {
   mlgraph_model_free(nullptr);
   mlgraph_session_free(nullptr);
 
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const ModelHandle model = load(set.model(small_options(Arch::kLayoutSage)));
+  const std::unique_ptr<NetOptions> network = small_net("layout-sage");
+  const ProgramSetFixture set(*network, 1);
+  const ModelHandle model = load(set.model(*network));
   mlgraph_program program = c_program(set.programs[0]);
   program.name = nullptr;
   program.num_features = 2;
@@ -143,8 +168,9 @@ TEST_CASE("errors are codes and sentences, cut to the room there is") {
 }
 
 TEST_CASE("sizes that no array has are refused before memory is taken, from C") {
-  const ProgramSetFixture set(Task::kTile, 1);
-  const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
+  const std::unique_ptr<NetOptions> network = small_net("tile-sage");
+  const ProgramSetFixture set(*network, 1);
+  const ModelHandle model = load(set.model(*network));
   mlgraph_program program = c_program(set.programs[0]);
   char message[200];
   for (const std::int64_t num_nodes : {kMaxNodes + 1, std::int64_t{1} << 60}) {
@@ -181,10 +207,11 @@ TEST_CASE("sizes that no array has are refused before memory is taken, from C") 
 }
 
 TEST_CASE("a program may name its features") {
-  ProgramSetFixture set(Task::kTile, 2);
+  const std::unique_ptr<NetOptions> network = small_net("tile-sage");
+  ProgramSetFixture set(*network, 2);
   const std::string_view names[] = {"seven", "size", "noise"};
   for (ProgramView& view : set.views) view.graph.feature_names = names;
-  const ModelHandle model = load(set.model(small_options(Arch::kTileSage)));
+  const ModelHandle model = load(set.model(*network));
   const mlgraph_configs configs = c_configs(set.programs[0]);
   std::vector<float> scores(24), same(24);
   mlgraph_program program = c_program(set.programs[0]);
@@ -212,8 +239,9 @@ TEST_CASE("a program may name its features") {
 }
 
 TEST_CASE("metadata are copied as far as there is room") {
-  const ProgramSetFixture set(Task::kTile, 1);
-  const ModelHandle model = load(set.model(small_options(Arch::kTileResGcn)));
+  const std::unique_ptr<NetOptions> network = small_net("tile-resgcn");
+  const ProgramSetFixture set(*network, 1);
+  const ModelHandle model = load(set.model(*network));
   char value[6];
   CHECK(mlgraph_model_metadata(model.get(), "arch", value, sizeof(value)) == 11);
   CHECK(std::string(value) == "tile-");

@@ -6,13 +6,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "allocation_counter.hpp"
+#include "cost/program_fixture.hpp"
 #include "infer/session_fixture.hpp"
+#include "mlgraph/arch/builtin.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/infer/session.hpp"
 
 namespace mlgraph {
 namespace {
@@ -22,16 +28,16 @@ using namespace testing;  // NOLINT: the fixtures
 static_assert(std::is_nothrow_move_constructible_v<CostModel> && !std::is_copy_constructible_v<CostModel>);
 static_assert(std::is_nothrow_move_assignable_v<CostSession> && !std::is_copy_constructible_v<CostSession>);
 
-CostModel cost_model(const GnnCostModel& model) {
+CostModel cost_model(const Model& model) {
   const std::vector<std::byte> bytes = model_to_bytes(model, {{"licence", "CC0-1.0"}}).value();
-  Result<CostModel> loaded = load_cost_model(bytes);
+  Result<CostModel> loaded = load_cost_model<BuiltinNets, OwnNet>(bytes);
   REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
   return std::move(*loaded);
 }
 
 TEST_CASE(
     "a loaded model scores, ranks and changes configurations as the session of the model it was saved from") {
-  for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
+  for_each_session_model([](const Model& model, const OwnedProgram& program) {
     const ConfigView configs = program.view().configs;
     Session expected = Session::bind(model, program.view()).value();
     CostSession session = cost_model(model).bind(program.view()).value();  // outlives its model
@@ -65,23 +71,78 @@ TEST_CASE(
 }
 
 TEST_CASE("a model says what it asks of programs, and what its file says") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const CostModel model = cost_model(set.model(small_options(Arch::kLayoutSage)));
+  const std::unique_ptr<NetOptions> options = small_net("layout-sage");
+  const ProgramSetFixture set(*options, 1);
+  const CostModel model = cost_model(set.model(*options));
   const CostModelInputs inputs = model.inputs();
-  CHECK(inputs.task == Task::kLayout);
+  CHECK((inputs.takes_nodes && !inputs.takes_graph));
   CHECK(inputs.num_opcodes == kFixtureOpcodes);
   CHECK(inputs.num_node_features == 3);
   CHECK(inputs.num_config_features == 2);
   CHECK(model.metadata("licence") == "CC0-1.0");
   CHECK(model.metadata("arch") == "layout-sage");
   CHECK(model.metadata("colour").empty());
+
+  const auto takes = [](const std::unique_ptr<NetOptions>& network) {
+    const CostModelInputs in = cost_model(model_for(program_for(*network, 1), *network)).inputs();
+    return std::pair(in.takes_nodes, in.takes_graph);
+  };
+  CHECK(takes(small_net("tile-sage")) == std::pair(false, true));
+  CHECK(takes(small_net("tile-sage-late")) == std::pair(false, true));
+  CHECK(takes(small_net("layout-resgcn-late")) == std::pair(true, false));
+  CHECK(takes(small_net("own-net", {{"reads_graph", "yes"}})) == std::pair(true, true));
+}
+
+TEST_CASE("a model of any network is a cost model, with what its file would say") {
+  const std::unique_ptr<NetOptions> options = small_net("own-net");
+  const ProgramSetFixture set(*options, 1);
+  const Model model = set.model(*options);
+  const CostModel made = cost_model_of(model, {{"licence", "CC0-1.0"}});
+  CHECK(made.metadata("arch") == "own-net");
+  CHECK(made.metadata("heads") == "2");
+  CHECK(made.metadata("licence") == "CC0-1.0");
+  std::vector<float> scores(24), same(24);
+  REQUIRE(Session::bind(model, set.views[0]).value().score(set.views[0].configs, Span<float>(scores)).ok());
+  REQUIRE(made.bind(set.views[0]).value().score(set.views[0].configs, Span<float>(same)).ok());
+  CHECK(same == scores);
+}
+
+TEST_CASE("where configurations are of nodes and of the graph, a program may have no configurable node") {
+  const std::unique_ptr<NetOptions> network = small_net("own-net", {{"reads_graph", "yes"}});
+  const ProgramSetFixture set(*network, 1);
+  const Model model = set.model(*network);
+  OwnedProgram program = set.programs[0];
+  program.config_node.clear();
+  program.rows_per_config = 1;
+  program.narrow.resize(24 * 2);
+  CostSession session = cost_model(model).bind(program.view()).value();
+  CHECK(session.rows_per_config() == 1);
+  std::vector<float> scores(24);
+  REQUIRE(session.score(program.view().configs, Span<float>(scores)).ok());
+  const PreparedProgram prepared = model.prepare(program.view()).value();
+  CHECK(scores == model.predict(prepared, prepared.selection).value());
+  const std::vector<float> row(2, 1.0f);
+  const std::int32_t rows[] = {0};
+  REQUIRE(session.start(program.view().configs, 1).value() == scores[1]);
+  CHECK(session.update(rows, row).ok());
+  session.rollback();
+  CHECK(session.current_score() == scores[1]);
+}
+
+TEST_CASE("a file of a network that was not named is refused with the list of those that were") {
+  const std::unique_ptr<NetOptions> options = small_net("own-net");
+  const OwnedProgram program = program_for(*options, 1);
+  const std::vector<std::byte> bytes = model_to_bytes(model_for(program, *options)).value();
+  CHECK(load_cost_model<TileSage, NetList<LayoutSage, TileMlp>>(bytes).status().message() ==
+        "model: arch is \"own-net\"; the networks here are tile-sage, layout-sage, tile-mlp");
 }
 
 TEST_CASE("a session needs neither the model nor the program any more, and threads change no bit") {
-  ProgramSetFixture set(Task::kLayout, 1);
+  const std::unique_ptr<NetOptions> network = small_net("layout-sage");
+  ProgramSetFixture set(*network, 1);
   const std::string name = set.programs[0].name;
   const OwnedProgram copy = set.programs[0];
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  const Model model = set.model(*network);
   std::vector<float> scores(24), same(24);
   REQUIRE(Session::bind(model, copy.view()).value().score(copy.view().configs, Span<float>(scores)).ok());
 
@@ -99,23 +160,25 @@ TEST_CASE("a session needs neither the model nor the program any more, and threa
 }
 
 TEST_CASE("bad bytes and bad programs are errors") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  const std::unique_ptr<NetOptions> network = small_net("layout-sage");
+  const ProgramSetFixture set(*network, 1);
+  const Model model = set.model(*network);
   std::vector<std::byte> bytes = model_to_bytes(model).value();
   for (const std::size_t size : {std::size_t{0}, std::size_t{7}, bytes.size() / 2, bytes.size() - 1}) {
-    CHECK_FALSE(load_cost_model(Span<const std::byte>(bytes.data(), size)).ok());
+    CHECK_FALSE(load_cost_model<LayoutSage>(Span<const std::byte>(bytes.data(), size)).ok());
   }
   bytes.insert(bytes.begin(), std::byte{0});
-  const Result<CostModel> loaded = load_cost_model(Span<const std::byte>(bytes.data() + 1, bytes.size() - 1));
+  const Result<CostModel> loaded =
+      load_cost_model<LayoutSage>(Span<const std::byte>(bytes.data() + 1, bytes.size() - 1));
   REQUIRE(loaded.ok());  // no alignment is needed
 
   OwnedProgram program = set.programs[0];
   program.opcode[1] = 77;
   CHECK(loaded->bind(program.view()).status().message() ==
         program.name + ": node 1 has opcode 77; the model knows [0, 5)");
-  const ProgramSetFixture tiles(Task::kTile, 1);
-  CHECK(loaded->bind(tiles.views[0]).status().message() ==
-        tiles.programs[0].name + ": has no configurable node; a layout-sage model ranks their layouts");
+  const OwnedProgram tile = tile_program(1);
+  CHECK(loaded->bind(tile.view()).status().message() ==
+        tile.name + ": has no configurable node; a layout-sage model ranks configs of them");
 
   CostSession session = loaded->bind(set.views[0]).value();
   std::vector<std::int32_t> order(23, -7);
@@ -125,9 +188,10 @@ TEST_CASE("bad bytes and bad programs are errors") {
 }
 
 TEST_CASE("after the first call nothing is allocated") {
-  for (const Arch arch : {Arch::kLayoutSage, Arch::kTileSage}) {
-    const ProgramSetFixture set(default_options(arch).task(), 1);
-    CostSession session = cost_model(set.model(small_options(arch))).bind(set.views[0]).value();
+  for (const std::string_view name : {"layout-sage", "tile-sage", "own-net"}) {
+    const std::unique_ptr<NetOptions> network = small_net(name);
+    const ProgramSetFixture set(*network, 1);
+    CostSession session = cost_model(set.model(*network)).bind(set.views[0]).value();
     const ConfigView configs = set.views[0].configs;
     std::vector<float> scores(24);
     std::vector<std::int32_t> order(24);

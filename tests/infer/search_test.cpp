@@ -3,8 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cost/program_fixture.hpp"
 #include "long_tests.hpp"
-#include "model/program_fixture.hpp"
 
 namespace mlgraph {
 namespace {
@@ -15,8 +20,9 @@ constexpr SearchMethod kMethods[] = {SearchMethod::kGreedy, SearchMethod::kAnnea
 
 /// A bound layout program of three rows, and four candidates for each of them.
 struct Problem {
-  ProgramSetFixture set{Task::kLayout, 1};
-  GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  std::unique_ptr<NetOptions> network = small_net("layout-sage");
+  ProgramSetFixture set{*network, 1};
+  Model model = set.model(*network);
   ConfigView configs = set.views[0].configs;
   Session session = Session::bind(model, set.views[0]).value();
   std::vector<float> features;
@@ -192,6 +198,31 @@ TEST_CASE("rows without candidates stay as they are") {
   options.start_temperature = 1e9;
   options.max_evaluations = 20;
   CHECK(search(problem.session, problem.configs, 0, one, options).value().num_evaluations == 20);
+}
+
+TEST_CASE("the configuration of the graph is a row like the others, behind those of the nodes") {
+  const std::unique_ptr<NetOptions> network = small_net("own-net", {{"reads_graph", "yes"}});
+  const ProgramSetFixture set(*network, 1);
+  const Model model = set.model(*network);
+  const ConfigView configs = set.views[0].configs;
+  Session session = Session::bind(model, set.views[0]).value();
+  const std::vector<float> features = {0, 0, 1, 3, 4, 1};
+  const std::vector<std::int32_t> ptr = {0, 0, 0, 0, 3};
+  const Candidates candidates = {ptr, {features.data(), 3, 2}};
+  std::vector<float> scores = {session.start(configs, 0).value()};
+  for (std::size_t i = 0; i < 3; ++i) {
+    scores.push_back(session.update(3, Span<const float>(features).subspan(2 * i, 2)).value());
+    session.rollback();
+  }
+  const auto best = std::min_element(scores.begin(), scores.end());
+  for (const SearchMethod m : kMethods) {
+    SearchOptions options = method(m);
+    options.max_evaluations = 100;
+    const SearchResult result = search(session, configs, 0, candidates, options).value();
+    CHECK(result.score == *best);
+    CHECK(result.choice ==
+          std::vector<std::int32_t>{-1, -1, -1, static_cast<std::int32_t>(best - scores.begin()) - 1});
+  }
 }
 
 TEST_CASE("errors say what does not fit") {

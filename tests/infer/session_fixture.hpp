@@ -6,9 +6,11 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 
-#include "model/program_fixture.hpp"
+#include "cost/program_fixture.hpp"
 
 namespace mlgraph::testing {
 
@@ -34,32 +36,31 @@ inline OwnedProgram large_layout_program(std::uint64_t seed, std::int32_t num_no
   return program;
 }
 
-/// Calls `f(model, program)` for every architecture, join and direction; layouts also in segments, with and
-/// without a halo and with both read-outs, with embedded configurations, and on a program of several blocks of
-/// nodes.
+/// Calls `f(model, program)` for every network that has sessions and direction; those of configurable nodes
+/// also in segments, with and without a halo and with both read-outs, with embedded configurations, and on a
+/// program of several blocks of nodes. The network of these tests also with a configuration of the graph.
 template <class F>
 void for_each_session_model(F&& f) {
   const OwnedProgram large = large_layout_program(3, 600, 11, 9);
-  for (const Arch arch : kArchs) {
-    const ProgramSetFixture set(default_options(arch).task(), 1, 1, 9);
-    for (const Join join : kJoins) {
-      for (const Direction direction : kDirections) {
-        ModelOptions options = small_options(arch, join);
-        options.direction = direction;
-        INFO(arch_name(arch), ", join ", static_cast<int>(join), ", direction ", static_cast<int>(direction));
-        f(set.model(options), set.programs[0]);
-        if (options.task() == Task::kTile) continue;
-        if (join == Join::kEarly) f(set.model(options), large);
-        ModelOptions embedded = options;
-        embedded.config_encoding = ConfigEncoding::kEmbedding;
-        f(set.model(embedded), set.programs[0]);
-        options.segments.max_size = 4;
-        options.segments.readout =
-            direction == Direction::kReverse ? SegmentReadout::kScalar : SegmentReadout::kEmbedding;
-        for (const bool halo : {false, true}) {
-          options.segments.halo = halo;
-          f(set.model(options), set.programs[0]);
-        }
+  for (const std::string_view name : kNets) {
+    for (const Direction direction : kDirections) {
+      Texts options = {{"direction", std::string(enum_name(direction))}};
+      if (name == OwnNet::kName && direction == Direction::kForward) options["reads_graph"] = "yes";
+      const std::unique_ptr<NetOptions> plain = small_net(name, options);
+      const NetPlan plan = plan_of(*plain);
+      const ProgramSetFixture set(*plain, 1, 1, 9);
+      INFO(name, ", direction ", enum_name(direction));
+      f(set.model(*plain), set.programs[0]);
+      if (!plan.takes_nodes()) continue;
+      if (!plan.takes_graph()) {
+        if (plan.join == Join::kConfigurable) f(set.model(*plain), large);
+        f(set.model(*options_with(*plain, {{"config_encoding", "embedding"}})), set.programs[0]);
+      }
+      for (const char* const halo : {"no", "yes"}) {
+        const Texts segments = {{"segment_size", "4"},
+                                {"segment_readout", direction == Direction::kReverse ? "scalar" : "embedding"},
+                                {"segment_halo", halo}};
+        f(set.model(*options_with(*plain, segments)), set.programs[0]);
       }
     }
   }

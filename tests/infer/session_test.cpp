@@ -15,13 +15,13 @@ namespace {
 
 using namespace testing;  // NOLINT: the fixtures
 
-std::vector<float> predicted(const GnnCostModel& model, const ProgramView& view) {
+std::vector<float> predicted(const Model& model, const ProgramView& view) {
   const PreparedProgram prepared = model.prepare(view).value();
   return model.predict(prepared, prepared.selection).value();
 }
 
 /// The score of one configuration by predict().
-float predicted(const GnnCostModel& model, const OwnedProgram& program, Span<const float> config) {
+float predicted(const Model& model, const OwnedProgram& program, Span<const float> config) {
   ProgramView view = program.view();
   view.configs.narrow = {};
   view.configs.wide = config;
@@ -29,15 +29,16 @@ float predicted(const GnnCostModel& model, const OwnedProgram& program, Span<con
   return predicted(model, view)[0];
 }
 
-Session bind(const GnnCostModel& model, const ProgramView& view, const SessionOptions& options = {}) {
+Session bind(const Model& model, const ProgramView& view, const SessionOptions& options = {}) {
   Result<Session> session = Session::bind(model, view, options);
   REQUIRE_MESSAGE(session.ok(), session.status().message());
   return std::move(*session);
 }
 
-TEST_CASE("scores have the bits of predict(), for every architecture and however many are scored together" * testing::kLong) {
+TEST_CASE("scores have the bits of predict(), for every architecture and however many are scored together" *
+          testing::kLong) {
   ThreadPool pool(3);
-  for_each_session_model([&](const GnnCostModel& model, const OwnedProgram& program) {
+  for_each_session_model([&](const Model& model, const OwnedProgram& program) {
     const std::vector<float> expected = predicted(model, program.view());
     for (const std::int64_t rows : {1, 100, 1000000}) {
       Session session = bind(model, program.view(), {rows == 100 ? &pool : nullptr, rows});
@@ -52,7 +53,7 @@ TEST_CASE("scores have the bits of predict(), for every architecture and however
 }
 
 TEST_CASE("a walk of changes, kept or taken back, has the bits of predict()") {
-  for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
+  for_each_session_model([](const Model& model, const OwnedProgram& program) {
     Session session = bind(model, program.view());
     const ConfigView configs = program.view().configs;
     const auto width = static_cast<std::size_t>(configs.num_features);
@@ -97,8 +98,9 @@ TEST_CASE("a walk of changes, kept or taken back, has the bits of predict()") {
 }
 
 TEST_CASE("a configuration is ranked; equal scores keep their order") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  const std::unique_ptr<NetOptions> options = small_net("layout-sage");
+  const ProgramSetFixture set(*options, 1);
+  const Model model = set.model(*options);
   OwnedProgram program = set.programs[0];
   const std::int64_t size = program.rows_per_config * program.config_features;
   program.narrow.insert(program.narrow.end(), program.narrow.begin(), program.narrow.begin() + 5 * size);
@@ -122,8 +124,9 @@ TEST_CASE("a configuration is ranked; equal scores keep their order") {
 }
 
 TEST_CASE("errors name what is wrong, and the session stays as it was") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+  const std::unique_ptr<NetOptions> options = small_net("layout-sage");
+  const ProgramSetFixture set(*options, 1);
+  const Model model = set.model(*options);
   Session session = bind(model, set.views[0]);
   const ConfigView configs = set.views[0].configs;
   const float good[] = {1, 2, 3, 4};
@@ -157,11 +160,10 @@ TEST_CASE("errors name what is wrong, and the session stays as it was") {
 }
 
 TEST_CASE("a score that is not finite takes the change back") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  ModelOptions options = small_options(Arch::kLayoutSage);
-  options.config_encoding = ConfigEncoding::kScaled;
-  options.config_scaling = Scaling::kRaw;
-  const GnnCostModel model = set.model(options);
+  const std::unique_ptr<NetOptions> options =
+      small_net("layout-sage", {{"config_encoding", "scaled"}, {"config_scaling", "raw"}});
+  const ProgramSetFixture set(*options, 1);
+  const Model model = set.model(*options);
   Session session = bind(model, set.views[0]);
   const float score = session.start(set.views[0].configs).value();
   const float huge[] = {3e38f, 3e38f};
@@ -174,7 +176,7 @@ TEST_CASE("a score that is not finite takes the change back") {
 }
 
 TEST_CASE("after bind() nothing is allocated") {
-  for_each_session_model([](const GnnCostModel& model, const OwnedProgram& program) {
+  for_each_session_model([](const Model& model, const OwnedProgram& program) {
     Session session = bind(model, program.view());
     const ConfigView configs = program.view().configs;
     std::vector<float> scores(static_cast<std::size_t>(configs.num_configs));
@@ -195,8 +197,9 @@ TEST_CASE("after bind() nothing is allocated") {
 }
 
 TEST_CASE("sessions in several threads share a model") {
-  const ProgramSetFixture set(Task::kLayout, 4);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutResGcn));
+  const std::unique_ptr<NetOptions> options = small_net("layout-resgcn");
+  const ProgramSetFixture set(*options, 4);
+  const Model model = set.model(*options);
   std::vector<std::vector<float>> scores(4, std::vector<float>(24));
   std::vector<char> ok(4, 0);
   std::vector<std::thread> threads;
@@ -213,19 +216,20 @@ TEST_CASE("sessions in several threads share a model") {
   }
 }
 
-TEST_CASE("a program of another task is refused") {
-  const ProgramSetFixture tiles(Task::kTile, 1);
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
+TEST_CASE("a program whose configurations are of other nodes is refused") {
+  const ProgramSetFixture tiles(*small_net("tile-sage"), 1);
+  const std::unique_ptr<NetOptions> options = small_net("layout-sage");
+  const ProgramSetFixture set(*options, 1);
+  const Model model = set.model(*options);
   CHECK_FALSE(Session::bind(model, tiles.views[0]).ok());
 }
 
 TEST_CASE("winners that compare nothing have the bits of predict(), those that compare are refused") {
-  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
-    const ProgramSetFixture set(default_options(arch).task(), 1, 1, 9);
-    ModelOptions options = small_winner(arch);
-    if (arch == Arch::kLayoutWinner) options.prune.kind = Prune::kEdges;
-    const GnnCostModel model = set.model(options);
+  for (const std::string_view name : kWinners) {
+    std::unique_ptr<NetOptions> options = small_winner(name);
+    if (name == "tile-winner") options = options_with(*options, {{"initial_residual", "yes"}});
+    const ProgramSetFixture set(*options, 1, 1, 9);
+    const Model model = set.model(*options);
     Session session = bind(model, set.views[0]);
     const std::vector<float> expected = predicted(model, set.views[0]);
     std::vector<float> scores(9);
@@ -238,20 +242,20 @@ TEST_CASE("winners that compare nothing have the bits of predict(), those that c
     for (std::int32_t k = 0; k < session.rows_per_config(); ++k) rows.push_back(k);
     CHECK(session.update(rows, config).value() == expected[7]);
   }
-  const ProgramSetFixture set(Task::kLayout, 1);
+  const std::unique_ptr<NetOptions> compares = small_winner("layout-winner", 8);
+  const ProgramSetFixture set(*compares, 1);
   CHECK(
-      Session::bind(set.model(small_winner(Arch::kLayoutWinner, 8)), set.views[0]).status().message() ==
+      Session::bind(set.model(*compares), set.views[0]).status().message() ==
       "layout_1: this layout-winner model compares 8 configs at a time, so that none has a score of its own; a "
       "session needs those: use predict()");
 }
 
 TEST_CASE("a session of a pruned program has the bits of predict() and updates them") {
   const OwnedProgram program = large_layout_program(3, 600, 11, 9);
-  const ProgramSetFixture set(Task::kLayout, 1, 1, 9);
   for (const char* prune : {"edge", "khop:2", "khop-merge:1"}) {
-    ModelOptions options = small_options(Arch::kLayoutSage);
-    options.prune = parse_prune(prune).value();
-    const GnnCostModel model = set.model(options);
+    const std::unique_ptr<NetOptions> options = small_net("layout-sage", {{"prune", prune}});
+    const ProgramSetFixture set(*options, 1, 1, 9);
+    const Model model = set.model(*options);
     Session session = bind(model, program.view());
     const std::vector<float> expected = predicted(model, program.view());
     std::vector<float> scores(9);

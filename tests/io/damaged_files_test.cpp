@@ -15,15 +15,16 @@
 #include "allocation_counter.hpp"
 #include "hlo_fixtures.hpp"
 #include "long_tests.hpp"
+#include "mlgraph/arch/layout_sage.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/program_set.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/model/model_bytes.hpp"
-#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/train_state.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 #include "program_fixtures.hpp"
 #include "readers.hpp"
 #include "test_data.hpp"
@@ -121,14 +122,11 @@ std::string npy_file() { return io::format_npy_header(io::NpyType::kFloat32, std
 std::string model_file() {
   const io::Program program = testing::layout_program();
   const ProgramView view = program.view();
-  ModelOptions options = default_options(Arch::kLayoutSage);
+  LayoutSage::Options options;
   options.hidden_channels = 2;
   options.opcode_channels = 1;
   options.num_layers = 1;
-  const Span<const ProgramView> programs(&view, 1);
-  const GnnCostModel model =
-      GnnCostModel::make(options, FeatureEncoder::fit(programs, options).value(), 1).value();
-  return text_of(model_to_bytes(model));
+  return text_of(model_to_bytes(fit_model<LayoutSage>(Span<const ProgramView>(&view, 1), options).value()));
 }
 
 /// The state of a training, and the file that holds it.

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "mlgraph/model/feature_encoder.hpp"
+#include "mlgraph/cost/feature_encoder.hpp"
 
 namespace mlgraph {
 namespace {

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "io/hlo_fixtures.hpp"
+#include "mlgraph/cost/list_padding.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_file.hpp"
 #include "mlgraph/io/hlo_text.hpp"
-#include "mlgraph/model/list_padding.hpp"
 #include "test_data.hpp"
 
 using namespace mlgraph;

@@ -43,7 +43,7 @@ TEST_CASE("each kind of HLO file is recognised and gives its modules") {
   for (const auto& each : kFiles) {
     CAPTURE(each.name);
     CHECK(io::hlo_file_kind(bytes_of(each.bytes)) == each.kind);
-    CHECK(io::hlo_file_kind_name(each.kind) == each.name);
+    CHECK(enum_name(each.kind) == each.name);
     const auto modules = io::read_hlo_modules(bytes_of(each.bytes), "f");
     REQUIRE_MESSAGE(modules.ok(), modules.status().message());
     REQUIRE(modules->size() == 1);
@@ -61,7 +61,7 @@ TEST_CASE("other bytes are no HLO file, and errors name the file") {
           "x.bin: is neither HLO text nor a protobuf of HloProto, HloModuleProto, ModuleTuningData or "
           "TuningData");
   }
-  CHECK(io::hlo_file_kind_name(io::HloFileKind::kUnknown) == "unknown");
+  CHECK(enum_name(io::HloFileKind::kUnknown) == "unknown");
   CHECK(io::read_hlo_modules(bytes_of("HloModule m\n!"), "x.hlo").status().message() ==
         "x.hlo:2:1: expected a computation, found '!'");
   // A ModuleTuningData whose module has a computation without instructions.

@@ -10,10 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "mlgraph/arch/tile_mlp.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
+#include "mlgraph/train/trainable_net.hpp"
+
 namespace mlgraph {
 namespace {
 
-GnnCostModel small_model() {
+Model small_model() {
   static const std::vector<float> x = {0, 1, 2, 5};
   static const std::vector<std::int32_t> opcode = {1, 2};
   static const std::vector<float> config = {1, 2, 3, 5};
@@ -24,9 +28,7 @@ GnnCostModel small_model() {
   view.configs.wide = config;
   view.configs.num_configs = 2;
   view.configs.num_features = 2;
-  const ModelOptions options = default_options(Arch::kTileMlp);
-  return GnnCostModel::make(options, FeatureEncoder::fit(Span<const ProgramView>(&view, 1), options).value(), 1)
-      .value();
+  return fit_model<TileMlp>(Span<const ProgramView>(&view, 1)).value();
 }
 
 TEST_CASE("a model is saved and loaded; what is no model is an error with the path") {
@@ -34,15 +36,18 @@ TEST_CASE("a model is saved and loaded; what is no model is an error with the pa
   const fs::path folder = fs::temp_directory_path() / str_cat("mlgraph_model_file_", ::getpid());
   fs::create_directories(folder);
   const std::string path = (folder / "model.safetensors").string();
-  const GnnCostModel model = small_model();
+  const Model model = small_model();
+  const NetTypes nets = predicting_nets<TileMlp>();
   REQUIRE(io::save_model(model, path, {{"note", "x"}}).ok());
-  const Result<GnnCostModel> read = io::load_model(path);
+  const Result<Model> read = io::load_model(path, nets);
   REQUIRE(read.ok());
   CHECK(read->parameters().value == model.parameters().value);
 
-  CHECK(io::load_model(path + ".missing").status().message().rfind(path + ".missing", 0) == 0);
+  CHECK(io::load_model(path + ".missing", nets).status().message().rfind(path + ".missing", 0) == 0);
+  CHECK(io::load_model(path, predicting_nets<TileSage>()).status().message() ==
+        path + ": model: arch is \"tile-mlp\"; the networks here are tile-sage");
   std::ofstream(path) << "no model";
-  const Status status = io::load_model(path).status();
+  const Status status = io::load_model(path, nets).status();
   CHECK(status.message().rfind(path + ": safetensors: ", 0) == 0);
   CHECK_FALSE(io::save_model(model, (folder / "no" / "such" / "folder").string()).ok());
   fs::remove_all(folder);

@@ -18,6 +18,8 @@
 #include "io/hlo_fixtures.hpp"
 #include "io/program_fixtures.hpp"
 #include "io/readers.hpp"
+#include "mlgraph/format/safetensors.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
@@ -35,8 +37,6 @@
 #include "mlgraph/io/tpugraphs_proto.hpp"
 #include "mlgraph/io/tuning_data.hpp"
 #include "mlgraph/io/zip.hpp"
-#include "mlgraph/model/safetensors.hpp"
-#include "mlgraph/model/safetensors_writer.hpp"
 #include "mlgraph/train/train_state.hpp"
 
 namespace odd_files {
@@ -784,7 +784,7 @@ std::string checkpoint_error(const std::string& name, const Ints& shape, const s
   }
   const std::vector<std::byte> changed = write_safetensors(tensors, file.metadata()).value();
   TrainState state = testing::readers::small_state();
-  return checkpoint_from_bytes(changed, {}, 1, state).message();
+  return checkpoint_from_bytes(changed, {}, state).message();
 }
 
 }  // namespace
@@ -798,14 +798,15 @@ TEST_CASE("checkpoints whose state is odd in one place") {
   CHECK(checkpoint_error("epochs", {1, 1}, Doubles{0}) ==
         "checkpoint: epochs is F64 (1, 1); should be a vector of F64");
   const std::string range = "checkpoint: its numbers are out of range";
-  // Epoch, whether of the head, steps, the table's next row, the best epoch.
-  CHECK(checkpoint_error("numbers", {5}, Integers{4, 0, 0, 0, 4}).empty());
-  CHECK(checkpoint_error("numbers", {5}, Integers{-1, 0, 0, 0, 0}) == range);
-  CHECK(checkpoint_error("numbers", {5}, Integers{std::int64_t{1} << 31, 0, 0, 0, 0}) == range);
-  CHECK(checkpoint_error("numbers", {5}, Integers{4, 0, -1, 0, 0}) == range);
-  CHECK(checkpoint_error("numbers", {5}, Integers{4, 0, 0, -1, 0}) == range);
-  CHECK(checkpoint_error("numbers", {5}, Integers{4, 0, 0, 0, -1}) == range);
-  CHECK(checkpoint_error("numbers", {5}, Integers{4, 0, 0, 0, 5}) == range);
+  // Epoch, whether of the head, steps, the table's next row, the best epoch, updates of the average.
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 4, 0}).empty());
+  CHECK(checkpoint_error("numbers", {6}, Integers{-1, 0, 0, 0, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{std::int64_t{1} << 31, 0, 0, 0, 0, 0}).empty());
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, -1, 0, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, -1, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, -1, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 5, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 0, -1}) == range);
   CHECK(checkpoint_error("epochs", {1}, Doubles{0}) == range);  // a part of a row
   const auto row = static_cast<std::int64_t>(detail::kEpochNumbers);
   Doubles epoch(detail::kEpochNumbers);
@@ -826,7 +827,7 @@ TEST_CASE("a path that cannot be opened, though that is not because nothing is t
   CHECK(message_of(io::load_programs(path)) == path + ": cannot be opened: File name too long");
   CHECK(io::pack_programs(path, folder / "to.pack").status().code() == StatusCode::kUnavailable);
   CHECK(NpzReader::open(path).status().code() == StatusCode::kUnavailable);
-  CHECK(io::load_model(path).status().code() == StatusCode::kUnavailable);
+  CHECK(io::load_model(path, predicting_nets<BuiltinNets>()).status().code() == StatusCode::kUnavailable);
 }
 
 TEST_CASE("nothing is written of what cannot be, or where there is no folder") {
@@ -852,7 +853,7 @@ TEST_CASE("a folder that is called as a file is, and a link to nothing, are no p
 TEST_CASE("a file of tensors that is no model is named") {
   const TemporaryFolder folder("odd_models");
   testing::write_bytes(folder / "a.safetensors", write_safetensors({}).value());
-  CHECK(message_of(io::load_model(folder / "a.safetensors")) ==
+  CHECK(message_of(io::load_model(folder / "a.safetensors", predicting_nets<BuiltinNets>())) ==
         (folder / "a.safetensors") + ": model: the file's format is \"\"; should be \"mlgraph cost model 1\"");
 }
 

@@ -48,7 +48,7 @@ TEST_CASE("a folder is read to the bottom, in the order of the paths") {
   Result<ProgramSet> loaded = load_programs(folder.path());
   REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
   const ProgramSet set = std::move(*loaded);
-  CHECK(set.task() == Task::kLayout);
+  CHECK(set.task() == io::Task::kLayout);
   CHECK(names_of(set) == Strings{"z.4x4", "b", "a"});
   CHECK(set.file_of(0) == folder / "a/z.4x4.npz");
   CHECK(set.file_of(2) == folder / "c/deep/a.npz");
@@ -64,7 +64,7 @@ TEST_CASE("a file is told by its first bytes") {
   for (const char* name : {"a.npz", "a.bin"}) {
     const Result<ProgramSet> set = load_programs(folder / name);
     REQUIRE_MESSAGE(set.ok(), set.status().message());
-    CHECK(set->task() == Task::kTile);
+    CHECK(set->task() == io::Task::kTile);
     CHECK(set->file_of(0) == folder / name);
     CHECK(testing::difference(set->views()[0], tile_program("a").view()) == "");
   }
@@ -140,7 +140,7 @@ TEST_CASE("a pack holds what the folder holds") {
     write_npz(folder / ("in/" + std::string(name) + ".npz"), layout_program());
   const Result<io::PackReport> report = io::pack_programs(folder / "in", folder / "out.pack");
   REQUIRE_MESSAGE(report.ok(), report.status().message());
-  CHECK(report->task == Task::kLayout);
+  CHECK(report->task == io::Task::kLayout);
   CHECK(report->num_programs == 3);
   CHECK(report->num_configs == 9);
   CHECK(report->num_duplicates == 0);
@@ -237,7 +237,7 @@ TEST_CASE("the real tile kernels load from a folder of npz and from one pb") {
   MLGRAPH_REQUIRE_DATA(dir);
   const Result<ProgramSet> npz = load_programs(dir + "/tpugraphs/golden/tile");
   REQUIRE_MESSAGE(npz.ok(), npz.status().message());
-  CHECK(npz->task() == Task::kTile);
+  CHECK(npz->task() == io::Task::kTile);
   CHECK(npz->views().size() == 15);
   CHECK(npz->notes().empty());
   const Result<ProgramSet> pb = load_programs(dir + "/tpugraphs/pb/op_tuning_data.pb");

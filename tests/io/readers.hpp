@@ -16,9 +16,12 @@
 
 #include "../../examples/graph_classification/tu_dataset.hpp"
 #include "../../examples/mlgraph/indices.hpp"
+#include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/hlo_features.hpp"
@@ -28,8 +31,6 @@
 #include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tuning_data.hpp"
-#include "mlgraph/model/model_bytes.hpp"
-#include "mlgraph/model/safetensors.hpp"
 #include "mlgraph/train/train_state.hpp"
 #include "safetensors_oracle.hpp"
 
@@ -115,20 +116,20 @@ inline Status read_safetensors(std::string_view text) {
 }
 inline Status read_model(std::string_view text) {
   MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(as_bytes(text)));
-  return model_from_tensors(file).status();
+  return model_from_tensors(file, predicting_nets<BuiltinNets>()).status();
 }
 
 /// A state of three weights, one of the head, and a table of four numbers a row.
 inline TrainState small_state() {
   TrainState state;
   state.value = state.best = {1, 2, 3};
-  state.adam.m = state.adam.v = {0, 0, 0};
+  state.optimizer.first = state.optimizer.second = {0, 0, 0};
   state.table = EmbeddingTable::make(4, TableDtype::kF32, 1 << 12, 2).value();
   return state;
 }
 inline Status read_checkpoint_state(std::string_view text) {
   TrainState state = small_state();
-  return checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, 1, state);
+  return checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, state);
 }
 inline Status read_checkpoint(std::string_view text) {
   const Span<const std::byte> bytes = as_bytes(text);

@@ -15,7 +15,7 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/format/safetensors.hpp"
 #include "safetensors_oracle.hpp"
 
 namespace {
@@ -212,7 +212,8 @@ TEST_CASE("whole headers and one for each rule of the format are read as nlohman
   }
 }
 
-TEST_CASE("headers that are changed at random are read as nlohmann-json reads them, or refused by a rule" * testing::kLong) {
+TEST_CASE("headers that are changed at random are read as nlohmann-json reads them, or refused by a rule" *
+          testing::kLong) {
   constexpr int kCount = 30000;
   Rng rng(1);
   int num_accepted = 0, num_by_rule = 0;

@@ -18,7 +18,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/model/safetensors.hpp"
+#include "mlgraph/format/safetensors.hpp"
 
 namespace mlgraph::testing {
 

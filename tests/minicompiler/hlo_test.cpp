@@ -101,7 +101,7 @@ TEST_CASE("problems for models are TpuGraphs programs") {
   problem.runtime.assign(2, 1000);
   CHECK(mg::io::check_program(problem.view()).ok());
   CHECK(problem.config_node.size() == program.indices_of(is_configurable).size());
-  CHECK(mg::io::task_of(problem.view()) == mg::Task::kLayout);
+  CHECK(mg::io::task_of(problem.view()) == mg::io::Task::kLayout);
   // The first configurable node is a convolution; its greedy row is output, image and kernel, padded with -1.
   const std::int8_t expected[18] = {1, 3, 2, 0, -1, -1, 1, 3, 2, 0, -1, -1, 0, 1, 3, 2, -1, -1};
   const auto* const row = problem.narrow_configs.data() + 18 * problem.config_node.size();
@@ -114,6 +114,6 @@ TEST_CASE("problems for models are TpuGraphs programs") {
   for (const Tile& tile : tile_choices(loops)) add_tile(loops, tile, tiles);
   CHECK(mg::io::check_program(tiles.view()).ok());
   CHECK(tiles.num_configs == static_cast<std::int64_t>(tile_choices(loops).size()));
-  CHECK(mg::io::task_of(tiles.view()) == mg::Task::kTile);
+  CHECK(mg::io::task_of(tiles.view()) == mg::io::Task::kTile);
   CHECK(tiles.opcode.size() == 3);
 }

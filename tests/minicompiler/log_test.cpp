@@ -57,10 +57,10 @@ TEST_CASE("measurements are logged, read back, and a second run has nothing left
   CHECK(names == std::vector<std::string>{"first", "second"});
   const std::vector<Record> records = read_log(path).value();
   REQUIRE(records.size() == 4);
-  CHECK(records[0].task == mg::Task::kTile);
+  CHECK(records[0].task == mg::io::Task::kTile);
   CHECK(records[0].tiles.size() == 5);
   CHECK(records[0].tiles[0] == tile_choices(records[0].kernel().loops().contraction)[0]);
-  CHECK(records[1].task == mg::Task::kLayout);
+  CHECK(records[1].task == mg::io::Task::kLayout);
   CHECK(records[1].layouts.size() == 4);
   CHECK(records[1].layouts[0] == default_layouts(records[1].program));
   CHECK(records[1].measured.size() == 4);
@@ -136,11 +136,11 @@ TEST_CASE("no shape of a held-out program is trained on") {
   add("mlp_10", 6);  // would train on the held-out shape
   add("mlp_20", 7);  // validates
   add("mine", 9);    // one's own program trains
-  const Split split = split_records(records, mg::Task::kLayout);
+  const Split split = split_records(records, mg::io::Task::kLayout);
   CHECK(split.train.size() == 2);
   CHECK(split.valid.size() == 1);
   REQUIRE(split.held_out.size() == 1);
   CHECK(split.held_out[0].program.name == "mlp_5");
   CHECK(split.num_left_out == 1);
-  CHECK(split_records(records, mg::Task::kTile).train.empty());
+  CHECK(split_records(records, mg::io::Task::kTile).train.empty());
 }

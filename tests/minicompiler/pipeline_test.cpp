@@ -62,7 +62,7 @@ TEST_CASE("collect, train, evaluate, optimize and report") {
   const mg::Result<Rankers> rankers = load_rankers(folder.string());
   REQUIRE_MESSAGE(rankers.ok(), rankers.status().message());
 
-  const Split split = split_records(records, mg::Task::kLayout);
+  const Split split = split_records(records, mg::io::Task::kLayout);
   REQUIRE(split.held_out.size() == 1);
   const mg::Result<RankingResult> ranking = evaluate_ranking(rankers->layout, split.held_out);
   REQUIRE_MESSAGE(ranking.ok(), ranking.status().message());

@@ -51,12 +51,69 @@ TEST_CASE("attention over equal neighbours is their mean, and a node without any
   CHECK(y[6] == value("g.bias"));
 }
 
+TEST_CASE("GATv2Conv makes some rows alone with the bits that they have among all, and their gradients") {
+  const Edges edges = hub_graph();
+  for (const Direction direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
+    for (const std::int64_t heads : {1, 3}) {
+      GATv2ConvOptions options;
+      options.heads = heads;
+      ParamSpec spec;
+      const GATv2Conv conv(spec, "g", 3, 2, options);
+      const AdjacencyView adjacency = edges.view().along(direction);
+      const BipartiteRows rows(adjacency.csr, some_nodes());
+      CHECK(makes_some_rows(spec, rows, MessageFlow<float>(adjacency), rows.flow<float>(), 3, conv));
+      const Status status = check_layer(spec, static_cast<std::int64_t>(rows.read.size()), 3,
+                                        [&](auto& ctx, Var x) { return conv(ctx, x, rows.flow<double>()); });
+      CHECK_MESSAGE(status.ok(), status.message());
+    }
+  }
+}
+
+TEST_CASE(
+    "GATv2Conv: configs side by side have the bits of each alone, and the gradients of copies are right") {
+  const Edges edges = hub_graph();
+  ParamSpec spec;
+  GATv2ConvOptions options;
+  options.heads = 2;
+  const GATv2Conv conv(spec, "g", 3, 5, options);
+  const std::vector<float> x = random_matrix<float>(3 * kNodes, 3);
+  const auto forward = [&](auto& ctx, Var v) { return conv(ctx, v, edges.view()); };
+  const std::vector<float> together = run_layer(spec, x, 3, forward);
+  REQUIRE(together.size() == 3 * kNodes * 10);
+  for (std::size_t c = 0; c < 3; ++c) {
+    const auto first = x.begin() + static_cast<std::ptrdiff_t>(c * kNodes * 3);
+    const std::vector<float> alone = run_layer(spec, {first, first + kNodes * 3}, 3, forward);
+    CHECK(std::equal(alone.begin(), alone.end(),
+                     together.begin() + static_cast<std::ptrdiff_t>(c * kNodes * 10)));
+  }
+  const Status status = check_layer(spec, 2 * kNodes, 3, forward);
+  CHECK_MESSAGE(status.ok(), status.message());
+  const BipartiteRows rows(edges.view().forward.csr, some_nodes());
+  const Status some =
+      check_layer(spec, 2 * static_cast<std::int64_t>(rows.read.size()), 3, [&](auto& ctx, Var v) {
+        auto flow = rows.flow<double>();
+        std::vector<std::int32_t> root = rows.root;  // of both copies
+        for (const std::int32_t r : rows.root) root.push_back(r + static_cast<std::int32_t>(rows.read.size()));
+        auto* const kept = ctx.arena().template allocate<std::int32_t>(root.size());
+        std::copy(root.begin(), root.end(), kept);
+        flow.root = {kept, root.size()};
+        return conv(ctx, v, flow);
+      });
+  CHECK_MESSAGE(some.ok(), some.message());
+}
+
 TEST_CASE("GATv2Conv of another graph's rows is an error") {
   const Edges edges = hub_graph();
   ParamSpec spec;
   const GATv2Conv conv(spec, "g", 3, 2);
   CHECK(message_of(spec, 5, 3, [&](auto& ctx, Var x) { return conv(ctx, x, edges.view()); }) ==
         "GATv2Conv: x has 5 rows; the graph has 7 nodes");
+  const BipartiteRows rows(edges.view().forward.csr, some_nodes());
+  auto flow = rows.flow<float>();
+  flow.root = flow.root.subspan(0, 3);
+  CHECK(message_of(spec, static_cast<std::int64_t>(rows.read.size()), 3, [&](auto& ctx, Var x) {
+          return conv(ctx, x, flow);
+        }) == "GATv2Conv: there are 3 rows to make; their edges are of 4");
 }
 
 }  // namespace

@@ -40,6 +40,44 @@ TEST_CASE("GCNConv's gradients are right along every direction and for copies") 
   }
 }
 
+/// The flow of some rows with the weights of the graph.
+template <class T>
+struct WeightedRows {
+  std::vector<T> edge, self;
+  MessageFlow<T> all, some;
+
+  WeightedRows(Arena& arena, const AdjacencyView& adjacency, const BipartiteRows& rows)
+      : all(adjacency), some(rows.flow<T>()) {
+    const GcnNorm<T> norm = gcn_norm<T>(arena, adjacency);
+    all.edge_weight = norm.edge_weight;
+    all.self_weight = norm.self_weight;
+    for (const std::int32_t e : rows.position) edge.push_back(norm.edge_weight[static_cast<std::size_t>(e)]);
+    for (const std::int32_t v : rows.made) self.push_back(norm.self_weight[static_cast<std::size_t>(v)]);
+    some.edge_weight = edge;
+    some.self_weight = self;
+  }
+};
+
+TEST_CASE("GCNConv makes some rows alone with the bits that they have among all, and their gradients") {
+  const Edges edges = hub_graph();
+  for (const Direction direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
+    ParamSpec spec;
+    const GCNConv conv(spec, "g", 3, 5);
+    const AdjacencyView adjacency = edges.view().along(direction);
+    const BipartiteRows rows(adjacency.csr, some_nodes());
+    Arena arena;
+    const WeightedRows<float> flows(arena, adjacency, rows);
+    const auto layer = [&](auto& ctx, Var x, const auto& flow) {
+      return conv(ctx, x, flow, Activation::kTanh);
+    };
+    CHECK(makes_some_rows(spec, rows, flows.all, flows.some, 3, layer));
+    const WeightedRows<double> in_double(arena, adjacency, rows);
+    const Status status = check_layer(spec, static_cast<std::int64_t>(rows.read.size()), 3,
+                                      [&](auto& ctx, Var x) { return layer(ctx, x, in_double.some); });
+    CHECK_MESSAGE(status.ok(), status.message());
+  }
+}
+
 TEST_CASE("a node without neighbours keeps its own row") {
   const Edges edges = hub_graph();
   ParamSpec spec;

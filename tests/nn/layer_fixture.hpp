@@ -6,10 +6,12 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/autograd/gradcheck.hpp"
 #include "mlgraph/graph/csr.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/infer.hpp"
 
 namespace mlgraph::testing {
@@ -57,6 +59,75 @@ std::vector<float> run_layer(const ParamSpec& spec, const std::vector<float>& x,
   const Var y = f(eager, eager.input({x.data(), static_cast<std::int64_t>(x.size()) / cols, cols}));
   const MatrixView<const float> out = eager.value(y);
   return {out.data, out.data + out.size()};
+}
+
+/// Some rows of a graph as a flow: a row for each of `made`, over no more rows than those need, in another
+/// order.
+struct BipartiteRows {
+  std::vector<std::int32_t> made, read;  // nodes; `read` is what x is gathered by
+  std::vector<std::int32_t> row_ptr = {0}, col, root, transposed_ptr, transposed_col, to_csr;
+  std::vector<std::int32_t> position;  // of each edge in the graph's CSR
+
+  BipartiteRows(const CsrView& csr, std::vector<std::int32_t> nodes) : made(std::move(nodes)) {
+    const auto place = [&](std::int32_t node) {
+      for (std::size_t i = 0; i < read.size(); ++i) {
+        if (read[i] == node) return static_cast<std::int32_t>(i);
+      }
+      read.push_back(node);
+      return static_cast<std::int32_t>(read.size()) - 1;
+    };
+    read.push_back(6);  // which nobody reads
+    for (const std::int32_t node : made) {
+      const auto r = static_cast<std::size_t>(node);
+      for (std::int32_t e = csr.row_ptr[r]; e < csr.row_ptr[r + 1]; ++e) {
+        col.push_back(place(csr.col[static_cast<std::size_t>(e)]));
+        position.push_back(e);
+      }
+      row_ptr.push_back(static_cast<std::int32_t>(col.size()));
+      root.push_back(place(node));
+    }
+    transposed_ptr.push_back(0);
+    for (std::int32_t j = 0; j < static_cast<std::int32_t>(read.size()); ++j) {
+      for (std::size_t i = 0; i < made.size(); ++i) {
+        for (std::int32_t e = row_ptr[i]; e < row_ptr[i + 1]; ++e) {
+          if (col[static_cast<std::size_t>(e)] != j) continue;
+          transposed_col.push_back(static_cast<std::int32_t>(i));
+          to_csr.push_back(e);
+        }
+      }
+      transposed_ptr.push_back(static_cast<std::int32_t>(transposed_col.size()));
+    }
+  }
+
+  template <class T>
+  [[nodiscard]] MessageFlow<T> flow() const {
+    MessageFlow<T> flow;
+    flow.edges.csr = {row_ptr, col};
+    flow.edges.transposed = {transposed_ptr, transposed_col};
+    flow.edges.transposed_to_csr = to_csr;
+    flow.edges.num_cols = static_cast<std::int32_t>(read.size());
+    flow.root = root;
+    flow.same_rows = false;
+    return flow;
+  }
+};
+
+/// Nodes of hub_graph(): the hub, one with one source, one alone.
+inline std::vector<std::int32_t> some_nodes() { return {3, 6, 1, 4}; }
+
+/// Checks that `layer(ctx, x, flow)` makes some_nodes() from no more rows than they need with the bits that it
+/// gives them as `layer(ctx, x, all)` on all rows, where `all` is the flow of the graph.
+template <class Layer>
+bool makes_some_rows(const ParamSpec& spec, const BipartiteRows& rows, const MessageFlow<float>& all,
+                     const MessageFlow<float>& some, std::int64_t cols, const Layer& layer) {
+  const std::vector<float> x = random_matrix<float>(kNodes, cols);
+  const auto whole = run_layer(spec, x, cols, [&](auto& ctx, Var v) {
+    return ctx.gather_rows(layer(ctx, v, all), Span<const std::int32_t>(rows.made));
+  });
+  const auto part = run_layer(spec, x, cols, [&](auto& ctx, Var v) {
+    return layer(ctx, ctx.gather_rows(v, Span<const std::int32_t>(rows.read)), some);
+  });
+  return !part.empty() && part == whole;
 }
 
 /// The status message after `f(eager, x)`, for errors.

@@ -81,6 +81,30 @@ TEST_CASE("configs side by side have the bits of each alone") {
   }
 }
 
+TEST_CASE("SAGEConv makes some rows alone with the bits that they have among all, and their gradients") {
+  const Edges edges = hub_graph();
+  for (const Reduce reduce : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
+    for (const Direction direction : kDirections) {
+      for (const bool one_matrix : {false, true}) {
+        SAGEConvOptions options;
+        options.reduce = reduce;
+        options.one_matrix = one_matrix;
+        ParamSpec spec;
+        const SAGEConv conv(spec, "c", 3, 5, options);
+        const AdjacencyView adjacency = edges.view().along(direction);
+        const BipartiteRows rows(adjacency.csr, some_nodes());
+        const auto layer = [&](auto& ctx, Var x, const auto& flow) {
+          return conv(ctx, x, flow, Activation::kTanh);
+        };
+        CHECK(makes_some_rows(spec, rows, MessageFlow<float>(adjacency), rows.flow<float>(), 3, layer));
+        const Status status = check_layer(spec, static_cast<std::int64_t>(rows.read.size()), 3,
+                                          [&](auto& ctx, Var x) { return layer(ctx, x, rows.flow<double>()); });
+        CHECK_MESSAGE(status.ok(), status.message());
+      }
+    }
+  }
+}
+
 TEST_CASE("SAGEConv on a graph built without both directions is an error") {
   const Edges edges = Edges::from_list(2, std::vector<std::int32_t>{0}, std::vector<std::int32_t>{1}).value();
   SAGEConvOptions options;

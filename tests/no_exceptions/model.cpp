@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one file of the compiler that includes the engine: its model, and a search that knows the session's type.
 #include "matmul_model.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/infer/cost_model.hpp"
 #include "mlgraph/infer/search.hpp"
 #include "no_exceptions/pass.hpp"
@@ -9,10 +10,14 @@
 #error "this program is about code without exceptions and RTTI"
 #endif
 
-mlgraph::Result<mlgraph::CostModel> make_matmul_model() { return mlgraph::load_cost_model(kMatmulModel); }
+mlgraph::Result<mlgraph::CostModel> make_matmul_model() {
+  return mlgraph::load_cost_model<mlgraph::TileSage>(kMatmulModel);
+}
 
 mlgraph::Result<float> best_by_search(const mlgraph::ProgramView& program, const mlgraph::ConfigView& configs) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mlgraph::GnnCostModel model, mlgraph::model_from_bytes(kMatmulModel));
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const mlgraph::Model model,
+      mlgraph::model_from_bytes(kMatmulModel, mlgraph::predicting_nets<mlgraph::TileSage>()));
   mlgraph::ProgramView view = program;
   view.configs = configs;
   MLGRAPH_ASSIGN_OR_RETURN(mlgraph::Session session, mlgraph::Session::bind(model, view));

@@ -27,4 +27,9 @@ mlgraph::Result<mlgraph::CostModel> portable_part_model();
 mlgraph::Result<mlgraph::CostModel> avx2_part_model();
 mlgraph::Result<mlgraph::CostModel> no_exceptions_part_model();
 
+/// A model of a network that the library does not know, with start weights, fitted to the program.
+mlgraph::Result<mlgraph::CostModel> portable_part_own_model(const mlgraph::ProgramView& program);
+mlgraph::Result<mlgraph::CostModel> avx2_part_own_model(const mlgraph::ProgramView& program);
+mlgraph::Result<mlgraph::CostModel> no_exceptions_part_own_model(const mlgraph::ProgramView& program);
+
 #endif  // MLGRAPH_TESTS_ODR_PART_HPP

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "model/program_fixture.hpp"
+#include "cost/program_fixture.hpp"
 
 namespace mlgraph {
 namespace {
@@ -20,16 +20,14 @@ std::vector<std::int32_t> columns(const Segment& segment) {
 
 TEST_CASE("the expected share of edges stays, in their order, with all nodes and configs") {
   OwnedProgram program = layout_program(3, 4, 400);
-  const std::vector<ProgramView> views = {program.view()};
-  const ModelOptions options = small_options(Arch::kLayoutSage);
-  const GnnCostModel model =
-      GnnCostModel::make(options, FeatureEncoder::fit(views, options).value(), 1).value();
-  const PreparedProgram prepared = model.prepare(views[0]).value();
+  const Model model = model_for(program, *small_net("layout-sage"));
+  const NetPlan& plan = model.plan();
+  const PreparedProgram prepared = model.prepare(program.view()).value();
   const Segment& whole = prepared.segments[0];
   const auto all = static_cast<double>(whole.graph.num_edges());
   double mean = 0;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const Segment kept = drop_edges(model, whole, 0.3, seed).value();
+    const Segment kept = drop_edges(plan, whole, 0.3, seed).value();
     CHECK(kept.graph.num_nodes() == whole.graph.num_nodes());
     CHECK(kept.config_row == whole.config_row);
     CHECK(std::equal(kept.graph.x().data, kept.graph.x().data + kept.graph.x().size(), whole.graph.x().data));
@@ -38,18 +36,18 @@ TEST_CASE("the expected share of edges stays, in their order, with all nodes and
     mean += static_cast<double>(kept.graph.num_edges()) / all / 50;
   }
   CHECK(mean == doctest::Approx(0.7).epsilon(0.02));
-  CHECK(columns(drop_edges(model, whole, 0, 1).value()) == columns(whole));
-  CHECK(columns(drop_edges(model, whole, 0.5, 1).value()) == columns(drop_edges(model, whole, 0.5, 1).value()));
-  CHECK(columns(drop_edges(model, whole, 0.5, 1).value()) != columns(drop_edges(model, whole, 0.5, 2).value()));
+  CHECK(columns(drop_edges(plan, whole, 0, 1).value()) == columns(whole));
+  CHECK(columns(drop_edges(plan, whole, 0.5, 1).value()) == columns(drop_edges(plan, whole, 0.5, 1).value()));
+  CHECK(columns(drop_edges(plan, whole, 0.5, 1).value()) != columns(drop_edges(plan, whole, 0.5, 2).value()));
 }
 
 TEST_CASE("shares that are none are refused") {
-  const ProgramSetFixture set(Task::kLayout, 1);
-  const GnnCostModel model = set.model(small_options(Arch::kLayoutSage));
-  const PreparedProgram prepared = model.prepare(set.views[0]).value();
-  CHECK(drop_edges(model, prepared.segments[0], 1, 1).status().message() ==
+  const OwnedProgram program = layout_program(1);
+  const Model model = model_for(program, *small_net("layout-sage"));
+  const PreparedProgram prepared = model.prepare(program.view()).value();
+  CHECK(drop_edges(model.plan(), prepared.segments[0], 1, 1).status().message() ==
         "drop_edge is 1; should be in [0, 1)");
-  CHECK_FALSE(drop_edges(model, prepared.segments[0], std::numeric_limits<double>::quiet_NaN(), 1).ok());
+  CHECK_FALSE(drop_edges(model.plan(), prepared.segments[0], std::numeric_limits<double>::quiet_NaN(), 1).ok());
 }
 
 }  // namespace

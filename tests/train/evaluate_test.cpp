@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "long_tests.hpp"
-#include "model/program_fixture.hpp"
 
 namespace mlgraph {
 namespace {
@@ -30,18 +30,18 @@ OwnedProgram scored_program(const std::string& name, const std::vector<float>& s
   return program;
 }
 
-void set_weight(GnnCostModel& model, const char* name, std::int64_t col, float value) {
+void set_weight(Model& model, const char* name, std::int64_t col, float value) {
   const Param p = model.spec().find(name)->param;
   model.parameters().value[static_cast<std::size_t>(p.offset + col)] = value;
 }
 
 /// Scores a config by its only feature, which should not be negative.
-GnnCostModel echo_model() {
-  ModelOptions options = small_options(Arch::kTileMlp, Join::kLate);
+Model echo_model() {
+  const auto options = small_options<TileMlpLate>();
   FeatureEncoder encoder;
   encoder.config = Normalizer::make(Scaling::kRaw, 1, {0}, {0}, {1}).value();
   encoder.num_config_inputs = 1;
-  GnnCostModel model = GnnCostModel::make(options, encoder, 1).value();
+  Model model = Model::make(*net_options<TileMlpLate>(options), encoder, 1).value();
   for (float& w : model.parameters().value) w = 0;
   set_weight(model, "head.lins.0.weight", options.hidden_channels, 1);  // behind the pooled graph
   set_weight(model, "head.lins.1.weight", 0, 1);
@@ -54,7 +54,7 @@ struct Programs {
   std::vector<OwnedProgram> owned;
   std::vector<PreparedProgram> prepared;
 
-  Programs(const GnnCostModel& model, std::vector<OwnedProgram> programs) : owned(std::move(programs)) {
+  Programs(const Model& model, std::vector<OwnedProgram> programs) : owned(std::move(programs)) {
     for (const OwnedProgram& program : owned) prepared.push_back(model.prepare(program.view()).value());
   }
   Programs(const Programs&) = delete;
@@ -62,7 +62,7 @@ struct Programs {
 };
 
 TEST_CASE("the metrics of each graph, and their mean over graphs") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   const Programs programs(model, {scored_program("one swap", {1, 2, 3, 4}, {10, 20, 40, 30}),
                                   scored_program("reversed", {6, 5, 4, 3, 2, 1}, {10, 20, 30, 40, 50, 60})});
   const Evaluation e = evaluate(model, programs.prepared).value();
@@ -83,7 +83,7 @@ TEST_CASE("the metrics of each graph, and their mean over graphs") {
 }
 
 TEST_CASE("only the selected configs count, in their order") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   Programs programs(model, {scored_program("p", {1, 9, 2, 3}, {30, 10, 20, 40})});
   programs.prepared[0].selection = {3, 0, 2};
   const Evaluation e = evaluate(model, programs.prepared).value();
@@ -94,7 +94,7 @@ TEST_CASE("only the selected configs count, in their order") {
 }
 
 TEST_CASE("labels of tiles are multiples of the default config's time") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   OwnedProgram program = scored_program("p", {1, 2}, {10, 20});
   program.runtime_normalizer = {10, 80};
   const Programs programs(model, {program});
@@ -102,7 +102,7 @@ TEST_CASE("labels of tiles are multiples of the default config's time") {
 }
 
 TEST_CASE("constant scores rank nothing") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   const Programs programs(model, {scored_program("p", {5, 5, 5}, {20, 10, 30})});
   const Evaluation e = evaluate(model, programs.prepared).value();
   CHECK(e.mean.kendall_tau == 0);
@@ -111,7 +111,7 @@ TEST_CASE("constant scores rank nothing") {
 }
 
 TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   OwnedProgram undefined = scored_program("undefined", {1, 2}, {0, 1});
   undefined.runtime_normalizer = {0, 1};
   OwnedProgram infinite = scored_program("infinite", {1, 2}, {1, 1});
@@ -134,7 +134,7 @@ TEST_CASE("graphs whose labels carry no ranking are skipped with a note") {
 }
 
 TEST_CASE("nothing to evaluate is an error and not a number") {
-  const GnnCostModel model = echo_model();
+  const Model model = echo_model();
   CHECK(evaluate(model, {}).status().message() == "there is nothing to evaluate");
   const Programs programs(model, {scored_program("p", {1, 2}, {0, 0})});
   CHECK(
@@ -144,7 +144,7 @@ TEST_CASE("nothing to evaluate is an error and not a number") {
 }
 
 TEST_CASE("missing labels, configs that do not exist and scores that are not finite are errors") {
-  GnnCostModel model = echo_model();
+  Model model = echo_model();
   Programs programs(model,
                     {scored_program("good", {1, 2}, {1, 2}), scored_program("bad", {1, 2, 3}, {1, 2, 3})});
   PreparedProgram& bad = programs.prepared[1];
@@ -175,11 +175,8 @@ TEST_CASE("the mean over no graphs is zero") {
 }
 
 TEST_CASE("an evaluation has the same bits for any number of threads" * testing::kLong) {
-  const ModelOptions options = small_options(Arch::kTileResGcn);
   const OwnedProgram owned = tile_program(5, 6, 3000);  // so large that kernels use the threads
-  const std::vector<ProgramView> views = {owned.view()};
-  const GnnCostModel model =
-      GnnCostModel::make(options, FeatureEncoder::fit(views, options).value(), 1).value();
+  const Model model = model_for(owned, *small_net("tile-resgcn"));
   const std::vector<PreparedProgram> programs = {model.prepare(owned.view()).value()};
   const Evaluation serial = evaluate(model, programs).value();
   for (const int threads : {1, 2, 3}) {

@@ -3,10 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <limits>
 #include <vector>
 
+#include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/random.hpp"
 
 using namespace mlgraph;
@@ -66,4 +71,61 @@ TEST_CASE("a gradient whose square is infinite is named by its index") {
   CHECK(check_finite_squares(Span<const float>(x)).message() ==
         "gradient 1000 is -2e+19; its square should be finite");
   CHECK(check_finite_gradient(Span<const float>(x).subspan(0, 1500)).ok());
+}
+
+// ---- the tree -----------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The same tree by recursion: the first half is the largest power of two that leaves something for the second.
+float sum_of_tree(const std::vector<std::vector<float>>& v, std::size_t begin, std::size_t count,
+                  std::size_t i) {
+  if (count == 1) return v[begin][i];
+  std::size_t half = 1;
+  while (2 * half < count) half *= 2;
+  return sum_of_tree(v, begin, half, i) + sum_of_tree(v, begin + half, count - half, i);
+}
+
+}  // namespace
+
+TEST_CASE("vectors are added by a tree over their places, with the same bits for any pool") {
+  ThreadPool pool(3);
+  Rng rng(4);
+  constexpr std::size_t kSize = 20001;
+  for (std::size_t count = 1; count <= 17; ++count) {
+    std::vector<std::vector<float>> vectors(count, std::vector<float>(kSize));
+    for (std::vector<float>& vector : vectors) {
+      for (float& value : vector) value = static_cast<float>(rng.normal());
+    }
+    std::vector<float> expected(kSize);
+    for (std::size_t i = 0; i < kSize; ++i) expected[i] = sum_of_tree(vectors, 0, count, i);
+    for (ThreadPool* const one : {static_cast<ThreadPool*>(nullptr), &pool}) {
+      std::vector<std::vector<float>> copy = vectors;
+      std::vector<float*> data;
+      for (std::vector<float>& vector : copy) data.push_back(vector.data());
+      add_in_tree<float>(data, static_cast<std::int64_t>(kSize), one);
+      CHECK(copy[0] == expected);
+    }
+  }
+}
+
+TEST_CASE("a part of the tree can be summed elsewhere") {
+  std::vector<float> v[8];
+  Rng rng(4);
+  for (std::vector<float>& vector : v)
+    vector = {static_cast<float>(rng.normal()), static_cast<float>(rng.normal())};
+  std::vector<float> all[8], part[8];
+  std::copy(std::begin(v), std::end(v), std::begin(all));
+  std::copy(std::begin(v), std::end(v), std::begin(part));
+  const auto add = [](std::vector<float>* first, std::size_t count) {
+    std::vector<float*> data;
+    for (std::size_t i = 0; i < count; ++i) data.push_back(first[i].data());
+    add_in_tree<float>(data, 2);
+  };
+  add(all, 8);
+  add(part, 4);
+  add(part + 4, 4);
+  std::vector<float*> halves = {part[0].data(), part[4].data()};
+  add_in_tree<float>(halves, 2);
+  CHECK(part[0] == all[0]);
 }

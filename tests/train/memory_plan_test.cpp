@@ -4,11 +4,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
 
 namespace mlgraph {
 namespace {
@@ -39,18 +40,19 @@ OwnedProgram long_program(std::int32_t num_nodes) {
 struct PlanLab {
   OwnedProgram program = long_program(6000);
   std::vector<ProgramView> views{program.view()};
-  ModelOptions model = small_options(Arch::kLayoutSage);
-  FeatureEncoder encoder = FeatureEncoder::fit(views, model).value();
-  TrainerOptions trainer;
+  std::unique_ptr<NetOptions> net = small_net("layout-sage");
+  FeatureEncoder encoder = FeatureEncoder::fit(views, net->inputs()).value();
+  Recipe recipe;
 
   PlanLab() {
-    trainer.epochs = 2;
-    trainer.validate_every = 2;
-    trainer.gst.variant = GstVariant::kED;
-    trainer.gst.table_bytes = std::size_t{1} << 20;
+    recipe.epochs = 2;
+    recipe.validate_every = 2;
+    recipe.max_slates_per_graph = 1;
+    recipe.gst.variant = GstVariant::kED;
+    recipe.gst.table_bytes = std::int64_t{1} << 20;
   }
   Result<MemoryPlan> plan(std::size_t max_bytes) const {
-    return plan_memory(views, model, encoder, trainer, max_bytes);
+    return plan_memory(views, *net, encoder, recipe, max_bytes);
   }
 };
 
@@ -65,24 +67,21 @@ TEST_CASE("the more memory, the larger the segments, up to the graph and to what
   }
   CHECK(last == 6000);
   CHECK(lab.plan(std::size_t{4000} << 20).value().configs_per_graph == 16);
-  lab.model.segments.max_size = 500;
+  lab.net->inputs().segments.max_size = 500;
   CHECK(lab.plan(std::size_t{4000} << 20).value().segment_size == 500);
 }
 
 TEST_CASE("a training takes for its matrices what was planned, within a quarter") {
   PlanLab lab;
-  const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, lab.model, lab.encoder);
+  const Result<detail::MemoryModel> memory = detail::measure_memory(lab.views, *lab.net, lab.encoder);
   REQUIRE(memory.ok());
   for (const std::int64_t segment_size : {700, 3000}) {
-    ModelOptions options = lab.model;
-    options.segments.max_size = segment_size;
-    GnnCostModel model = GnnCostModel::make(options, lab.encoder, 1).value();
+    lab.net->inputs().segments.max_size = segment_size;
+    Model model = Model::make(*lab.net, lab.encoder, 1).value();
     const std::vector<PreparedProgram> programs{model.prepare(lab.views[0]).value()};
-    lab.trainer.gst.variant = GstVariant::kOne;  // no table, no other segments: the tape alone
+    lab.recipe.gst.variant = GstVariant::kOne;  // no table, no other segments: the tape alone
     const TrainReport report =
-        Trainer(model, lab.trainer, LossOptions{})
-            .run(programs, {}, Selection::kKendallTau, [](const EpochReport&) { return true; })
-            .value();
+        Trainer(model, lab.recipe).run(programs, {}, [](const EpochReport&) { return true; }).value();
     const double planned = memory->step(static_cast<double>(programs[0].segments[0].graph.num_nodes()), 16, 1);
     CHECK(static_cast<double>(report.activation_bytes) < 1.25 * planned);
     CHECK(static_cast<double>(report.activation_bytes) > 0.75 * planned);
@@ -107,8 +106,29 @@ TEST_CASE("a limit that is too low is refused with what would do") {
   CHECK(plan.configs_per_graph == 2);
   CHECK(lab.plan(plan.step_bytes)->step_bytes == plan.step_bytes);
   CHECK(lab.plan(plan.step_bytes - 1).status().code() == StatusCode::kResourceExhausted);
-  CHECK(plan_memory({}, lab.model, lab.encoder, lab.trainer, 1).status().message() ==
+  CHECK(plan_memory({}, *lab.net, lab.encoder, lab.recipe, 1).status().message() ==
         "there are no programs to plan the memory for");
+}
+
+TEST_CASE(
+    "networks that a test defines are planned for, and programs without labels; one for prediction is "
+    "refused") {
+  const std::unique_ptr<NetOptions> own = small_net("own-net");
+  const Result<MemoryPlan> planned = plan_memory(PlanLab().views, *own, PlanLab().encoder, Recipe{}, 1);
+  CHECK(planned.status().code() == StatusCode::kResourceExhausted);
+  PlanLab lab;
+  lab.views[0].runtime = {};
+  CHECK(plan_memory(lab.views, *own, lab.encoder, lab.recipe, std::size_t{1} << 34).value().segment_size ==
+        6000);
+  lab.views[0].configs.num_configs = 0;
+  lab.views[0].configs.narrow = {};
+  CHECK(lab.plan(std::size_t{1} << 34).status().message() == "layout_1: has no configs");
+
+  const NetTypes nets = predicting_nets<LayoutSage>();
+  CHECK(plan_memory(PlanLab().views, *nets[0]->default_options(), PlanLab().encoder, Recipe{}, 1)
+            .status()
+            .message() ==
+        "trainer: this layout-sage model was made for prediction alone: see trainable_nets()");
 }
 
 }  // namespace

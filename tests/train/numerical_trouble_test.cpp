@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
 #include "train/train_fixture.hpp"
 #include "train/trainer_fixture.hpp"
 
@@ -34,7 +36,7 @@ bool begins_with(const std::string& text, const std::string& beginning) {
 // ---- features -----------------------------------------------------------------------------------------------
 
 TEST_CASE("features that are not finite are refused with program and place, before anything is trained") {
-  const Lab tile(small_options(Arch::kTileSage), 2), layout(small_options(Arch::kLayoutSage), 2);
+  const Lab tile(*small_net("tile-sage"), 2), layout(*small_net("layout-sage"), 2);
   for (const float bad : kBadNumbers) {
     const std::string name = detail::non_finite_name(bad);
     OwnedProgram program = tile.train_set.programs[1];
@@ -53,7 +55,7 @@ TEST_CASE("features that are not finite are refused with program and place, befo
 
 TEST_CASE("features that are spoilt in a training stop it, with epoch, step, program and config") {
   for (const float bad : kBadNumbers) {
-    Lab lab(small_options(Arch::kTileMlp), 1);
+    Lab lab(*small_net("tile-mlp"), 1);
     AlignedVector<float> best;
     const auto on_epoch = [&](const EpochReport& now) {
       if (now.is_best) best = lab.weights();
@@ -69,7 +71,7 @@ TEST_CASE("features that are spoilt in a training stop it, with epoch, step, pro
 
 TEST_CASE("a validation score that is not finite is reported, and the best weights restored") {
   for (const float bad : kBadNumbers) {
-    Lab lab(small_options(Arch::kTileMlp), 1);
+    Lab lab(*small_net("tile-mlp"), 1);
     AlignedVector<float> best;
     const auto on_epoch = [&](const EpochReport& now) {
       if (now.is_best) best = lab.weights();
@@ -91,7 +93,7 @@ TEST_CASE("labels that are not finite are found before training, with program an
   };
   for (const BadLabel bad : {BadLabel{0, "nan"}, BadLabel{5, "inf"}, BadLabel{-5, "-inf"}}) {
     for (const bool in_valid : {false, true}) {
-      Lab lab(small_options(Arch::kTileMlp), 2);
+      Lab lab(*small_net("tile-mlp"), 2);
       const AlignedVector<float> start = lab.weights();
       OwnedProgram& program = (in_valid ? lab.valid_set : lab.train_set).programs[1];
       program.runtime[7] = bad.runtime;
@@ -110,15 +112,15 @@ TEST_CASE("labels that are spoilt in a training stop it, whatever the loss") {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
                           Kind::kListMle, Kind::kDiffMat}) {
-    Lab lab(small_options(Arch::kTileMlp), 1);
-    LossOptions loss;
-    loss.kind = kind;
+    Lab lab(*small_net("tile-mlp"), 1);
+    Recipe recipe = quick(9);
+    recipe.loss.kind = kind;
     const auto on_epoch = [&](const EpochReport& now) {
       if (now.epoch == 2) lab.train_set.programs[0].runtime_normalizer.assign(24, 0);  // in its place
       return true;
     };
-    const std::string message = lab.run(quick(9), on_epoch, loss).status().message();
-    INFO("loss ", static_cast<int>(kind));
+    const std::string message = lab.run(recipe, on_epoch).status().message();
+    INFO("loss ", enum_name(kind));
     CHECK_MESSAGE(begins_with(message, "epoch 3: step 1: tile_1: the label of config "), message);
   }
 }
@@ -127,13 +129,13 @@ TEST_CASE("labels that are spoilt in a training stop it, whatever the loss") {
 
 TEST_CASE("one infinite score is found where the loss is finite: the slowest config may be infinitely slow") {
   for (const float huge : {3e38f, -3e38f}) {
-    ModelOptions options = small_options(Arch::kTileMlp);
-    options.config_scaling = Scaling::kRaw;
-    Lab lab(options, 1);
+    const std::unique_ptr<NetOptions> net = small_net("tile-mlp");
+    net->inputs().config_scaling = Scaling::kRaw;
+    Lab lab(*net, 1);
     OwnedProgram& program = lab.train_set.programs[0];
     program.wide[3 * 5] = huge;
     program.runtime[5] = 1000000000;
-    TrainerOptions training = quick(1);
+    Recipe training = quick(1);
     training.configs_per_graph = 24;  // all
     for (float& w : lab.weights()) w *= 8;
     const std::string message = lab.run(training).status().message();
@@ -142,9 +144,9 @@ TEST_CASE("one infinite score is found where the loss is finite: the slowest con
 }
 
 TEST_CASE("weights that become NaN are reported for every architecture, and the best ones restored") {
-  for (const Arch arch : kArchs) {
+  for (const std::string_view name : kNets) {
     for (const float bad : kBadNumbers) {
-      Lab lab(small_options(arch), 1);
+      Lab lab(*small_net(name), 1);
       lab.valid.clear();
       AlignedVector<float> best;
       const std::string message = lab.run(quick(9),
@@ -155,7 +157,7 @@ TEST_CASE("weights that become NaN are reported for every architecture, and the 
                                           })
                                       .status()
                                       .message();
-      INFO(arch_name(arch), " ", bad);
+      INFO(name, " ", bad);
       CHECK_MESSAGE(begins_with(message, str_cat("epoch 4: step 1: ", lab.train_set.programs[0].name, ": ")),
                     message);
       CHECK(lab.weights() == best);
@@ -165,11 +167,11 @@ TEST_CASE("weights that become NaN are reported for every architecture, and the 
 
 TEST_CASE("every variant of segment training finds weights that become NaN") {
   for (const GstVariant variant : kGstVariants) {
-    ModelOptions model = small_options(Arch::kLayoutSage);
-    model.segments.max_size = 3;
-    Lab lab(model, 4);
+    const std::unique_ptr<NetOptions> net = small_net("layout-sage");
+    net->inputs().segments.max_size = 3;
+    Lab lab(*net, 4);
     lab.valid.clear();
-    TrainerOptions options = quick(9);
+    Recipe options = quick(9);
     options.gst.variant = variant;
     AlignedVector<float> best;
     const auto on_epoch = [&](const EpochReport& now) {
@@ -179,7 +181,7 @@ TEST_CASE("every variant of segment training finds weights that become NaN") {
       return true;
     };
     const std::string message = lab.run(options, on_epoch).status().message();
-    INFO(gst_variant_name(variant));
+    INFO(enum_name(variant));
     CHECK_MESSAGE(begins_with(message, "epoch 4: step 1: layout_"), message);
     CHECK_MESSAGE(message.find(": the score of config ") != std::string::npos, message);
     CHECK(lab.weights() == best);
@@ -187,12 +189,12 @@ TEST_CASE("every variant of segment training finds weights that become NaN") {
 }
 
 TEST_CASE("a loss that overflows is named with its widest score") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
+  Lab lab(*small_net("tile-mlp"), 1);
   const Param bias = lab.model.spec().find("head.lins.2.bias")->param;
   lab.weights()[static_cast<std::size_t>(bias.offset)] = 1e30f;
-  LossOptions loss;
-  loss.kind = LossOptions::Kind::kMse;
-  const std::string message = lab.run_loss(quick(2), loss).status().message();
+  Recipe recipe = quick(2);
+  recipe.loss.kind = Loss::kMse;
+  const std::string message = lab.run(recipe).status().message();
   CHECK_MESSAGE(begins_with(message,
                             "epoch 1: step 1: tile_1: the loss is inf; the widest score is 1e+30, of "
                             "config "),
@@ -200,20 +202,19 @@ TEST_CASE("a loss that overflows is named with its widest score") {
 }
 
 TEST_CASE("a gradient that overflows is named by program and tensor") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
+  Lab lab(*small_net("tile-mlp"), 1);
   const auto scale = [&](const char* name, float factor) {
     const Param p = lab.model.spec().find(name)->param;
     for (std::int64_t i = 0; i < p.size(); ++i) lab.weights()[static_cast<std::size_t>(p.offset + i)] *= factor;
   };
   scale("head.lins.1.weight", 1e30f);
   scale("head.lins.2.weight", 1e-30f);
-  LossOptions loss;
-  loss.kind = LossOptions::Kind::kListMle;
-  loss.temperature = 1e-10;
+  Recipe recipe = quick(1);
+  recipe.loss.kind = Loss::kListMle;
+  recipe.loss.temperature = 1e-10;
   for (const double clip_norm : {0.0, 1.0}) {
-    TrainerOptions options = quick(1);
-    options.clip_norm = clip_norm;
-    const std::string message = lab.run_loss(options, loss).status().message();
+    recipe.clip_norm = clip_norm;
+    const std::string message = lab.run(recipe).status().message();
     CHECK_MESSAGE(begins_with(message, "epoch 1: step 1: tile_1: the gradient of head.lins.2.weight is "),
                   message);
   }
@@ -222,7 +223,7 @@ TEST_CASE("a gradient that overflows is named by program and tensor") {
 // ---- a learning rate that explodes --------------------------------------------------------------------------
 
 TEST_CASE("a learning rate that explodes is an error at its step, and the start weights are kept") {
-  Lab lab(small_options(Arch::kTileMlp), 8);  // two steps of four
+  Lab lab(*small_net("tile-mlp"), 8);  // two steps of four
   const AlignedVector<float> start = lab.weights();
   std::string message = lab.run(constant_rate(5, 1e30)).status().message();
   CHECK_MESSAGE(begins_with(message, "epoch 1: step 2: tile_"), message);
@@ -237,7 +238,7 @@ TEST_CASE("a learning rate that explodes is an error at its step, and the start 
 }
 
 TEST_CASE("weights that overflow in the very last step are not kept") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
+  Lab lab(*small_net("tile-mlp"), 1);
   lab.valid.clear();
   const AlignedVector<float> start = lab.weights();
   const std::string message = lab.run(constant_rate(1, 1e39)).status().message();
@@ -250,11 +251,11 @@ TEST_CASE("weights that overflow in the very last step are not kept") {
 
 /// A training that writes a checkpoint after each epoch, and what it wrote last.
 struct CheckpointedLab {
-  Lab lab{small_options(Arch::kTileMlp), 8};
+  Lab lab{*small_net("tile-mlp"), 8};
   std::string path =
       (std::filesystem::temp_directory_path() / str_cat("mlgraph_trouble_", ::getpid())).string();
   std::vector<std::byte> last;
-  int last_epoch = 0;
+  std::int64_t last_epoch = 0;
 
   CheckpointedLab() = default;
   CheckpointedLab(const CheckpointedLab&) = delete;
@@ -262,11 +263,10 @@ struct CheckpointedLab {
   ~CheckpointedLab() { std::filesystem::remove(path); }
 
   template <class OnEpoch>
-  Result<TrainReport> run(const TrainerOptions& options, OnEpoch&& on_epoch,
-                          Span<const std::byte> resume = {}) {
-    Trainer trainer(lab.model, options, LossOptions{});
+  Result<TrainReport> run(const Recipe& options, OnEpoch&& on_epoch, Span<const std::byte> resume = {}) {
+    Trainer trainer(lab.model, options);
     return trainer.run(
-        lab.train, lab.valid, Selection::kKendallTau,
+        lab.train, lab.valid,
         [&](const EpochReport& now) {
           last = trainer.checkpoint().value();
           last_epoch = now.epoch;
@@ -305,7 +305,7 @@ TEST_CASE(
     std::copy(good.runtime_normalizer.begin(), good.runtime_normalizer.end(),
               program.runtime_normalizer.begin());
     std::copy(good.wide.begin(), good.wide.end(), program.wide.begin());
-    int first = 0;
+    std::int64_t first = 0;
     const Result<TrainReport> resumed = spoilt.run(
         quick(6),
         [&](const EpochReport& now) {
@@ -321,7 +321,7 @@ TEST_CASE(
 
 TEST_CASE("a learning rate that explodes after some epochs leaves the checkpoint of the last good one") {
   CheckpointedLab exploding;
-  const TrainerOptions options = constant_rate(300, 2e5);
+  const Recipe options = constant_rate(300, 2e5);
   const Result<TrainReport> report = exploding.run(options, [](const EpochReport&) { return true; });
   REQUIRE_FALSE(report.ok());
   const std::string& message = report.status().message();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "long_tests.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "train/train_fixture.hpp"
 
 namespace mlgraph {
@@ -49,7 +50,7 @@ TEST_CASE("the expected weight of every segment is 1, of their total J, in every
             first += weight_of(plan, 0);
             first_squares += weight_of(plan, 0) * weight_of(plan, 0);
           }
-          INFO(gst_variant_name(variant), ", J ", num_segments, ", S ", per_step, ", p ", keep);
+          INFO(enum_name(variant), ", J ", num_segments, ", S ", per_step, ", p ", keep);
           const auto check = [&](double total, double total_squares, double expected) {
             const double mean = total / kDraws;
             const double variance = std::max(0.0, total_squares / kDraws - mean * mean);
@@ -94,16 +95,10 @@ TEST_CASE("a graph of one segment costs no random number and has weight 1 in eve
   }
 }
 
-TEST_CASE("options out of range and unknown variants are named") {
-  CHECK(validate(options_of(GstVariant::kE, 0)).message() ==
-        "gst: segments_per_step is 0; should be 1 or more");
-  CHECK(validate(options_of(GstVariant::kED, 1, 1.5)).message() == "gst: sed_keep is 1.5; should be in [0, 1]");
-  GstOptions options;
-  options.finetune_epochs = -2;
-  CHECK_FALSE(validate(options).ok());
+TEST_CASE("variants have names, and unknown ones are named") {
   for (const GstVariant variant : kGstVariants)
-    CHECK(parse_gst_variant(gst_variant_name(variant)).value() == variant);
-  CHECK(parse_gst_variant("gst").status().message() ==
+    CHECK(parse_enum<GstVariant>("gst", enum_name(variant)).value() == variant);
+  CHECK(parse_enum<GstVariant>("gst", "gst").status().message() ==
         "gst is \"gst\"; should be full, one, plain, e, ef, ed or efd");
 }
 

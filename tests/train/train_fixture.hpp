@@ -11,7 +11,7 @@
 
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
-#include "mlgraph/train/trainer_options.hpp"
+#include "mlgraph/cost/recipe.hpp"
 
 namespace mlgraph::testing {
 

@@ -3,50 +3,64 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "mlgraph/model/safetensors_writer.hpp"
+#include "golden/golden_dir.hpp"
+#include "golden/models/programs.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
+#include "mlgraph/io/checkpoint_file.hpp"
+#include "mlgraph/io/file.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
+#include "train/batch_norm_net.hpp"
 #include "train/train_fixture.hpp"
+#include "train/trainer_fixture.hpp"
 
 namespace mlgraph {
 namespace {
 
 using namespace testing;  // NOLINT: the fixture
 
-ModelOptions cut_options() {
-  ModelOptions options = small_options(Arch::kLayoutSage);
-  options.segments.max_size = 3;
+std::unique_ptr<NetOptions> state_net(std::string_view name = "layout-sage") {
+  std::unique_ptr<NetOptions> options = small_net(name);
+  options->inputs().segments.max_size = 3;
   return options;
 }
 
-TrainerOptions cut_training(GstVariant variant, TableDtype dtype = TableDtype::kF32) {
-  TrainerOptions options;
-  options.epochs = 6;
-  options.graphs_per_step = 4;
-  options.configs_per_graph = 6;
-  options.max_slates_per_graph = 2;
-  options.lr = 1e-2;
-  options.gst.variant = variant;
-  options.gst.table_dtype = dtype;
-  options.gst.finetune_epochs = variant == GstVariant::kEF || variant == GstVariant::kEFD ? 2 : -1;
-  return options;
+/// Two slates of each program, four of them a step.
+Recipe few_steps(std::int64_t epochs = 6) {
+  Recipe recipe = quick(epochs);
+  recipe.configs_per_graph = 6;
+  recipe.max_slates_per_graph = 2;
+  return recipe;
+}
+
+Recipe cut_training(GstVariant variant, TableDtype dtype = TableDtype::kF32) {
+  Recipe recipe = few_steps();
+  recipe.gst.variant = variant;
+  recipe.gst.table_dtype = dtype;
+  recipe.gst.finetune_epochs = variant == GstVariant::kEF || variant == GstVariant::kEFD ? 2 : -1;
+  return recipe;
 }
 
 /// Programs, a model, and a training of it that can be stopped and taken up again.
 struct ResumedLab {
-  ProgramSetFixture train_set{Task::kLayout, 6}, valid_set{Task::kLayout, 3, 1000};
-  GnnCostModel model = train_set.model(cut_options());
-  std::vector<PreparedProgram> train = train_set.prepare(model), valid = valid_set.prepare(model);
+  Lab lab;
   std::vector<std::vector<std::byte>> checkpoints;  // of each epoch
 
-  Result<TrainReport> run(const TrainerOptions& options, Span<const std::byte> resume = {},
-                          int stop_after = 0) {
-    Trainer trainer(model, options, LossOptions{});
+  explicit ResumedLab(const NetOptions& net) : lab(net, 6) {}
+  ResumedLab() : ResumedLab(*state_net()) {}
+
+  Result<TrainReport> run(const Recipe& recipe, Span<const std::byte> resume = {},
+                          std::int64_t stop_after = 0) {
+    Trainer trainer(lab.model, recipe, lab.options);
     return trainer.run(
-        train, valid, Selection::kKendallTau,
+        lab.train, lab.valid,
         [&](const EpochReport& epoch) {
           checkpoints.push_back(trainer.checkpoint().value());
           return epoch.epoch != stop_after;
@@ -65,30 +79,97 @@ bool same(const std::vector<EpochReport>& a, const std::vector<EpochReport>& b) 
   return equal;
 }
 
+/// Stops a training after each of its epochs, and takes it up again.
+void check_resume(const NetOptions& net, const Recipe& recipe) {
+  ResumedLab whole(net);
+  const TrainReport expected = whole.run(recipe).value();
+  const std::size_t num_epochs = whole.checkpoints.size();
+  REQUIRE(num_epochs > 1);
+  for (std::size_t epoch = 1; epoch < num_epochs; ++epoch) {
+    INFO("resumed after epoch ", epoch);
+    ResumedLab resumed(net);
+    const TrainReport report = resumed.run(recipe, whole.checkpoints[epoch - 1]).value();
+    CHECK(resumed.lab.weights() == whole.lab.weights());
+    CHECK(same(report.epochs, expected.epochs));
+    CHECK(report.best_epoch == expected.best_epoch);
+    CHECK(report.table_rows == expected.table_rows);
+    CHECK(resumed.checkpoints.back() == whole.checkpoints.back());
+  }
+}
+
 TEST_CASE("a training resumed after any epoch ends with the bits of one that was not stopped") {
   for (const TableDtype dtype : {TableDtype::kF32, TableDtype::kBf16}) {
     for (const GstVariant variant : kGstVariants) {
       if (dtype == TableDtype::kBf16 && variant != GstVariant::kEFD) continue;
-      const TrainerOptions options = cut_training(variant, dtype);
-      ResumedLab whole;
-      const TrainReport expected = whole.run(options).value();
-      REQUIRE(whole.checkpoints.size() == 6);
-      for (std::size_t epoch = 1; epoch < 6; ++epoch) {
-        INFO(gst_variant_name(variant), ", resumed after epoch ", epoch);
-        ResumedLab resumed;
-        const TrainReport report = resumed.run(options, whole.checkpoints[epoch - 1]).value();
-        CHECK(resumed.model.parameters().value == whole.model.parameters().value);
-        CHECK(same(report.epochs, expected.epochs));
-        CHECK(report.best_epoch == expected.best_epoch);
-        CHECK(report.table_rows == expected.table_rows);
-        CHECK(resumed.checkpoints.back() == whole.checkpoints.back());
+      INFO(enum_name(variant));
+      check_resume(*state_net(), cut_training(variant, dtype));
+    }
+  }
+}
+
+TEST_CASE("the same of every network, with a moving average and dropped edges") {
+  Recipe recipe = few_steps(3);
+  recipe.ema_decay = 0.8;
+  recipe.drop_edge = 0.2;
+  recipe.sampling = ConfigSampling::kSkewed;
+  for (const std::string_view name : kNets) {
+    INFO(name);
+    check_resume(*small_net(name), recipe);
+  }
+  for (const std::string_view name : kWinners) {
+    INFO(name);
+    check_resume(*small_winner(name, 6), recipe);
+  }
+  check_resume(*state_net("own-net"), cut_training(GstVariant::kEFD));
+  const std::unique_ptr<NetOptions> batch_norm = net_options<BatchNormNet>();
+  batch_norm->inputs().num_opcodes = kFixtureOpcodes;
+  check_resume(*batch_norm, recipe);
+}
+
+TEST_CASE("every optimizer trains by every schedule, and resumes with the same bits") {
+  for (const OptimizerKind optimizer : {OptimizerKind::kAdamW, OptimizerKind::kAdam, OptimizerKind::kSgd}) {
+    for (const Schedule schedule : {Schedule::kCosine, Schedule::kConstant, Schedule::kStep}) {
+      for (const double ema_decay : {0.0, 0.5}) {
+        INFO(enum_name(optimizer), ", ", enum_name(schedule), ", average ", ema_decay);
+        Recipe recipe = few_steps(4);
+        recipe.optimizer = optimizer;
+        recipe.schedule = schedule;
+        recipe.lr = optimizer == OptimizerKind::kSgd ? 0.01 : 0.003;
+        recipe.lr_step_epochs = 2;
+        recipe.weight_decay = 1e-3;
+        recipe.nesterov = schedule == Schedule::kStep;
+        recipe.clip_per_tensor = schedule == Schedule::kConstant;
+        recipe.ema_decay = ema_decay;
+        check_resume(*small_net("tile-sage"), recipe);
+        recipe.epochs = 40;
+        recipe.lr_step_epochs = 20;
+        Lab lab(*small_net("tile-sage"), 16);
+        const TrainReport report = lab.run(recipe).value();
+        CHECK(report.epochs.back().train_loss < 0.85 * report.epochs.front().train_loss);
       }
     }
   }
 }
 
+TEST_CASE("a training that lost its patience goes on from its last checkpoint to the same end") {
+  for (const GstVariant variant : {GstVariant::kED, GstVariant::kEFD}) {
+    Recipe recipe = cut_training(variant);
+    recipe.epochs = 20;
+    recipe.lr = 0;  // nothing gets better
+    recipe.patience = 2;
+    ResumedLab whole;
+    const TrainReport expected = whole.run(recipe).value();
+    CHECK(expected.epochs.size() == (variant == GstVariant::kED ? 3 : 5));  // and two of the read-out
+    for (const std::vector<std::byte>& checkpoint : whole.checkpoints) {
+      ResumedLab resumed;
+      CHECK(same(resumed.run(recipe, checkpoint).value().epochs, expected.epochs));
+      CHECK(resumed.lab.weights() == whole.lab.weights());
+    }
+  }
+}
+
 TEST_CASE("a checkpoint of a stopped training is that of the same epoch of a whole one") {
-  const TrainerOptions options = cut_training(GstVariant::kED);
+  const Recipe options = cut_training(GstVariant::kED);
   ResumedLab whole, stopped;
   REQUIRE(whole.run(options).ok());
   REQUIRE(stopped.run(options, {}, 3).value().stopped_by_caller);
@@ -102,25 +183,25 @@ TEST_CASE("a checkpoint of another training is refused, and what differs is name
   const std::vector<std::byte> checkpoint = lab.checkpoints[2];
   const auto refused = [&](auto&& change) {
     ResumedLab other;
-    TrainerOptions options = cut_training(GstVariant::kED);
+    Recipe options = cut_training(GstVariant::kED);
     change(other, options);
     return other.run(options, checkpoint).status().message();
   };
-  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.lr = 0.5; }) ==
+  CHECK(refused([](ResumedLab&, Recipe& o) { o.lr = 0.5; }) ==
         "checkpoint: lr was \"0.01\" and is \"0.5\" now; should be the same");
-  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.gst.variant = GstVariant::kE; }) ==
+  CHECK(refused([](ResumedLab&, Recipe& o) { o.gst.variant = GstVariant::kE; }) ==
         "checkpoint: gst was \"ed\" and is \"e\" now; should be the same");
-  CHECK(refused([](ResumedLab&, TrainerOptions& o) { o.seed = 9; }) ==
+  CHECK(refused([](ResumedLab& l, Recipe&) { l.lab.options.seed = 9; }) ==
         "checkpoint: seed was \"1\" and is \"9\" now; should be the same");
-  CHECK(refused([](ResumedLab& l, TrainerOptions&) {
-          l.train[1].selection.pop_back();
+  CHECK(refused([](ResumedLab& l, Recipe&) {
+          l.lab.train[1].selection.pop_back();
         }).find("checkpoint: data was") == 0);
-  CHECK(refused([](ResumedLab& l, TrainerOptions&) { l.valid.pop_back(); }).find("checkpoint: data was") == 0);
+  CHECK(refused([](ResumedLab& l, Recipe&) { l.lab.valid.pop_back(); }).find("checkpoint: data was") == 0);
 }
 
 TEST_CASE("bytes that are no whole checkpoint are refused") {
   ResumedLab lab;
-  const TrainerOptions options = cut_training(GstVariant::kEFD);
+  const Recipe options = cut_training(GstVariant::kEFD);
   REQUIRE(lab.run(options).ok());
   const std::vector<std::byte>& checkpoint = lab.checkpoints[4];
   for (std::size_t size = 1; size < checkpoint.size(); size += 1 + size / 7) {
@@ -130,7 +211,65 @@ TEST_CASE("bytes that are no whole checkpoint are refused") {
   ResumedLab other;
   const std::vector<std::byte> model = write_safetensors({}, {{"format", "mlgraph cost model 1"}}).value();
   CHECK(other.run(options, model).status().message() ==
-        "checkpoint: the format is \"mlgraph cost model 1\"; should be \"mlgraph checkpoint 1\"");
+        "checkpoint: the format is \"mlgraph cost model 1\"; should be \"mlgraph checkpoint 2\"");
+  const ParamSpec& spec = other.lab.model.spec();
+  CHECK(weights_of_checkpoint(model, spec).status().message() ==
+        "checkpoint: the format is \"mlgraph cost model 1\"; should be \"mlgraph checkpoint 2\" or \"mlgraph "
+        "checkpoint 1\"");
+}
+
+// ---- weights ------------------------------------------------------------------------------------------------
+
+TEST_CASE("the weights of a checkpoint are those of the last step and of the best epoch") {
+  ResumedLab lab;
+  Recipe recipe = few_steps(4);
+  recipe.lr = 0.1;
+  std::vector<AlignedVector<float>> last, best;
+  Trainer trainer(lab.lab.model, recipe);
+  REQUIRE(trainer
+              .run(lab.lab.train, lab.lab.valid,
+                   [&](const EpochReport& epoch) {
+                     lab.checkpoints.push_back(trainer.checkpoint().value());
+                     last.push_back(lab.lab.weights());
+                     best.push_back(epoch.is_best ? last.back() : best.back());
+                     return true;
+                   })
+              .ok());
+  const ParamSpec& spec = lab.lab.model.spec();
+  for (std::size_t i = 0; i < last.size(); ++i) {
+    CHECK(weights_of_checkpoint(lab.checkpoints[i], spec).value() == best[i]);
+    CHECK(weights_of_checkpoint(lab.checkpoints[i], spec, CheckpointWeights::kLast).value() == last[i]);
+  }
+  const Model other = model_for(tile_program(1), *small_net("tile-sage"));
+  CHECK(weights_of_checkpoint(lab.checkpoints[0], other.spec()).status().message() ==
+        str_cat("checkpoint: best is F32 (", spec.size(), "); should be ", other.spec().size(), " of F32"));
+}
+
+TEST_CASE("a checkpoint of version 1 is refused, and its weights can be saved as a model") {
+  const std::string folder = golden_dir() + "/models/";
+  const std::vector<std::byte> checkpoint = io::load_checkpoint(folder + "old.checkpoint").value();
+  const std::vector<std::byte> weights = io::read_file(folder + "old_checkpoint_weights.safetensors").value();
+  Model model = model_from_bytes(weights, fixture_nets()).value();
+  const AlignedVector<float> expected = model.parameters().value;
+
+  const GoldenProgram program = golden_layout_program();
+  Recipe recipe;
+  recipe.epochs = 4;
+  const std::vector<PreparedProgram> programs = {model.prepare(program.view()).value()};
+  CHECK(Trainer(model, recipe)
+            .run(
+                programs, programs, [](const EpochReport&) { return true; }, checkpoint)
+            .status()
+            .message() ==
+        "checkpoint: the format is \"mlgraph checkpoint 1\"; should be \"mlgraph checkpoint 2\": a training of "
+        "that version cannot be resumed, but its weights can be exported");
+
+  for (float& w : model.parameters().value) w = 0;
+  model.parameters().value = weights_of_checkpoint(checkpoint, model.spec(), CheckpointWeights::kLast).value();
+  CHECK(model.parameters().value == expected);
+  const std::vector<std::byte> exported = model_to_bytes(model).value();
+  CHECK(model_from_bytes(exported, fixture_nets()).value().parameters().value == expected);
+  CHECK(weights_of_checkpoint(checkpoint, model.spec()).value() != expected);
 }
 
 }  // namespace

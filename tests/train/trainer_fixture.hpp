@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs, a model for them and options, for tests of whole trainings.
+// Programs, a model for them and recipes, for tests of whole trainings.
 #ifndef MLGRAPH_TESTS_TRAIN_TRAINER_FIXTURE_HPP
 #define MLGRAPH_TESTS_TRAIN_TRAINER_FIXTURE_HPP
 
@@ -9,52 +9,54 @@
 #include <cstdint>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "long_tests.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
 
 namespace mlgraph::testing {
 
 /// Programs to train on and to validate on, and a model for them.
 struct Lab {
   ProgramSetFixture train_set, valid_set;
-  GnnCostModel model;
+  Model model;
   std::vector<PreparedProgram> train, valid;
-  ThreadPool* pool = nullptr;
+  TrainOptions options;
 
-  explicit Lab(const ModelOptions& options, std::size_t num_train = 10, std::uint64_t seed = 1)
-      : train_set(options.task(), num_train),
-        valid_set(options.task(), 8, 1000),
-        model(train_set.model(options, seed)),
+  explicit Lab(const NetOptions& net, std::size_t num_train = 10, std::uint64_t seed = 1)
+      : train_set(net, num_train),
+        valid_set(net, 8, 1000),
+        model(train_set.model(net, seed)),
         train(train_set.prepare(model)),
         valid(valid_set.prepare(model)) {}
 
   template <class OnEpoch>
-  Result<TrainReport> run(const TrainerOptions& options, OnEpoch&& on_epoch, const LossOptions& loss = {}) {
-    return Trainer(model, options, loss, pool).run(train, valid, Selection::kKendallTau, on_epoch);
+  Result<TrainReport> run(const Recipe& recipe, OnEpoch&& on_epoch) {
+    return Trainer(model, recipe, options).run(train, valid, on_epoch);
   }
-  Result<TrainReport> run(const TrainerOptions& options) { return run_loss(options, {}); }
-  Result<TrainReport> run_loss(const TrainerOptions& options, const LossOptions& loss) {
-    return run(
-        options, [](const EpochReport&) { return true; }, loss);
+  Result<TrainReport> run(const Recipe& recipe) {
+    return run(recipe, [](const EpochReport&) { return true; });
   }
   [[nodiscard]] AlignedVector<float>& weights() { return model.parameters().value; }
 };
 
-inline TrainerOptions quick(int epochs) {
-  TrainerOptions options;
-  options.epochs = epochs;
-  options.graphs_per_step = 4;
-  options.lr = 1e-2;
-  return options;
+/// Few steps of few slates, by the pairwise hinge.
+inline Recipe quick(std::int64_t epochs) {
+  Recipe recipe;
+  recipe.loss = LossOptions();
+  recipe.epochs = epochs;
+  recipe.graphs_per_step = 4;
+  recipe.max_slates_per_graph = 1;
+  recipe.lr = 1e-2;
+  return recipe;
 }
 
 /// A constant learning rate.
-inline TrainerOptions constant_rate(int epochs, double lr) {
-  TrainerOptions options = quick(epochs);
-  options.lr = options.min_lr = lr;
-  options.warmup_fraction = 0;
-  return options;
+inline Recipe constant_rate(std::int64_t epochs, double lr) {
+  Recipe recipe = quick(epochs);
+  recipe.lr = lr;
+  recipe.schedule = Schedule::kConstant;
+  recipe.warmup_fraction = 0;
+  return recipe;
 }
 
 }  // namespace mlgraph::testing

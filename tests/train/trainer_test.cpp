@@ -4,12 +4,19 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "long_tests.hpp"
-#include "model/program_fixture.hpp"
+#include "mlgraph/core/enum_names.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "train/batch_norm_net.hpp"
 #include "train/train_fixture.hpp"
 #include "train/trainer_fixture.hpp"
 
@@ -18,24 +25,34 @@ namespace {
 
 using namespace testing;  // NOLINT: the fixture
 
+std::unique_ptr<NetOptions> segmented(std::int64_t max_size, std::string_view name = "layout-sage") {
+  std::unique_ptr<NetOptions> options = small_net(name);
+  options->inputs().segments.max_size = max_size;
+  return options;
+}
+
+Recipe gst(std::int64_t epochs, GstVariant variant) {
+  Recipe recipe = quick(epochs);
+  recipe.gst.variant = variant;
+  return recipe;
+}
+
 // ---- learning
 // -------------------------------------------------------------------------------------------------
 
 TEST_CASE("every architecture learns to rank the configs of programs it has not seen" * kLong) {
-  for (const Arch arch : kArchs) {
-    for (const Join join : kJoins) {
-      Lab lab(small_options(arch, join), 32);
-      // The sum over nodes of a residual network dwarfs a config that joins late: smaller steps.
-      const bool slow = arch == Arch::kTileResGcn && join == Join::kLate;
-      TrainerOptions options = quick(slow ? 120 : 60);
-      if (slow) options.lr = 3e-3;
-      const double before = evaluate(lab.model, lab.valid).value().mean.kendall_tau;
-      const TrainReport report = lab.run(options).value();
-      INFO(arch_name(arch), ", join ", static_cast<int>(join));
-      CHECK(before < 0.3);
-      CHECK(report.best_valid.kendall_tau > (slow ? 0.6 : 0.7));
-      CHECK(report.epochs.back().train_loss < 0.7 * report.epochs.front().train_loss);
-    }
+  for (const std::string_view name : kNets) {
+    Lab lab(*small_net(name), 32);
+    // The sum over nodes of a residual network dwarfs a config that joins late: smaller steps.
+    const bool slow = name == "tile-resgcn-late";
+    Recipe recipe = quick(slow ? 120 : 60);
+    if (slow) recipe.lr = 3e-3;
+    const double before = evaluate(lab.model, lab.valid).value().mean.kendall_tau;
+    const TrainReport report = lab.run(recipe).value();
+    INFO(name);
+    CHECK(before < 0.3);
+    CHECK(report.best_valid.kendall_tau > (slow ? 0.6 : 0.7));
+    CHECK(report.epochs.back().train_loss < 0.7 * report.epochs.front().train_loss);
   }
 }
 
@@ -44,8 +61,9 @@ TEST_CASE("every loss learns" * kLong) {
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
                           Kind::kListMle, Kind::kDiffMat}) {
     for (const double mse_weight : {0.0, 0.02}) {
-      Lab lab(small_options(Arch::kTileSage), 24);
-      LossOptions loss;
+      Lab lab(*small_net("tile-sage"), 24);
+      Recipe recipe = quick(50);
+      LossOptions& loss = recipe.loss;
       loss.kind = kind;
       loss.margin = kind == Kind::kDiffMat ? 0.01 : 1;
       loss.temperature = 10;
@@ -57,18 +75,16 @@ TEST_CASE("every loss learns" * kLong) {
           for (std::int64_t& normalizer : program.runtime_normalizer) normalizer *= 100;
         }
       }
-      const TrainReport report = lab.run_loss(quick(50), loss).value();
-      INFO("loss ", static_cast<int>(kind), ", mse weight ", mse_weight);
+      const TrainReport report = lab.run(recipe).value();
+      INFO("loss ", enum_name(kind), ", mse weight ", mse_weight);
       CHECK(report.best_valid.kendall_tau > 0.55);
     }
   }
 }
 
 TEST_CASE("skewed sampling and dropout learn too" * kLong) {
-  ModelOptions model = small_options(Arch::kLayoutSage);
-  model.dropout = 0.1;
-  Lab lab(model, 24);
-  TrainerOptions options = quick(50);
+  Lab lab(*small_net("layout-sage", {{"dropout", "0.1"}}), 24);
+  Recipe options = quick(50);
   options.sampling = ConfigSampling::kSkewed;
   options.configs_per_graph = 10;
   CHECK(lab.run(options).value().best_valid.kendall_tau > 0.6);
@@ -77,59 +93,55 @@ TEST_CASE("skewed sampling and dropout learn too" * kLong) {
 // ---- determinism
 // ----------------------------------------------------------------------------------------------
 
-AlignedVector<float> trained_weights(const ModelOptions& model, TrainerOptions options, int threads,
+AlignedVector<float> trained_weights(const NetOptions& net, const Recipe& recipe, int threads,
                                      std::int64_t large_slate_rows) {
-  options.large_slate_rows = large_slate_rows;
-  Lab lab(model);
+  Lab lab(net);
   ThreadPool pool(threads);
-  lab.pool = threads > 0 ? &pool : nullptr;
-  const Result<TrainReport> report = lab.run(options);
+  lab.options.large_slate_rows = large_slate_rows;
+  lab.options.pool = threads > 0 ? &pool : nullptr;
+  const Result<TrainReport> report = lab.run(recipe);
   REQUIRE(report.ok());
   return lab.weights();
 }
 
-TEST_CASE("the weights have the same bits for any number of threads, slates side by side or in sequence" * testing::kLong) {
-  for (const Arch arch : {Arch::kTileSage, Arch::kLayoutResGcn}) {
-    ModelOptions model = small_options(arch);
-    model.dropout = 0.2;
-    TrainerOptions options = quick(3);
-    options.weight_decay = 0.01;
-    options.max_slates_per_graph = 2;
-    const AlignedVector<float> serial = trained_weights(model, options, 0, 8192);
+TEST_CASE("the weights have the same bits for any number of threads, slates side by side or in sequence" *
+          testing::kLong) {
+  for (const std::string_view name : {"tile-sage", "layout-resgcn", "own-net"}) {
+    const std::unique_ptr<NetOptions> net = small_net(name, {{"dropout", "0.2"}});
+    Recipe recipe = quick(3);
+    recipe.weight_decay = 0.01;
+    recipe.max_slates_per_graph = 2;
+    recipe.ema_decay = 0.9;
+    const AlignedVector<float> serial = trained_weights(*net, recipe, 0, 8192);
     for (const int threads : {1, 2, 3, 7}) {
       for (const std::int64_t large_slate_rows : {0, 100, 1000000}) {  // in sequence, mixed, side by side
-        CHECK(trained_weights(model, options, threads, large_slate_rows) == serial);
+        CHECK(trained_weights(*net, recipe, threads, large_slate_rows) == serial);
       }
     }
   }
 }
 
 TEST_CASE("graphs so large that kernels use the threads give the same bits" * testing::kLong) {
-  ModelOptions model = small_options(Arch::kTileResGcn);
   const OwnedProgram owned = tile_program(5, 12, 3000);
   AlignedVector<float> weights[3];
   for (const int threads : {1, 2, 3}) {
-    const std::vector<ProgramView> views = {owned.view()};
-    GnnCostModel cost = GnnCostModel::make(model, FeatureEncoder::fit(views, model).value(), 1).value();
-    const std::vector<PreparedProgram> train = {cost.prepare(owned.view()).value()};
+    Model model = model_for(owned, *small_net("tile-resgcn"));
     ThreadPool pool(threads);
-    TrainerOptions options = quick(2);
-    REQUIRE(Trainer(cost, options, {}, &pool)
-                .run(train, {}, Selection::kKendallTau, [](const EpochReport&) { return true; })
-                .ok());
-    weights[threads - 1] = cost.parameters().value;
+    TrainOptions options;
+    options.pool = &pool;
+    REQUIRE(train(model, std::vector<ProgramView>{owned.view()}, {}, quick(2), options).ok());
+    weights[threads - 1] = model.parameters().value;
   }
   CHECK(weights[0] == weights[1]);
   CHECK(weights[0] == weights[2]);
 }
 
 TEST_CASE("the same seed gives the same weights and reports, another one others") {
-  const ModelOptions model = small_options(Arch::kTileMlp);
+  const std::unique_ptr<NetOptions> net = small_net("tile-mlp");
   const auto train = [&](std::uint64_t seed) {
-    Lab lab(model);
-    TrainerOptions options = quick(4);
-    options.seed = seed;
-    const TrainReport report = lab.run(options).value();
+    Lab lab(*net);
+    lab.options.seed = seed;
+    const TrainReport report = lab.run(quick(4)).value();
     return std::make_pair(lab.weights(), report.epochs.back().train_loss);
   };
   const auto first = train(1);
@@ -139,13 +151,12 @@ TEST_CASE("the same seed gives the same weights and reports, another one others"
 }
 
 TEST_CASE("a trainer can run again, as if it were new") {
-  Lab once(small_options(Arch::kTileMlp)), twice(small_options(Arch::kTileMlp));
+  Lab once(*small_net("tile-mlp")), twice(*small_net("tile-mlp"));
   const AlignedVector<float> start = twice.weights();
   REQUIRE(once.run(quick(2)).ok());
-  Trainer trainer(twice.model, quick(2), {});
+  Trainer trainer(twice.model, quick(2));
   const auto run = [&] {
-    return trainer.run(twice.train, twice.valid, Selection::kKendallTau,
-                       [](const EpochReport&) { return true; });
+    return trainer.run(twice.train, twice.valid, [](const EpochReport&) { return true; });
   };
   REQUIRE(run().ok());
   twice.weights() = start;
@@ -157,9 +168,9 @@ TEST_CASE("a trainer can run again, as if it were new") {
 // ----------------------------------------------------------------------------
 
 TEST_CASE("the weights of the best epoch are restored") {
-  Lab lab(small_options(Arch::kTileSage));
+  Lab lab(*small_net("tile-sage"));
   AlignedVector<float> best;
-  int best_epoch = 0;
+  std::int64_t best_epoch = 0;
   double best_tau = -2;
   const TrainReport report = lab.run(quick(30),
                                      [&](const EpochReport& now) {
@@ -181,8 +192,10 @@ TEST_CASE("the weights of the best epoch are restored") {
   CHECK(evaluate(lab.model, lab.valid).value().mean.kendall_tau == best_tau);
 }
 
-TEST_CASE("tiles are judged by the slowdown of the five best-scored, then of the best") {
-  Lab lab(small_options(Arch::kTileSage));
+TEST_CASE("a recipe may judge by the slowdown of the five best-scored, then of the best") {
+  Lab lab(*small_net("tile-sage"));
+  Recipe recipe = quick(20);
+  recipe.selection = Selection::kTop5Slowdown;
   std::array<double, 4> best = {9e9, 9e9, 9e9, 9e9};
   const auto on_epoch = [&](const EpochReport& now) {
     const auto& s = now.valid.slowdown;
@@ -190,16 +203,15 @@ TEST_CASE("tiles are judged by the slowdown of the five best-scored, then of the
     if (now.is_best) best = s;
     return true;
   };
-  const Result<TrainReport> report =
-      Trainer(lab.model, quick(20), {}).run(lab.train, lab.valid, Selection::kTop5Slowdown, on_epoch);
+  const Result<TrainReport> report = lab.run(recipe, on_epoch);
   CHECK(report.value().best_valid.slowdown == best);
 }
 
 TEST_CASE("without validation programs the last weights are kept") {
-  Lab lab(small_options(Arch::kTileMlp));
+  Lab lab(*small_net("tile-mlp"));
   lab.valid.clear();
   AlignedVector<float> last;
-  TrainerOptions options = quick(5);
+  Recipe options = quick(5);
   options.patience = 1;
   const TrainReport report = lab.run(options,
                                      [&](const EpochReport& now) {
@@ -214,8 +226,8 @@ TEST_CASE("without validation programs the last weights are kept") {
 }
 
 TEST_CASE("training stops after `patience` epochs without a better one") {
-  Lab lab(small_options(Arch::kTileMlp));
-  TrainerOptions options = constant_rate(50, 0);  // nothing ever changes: the first epoch is the best
+  Lab lab(*small_net("tile-mlp"));
+  Recipe options = constant_rate(50, 0);  // nothing ever changes: the first epoch is the best
   options.patience = 3;
   const TrainReport report = lab.run(options).value();
   CHECK(report.best_epoch == 1);
@@ -223,8 +235,8 @@ TEST_CASE("training stops after `patience` epochs without a better one") {
 }
 
 TEST_CASE("patience waits for the next epoch that is validated") {
-  Lab lab(small_options(Arch::kTileMlp));
-  TrainerOptions options = constant_rate(50, 0);
+  Lab lab(*small_net("tile-mlp"));
+  Recipe options = constant_rate(50, 0);
   options.patience = 3;
   options.validate_every = 5;
   const TrainReport report = lab.run(options).value();
@@ -234,8 +246,8 @@ TEST_CASE("patience waits for the next epoch that is validated") {
 }
 
 TEST_CASE("the last epoch is always validated") {
-  Lab lab(small_options(Arch::kTileMlp));
-  TrainerOptions options = quick(3);
+  Lab lab(*small_net("tile-mlp"));
+  Recipe options = quick(3);
   options.validate_every = 10;
   const TrainReport report = lab.run(options).value();
   CHECK_FALSE(report.epochs[1].validated);
@@ -244,7 +256,7 @@ TEST_CASE("the last epoch is always validated") {
 }
 
 TEST_CASE("on_epoch stops the training") {
-  Lab lab(small_options(Arch::kTileMlp));
+  Lab lab(*small_net("tile-mlp"));
   const TrainReport report = lab.run(quick(9), [](const EpochReport& now) { return now.epoch < 3; }).value();
   CHECK(report.stopped_by_caller);
   CHECK(report.epochs.size() == 3);
@@ -252,9 +264,9 @@ TEST_CASE("on_epoch stops the training") {
 }
 
 TEST_CASE("stopped before any epoch was validated, the model has its start weights") {
-  Lab lab(small_options(Arch::kTileMlp));
+  Lab lab(*small_net("tile-mlp"));
   const AlignedVector<float> start = lab.weights();
-  TrainerOptions options = quick(9);
+  Recipe options = quick(9);
   options.validate_every = 5;
   const TrainReport report = lab.run(options, [](const EpochReport& now) { return now.epoch < 3; }).value();
   CHECK(report.best_epoch == 0);
@@ -265,8 +277,8 @@ TEST_CASE("stopped before any epoch was validated, the model has its start weigh
 // -------------------------------------------------------------------------------------------------
 
 TEST_CASE("the learning rate warms up and falls along a cosine to min_lr") {
-  Lab lab(small_options(Arch::kTileMlp), 8);
-  TrainerOptions options = quick(10);  // 2 steps of 4 graphs each
+  Lab lab(*small_net("tile-mlp"), 8);
+  Recipe options = quick(10);  // 2 steps of 4 graphs each
   options.lr = 0.01;
   options.min_lr = 0.001;
   options.warmup_fraction = 0.2;
@@ -275,15 +287,28 @@ TEST_CASE("the learning rate warms up and falls along a cosine to min_lr") {
   for (const EpochReport& epoch : report.epochs) CHECK(epoch.lr == schedule.at(2 * epoch.epoch - 1));
 }
 
+/// Every score is right.
+class NoObjective final : public Objective {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "nothing"; }
+  [[nodiscard]] std::string_view wants() const override { return "anything"; }
+  [[nodiscard]] Status check(const NetPlan&) const override { return {}; }
+  [[nodiscard]] Status check(const PreparedProgram&) const override { return {}; }
+  [[nodiscard]] bool can_fit(const PreparedProgram&) const override { return true; }
+  Var loss(Tape& tape, Var scores, const PreparedProgram&, Span<const std::int32_t>) const override {
+    return tape.scale(tape.sum(scores), 0.0F);
+  }
+};
+
 TEST_CASE("weight decay shrinks weights without a gradient by 1 - lr * weight_decay each step") {
-  Lab lab(small_options(Arch::kTileMlp), 8);
+  Lab lab(*small_net("tile-mlp"), 8);
   lab.valid.clear();
   const AlignedVector<float> start = lab.weights();
-  LossOptions loss;
-  loss.margin = -1e6;  // every pair is in order: no gradient
-  TrainerOptions options = constant_rate(5, 0.1);
+  const NoObjective nothing;  // no gradient
+  lab.options.objective = &nothing;
+  Recipe options = constant_rate(5, 0.1);
   options.weight_decay = 0.5;
-  const TrainReport report = lab.run_loss(options, loss).value();
+  const TrainReport report = lab.run(options).value();
   CHECK(report.epochs[0].train_loss == 0);
   for (std::size_t i = 0; i < start.size(); ++i) {
     CHECK(lab.weights()[i] ==
@@ -291,16 +316,16 @@ TEST_CASE("weight decay shrinks weights without a gradient by 1 - lr * weight_de
   }
   options.weight_decay = 0;
   lab.weights() = start;
-  REQUIRE(lab.run_loss(options, loss).ok());
+  REQUIRE(lab.run(options).ok());
   CHECK(lab.weights() == start);
 }
 
 TEST_CASE("clipping bounds the gradient") {
   const auto largest_move = [](double clip_norm) {
-    Lab lab(small_options(Arch::kTileMlp), 4);
+    Lab lab(*small_net("tile-mlp"), 4);
     lab.valid.clear();
     const AlignedVector<float> start = lab.weights();
-    TrainerOptions options = constant_rate(1, 1e-3);
+    Recipe options = constant_rate(1, 1e-3);
     options.clip_norm = clip_norm;
     REQUIRE(lab.run(options).ok());
     float largest = 0;
@@ -317,14 +342,13 @@ TEST_CASE("clipping bounds the gradient") {
 TEST_CASE("a step's gradient is the mean over its slates, and the loss of an epoch the mean over all") {
   // With as many configs as there are, a slate is its program: one step over two programs at once, or over the
   // same program twice, is known from single steps.
-  const ModelOptions model = small_options(Arch::kTileMlp);
   const auto first_epoch = [&](const std::vector<std::size_t>& which) {
-    Lab lab(model, 4);
+    Lab lab(*small_net("tile-mlp"), 4);
     lab.valid.clear();
     std::vector<PreparedProgram> some;
     for (const std::size_t i : which) some.push_back(lab.train[i]);
     lab.train = some;
-    TrainerOptions options = constant_rate(1, 0);
+    Recipe options = constant_rate(1, 0);
     options.configs_per_graph = 24;
     const TrainReport report = lab.run(options).value();
     return std::make_pair(report.epochs[0].train_loss, lab.model.parameters().grad);
@@ -350,8 +374,8 @@ TEST_CASE("a step's gradient is the mean over its slates, and the loss of an epo
 
 TEST_CASE("an epoch has as many slates of a graph as its configs fill, up to the limit") {
   const auto num_steps = [](std::int64_t configs_per_graph, std::int64_t max_slates) {
-    Lab lab(small_options(Arch::kTileMlp), 4);
-    TrainerOptions options = quick(1);
+    Lab lab(*small_net("tile-mlp"), 4);
+    Recipe options = quick(1);
     options.graphs_per_step = 1;
     options.configs_per_graph = configs_per_graph;
     options.max_slates_per_graph = max_slates;
@@ -370,13 +394,136 @@ TEST_CASE("an epoch has as many slates of a graph as its configs fill, up to the
   CHECK(num_steps(2, 1) == 4);
 }
 
+TEST_CASE("the rate falls in steps of epochs, or stays, after the same warm-up") {
+  for (const Schedule schedule : {Schedule::kConstant, Schedule::kStep}) {
+    Lab lab(*small_net("tile-mlp"), 8);
+    Recipe recipe = quick(10);  // 2 steps of 4 graphs each
+    recipe.schedule = schedule;
+    recipe.lr = 0.01;
+    recipe.lr_gamma = 0.5;
+    recipe.lr_step_epochs = 3;
+    recipe.warmup_fraction = 0.2;  // 4 steps
+    const TrainReport report = lab.run(recipe).value();
+    CHECK(report.epochs[0].lr == 0.01 * 2 / 5);
+    for (std::size_t i = 2; i < 10; ++i) {
+      const auto fallen = static_cast<double>((2 * (i + 1) - 1 - 4) / 6);
+      CHECK(report.epochs[i].lr == (schedule == Schedule::kStep ? 0.01 * std::pow(0.5, fallen) : 0.01));
+    }
+  }
+}
+
+TEST_CASE("with an average of the weights it is the average that is validated and kept") {
+  Lab lab(*small_net("tile-mlp"), 8);
+  Recipe recipe = quick(12);
+  recipe.ema_decay = 0.7;
+  // By hand: the decay is 2 / 11 in the second step, and so on up to 0.7.
+  AlignedVector<float> average = lab.weights(), best;
+  std::int64_t num_updates = 0;
+  const auto update = [&] {
+    const double t = static_cast<double>(num_updates++);
+    const double decay = std::min(0.7, (1 + t) / (10 + t));
+    for (std::size_t i = 0; i < average.size(); ++i)
+      average[i] += (lab.weights()[i] - average[i]) * static_cast<float>(1 - decay);
+  };
+  recipe.graphs_per_step = 8;  // one step an epoch
+  const TrainReport report = lab.run(recipe,
+                                     [&](const EpochReport& now) {
+                                       update();
+                                       const AlignedVector<float> last = lab.weights();
+                                       lab.weights() = average;
+                                       CHECK(evaluate(lab.model, lab.valid).value().mean.kendall_tau ==
+                                             doctest::Approx(now.valid.kendall_tau).epsilon(0.01));
+                                       lab.weights() = last;
+                                       if (now.is_best) best = average;
+                                       return true;
+                                     })
+                                 .value();
+  CHECK(num_updates == 12);
+  CHECK(report.best_epoch > 0);
+  for (std::size_t i = 0; i < best.size(); ++i)
+    CHECK(static_cast<double>(lab.weights()[i]) == doctest::Approx(static_cast<double>(best[i])).epsilon(1e-4));
+
+  Lab last(*small_net("tile-mlp"), 8);  // nothing to judge by: the last average
+  last.valid.clear();
+  REQUIRE(last.run(recipe).ok());
+  Lab without(*small_net("tile-mlp"), 8);
+  without.valid.clear();
+  recipe.ema_decay = 0;
+  REQUIRE(without.run(recipe).ok());
+  CHECK(last.weights() != without.weights());
+}
+
+TEST_CASE("a list is told apart from its slowest or from its fastest config on, and both learn") {
+  AlignedVector<float> weights[2];
+  for (const ListMleOrder order : {ListMleOrder::kSlowestFirst, ListMleOrder::kFastestFirst}) {
+    Lab lab(*small_net("tile-sage"), 24);
+    Recipe recipe = quick(40);
+    recipe.loss.kind = Loss::kListMle;
+    recipe.loss.temperature = 10;
+    recipe.loss.order = order;
+    CHECK(lab.run(recipe).value().best_valid.kendall_tau > 0.5);
+    weights[static_cast<int>(order)] = lab.weights();
+  }
+  CHECK(weights[0] != weights[1]);
+}
+
+TEST_CASE("train() prepares the programs and runs the trainer") {
+  Lab lab(*small_net("own-net")), other(*small_net("own-net"));
+  const TrainReport report = lab.run(quick(3)).value();
+  const TrainReport same = train(other.model, other.train_set.views, other.valid_set.views, quick(3)).value();
+  CHECK(other.weights() == lab.weights());
+  CHECK(same.best_valid.kendall_tau == report.best_valid.kendall_tau);
+
+  other.train_set.programs[1].opcode[0] = 99;
+  CHECK(train(other.model, other.train_set.views, {}, quick(3)).status().message() ==
+        "layout_2: node 0 has opcode 99; the model knows [0, 5)");
+}
+
+TEST_CASE("each network has its recipe") {
+  CHECK(default_recipe<LayoutWinner>().loss.kind == Loss::kPairwiseHinge);
+  CHECK(default_recipe<LayoutWinner>().configs_per_graph == 64);
+  CHECK(default_recipe(*small_winner("layout-winner", 0)).configs_per_graph == 128);
+  CHECK(default_recipe<OwnNet>().loss.kind == Loss::kPairwiseLogistic);
+  CHECK(default_recipe<BatchNormNet>().loss.kind == Recipe().loss.kind);  // it says nothing
+  CHECK(default_recipe(*predicting_nets<OwnNet>()[0]->default_options()).loss.kind == Recipe().loss.kind);
+  for (const NetType* const type : fixture_nets()) {
+    const std::unique_ptr<NetOptions> net = type->default_options();
+    CHECK(check_recipe(default_recipe(*net)).message() == "");
+  }
+}
+
+TEST_CASE("networks with batch norm learn, with the same bits for any number of threads") {
+  const std::unique_ptr<NetOptions> net = net_options<BatchNormNet>();
+  net->inputs().num_opcodes = kFixtureOpcodes;
+  Lab lab(*net, 24);
+  const AlignedVector<float> start = lab.weights();
+  // Batch norm hides what is the same at all nodes of a graph: only the second knob can be judged.
+  CHECK(lab.run(quick(40)).value().best_valid.kendall_tau > 0.2);
+  for (const ParamSpec::Entry& entry : lab.model.spec().entries()) {
+    if (entry.param.trainable) continue;
+    const auto i = static_cast<std::size_t>(lab.model.spec().position(entry.param));
+    INFO(entry.name);
+    CHECK(lab.weights()[i] != start[i]);
+  }
+  Recipe recipe = quick(3);
+  recipe.graphs_per_step = 3;
+  const AlignedVector<float> serial = trained_weights(*net, recipe, 0, 8192);
+  for (const int threads : {1, 2, 3}) {
+    for (const std::int64_t large_slate_rows : {0, 100, 1000000})
+      CHECK(trained_weights(*net, recipe, threads, large_slate_rows) == serial);
+  }
+  net->inputs().segments.max_size = 3;
+  Lab segments(*net);
+  REQUIRE(segments.run(gst(4, GstVariant::kEFD)).ok());
+}
+
 // ---- errors
 // ---------------------------------------------------------------------------------------------------
 
 template <class Spoil>
 std::string options_message(Spoil&& spoil) {
-  Lab lab(small_options(Arch::kTileMlp), 2);
-  TrainerOptions options = quick(2);
+  Lab lab(*small_net("tile-mlp"), 2);
+  Recipe options = quick(2);
   spoil(options);
   const AlignedVector<float> start = lab.weights();
   const Result<TrainReport> report = lab.run(options);
@@ -385,48 +532,102 @@ std::string options_message(Spoil&& spoil) {
 }
 
 TEST_CASE("options out of range are named") {
-  using O = TrainerOptions;
+  using O = Recipe;
   CHECK(options_message([](O& o) { o.epochs = 0; }) == "trainer: epochs is 0; should be 1 or more");
   CHECK(options_message([](O& o) { o.patience = -1; }) == "trainer: patience is -1; should be 0 or more");
   CHECK(options_message([](O& o) { o.graphs_per_step = 0; }) ==
-        "trainer: graphs_per_step is 0; should be 1 or more");
+        "trainer: graphs_per_step is 0; should be in [1, 1000000]");
   CHECK(options_message([](O& o) { o.configs_per_graph = 1; }) ==
-        "trainer: configs_per_graph is 1; should be 2 or more");
+        "trainer: configs_per_graph is 1; should be in [2, 1000000]");
   CHECK(options_message([](O& o) { o.graphs_per_step = kMaxGraphsPerStep; }) == "");
   CHECK(options_message([](O& o) { o.graphs_per_step = kMaxGraphsPerStep + 1; }) ==
-        "trainer: graphs_per_step is 1000001; should be 1000000 or less");
+        "trainer: graphs_per_step is 1000001; should be in [1, 1000000]");
   CHECK(options_message([](O& o) { o.configs_per_graph = kMaxConfigsPerGraph; }) == "");
   CHECK(options_message([](O& o) { o.configs_per_graph = kMaxConfigsPerGraph + 1; }) ==
-        "trainer: configs_per_graph is 1000001; should be 1000000 or less");
-  CHECK(options_message([](O& o) { o.max_slates_per_graph = 0; }) ==
-        "trainer: max_slates_per_graph is 0; should be 1 or more");
+        "trainer: configs_per_graph is 1000001; should be in [2, 1000000]");
+  CHECK(options_message([](O& o) { o.max_slates_per_graph = -1; }) ==
+        "trainer: max_slates_per_graph is -1; should be 0 or more");
   CHECK(options_message([](O& o) { o.validate_every = 0; }) ==
         "trainer: validate_every is 0; should be 1 or more");
   CHECK(options_message([](O& o) { o.warmup_fraction = 1; }) ==
         "trainer: warmup_fraction is 1; should be in [0, 1)");
   CHECK(options_message([](O& o) { o.warmup_fraction = -0.1; }) ==
         "trainer: warmup_fraction is -0.1; should be in [0, 1)");
-  CHECK(options_message([](O& o) { o.clip_norm = -1; }) ==
-        "trainer: clip_norm is -1; should be positive, or 0 for no clipping");
+  CHECK(options_message([](O& o) { o.clip_norm = -1; }) == "trainer: clip_norm is -1; should be 0 or more");
   CHECK(options_message([](O& o) { o.clip_norm = std::nan(""); }) ==
-        "trainer: clip_norm is nan; should be positive, or 0 for no clipping");
+        "trainer: clip_norm is nan; should be 0 or more");
   CHECK(options_message([](O& o) { o.weight_decay = -1; }) ==
-        "adam: weight_decay is -1; it should be at least 0");
-  CHECK(options_message([](O& o) { o.lr = -1; }) == "schedule: lr is -1; it should be finite and at least 0");
+        "trainer: weight_decay is -1; should be 0 or more");
+  CHECK(options_message([](O& o) { o.lr = -1; }) == "trainer: lr is -1; should be 0 or more");
   CHECK(options_message([](O& o) { o.min_lr = 1; }) == "schedule: min_lr is 1; it should be in [0, 0.01]");
+  CHECK(options_message([](O& o) { o.ema_decay = 1; }) == "trainer: ema_decay is 1; should be in [0, 1)");
+  CHECK(options_message([](O& o) { o.drop_edge = 1; }) == "trainer: drop_edge is 1; should be in [0, 1)");
+  CHECK(options_message([](O& o) {
+          o.loss.temperature = 0;
+        }).find("trainer: loss_temperature is 0; should be ") == 0);
+  CHECK(options_message([](O& o) { o.gst.sed_keep = 1.5; }) == "gst: sed_keep is 1.5; should be in [0, 1]");
+  CHECK(options_message([](O& o) { o.gst.sed_keep = 1; }) == "");
+  CHECK(options_message([](O& o) { o.gst.finetune_epochs = -2; }) ==
+        "trainer: finetune_epochs is -2; should be -1 or more");
+  const auto sgd = [](O& o) {
+    o.optimizer = OptimizerKind::kSgd;
+    o.nesterov = true;
+    o.momentum = 0;
+  };
+  CHECK(options_message(sgd) ==
+        "sgd: nesterov needs a momentum and no dampening; momentum is 0 and dampening 0");
 }
 
 TEST_CASE("a loss that cannot be computed is an error that names epoch and program") {
-  Lab lab(small_options(Arch::kTileMlp), 1);
-  LossOptions loss;
-  loss.temperature = 0;
-  CHECK(lab.run_loss(quick(2), loss).status().message() ==
-        "epoch 1: step 1: tile_1: ranking_loss: the temperature is 0; it must be above 0");
+  Lab lab(*small_net("tile-mlp"), 1);
+  class Fails final : public Objective {
+   public:
+    [[nodiscard]] std::string_view name() const override { return "fails"; }
+    [[nodiscard]] std::string_view wants() const override { return "luck"; }
+    [[nodiscard]] Status check(const NetPlan&) const override { return {}; }
+    [[nodiscard]] Status check(const PreparedProgram&) const override { return {}; }
+    [[nodiscard]] bool can_fit(const PreparedProgram&) const override { return true; }
+    Var loss(Tape& tape, Var, const PreparedProgram&, Span<const std::int32_t>) const override {
+      (void)tape.expect(false, [] { return std::string("it cannot be computed"); });
+      return {};
+    }
+  } fails;
+  lab.options.objective = &fails;
+  CHECK(lab.run(quick(2)).status().message() == "epoch 1: step 1: tile_1: it cannot be computed");
+}
+
+TEST_CASE("a model that was made for prediction alone is refused") {
+  Lab lab(*small_net("tile-mlp"), 2);
+  const std::vector<std::byte> bytes = model_to_bytes(lab.model).value();
+  lab.model = model_from_bytes(bytes, predicting_nets<TileMlp>()).value();
+  CHECK(lab.run(quick(1)).status().message() ==
+        "trainer: this tile-mlp model was made for prediction alone: see trainable_nets()");
+}
+
+/// A network whose option has the name of a training option.
+struct Confused : TileMlp {
+  static constexpr std::string_view kName = "confused";
+  struct Options : TileMlp::Options {
+    std::int64_t epochs = 1;
+    template <class V>
+    void fields(V& v) {
+      TileMlp::Options::fields(v);
+      v("epochs", "", epochs, 1, 9, "Of what?");
+    }
+  };
+  using TileMlp::TileMlp;
+};
+
+TEST_CASE("a network that has an option of the name of a training option is refused") {
+  auto options = small_options<Confused>();
+  Lab lab(*net_options<Confused>(options), 2);
+  CHECK(lab.run(quick(1)).status().message() ==
+        "trainer: \"epochs\" is an option of a confused model and of its training");
 }
 
 TEST_CASE("without programs to rank there is nothing to train on") {
   const std::string message = "no training program has two configs with different labels to rank";
-  Lab lab(small_options(Arch::kTileMlp), 3);
+  Lab lab(*small_net("tile-mlp"), 3);
   lab.train[0].selection = {5};
   lab.train[1].selection = {};
   lab.train[2].selection = {3, 3};
@@ -436,20 +637,20 @@ TEST_CASE("without programs to rank there is nothing to train on") {
 }
 
 TEST_CASE("programs without a ranking do not disturb the others") {
-  Lab lab(small_options(Arch::kTileMlp), 3), without(small_options(Arch::kTileMlp), 3);
+  Lab lab(*small_net("tile-mlp"), 3), without(*small_net("tile-mlp"), 3);
   const std::vector<std::int64_t> placeholders(24, 0);
   lab.train[2].view.runtime = placeholders;
   without.train.pop_back();
-  LossOptions loss;
-  loss.kind = LossOptions::Kind::kListMle;  // which would draw an order for them
-  REQUIRE(lab.run_loss(quick(2), loss).ok());
-  REQUIRE(without.run_loss(quick(2), loss).ok());
+  Recipe recipe = quick(2);
+  recipe.loss.kind = Loss::kListMle;  // which would draw an order for them
+  REQUIRE(lab.run(recipe).ok());
+  REQUIRE(without.run(recipe).ok());
   CHECK(lab.weights() == without.weights());
 }
 
 TEST_CASE("missing labels and configs that do not exist are found before training") {
   for (const bool in_valid : {false, true}) {
-    Lab lab(small_options(Arch::kTileMlp), 2);
+    Lab lab(*small_net("tile-mlp"), 2);
     const AlignedVector<float> start = lab.weights();
     PreparedProgram& bad = in_valid ? lab.valid[1] : lab.train[1];
     const std::string name(bad.view.name);
@@ -466,7 +667,7 @@ TEST_CASE("missing labels and configs that do not exist are found before trainin
 }
 
 TEST_CASE("a validation set without a ranking is an error") {
-  Lab lab(small_options(Arch::kTileMlp), 2);
+  Lab lab(*small_net("tile-mlp"), 2);
   lab.valid.resize(1);
   lab.valid[0].selection = {0};
   CHECK(lab.run(quick(1)).status().message() ==
@@ -478,22 +679,10 @@ TEST_CASE("a validation set without a ranking is an error") {
 // ---- graph segment training
 // -------------------------------------------------------------------------------------------------------------
 
-ModelOptions segmented(std::int64_t max_size, Arch arch = Arch::kLayoutSage) {
-  ModelOptions options = small_options(arch);
-  options.segments.max_size = max_size;
-  return options;
-}
-
-TrainerOptions gst(int epochs, GstVariant variant) {
-  TrainerOptions options = quick(epochs);
-  options.gst.variant = variant;
-  return options;
-}
-
 TEST_CASE("with one segment per graph every variant has the bits of full training" * testing::kLong) {
   AlignedVector<float> full;
   for (const GstVariant variant : kGstVariants) {
-    Lab lab(segmented(variant == GstVariant::kFull ? 0 : 100));
+    Lab lab(*segmented(variant == GstVariant::kFull ? 0 : 100));
     REQUIRE(lab.run(gst(6, variant)).ok());
     if (variant == GstVariant::kFull) full = lab.weights();
     CHECK(lab.weights() == full);
@@ -502,12 +691,12 @@ TEST_CASE("with one segment per graph every variant has the bits of full trainin
 
 TEST_CASE("every variant learns to rank unseen programs from three segments and more per graph" * kLong) {
   for (const GstVariant variant : kGstVariants) {
-    Lab lab(segmented(3), 32);
+    Lab lab(*segmented(3), 32);
     for (const PreparedProgram& program : lab.train) REQUIRE(program.segments.size() >= 3);
-    TrainerOptions options = gst(60, variant);
+    Recipe options = gst(60, variant);
     options.max_slates_per_graph = 2;
     const TrainReport report = lab.run(options).value();
-    INFO(gst_variant_name(variant));
+    INFO(enum_name(variant));
     CHECK(report.best_valid.kendall_tau > 0.5);
     CHECK((report.table_rows > 0) == (variant >= GstVariant::kE));
     CHECK((report.table_bytes > 0) == (variant >= GstVariant::kE));
@@ -516,24 +705,25 @@ TEST_CASE("every variant learns to rank unseen programs from three segments and 
 }
 
 TEST_CASE("segment training has the same bits for any number of threads") {
-  for (const std::int64_t large_slate_rows : {std::int64_t{8192}, std::int64_t{1}}) {
-    AlignedVector<float> one;
-    for (const int threads : {1, 2, 3, 7}) {
-      ThreadPool pool(threads);
-      Lab lab(segmented(3));
-      lab.pool = &pool;
-      TrainerOptions options = gst(5, GstVariant::kEFD);
-      options.large_slate_rows = large_slate_rows;
-      REQUIRE(lab.run(options).ok());
-      if (threads == 1) one = lab.weights();
-      CHECK(lab.weights() == one);
+  for (const std::string_view name : {"layout-sage", "own-net"}) {
+    for (const std::int64_t large_slate_rows : {std::int64_t{8192}, std::int64_t{1}}) {
+      AlignedVector<float> one;
+      for (const int threads : {1, 2, 3, 7}) {
+        ThreadPool pool(threads);
+        Lab lab(*segmented(3, name));
+        lab.options.pool = &pool;
+        lab.options.large_slate_rows = large_slate_rows;
+        REQUIRE(lab.run(gst(5, GstVariant::kEFD)).ok());
+        if (threads == 1) one = lab.weights();
+        CHECK(lab.weights() == one);
+      }
     }
   }
 }
 
 TEST_CASE("finetuning starts from the best weights and leaves the backbone as it is") {
-  Lab lab(segmented(3));
-  TrainerOptions options = gst(8, GstVariant::kEF);
+  Lab lab(*segmented(3));
+  Recipe options = gst(8, GstVariant::kEF);
   options.gst.finetune_epochs = 3;
   options.weight_decay = 0.1;
   std::vector<AlignedVector<float>> weights;
@@ -562,11 +752,11 @@ TEST_CASE("finetuning starts from the best weights and leaves the backbone as it
 }
 
 TEST_CASE("a table budget that is too small, and a head that is not there, are found before training") {
-  Lab lab(segmented(3));
+  Lab lab(*segmented(3));
   std::size_t most_segments = 0;
   for (const PreparedProgram& program : lab.train)
     most_segments = std::max(most_segments, program.segments.size());
-  TrainerOptions options = gst(5, GstVariant::kE);
+  Recipe options = gst(5, GstVariant::kE);
   options.gst.table_bytes = 1000;
   CHECK(lab.run(options).status().message() ==
         str_cat("embedding table: a budget of 1000 bytes holds 6 rows of 152 bytes; one step needs ",
@@ -575,17 +765,19 @@ TEST_CASE("a table budget that is too small, and a head that is not there, are f
   options.gst.finetune_epochs = 5;
   CHECK(lab.run(options).status().message() == "gst: finetune_epochs is 5; should be less than epochs, 5");
   options.gst.finetune_epochs = 2;
-  ModelOptions late = segmented(3);
-  late.join = Join::kLate;
-  CHECK(Lab(late).run(options).status().message() ==
-        "gst: efd finetunes the head, but this model's segments have scores already: no head comes after their "
-        "total");
+  CHECK(
+      Lab(*segmented(3, "layout-sage-late")).run(options).status().message() ==
+      "gst: efd finetunes the read-out, but this layout-sage-late model has no weights after the total of its "
+      "segments");
+  const std::unique_ptr<NetOptions> scalar = segmented(3);
+  scalar->inputs().segments.readout = SegmentReadout::kScalar;
+  CHECK(Lab(*scalar).run(options).status().message().find("gst: efd finetunes the read-out, but ") == 0);
   options.gst.segments_per_step = 0;
-  CHECK(lab.run(options).status().message() == "gst: segments_per_step is 0; should be 1 or more");
+  CHECK(lab.run(options).status().message() == "trainer: segments_per_step is 0; should be 1 or more");
 }
 
 TEST_CASE("a program with more configs than a table has keys for is refused") {
-  Lab lab(segmented(3), 2);
+  Lab lab(*segmented(3), 2);
   PreparedProgram& program = lab.train[1];
   std::vector<std::int32_t> few(program.selection.begin(), program.selection.begin() + 8);
   program.selection = few;
@@ -606,40 +798,38 @@ TEST_CASE("a program with more configs than a table has keys for is refused") {
 // ---- winners ------------------------------------------------------------------------------------------------
 
 TEST_CASE("the winners learn to rank the configs of programs they have not seen" * kLong) {
-  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
+  for (const std::string_view name : kWinners) {
     for (const std::int64_t chunk : {0, 16}) {
-      if (arch == Arch::kTileWinner && chunk > 0) continue;
-      ModelOptions model = small_winner(arch, chunk);
-      model.dropout = 0;
-      Lab lab(model, 32);
+      if (name == "tile-winner" && chunk > 0) continue;
+      Lab lab(*options_with(*small_winner(name, chunk), {{"dropout", "0"}}), 32);
       const double before = evaluate(lab.model, lab.valid).value().mean.kendall_tau;
       const TrainReport report = lab.run(quick(120)).value();
-      INFO(arch_name(arch), ", chunk ", chunk);
+      INFO(name, ", chunk ", chunk);
       CHECK(before < 0.2);
       // Instance norm hides what is the same at all nodes of a graph, here the size that decides the best tile:
       // of a tile only the second knob can be judged.
-      CHECK(report.best_valid.kendall_tau > (arch == Arch::kTileWinner ? 0.2 : 0.6));
+      CHECK(report.best_valid.kendall_tau > (name == "tile-winner" ? 0.2 : 0.6));
       CHECK(report.epochs.back().train_loss < 0.9 * report.epochs.front().train_loss);
     }
   }
 }
 
 TEST_CASE("winners have the same weights for any number of threads" * testing::kLong) {
-  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
-    ModelOptions model = small_winner(arch, arch == Arch::kLayoutWinner ? 16 : 0);
-    if (arch == Arch::kLayoutWinner) model.prune.kind = Prune::kEdges;
-    const AlignedVector<float> serial = trained_weights(model, quick(3), 0, 8192);
+  for (const std::string_view name : kWinners) {
+    const std::unique_ptr<NetOptions> net = small_winner(name, name == "layout-winner" ? 16 : 0);
+    if (name == "layout-winner") net->inputs().prune.kind = Prune::kEdges;
+    const AlignedVector<float> serial = trained_weights(*net, quick(3), 0, 8192);
     for (const int threads : {1, 3}) {
       for (const std::int64_t large_slate_rows : {0, 1000000})
-        CHECK(trained_weights(model, quick(3), threads, large_slate_rows) == serial);
+        CHECK(trained_weights(*net, quick(3), threads, large_slate_rows) == serial);
     }
   }
 }
 
 TEST_CASE("a table of embeddings is refused where they depend on the other configs") {
-  ModelOptions model = small_winner(Arch::kLayoutWinner, 8);
-  model.segments.max_size = 3;
-  Lab lab(model);
+  const std::unique_ptr<NetOptions> net = small_winner("layout-winner", 8);
+  net->inputs().segments.max_size = 3;
+  Lab lab(*net);
   CHECK(lab.run(gst(3, GstVariant::kED)).status().message() ==
         "gst: ed keeps the embedding of each config, but in this model it depends on the others of a slate");
   CHECK(lab.run(gst(2, GstVariant::kOne)).ok());
@@ -647,20 +837,20 @@ TEST_CASE("a table of embeddings is refused where they depend on the other confi
 
 TEST_CASE("without some edges at each step a model learns, with the same bits for any number of threads" *
           kLong) {
-  Lab lab(small_options(Arch::kLayoutSage), 32);
-  TrainerOptions options = quick(60);
+  Lab lab(*small_net("layout-sage"), 32);
+  Recipe options = quick(60);
   options.drop_edge = 0.2;
   CHECK(lab.run(options).value().best_valid.kendall_tau > 0.6);
 
   for (const std::int64_t max_size : {0, 3}) {  // whole graphs, and segments
-    const ModelOptions model = segmented(max_size);
-    TrainerOptions few = gst(3, max_size == 0 ? GstVariant::kFull : GstVariant::kED);
-    const AlignedVector<float> all_edges = trained_weights(model, few, 0, 8192);
+    const std::unique_ptr<NetOptions> net = segmented(max_size);
+    Recipe few = gst(3, max_size == 0 ? GstVariant::kFull : GstVariant::kED);
+    const AlignedVector<float> all_edges = trained_weights(*net, few, 0, 8192);
     few.drop_edge = 0.3;
-    const AlignedVector<float> serial = trained_weights(model, few, 0, 8192);
+    const AlignedVector<float> serial = trained_weights(*net, few, 0, 8192);
     CHECK(serial != all_edges);
     for (const std::int64_t large_slate_rows : {0, 1000000})
-      CHECK(trained_weights(model, few, 3, large_slate_rows) == serial);
+      CHECK(trained_weights(*net, few, 3, large_slate_rows) == serial);
   }
   options.drop_edge = 1;
   CHECK(lab.run(options).status().message() == "trainer: drop_edge is 1; should be in [0, 1)");

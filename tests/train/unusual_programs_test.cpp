@@ -7,14 +7,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "cost/program_fixture.hpp"
 #include "infer/session_fixture.hpp"
 #include "mlgraph/infer/session.hpp"
 #include "mlgraph/train/evaluate.hpp"
 #include "mlgraph/train/trainer.hpp"
-#include "model/program_fixture.hpp"
 #include "train/trainer_fixture.hpp"
 
 namespace mlgraph {
@@ -23,11 +25,11 @@ namespace {
 using namespace testing;  // NOLINT: the fixtures
 
 /// The scores of a program by predict(), which must be finite, and by a session, which must have the same bits.
-std::vector<float> scores_of(const GnnCostModel& model, const PreparedProgram& program) {
+std::vector<float> scores_of(const Model& model, const PreparedProgram& program) {
   const Result<std::vector<float>> scores = model.predict(program, program.selection);
   REQUIRE_MESSAGE(scores.ok(), scores.status().message());
   for (const float score : *scores) REQUIRE(std::isfinite(score));
-  if (model.options().config_chunk > 0) return *scores;
+  if (model.plan().compares_configs()) return *scores;
   Result<Session> session = Session::bind(model, program.view);
   REQUIRE_MESSAGE(session.ok(), session.status().message());
   std::vector<float> same(scores->size());
@@ -42,27 +44,25 @@ std::vector<float> scores_of(const GnnCostModel& model, const PreparedProgram& p
 /// Every kind of model; calls `f(options)`.
 template <class F>
 void for_each_model(F&& f) {
-  for (const Arch arch : kArchs) {
-    for (const Join join : kJoins) {
-      INFO(arch_name(arch), ", join ", static_cast<int>(join));
-      f(small_options(arch, join));
-    }
+  for (const std::string_view name : kNets) {
+    INFO(name);
+    f(*small_net(name));
   }
-  for (const Arch arch : {Arch::kTileWinner, Arch::kLayoutWinner}) {
-    INFO(arch_name(arch));
-    f(small_winner(arch, arch == Arch::kLayoutWinner ? 8 : 0));
+  for (const std::string_view name : kWinners) {
+    INFO(name);
+    f(*small_winner(name, 8));
   }
 }
 
 /// Three programs that `spoil` makes unusual, and a model that is trained on them for two epochs.
 struct UnusualSet {
   ProgramSetFixture set;
-  GnnCostModel model;
+  Model model;
   std::vector<PreparedProgram> programs;
   Status trained;
 
   template <class Spoil>
-  UnusualSet(const ModelOptions& options, Spoil&& spoil) : set(options.task(), 3) {
+  UnusualSet(const NetOptions& options, Spoil&& spoil) : set(options, 3) {
     for (std::size_t i = 0; i < set.programs.size(); ++i) {
       spoil(set.programs[i], i);
       set.views[i] = set.programs[i].view();
@@ -70,9 +70,7 @@ struct UnusualSet {
     model = set.model(options);
     programs = set.prepare(model);
     const AlignedVector<float> start = model.parameters().value;
-    trained = Trainer(model, quick(2), LossOptions{})
-                  .run(programs, {}, Selection::kKendallTau, [](const EpochReport&) { return true; })
-                  .status();
+    trained = Trainer(model, quick(2)).run(programs, {}, [](const EpochReport&) { return true; }).status();
     CHECK((model.parameters().value != start) == trained.ok());
   }
 };
@@ -102,7 +100,7 @@ void equal_labels(OwnedProgram& program) {
 // ---- nothing to learn from ----------------------------------------------------------------------------------
 
 TEST_CASE("constant node features: a model learns from what is left") {
-  for_each_model([](const ModelOptions& options) {
+  for_each_model([](const NetOptions& options) {
     const UnusualSet unusual(options,
                              [](OwnedProgram& p, std::size_t) { std::fill(p.x.begin(), p.x.end(), 7.0f); });
     CHECK(unusual.trained.message() == "");
@@ -114,9 +112,9 @@ TEST_CASE("constant node features: a model learns from what is left") {
 
 TEST_CASE("columns of zero variance are left out of the model's inputs, and may have any value later") {
   for (const Scaling scaling : {Scaling::kMinMax, Scaling::kStandard, Scaling::kSignLog1p}) {
-    ModelOptions options = small_options(Arch::kTileSage);
-    options.node_scaling = options.config_scaling = scaling;
-    const UnusualSet unusual(options, [](OwnedProgram& p, std::size_t) {
+    const std::unique_ptr<NetOptions> net = small_net("tile-sage");
+    net->inputs().node_scaling = net->inputs().config_scaling = scaling;
+    const UnusualSet unusual(*net, [](OwnedProgram& p, std::size_t) {
       for (std::size_t i = 0; i < p.x.size(); i += 3) p.x[i] = 1e30f;
     });
     CHECK(unusual.trained.message() == "");
@@ -131,7 +129,7 @@ TEST_CASE("columns of zero variance are left out of the model's inputs, and may 
 }
 
 TEST_CASE("constant labels: the program is scored and ranked, not trained on and not judged") {
-  for_each_model([](const ModelOptions& options) {
+  for_each_model([](const NetOptions& options) {
     const UnusualSet all(options, [](OwnedProgram& p, std::size_t) { equal_labels(p); });
     CHECK(all.trained.message() == "no training program has two configs with different labels to rank");
     const UnusualSet one(options, [](OwnedProgram& p, std::size_t i) {
@@ -144,12 +142,12 @@ TEST_CASE("constant labels: the program is scored and ranked, not trained on and
     REQUIRE(evaluation.skipped.size() == 1);
     CHECK(evaluation.skipped[0] ==
           str_cat(one.set.programs[1].name, ": ordered_pair_accuracy: the labels are all 5",
-                  options.task() == Task::kTile ? "" : "000", "; at least one should differ"));
+                  one.set.programs[1].runtime_normalizer.empty() ? "000" : "", "; at least one should differ"));
   });
 }
 
 TEST_CASE("one config: the program is scored, not trained on and not judged") {
-  for_each_model([](const ModelOptions& options) {
+  for_each_model([](const NetOptions& options) {
     const UnusualSet all(options, [](OwnedProgram& p, std::size_t) { keep_configs(p, 1); });
     CHECK(all.trained.message() == "no training program has two configs with different labels to rank");
     for (const PreparedProgram& program : all.programs) CHECK(scores_of(all.model, program).size() == 1);
@@ -166,7 +164,7 @@ TEST_CASE("one config: the program is scored, not trained on and not judged") {
 }
 
 TEST_CASE("configs that are all the same have the same score, whatever was measured of them") {
-  for_each_model([](const ModelOptions& options) {
+  for_each_model([](const NetOptions& options) {
     const UnusualSet all(options, [](OwnedProgram& p, std::size_t) { repeat_first_config(p); });
     CHECK(all.trained.message() == "");
     const UnusualSet one(options, [](OwnedProgram& p, std::size_t i) {
@@ -184,7 +182,7 @@ TEST_CASE("configs that are all the same have the same score, whatever was measu
 }
 
 TEST_CASE("where everything is constant a training still ends, and every score is the same") {
-  for_each_model([](const ModelOptions& options) {
+  for_each_model([](const NetOptions& options) {
     const UnusualSet unusual(options, [](OwnedProgram& p, std::size_t) {
       std::fill(p.x.begin(), p.x.end(), 0.0f);
       std::fill(p.opcode.begin(), p.opcode.end(), 0);
@@ -202,18 +200,16 @@ TEST_CASE("where everything is constant a training still ends, and every score i
 void train_on_configs(std::int64_t num_configs) {
   const std::vector<OwnedProgram> owned = {tile_program(1, num_configs), tile_program(2)};
   const std::vector<ProgramView> views = {owned[0].view(), owned[1].view()};
-  const ModelOptions options = small_options(Arch::kTileSage);
-  GnnCostModel model = GnnCostModel::make(options, FeatureEncoder::fit(views, options).value(), 1).value();
+  Model model = fit_model(*small_net("tile-sage"), views).value();
   const std::vector<PreparedProgram> programs = {model.prepare(views[0]).value(),
                                                  model.prepare(views[1]).value()};
   CHECK(programs[0].selection.size() == static_cast<std::size_t>(num_configs));
-  TrainerOptions training = quick(1);
+  Recipe training = quick(1);
+  training.selection = Selection::kTop5Slowdown;
   training.configs_per_graph = 100;
   training.max_slates_per_graph = 10;
   const TrainReport report =
-      Trainer(model, training, LossOptions{})
-          .run(programs, programs, Selection::kTop5Slowdown, [](const EpochReport&) { return true; })
-          .value();
+      Trainer(model, training).run(programs, programs, [](const EpochReport&) { return true; }).value();
   CHECK(std::isfinite(report.epochs[0].train_loss));
   CHECK(report.best_valid.kendall_tau > -1);
   const Evaluation evaluation = evaluate(model, programs).value();
@@ -233,20 +229,18 @@ void train_on_nodes(std::int32_t num_nodes, std::int64_t config_nodes, std::int6
   for (std::int64_t c = 0; c < 6; ++c) owned.runtime.push_back(1000 + 37 * (c * c % 7));
   const std::vector<ProgramView> views = {owned.view()};
   for (const GstVariant variant : {GstVariant::kFull, GstVariant::kEFD}) {
-    ModelOptions options = small_options(Arch::kLayoutSage);
-    options.segments.max_size = variant == GstVariant::kFull ? 0 : segment_size;
-    GnnCostModel model = GnnCostModel::make(options, FeatureEncoder::fit(views, options).value(), 1).value();
+    const std::unique_ptr<NetOptions> net = small_net("layout-sage");
+    net->inputs().segments.max_size = variant == GstVariant::kFull ? 0 : segment_size;
+    Model model = fit_model(*net, views).value();
     const std::vector<PreparedProgram> programs = {model.prepare(views[0]).value()};
     CHECK(programs[0].num_nodes() == num_nodes);
     CHECK((programs[0].segments.size() > 1) == (variant != GstVariant::kFull));
-    TrainerOptions training = quick(2);
+    Recipe training = quick(2);
     training.configs_per_graph = 4;
     training.gst.variant = variant;
     training.gst.finetune_epochs = variant == GstVariant::kFull ? -1 : 1;
     const TrainReport report =
-        Trainer(model, training, LossOptions{})
-            .run(programs, programs, Selection::kKendallTau, [](const EpochReport&) { return true; })
-            .value();
+        Trainer(model, training).run(programs, programs, [](const EpochReport&) { return true; }).value();
     CHECK(std::isfinite(report.epochs.back().train_loss));
     CHECK(report.epochs.back().validated);
     CHECK(scores_of(model, programs[0]).size() == 6);

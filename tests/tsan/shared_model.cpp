@@ -8,6 +8,7 @@
 
 #include "../../examples/embed/matmul.hpp"
 #include "matmul_model.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/infer/cost_model.hpp"
 
 namespace {
@@ -45,7 +46,7 @@ mlgraph::Status work(const mlgraph::CostModel& model, std::vector<float>& scores
 }  // namespace
 
 TEST_CASE("sessions in several threads share one const model") {
-  const mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model(kMatmulModel);
+  const mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model<mlgraph::TileSage>(kMatmulModel);
   REQUIRE_MESSAGE(model.ok(), model.status().message());
   std::vector<std::vector<float>> scores(kThreads);
   std::vector<mlgraph::Status> status(kThreads);

@@ -74,12 +74,14 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   }
 
   /// The same with a gradient buffer of the caller's, (ParamSpec::num_trainable()), and read-only parameters:
-  /// several contexts can then share one set of parameters.
-  void bind(const ParamSpec& spec, Span<const T> values, Span<T> grads) {
+  /// several contexts can then share one set of parameters. `state`, where given, is the caller's copy of the
+  /// state part, in which batch norm moves its statistics.
+  void bind(const ParamSpec& spec, Span<const T> values, Span<T> grads, Span<T> state = {}) {
     MLGRAPH_ASSERT(static_cast<std::int64_t>(grads.size()) == spec.num_trainable(),
                    "grads are not of this ParamSpec");
     bind(spec, values);
     param_grads_ = grads.data();
+    if (!state.empty()) param_state_ = state.data();
   }
 
   /// Promises that the bound parameters stay as they are until the next bind(). Weights are then packed for the

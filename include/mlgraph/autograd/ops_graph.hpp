@@ -258,21 +258,26 @@ class GraphOps {
     return y;
   }
 
-  /// y_i[h] = sum over neighbours j of w_ij[h] x_j[h].  Shapes: weight (E, H), x (N, H D) -> (N, H D).
+  /// y_i[h] = sum over neighbours j of w_ij[h] x_j[h].
+  /// Shapes: x (C M, H D) for C copies of an adjacency with N rows and M columns -> (C N, H D); weight (E, H),
+  /// the
+  ///         same for all copies, or (C E, H).
   Var spmm_heads(const AdjacencyView& adjacency, Var weight, Var x) {
     Ctx& ctx = self();
     const std::int64_t heads = ctx.cols(weight);
-    if (!ctx.expect(ctx.rows(weight) == adjacency.csr.num_edges() && heads > 0 && ctx.cols(x) % heads == 0 &&
-                        ctx.rows(x) == adjacency.csr.num_rows(),
+    const std::int64_t num_edges = adjacency.csr.num_edges();
+    const std::int64_t num_sources = adjacency.num_sources();
+    const std::int64_t copies = num_sources == 0 ? 0 : ctx.rows(x) / num_sources;
+    if (!ctx.expect((ctx.rows(weight) == num_edges || ctx.rows(weight) == copies * num_edges) && heads > 0 &&
+                        ctx.cols(x) % heads == 0 && ctx.rows(x) == copies * num_sources,
                     [&] {
                       return str_cat("spmm_heads: weight is (", ctx.rows(weight), ", ", heads, ") and x is (",
-                                     ctx.rows(x), ", ", ctx.cols(x), "); the graph has ",
-                                     adjacency.csr.num_edges(), " edges and ", adjacency.csr.num_rows(),
-                                     " nodes");
+                                     ctx.rows(x), ", ", ctx.cols(x), "); the graph has ", num_edges,
+                                     " edges and ", num_sources, " nodes");
                     })) {
       return {};
     }
-    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(weight, x));
+    const Var y = ctx.allocate(copies * adjacency.num_targets(), ctx.cols(x), ctx.needs_grad(weight, x));
     kernels::spmm_heads(adjacency.csr, ctx.value(weight), ctx.value(x), ctx.mutable_value(y), false,
                         ctx.pool());
     ctx.record(y, ops::SpmmHeads{weight, x, y, adjacency});

@@ -4,6 +4,7 @@
 #define MLGRAPH_AUTOGRAD_PARAM_HPP
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -53,6 +54,9 @@ struct Param {
 /// (the running statistics of batch norm). Every tensor starts on a cache line.
 class ParamSpec {
  public:
+  /// Every tensor takes a multiple of so many elements: 64 bytes of float, 128 of double.
+  static constexpr std::int64_t kPadding = 16;
+
   struct Entry {
     std::string name;
     Param param;
@@ -73,6 +77,14 @@ class ParamSpec {
     return add(std::move(name), 1, n, true, false, init);
   }
 
+  /// Says that the trainable tensors from here on are those of the read-out, which graph segment training can
+  /// finetune alone.
+  void begin_readout() { readout_begin_ = num_trainable_; }
+  /// Where they begin in the trainable part; num_trainable() where there are none.
+  [[nodiscard]] std::int64_t readout_begin() const {
+    return readout_begin_ < 0 ? num_trainable_ : readout_begin_;
+  }
+
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
   [[nodiscard]] const Entry* find(std::string_view name) const {
     for (const Entry& entry : entries_) {
@@ -90,6 +102,16 @@ class ParamSpec {
     return param.trainable ? param.offset : num_trainable_ + param.offset;
   }
 
+  /// Whose element `i` of the flat buffer is.
+  [[nodiscard]] std::string_view name_at(std::size_t i) const {
+    const auto place = static_cast<std::int64_t>(i);
+    for (const Entry& entry : entries_) {
+      const std::int64_t begin = position(entry.param);
+      if (place >= begin && place < begin + entry.param.size()) return entry.name;
+    }
+    return "padding";
+  }
+
   /// Fills `values` (size()) with start values; each tensor draws from a generator of its own, so adding a
   /// tensor does not change the others.
   template <class T>
@@ -105,8 +127,6 @@ class ParamSpec {
   }
 
  private:
-  static constexpr std::int64_t kPadding = 16;  // elements: 64 bytes of float, 128 of double
-
   Param add(std::string name, std::int64_t rows, std::int64_t cols, bool is_vector, bool trainable, Init init) {
     MLGRAPH_ASSERT(find(name) == nullptr, "two parameters have the same name");
     MLGRAPH_ASSERT(rows >= 0 && cols >= 0, "a parameter's shape is negative");
@@ -150,6 +170,7 @@ class ParamSpec {
   std::vector<Entry> entries_;
   std::int64_t num_trainable_ = 0;
   std::int64_t num_state_ = 0;
+  std::int64_t readout_begin_ = -1;
 };
 
 /// The numbers of a model in training: the flat buffer and the gradient of its trainable part.

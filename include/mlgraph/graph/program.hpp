@@ -15,23 +15,18 @@ namespace mlgraph {
 /// The most configurations of one program: their numbers are int32.
 inline constexpr std::int64_t kMaxConfigs = INT32_MAX;
 
-/// What a configuration decides.
-enum class Task : std::uint8_t {
-  kTile,    ///< one vector per graph: the tile sizes of a kernel
-  kLayout,  ///< one vector per configurable node: the layouts of its tensors
-};
-
-/// C configurations of one graph, borrowed: as int8 (layouts, whose entries are -1 ... 5) or as float.
+/// C configurations of one graph, borrowed: as int8 or as float.
 ///
-/// Row c holds the features of configuration c: (F) for a tile, (K, F) row-major for a layout with K
-/// configurable nodes.
+/// A configuration has a row of F features for each decision: one for each of the K configurable nodes (the
+/// layouts of their tensors), and behind them one for the graph where there is a decision on it (the tile sizes
+/// of a kernel).
 ///
 /// Copying widens, which is arithmetic: always inlined, so that code of two instruction sets never shares it.
 struct ConfigView {
   Span<const std::int8_t> narrow;    // (C, rows_per_config * F), or empty
   Span<const float> wide;            // (C, rows_per_config * F), or empty
   std::int64_t num_configs = 0;      // C
-  std::int64_t rows_per_config = 1;  // K for a layout, 1 for a tile
+  std::int64_t rows_per_config = 1;  // K, 1 or K + 1
   std::int64_t num_features = 0;     // F: 18 for the layouts and 24 for the tiles of TpuGraphs
 
   [[nodiscard]] std::int64_t config_size() const { return rows_per_config * num_features; }
@@ -58,14 +53,13 @@ struct ConfigView {
 /// One measured program, borrowed and validated.
 struct ProgramView {
   std::string_view name;                 // the stem of its file
-  GraphView graph;                       // x as in the file, unnormalised; config_node for a layout
+  GraphView graph;                       // x as in the file, unnormalised
   Span<const std::int32_t> node_splits;  // starts of the HLO computations, first 0, last N; empty when unknown
   ConfigView configs;
-  Span<const std::int64_t> runtime;  // (C) ns
-  Span<const std::int64_t>
-      runtime_normalizer;  // (C) ns of the default config in the same run; empty for layouts
+  Span<const std::int64_t> runtime;             // (C) ns
+  Span<const std::int64_t> runtime_normalizer;  // (C) ns of the default config in the same run; may be empty
 
-  /// What is ranked: ns for a layout, a multiple of the default configuration's time for a tile.
+  /// What is ranked: ns, or a multiple of the default configuration's time where that is known.
   [[nodiscard]] double label(std::int64_t c) const {
     const auto i = static_cast<std::size_t>(c);
     const auto ns = static_cast<double>(runtime[i]);

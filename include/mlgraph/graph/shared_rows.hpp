@@ -15,6 +15,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/transpose.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -58,34 +59,35 @@ class SharedRows {
  public:
   SharedRows() = default;
 
-  /// The plan of `num_layers` layers over `adjacency`, which must be square and have its transpose, for a graph
-  /// whose configurations enter at `config_node`.
-  /// Cost: O(num_layers (N + E)) time and memory.
-  [[nodiscard]] static SharedRows make(const AdjacencyView& adjacency, Span<const std::int32_t> config_node,
-                                       std::int64_t num_layers) {
-    MLGRAPH_ASSERT(adjacency.transposed.num_rows() == adjacency.csr.num_rows(), "a square adjacency");
+  /// The plan of one layer after the other, for a graph of `num_nodes` nodes whose configurations enter at
+  /// `config_node`. Each layer has the adjacency that it reads, square and with its transpose, or null where a
+  /// row is made of itself alone.
+  /// Cost: O(layers (N + E)) time and memory.
+  [[nodiscard]] static SharedRows make(Span<const AdjacencyView* const> layers, std::int32_t num_nodes,
+                                       Span<const std::int32_t> config_node) {
     SharedRows plan;
     plan.config_node_.assign(config_node.begin(), config_node.end());
-    const auto num_nodes = static_cast<std::size_t>(adjacency.csr.num_rows());
-    std::vector<char> own(num_nodes, 0);
+    std::vector<char> own(at(num_nodes), 0);
     std::vector<std::int32_t> reached(config_node.begin(), config_node.end());
     for (const std::int32_t v : reached) own[at(v)] = 1;
     plan.add_level(own);
-    std::size_t begin = 0;  // whose users are not reached yet
-    for (std::int64_t k = 0; k < num_layers; ++k) {
-      const std::size_t end = reached.size();
-      for (; begin < end; ++begin) {
-        const CsrView& users = adjacency.transposed;
-        const std::size_t v = at(reached[begin]);
-        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) {
-          const std::int32_t user = users.col[at(p)];
-          if (own[at(user)] != 0) continue;
-          own[at(user)] = 1;
-          reached.push_back(user);
+    for (const AdjacencyView* const adjacency : layers) {
+      if (adjacency != nullptr) {
+        const CsrView& users = adjacency->transposed;
+        MLGRAPH_ASSERT(users.num_rows() == num_nodes, "a square adjacency with its transpose");
+        const std::size_t end = reached.size();
+        for (std::size_t i = 0; i < end; ++i) {
+          const std::size_t v = at(reached[i]);
+          for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) {
+            const std::int32_t user = users.col[at(p)];
+            if (own[at(user)] != 0) continue;
+            own[at(user)] = 1;
+            reached.push_back(user);
+          }
         }
       }
       plan.add_level(own);
-      plan.add_layer(adjacency.csr);
+      plan.add_layer(adjacency == nullptr ? CsrView() : adjacency->csr);
     }
     return plan;
   }
@@ -149,6 +151,23 @@ class SharedRows {
     for (std::int64_t c = 0; c < num_configs; ++c) {
       for (std::size_t i = 0; i < at(count); ++i) *to++ = rows.of_config(rows.row[at(config_node_[i])], c);
     }
+    return {out, size};
+  }
+
+  /// The row in level `from` of each row of level `to`, which is not before it.  (num_rows(C) of `to`)
+  [[nodiscard]] Span<const std::int32_t> rows_before(std::int64_t from, std::int64_t to,
+                                                     std::int64_t num_configs, Arena& arena) const {
+    const SharedLevel before = level(from);
+    const SharedLevel after = level(to);
+    const auto size = static_cast<std::size_t>(after.num_rows(num_configs));
+    auto* const out = arena.allocate<std::int32_t>(size);
+    std::int32_t* next = out;
+    const auto append = [&](std::int32_t begin, std::int32_t end, std::int64_t c) {
+      for (std::int32_t r = begin; r < end; ++r)
+        *next++ = before.of_config(before.row[at(after.node[at(r)])], c);
+    };
+    append(0, after.num_shared, 0);
+    for (std::int64_t c = 0; c < num_configs; ++c) append(after.num_shared, after.num_nodes(), c);
     return {out, size};
   }
 
@@ -235,8 +254,10 @@ class SharedRows {
     layer.col.reserve(csr.col.size());
     layer.position.reserve(csr.col.size());
     layer.row_ptr.push_back(0);
+    const bool reads_edges = csr.num_rows() > 0;
     for (const std::int32_t v : to.node) {
-      for (std::int32_t e = csr.row_ptr[at(v)]; e < csr.row_ptr[at(v) + 1]; ++e) {
+      const std::int32_t end = reads_edges ? csr.row_ptr[at(v) + 1] : 0;
+      for (std::int32_t e = reads_edges ? csr.row_ptr[at(v)] : 0; e < end; ++e) {
         layer.col.push_back(from.row[at(csr.col[at(e)])]);
         layer.position.push_back(e);
       }
@@ -244,29 +265,6 @@ class SharedRows {
       layer.root.push_back(from.row[at(v)]);
     }
     layers_.push_back(std::move(layer));
-  }
-
-  // By counting sort: the rows of a column ascend.
-  static void add_transpose(AdjacencyView& adjacency, Arena& arena) {
-    const CsrView& csr = adjacency.csr;
-    const std::size_t num_cols = at(adjacency.num_cols);
-    const std::size_t num_edges = csr.col.size();
-    auto* const ptr =
-        arena.allocate<std::int32_t>(num_cols + 2);  // ptr[j + 1]: the next free place of column j
-    auto* const row = arena.allocate<std::int32_t>(num_edges);
-    auto* const to_csr = arena.allocate<std::int32_t>(num_edges);
-    std::fill_n(ptr, num_cols + 2, 0);
-    for (const std::int32_t j : csr.col) ++ptr[at(j) + 2];
-    for (std::size_t j = 0; j < num_cols; ++j) ptr[j + 2] += ptr[j + 1];
-    for (std::int32_t i = 0; i < csr.num_rows(); ++i) {
-      for (std::int32_t e = csr.row_ptr[at(i)]; e < csr.row_ptr[at(i) + 1]; ++e) {
-        const std::int32_t place = ptr[at(csr.col[at(e)]) + 1]++;
-        row[place] = i;
-        to_csr[place] = e;
-      }
-    }
-    adjacency.transposed = {{ptr, num_cols + 1}, {row, num_edges}};
-    adjacency.transposed_to_csr = {to_csr, num_edges};
   }
 
   Ids config_node_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The functions of mlgraph.h. One C++ file of a program or shared library includes this; its flags choose the
-// instruction set.
+// The functions of mlgraph.h, and mlgraph_model_of() for networks of one's own. One C++ file of a program or
+// shared library includes this; its flags choose the instruction set.
 #ifndef MLGRAPH_INFER_C_API_HPP
 #define MLGRAPH_INFER_C_API_HPP
 
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -31,6 +32,12 @@ struct mlgraph_session {
   mlgraph::CostSession session;
   std::string message;
 };
+
+/// A handle for C of any model, such as one of a network that mlgraph_model_load() does not know:
+/// `mlgraph_model_of(std::move(*mlgraph::load_cost_model<MyNet>(bytes)))`. C frees it by mlgraph_model_free().
+[[nodiscard]] inline mlgraph_model* mlgraph_model_of(mlgraph::CostModel model) {
+  return new mlgraph_model{std::move(model)};
+}
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -101,8 +108,9 @@ extern "C" {
 MLGRAPH_DETAIL_C_FUNCTION mlgraph_model* mlgraph_model_load(const void* bytes, std::size_t num_bytes,
                                                             char* message, std::size_t message_size) {
   const auto* const data = static_cast<const std::byte*>(bytes);
-  mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model({data, data == nullptr ? 0 : num_bytes});
-  if (model.ok()) return new mlgraph_model{std::move(*model)};
+  mlgraph::Result<mlgraph::CostModel> model =
+      mlgraph::load_cost_model<mlgraph::BuiltinNets>({data, data == nullptr ? 0 : num_bytes});
+  if (model.ok()) return mlgraph_model_of(std::move(*model));
   mlgraph::detail::copy_text(model.status().message(), message, message_size);
   return nullptr;
 }
@@ -111,7 +119,7 @@ MLGRAPH_DETAIL_C_FUNCTION void mlgraph_model_free(mlgraph_model* model) { delete
 
 MLGRAPH_DETAIL_C_FUNCTION mlgraph_inputs mlgraph_model_inputs(const mlgraph_model* model) {
   const mlgraph::CostModelInputs inputs = model->model.inputs();
-  return {inputs.task == mlgraph::Task::kLayout ? 1 : 0, inputs.num_opcodes, inputs.num_node_features,
+  return {inputs.takes_nodes ? 1 : 0, inputs.takes_graph ? 1 : 0, inputs.num_opcodes, inputs.num_node_features,
           inputs.num_config_features};
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,12 +16,15 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/net_of.hpp"
+#include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost_model.hpp"
+#include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/infer/session.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/model/model_bytes.hpp"
-#include "mlgraph/model/safetensors.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -30,7 +34,7 @@ class CostSessionOfIsa final : public interface::CostSessionCode {
  public:
   /// What a session borrows.
   struct Base {
-    std::shared_ptr<const GnnCostModel> model;
+    std::shared_ptr<const Model> model;
     std::unique_ptr<ThreadPool> pool;         // null: the calling thread
     std::unique_ptr<const std::string> name;  // of the program; at one address also when it is short
   };
@@ -61,13 +65,14 @@ class CostSessionOfIsa final : public interface::CostSessionCode {
 
 class CostModelOfIsa final : public interface::CostModelCode {
  public:
-  CostModelOfIsa(GnnCostModel&& model, SafeTensorsMetadata metadata)
-      : model_(std::make_shared<const GnnCostModel>(std::move(model))), metadata_(std::move(metadata)) {}
+  CostModelOfIsa(Model&& model, SafeTensorsMetadata metadata)
+      : model_(std::make_shared<const Model>(std::move(model))), metadata_(std::move(metadata)) {}
 
   [[nodiscard]] CostModelInputs inputs() const override {
     CostModelInputs inputs;
-    inputs.task = model_->options().task();
-    inputs.num_opcodes = model_->options().num_opcodes;
+    inputs.takes_nodes = model_->plan().takes_nodes();
+    inputs.takes_graph = model_->plan().takes_graph();
+    inputs.num_opcodes = model_->inputs().num_opcodes;
     inputs.num_node_features = model_->encoder().node.num_inputs();
     inputs.num_config_features = model_->encoder().num_config_inputs;
     inputs.node_feature_names = model_->encoder().node_names;
@@ -81,15 +86,15 @@ class CostModelOfIsa final : public interface::CostModelCode {
   }
   [[nodiscard]] Result<CostSession> bind(const ProgramView& program,
                                          const BindOptions& options) const override {
-    const bool is_tile = model_->options().task() == Task::kTile;
-    if (!is_tile && program.graph.config_node.empty()) {
-      return Status::invalid_argument(str_cat(program.name, ": has no configurable node; a ",
-                                              arch_name(model_->options().arch), " model ranks their layouts"));
+    const NetPlan& plan = model_->plan();
+    const auto num_config_nodes = static_cast<std::int64_t>(program.graph.config_node.size());
+    if (plan.takes_nodes() && !plan.takes_graph() && num_config_nodes == 0) {
+      return Status::invalid_argument(str_cat(program.name, ": has no configurable node; a ", model_->name(),
+                                              " model ranks configs of them"));
     }
     ProgramView view = program;
     view.configs = {};
-    view.configs.rows_per_config =
-        is_tile ? std::int64_t{1} : static_cast<std::int64_t>(program.graph.config_node.size());
+    view.configs.rows_per_config = (plan.takes_nodes() ? num_config_nodes : 0) + (plan.takes_graph() ? 1 : 0);
     view.configs.num_features = model_->encoder().num_config_inputs;
     view.runtime = {};
     view.runtime_normalizer = {};
@@ -103,22 +108,45 @@ class CostModelOfIsa final : public interface::CostModelCode {
   }
 
  private:
-  std::shared_ptr<const GnnCostModel> model_;
+  std::shared_ptr<const Model> model_;
   SafeTensorsMetadata metadata_;
 };
+
+[[nodiscard]] inline CostModel make_cost_model(Model&& model, SafeTensorsMetadata metadata) {
+  return CostModel(
+      interface::Owned<interface::CostModelCode>(new CostModelOfIsa(std::move(model), std::move(metadata))));
+}
+[[nodiscard]] inline Result<CostModel> load_cost_model(Span<const std::byte> bytes, NetTypes nets) {
+  MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
+  MLGRAPH_ASSIGN_OR_RETURN(Model model, model_from_tensors(file, nets));
+  return make_cost_model(std::move(model), file.metadata());
+}
 
 }  // namespace detail
 
 /// A model from the bytes of a model file, which may lie in `.rodata`, in a mapping or on the heap, aligned or
-/// not. Nothing of them is borrowed.
+/// not. Nothing of them is borrowed. The networks that it may be of, and lists of them, are named, and no
+/// others become part of the program:
+///
+///   load_cost_model<TileSage>(bytes)      load_cost_model<BuiltinNets, MyNet>(bytes)
 ///
 /// Errors: those of model_from_bytes(): every tensor is checked before the model exists.
 /// Cost:   reads the bytes twice and copies the weights.
-[[nodiscard]] inline Result<CostModel> load_cost_model(Span<const std::byte> bytes) {
-  MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
-  MLGRAPH_ASSIGN_OR_RETURN(GnnCostModel model, model_from_tensors(file));
-  return CostModel(interface::Owned<interface::CostModelCode>(
-      new detail::CostModelOfIsa(std::move(model), file.metadata())));
+template <class... NetsOrLists>
+[[nodiscard]] Result<CostModel> load_cost_model(Span<const std::byte> bytes) {
+  static_assert(sizeof...(NetsOrLists) > 0,
+                "say which networks the file may hold: load_cost_model<TileSage>(bytes), or "
+                "load_cost_model<BuiltinNets>(bytes) with mlgraph/arch/builtin.hpp");
+  return detail::load_cost_model(bytes, predicting_nets<NetsOrLists...>());
+}
+
+/// A model that is there already, of any network. Its metadata() are its options, and `extra` beside them, as
+/// if it came from a file.
+[[nodiscard]] inline CostModel cost_model_of(Model model, const SafeTensorsMetadata& extra = {}) {
+  const std::map<std::string, std::string> options = to_metadata(model.options());
+  SafeTensorsMetadata metadata(options.begin(), options.end());
+  metadata.insert(metadata.end(), extra.begin(), extra.end());
+  return detail::make_cost_model(std::move(model), std::move(metadata));
 }
 
 MLGRAPH_END_ISA

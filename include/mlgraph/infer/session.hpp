@@ -18,10 +18,13 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/infer/segment_rows.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/model/segments.hpp"
+#include "mlgraph/infer/current_config.hpp"
+#include "mlgraph/infer/kept_embeddings.hpp"
+#include "mlgraph/infer/row_matrix.hpp"
+#include "mlgraph/infer/session_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -34,28 +37,23 @@ struct SessionOptions {
 /// Scores configurations of one program.
 ///
 /// bind() does once what does not depend on the configuration: validation, normalisation, the packed weights,
-/// and for a layout model with early join the rows of every layer that no configuration changes. Scores have
-/// the bits of GnnCostModel::predict(), whatever is scored together.
+/// and where configurations share rows (NetPlan::shares_rows()) those of every layer that none changes. Scores
+/// have the bits of Model::predict(), whatever is scored together.
 ///
 /// Search: start() makes a configuration the current one, update() changes it at some rows and gives the new
-/// score; a layout model with early join computes only what the change can reach. commit() keeps the changes
-/// since the last commit, rollback() takes them back.
+/// score; where configurations share rows it computes only what the change can reach. commit() keeps the
+/// changes since the last commit, rollback() takes them back.
 ///
 /// The model, the pool and the arrays behind the ProgramView are borrowed. After bind() nothing is allocated
 /// but by rank() and top_k() for more configurations than before. One thread uses a session at a time; sessions
 /// share a model.
 class Session {
  public:
-  /// Errors: those of GnnCostModel::prepare(); a model that compares configurations (config_chunk).  Cost: an
+  /// Errors: those of Model::prepare(); a model that compares configurations, or has several outputs.  Cost: an
   /// evaluation or two of the whole program.
-  [[nodiscard]] static Result<Session> bind(const GnnCostModel& model, const ProgramView& program,
+  [[nodiscard]] static Result<Session> bind(const Model& model, const ProgramView& program,
                                             const SessionOptions& options = {}) {
-    if (model.options().config_chunk > 0) {
-      return Status::invalid_argument(str_cat(
-          program.name, ": this ", arch_name(model.options().arch), " model compares ",
-          model.options().config_chunk,
-          " configs at a time, so that none has a score of its own; a session needs those: use predict()"));
-    }
+    MLGRAPH_RETURN_IF_ERROR(check_has_scores(model, program));
     MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program));
     Session session(model, std::move(prepared), options);
     session.bind_segments();
@@ -121,8 +119,7 @@ class Session {
       return Status::out_of_range(
           str_cat(program_.view.name, ": there is no config ", c, "; there are ", configs.num_configs));
     }
-    configs.copy_config(c, current_.data());
-    forget_changes();
+    current_.assign(configs, c);
     MLGRAPH_ASSIGN_OR_RETURN(const float score, start_current());
     has_current_ = true;
     score_ = committed_score_ = score;
@@ -130,7 +127,7 @@ class Session {
   }
 
   /// The current configuration, (rows_per_config(), num_features()), and its score.
-  [[nodiscard]] Span<const float> current() const { return current_; }
+  [[nodiscard]] Span<const float> current() const { return current_.values(); }
   [[nodiscard]] float current_score() const { return score_; }
 
   /// Changes rows of the current configuration -> its score. Row k is that of the k-th configurable node.
@@ -140,8 +137,10 @@ class Session {
   /// Cost:   the rows within num_layers hops of the changed nodes, and a sum over up to 256 rows for each part
   ///         of the program that has some of them. Other models: a full evaluation.
   [[nodiscard]] Result<float> update(Span<const std::int32_t> rows, Span<const float> features) {
-    MLGRAPH_RETURN_IF_ERROR(check_change(rows, features));
-    change_rows(rows, features);
+    if (!has_current_)
+      return Status::invalid_argument(str_cat(program_.view.name, ": start() with a config before update()"));
+    MLGRAPH_RETURN_IF_ERROR(current_.check(program_.view.name, rows, features));
+    current_.change(rows, features);
     Result<float> score = segments_.empty() ? start_current() : update_segments();
     if (!score.ok()) {
       rollback();
@@ -151,37 +150,26 @@ class Session {
     return score;
   }
   [[nodiscard]] Result<float> update(std::int32_t row, Span<const float> features) {
-    return update(Span<const std::int32_t>(&row, 1), features);
+    return update({&row, 1}, features);
   }
 
   /// Keeps the changes since the last commit() or start().
   void commit() {
-    for (SegmentRows& segment : segments_) segment.commit();
-    for (std::size_t j = 0; j < changed_segment_.size(); ++j) {
-      if (std::exchange(changed_segment_[j], char(0)) == 0) continue;
-      const std::size_t size = embedding_size();
-      std::copy_n(embedding_.data() + j * size, size, committed_embedding_.data() + j * size);
-    }
-    forget_changes();
+    for (SessionRows& segment : segments_) segment.commit();
+    embeddings_.commit();
+    current_.commit();
     committed_score_ = score_;
   }
   /// Takes them back.
   void rollback() {
-    for (SegmentRows& segment : segments_) segment.rollback();
-    for (std::size_t j = 0; j < changed_segment_.size(); ++j) {
-      if (std::exchange(changed_segment_[j], char(0)) == 0) continue;
-      const std::size_t size = embedding_size();
-      std::copy_n(committed_embedding_.data() + j * size, size, embedding_.data() + j * size);
-    }
-    const std::size_t width = at(num_features());
-    for (std::size_t i = 0; i < changed_rows_.size(); ++i)
-      std::copy_n(old_features_.data() + i * width, width, current_.data() + at(changed_rows_[i]) * width);
-    forget_changes();
+    for (SessionRows& segment : segments_) segment.rollback();
+    embeddings_.rollback();
+    current_.rollback();
     score_ = committed_score_;
   }
 
  private:
-  Session(const GnnCostModel& model, PreparedProgram&& program, const SessionOptions& options)
+  Session(const Model& model, PreparedProgram&& program, const SessionOptions& options)
       : model_(&model), program_(std::move(program)), ctx_(std::make_unique<Eager>(options.pool)) {
     ctx_->bind(model.spec(), Span<const float>(model.parameters().value));
     ctx_->keep_packed_weights();
@@ -192,47 +180,49 @@ class Session {
   static std::size_t at(Int i) {
     return static_cast<std::size_t>(i);
   }
-  [[nodiscard]] std::size_t embedding_size() const { return at(model_->embedding_channels()); }
-  [[nodiscard]] Status named(const Status& status) const {
-    return Status(status.code(), str_cat(program_.view.name, ": ", status.message()));
+
+  // Whether each configuration has one number of its own.
+  [[nodiscard]] static Status check_has_scores(const Model& model, const ProgramView& program) {
+    if (model.plan().compares_configs()) {
+      return Status::invalid_argument(str_cat(
+          program.name, ": this ", model.name(), " model compares ", model.plan().config_chunk,
+          " configs at a time, so that none has a score of its own; a session needs those: use predict()"));
+    }
+    if (model.plan().num_outputs == 1) return {};
+    return Status::invalid_argument(str_cat(program.name, ": this ", model.name(), " model has ",
+                                            model.plan().num_outputs,
+                                            " outputs; a session ranks by one: use predict()"));
   }
 
   void bind_segments() {
-    const ModelOptions& model = model_->options();
     // A configuration of zeros stands in until there is one.
     const std::vector<float> zeros(at(rows_per_config() * num_features()), 0.0f);
     program_.view.configs = {{}, zeros, 1, rows_per_config(), num_features()};
     std::int64_t rows = model_->rows_per_config(program_);
-    if (model_->shares_rows()) {
-      std::vector<SharedRows> plans;
+    if (model_->plan().shares_rows()) {
+      std::vector<SharedRows> shared;
       rows = 1;
       for (const Segment& segment : program_.segments) {
-        plans.push_back(model_->shared_rows(segment));
-        rows = std::max<std::int64_t>(rows, plans.back().level(model.num_layers).num_own());
+        shared.push_back(make_shared_rows(model_->plan(), segment));
+        rows = std::max<std::int64_t>(rows, shared.back().level(shared.back().num_layers()).num_own());
       }
       set_chunk(rows);
-      segments_.resize(plans.size());
-      for (std::size_t j = 0; j < plans.size(); ++j) {
+      segments_.resize(shared.size());
+      for (std::size_t j = 0; j < shared.size(); ++j) {
         ctx_->begin();
         ids_[0] = 0;
         const Segment& segment = program_.segments[j];
-        segments_[j].bind(*ctx_, model_->layout_net(), model_->net_input(segment), std::move(plans[j]), chunk_,
-                          encode(segment.config_row, 1));
+        segments_[j].bind(*ctx_, model_->net<Eager>(), model_->plan(), model_->net_input(segment),
+                          std::move(shared[j]), chunk_, encode(segment.config_row, 1));
       }
     }
     set_chunk(rows);
     if (segments_.empty()) bind_prefixes();
     program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
-    const std::size_t num_rows = at(rows_per_config());
-    current_.assign(num_rows * at(num_features()), 0.0f);
-    changed_rows_.reserve(num_rows);
-    old_features_.reserve(current_.size());
-    is_changed_.assign(num_rows, 0);
-    local_rows_.reserve(num_rows);
-    local_.reserve(num_rows);
-    embedding_.resize(segments_.size() * embedding_size());
-    committed_embedding_ = embedding_;
-    changed_segment_.assign(segments_.size(), 0);
+    current_.bind(rows_per_config(), num_features());
+    local_rows_.reserve(at(rows_per_config()));
+    local_.reserve(at(rows_per_config()));
+    embeddings_.bind(segments_.size(), model_->embedding_channels());
   }
 
   void bind_prefixes() {
@@ -240,9 +230,8 @@ class Session {
     for (std::size_t j = 0; j < prefix_.size(); ++j) {
       ctx_->begin();
       const MatrixView<const float> value = ctx_->value(model_->prefix(*ctx_, program_.segments[j]));
-      prefix_[j].value.assign(value.data, value.data + value.size());
-      prefix_[j].rows = value.rows;
-      prefix_[j].cols = value.cols;
+      prefix_[j].resize(value.rows, value.cols);
+      std::copy_n(value.data, value.size(), prefix_[j].value.data());
     }
   }
 
@@ -254,7 +243,7 @@ class Session {
 
   // The largest calls: what they allocated is there for all others.
   Status warm_up() {
-    const AlignedVector<float> zeros(at(chunk_) * current_.size(), 0.0f);
+    const AlignedVector<float> zeros(at(chunk_) * current_.values().size(), 0.0f);
     AlignedVector<float> scores(at(chunk_));
     ConfigView configs = program_.view.configs;
     configs.narrow = {};
@@ -265,7 +254,7 @@ class Session {
     if (status.ok()) {
       std::vector<std::int32_t> rows(at(rows_per_config()));
       std::iota(rows.begin(), rows.end(), 0);
-      status = update(rows, Span<const float>(zeros).subspan(0, current_.size())).status();
+      status = update(rows, Span<const float>(zeros).subspan(0, current_.values().size())).status();
     }
     rollback();
     has_current_ = false;
@@ -288,51 +277,10 @@ class Session {
     return {};
   }
 
-  [[nodiscard]] Status check_change(Span<const std::int32_t> rows, Span<const float> features) const {
-    if (!has_current_)
-      return Status::invalid_argument(str_cat(program_.view.name, ": start() with a config before update()"));
-    if (features.size() != rows.size() * at(num_features())) {
-      return Status::invalid_argument(str_cat(program_.view.name, ": a change of ", rows.size(), " rows has ",
-                                              features.size(), " features; should have ", num_features(),
-                                              " for each"));
-    }
-    for (const std::int32_t row : rows) {
-      if (row >= 0 && row < rows_per_config()) continue;
-      return Status::out_of_range(
-          str_cat(program_.view.name, ": a configuration has no row ", row, "; it has ", rows_per_config()));
-    }
-    for (std::size_t i = 0; i < features.size(); ++i) {
-      if (detail::is_finite(features[i])) continue;
-      return Status::invalid_argument(str_cat(program_.view.name, ": entry ", i % at(num_features()),
-                                              " of row ", rows[i / at(num_features())], " is ",
-                                              detail::non_finite_name(features[i])));
-    }
-    return {};
-  }
-
-  void change_rows(Span<const std::int32_t> rows, Span<const float> features) {
-    const std::size_t width = at(num_features());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      float* const row = current_.data() + at(rows[i]) * width;
-      if (std::exchange(is_changed_[at(rows[i])], char(2)) == 0) {  // 2: by this update
-        changed_rows_.push_back(rows[i]);
-        const std::size_t begin = old_features_.size();
-        old_features_.resize(begin + width);
-        std::copy_n(row, width, old_features_.data() + begin);
-      }
-      std::copy_n(features.data() + i * width, width, row);
-    }
-  }
-  void forget_changes() {
-    for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = 0;
-    changed_rows_.clear();
-    old_features_.clear();
-  }
-
-  // Encoded rows of the configurations ids_[0 ... count) of the program's configs.
+  // Rows of the configurations ids_[0 ... count) of the program's configs, as the network made them.
   Var encode(Span<const std::int32_t> rows, std::int64_t count) {
     const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
-    return model_->layout_config(*ctx_, program_, ids, rows, scratch_);
+    return model_->net<Eager>().config(*ctx_, model_->config_rows(*ctx_, program_, ids, rows));
   }
 
   Status score_chunk(std::int64_t begin, std::int64_t count, float* out) {
@@ -344,8 +292,9 @@ class Session {
       ctx.begin();
       const Segment& segment = program_.segments[j];
       total = segments_.empty()
-                  ? model_->embed(ctx, program_, segment, ctx.input(prefix_[j].view()), ids, scratch_)
-                  : segments_[j].score(ctx, encode(segment.config_row, count), count);
+                  ? model_->embed(ctx, program_, segment, ctx.input(prefix_[j].view()), ids)
+                  : model_->embedding_of(ctx, segments_[j].score(ctx, encode(segment.config_row, count), count),
+                                         program_, segment, ids);
       const MatrixView<const float> value = ctx.value(total);
       if (j > 0)
         total = ctx.add(ctx.input(MatrixView<const float>(total_.data(), value.rows, value.cols)), total);
@@ -358,21 +307,18 @@ class Session {
 
   // The scores of some configurations from the sum of their segments' embeddings.
   Status finish(Var total, Span<const std::int32_t> ids, float* out) {
-    const Var s = model_->readout(*ctx_, total, program_, ids, scratch_);
-    if (!ctx_->status().ok()) return named(ctx_->status());
-    const float* const values = ctx_->value(s).data;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      if (!detail::is_finite(values[i])) {
-        return Status::invalid_argument(str_cat(program_.view.name, ": the score of config ", ids[i], " is ",
-                                                detail::non_finite_name(values[i])));
-      }
-      out[i] = values[i];
+    const Var s = model_->readout(*ctx_, total, program_, ids);
+    if (!ctx_->status().ok()) return named(program_.view, ctx_->status());
+    const MatrixView<const float> values = ctx_->value(s);
+    for (std::int64_t i = 0; i < values.rows; ++i) {
+      if (!detail::is_finite(values.data[i])) return check_finite_scores(program_.view, ids, values);
+      out[i] = values.data[i];
     }
     return {};
   }
 
   void see_current() {
-    program_.view.configs = ConfigView{{}, current_, 1, rows_per_config(), num_features()};
+    program_.view.configs = current_.view();
     ids_[0] = 0;
   }
 
@@ -386,10 +332,9 @@ class Session {
     }
     for (std::size_t j = 0; j < segments_.size(); ++j) {
       ctx_->begin();
-      keep_embedding(j, segments_[j].start(*ctx_, encode(program_.segments[j].config_row, 1)));
+      keep_sums(j, segments_[j].start(*ctx_, encode(program_.segments[j].config_row, 1)));
     }
-    std::copy(embedding_.begin(), embedding_.end(), committed_embedding_.begin());
-    std::fill(changed_segment_.begin(), changed_segment_.end(), char(0));
+    embeddings_.commit();
     MLGRAPH_RETURN_IF_ERROR(total_score(score));
     return score;
   }
@@ -400,53 +345,40 @@ class Session {
       const std::vector<std::int32_t>& config_row = program_.segments[j].config_row;
       local_.clear();
       for (std::size_t q = 0; q < config_row.size(); ++q) {
-        if (is_changed_[at(config_row[q])] == 2) local_.push_back(static_cast<std::int32_t>(q));
+        if (current_.is_new(config_row[q])) local_.push_back(static_cast<std::int32_t>(q));
       }
       if (local_.empty()) continue;
       ctx_->begin();
-      keep_embedding(j, segments_[j].update(*ctx_, local_, [&](Span<const std::int32_t> positions) {
+      keep_sums(j, segments_[j].update(*ctx_, local_, [&](Span<const std::int32_t> positions) {
         local_rows_.clear();
         for (const std::int32_t q : positions) local_rows_.push_back(config_row[at(q)]);
         return encode(local_rows_, 1);
       }));
     }
-    for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = 1;
+    current_.seen();
     float score = 0;
     MLGRAPH_RETURN_IF_ERROR(total_score(score));
     return score;
   }
 
-  void keep_embedding(std::size_t j, Var embedding) {
-    const std::size_t size = embedding_size();
-    std::copy_n(ctx_->value(embedding).data, size, embedding_.data() + j * size);
-    changed_segment_[j] = 1;
+  void keep_sums(std::size_t j, Var sums) {
+    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, 1);
+    embeddings_.set(j,
+                    ctx_->value(model_->embedding_of(*ctx_, sums, program_, program_.segments[j], ids)).data);
   }
 
   Status total_score(float& score) {
-    const std::int64_t size = model_->embedding_channels();
     ctx_->begin();
-    const auto of_segment = [&](std::size_t j) {
-      return ctx_->input(MatrixView<const float>(embedding_.data() + j * at(size), 1, size));
-    };
-    Var total = of_segment(0);
-    for (std::size_t j = 1; j < segments_.size(); ++j) total = ctx_->add(total, of_segment(j));
+    Var total = ctx_->input(embeddings_.of(0));
+    for (std::size_t j = 1; j < segments_.size(); ++j) total = ctx_->add(total, ctx_->input(embeddings_.of(j)));
     return finish(total, Span<const std::int32_t>(ids_).subspan(0, 1), &score);
   }
 
-  /// What GnnCostModel::prefix() gave for a segment.
-  struct Prefix {
-    AlignedVector<float> value;
-    std::int64_t rows = 0;
-    std::int64_t cols = 0;
-    [[nodiscard]] MatrixView<const float> view() const { return {value.data(), rows, cols}; }
-  };
-
-  const GnnCostModel* model_;
+  const Model* model_;
   PreparedProgram program_;
   std::unique_ptr<Eager> ctx_;
-  GnnCostModel::Scratch scratch_;
-  std::vector<SegmentRows> segments_;  // of a layout model with early join
-  std::vector<Prefix> prefix_;         // of all others, which are evaluated as a whole from there
+  std::vector<SessionRows> segments_;  // where configurations share rows
+  std::vector<RowMatrix> prefix_;      // of all others, which are evaluated as a whole from there
   std::int64_t rows_at_a_time_ = 1;
   std::int64_t chunk_ = 1;  // configurations that are scored together
   std::vector<std::int32_t> ids_;
@@ -454,16 +386,11 @@ class Session {
 
   std::vector<float> scores_;  // of top_k()
   std::vector<std::int32_t> order_;
-
   bool has_current_ = false;
-  AlignedVector<float> current_;  // (K, F)
+  CurrentConfig current_;
   float score_ = 0;
   float committed_score_ = 0;
-  std::vector<std::int32_t> changed_rows_;  // since the last commit
-  AlignedVector<float> old_features_;       // of these
-  std::vector<char> is_changed_;            // (K) 1: since the last commit, 2: by the update in progress
-  AlignedVector<float> embedding_, committed_embedding_;  // (segments, embedding_channels)
-  std::vector<char> changed_segment_;
+  KeptEmbeddings embeddings_;
   std::vector<std::int32_t> local_, local_rows_;  // configurable nodes of a segment, and their rows
 };
 

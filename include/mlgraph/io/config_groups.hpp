@@ -8,10 +8,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/checksum.hpp"
@@ -67,6 +69,14 @@ enum class Duplicates : std::uint8_t {
   kMean,  ///< the mean of its measurements counts
 };
 
+}  // namespace io
+MLGRAPH_END_ISA
+template <>
+struct EnumNames<io::Duplicates> {
+  static constexpr std::string_view kNames[] = {"keep", "min", "mean"};
+};
+MLGRAPH_BEGIN_ISA
+namespace io {
 namespace detail {
 
 /// The rounded mean of values that are not negative, without overflow.

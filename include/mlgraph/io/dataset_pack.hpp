@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -168,7 +169,7 @@ class DatasetPack {
     }
     if ((record.num_config_nodes > 0) != (task_ == Task::kLayout)) {
       return wrong(str_cat("it has ", record.num_config_nodes, " configurable nodes in a pack of ",
-                           task_name(task_), "s"));
+                           enum_name(task_), "s"));
     }
     if (record.flags > kAllPackFlags) {
       return wrong(str_cat("its flags are ", record.flags));

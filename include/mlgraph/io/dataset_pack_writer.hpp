@@ -12,6 +12,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -79,7 +80,7 @@ class DatasetPackWriter {
     if (program.configs.num_configs == 0) return in_program(Status::invalid_argument("has no configs"));
     if (!records_.empty() && task != task_) {
       return in_program(Status::invalid_argument(str_cat(
-          "has ", task_name(task), " configs; the programs before it have ", task_name(task_), " configs")));
+          "has ", enum_name(task), " configs; the programs before it have ", enum_name(task_), " configs")));
     }
     task_ = task;
     if (duplicates_ == Duplicates::kKeep) return write_program(program);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -37,24 +38,15 @@ enum class HloFileKind : std::uint8_t {
   kTuningData,        ///< kernels and their runs: TpuGraphs tile, raw
 };
 
-[[nodiscard]] constexpr std::string_view hlo_file_kind_name(HloFileKind kind) {
-  switch (kind) {
-    case HloFileKind::kText:
-      return "HLO text";
-    case HloFileKind::kHloProto:
-      return "HloProto";
-    case HloFileKind::kModuleProto:
-      return "HloModuleProto";
-    case HloFileKind::kModuleTuningData:
-      return "ModuleTuningData";
-    case HloFileKind::kTuningData:
-      return "TuningData";
-    case HloFileKind::kUnknown:
-      break;
-  }
-  return "unknown";
-}
-
+}  // namespace io
+MLGRAPH_END_ISA
+template <>
+struct EnumNames<io::HloFileKind> {
+  static constexpr std::string_view kNames[] = {"unknown",        "HLO text",         "HloProto",
+                                                "HloModuleProto", "ModuleTuningData", "TuningData"};
+};
+MLGRAPH_BEGIN_ISA
+namespace io {
 namespace detail {
 
 /// The messages have no magic number, but differ in the wire types of their first fields.

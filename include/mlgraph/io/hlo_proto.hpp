@@ -86,85 +86,81 @@ class HloProtoReader : public ProtoReader {
   void read_instruction(protozero::pbf_reader message, HloInstruction& inst) {
     const Nest nest(*this);
     while (next(message)) {
-      switch (message.tag_and_type()) {
-        case bytes_field(1):
-          get_text(message, inst.name);
-          break;
-        case bytes_field(2):
-          get_text(message, inst.opcode);
-          break;
-        case bytes_field(3):
-          read_shape(message.get_message(), inst.shape);
-          break;
-        case bytes_field(7):
-          read_metadata(message.get_message(), inst.op_name);
-          break;
-        case varint_field(9):
-          inst.parameter_number = get_int64(message);
-          break;
-        case varint_field(13):
-          inst.tuple_index = get_int64(message);
-          break;
-        case varint_field(14):
-        case bytes_field(14):
-          get_ints(message, inst.dimensions);
-          break;
-        case bytes_field(15):
-          read_dimensions(message.get_message(), inst.window,
-                          [&](auto part, auto& dim) { read_window_dimension(part, dim); });
-          break;
-        case bytes_field(16):
-          read_convolution(message.get_message(), present(inst.convolution));
-          break;
-        case bytes_field(17):
-          read_slice(message.get_message(), append(inst.slice));
-          break;
-        case varint_field(20):
-        case bytes_field(20):
-          get_ints(message, inst.dynamic_slice_sizes);
-          break;
-        case bytes_field(21):
-          read_dimensions(message.get_message(), inst.padding,
-                          [&](auto part, auto& dim) { read_padding_dimension(part, dim); });
-          break;
-        case bytes_field(30):
-          read_dot(message.get_message(), present(inst.dot));
-          break;
-        case bytes_field(33):
-          read_gather(message.get_message(), present(inst.gather));
-          break;
-        case varint_field(34):
-        case bytes_field(34):
-          get_ints(message, inst.gather_slice_sizes);
-          break;
-        case varint_field(35):
-          inst.id = get_int64(message);
-          break;
-        case varint_field(36):
-        case bytes_field(36):
-          get_ints(message, inst.operand_ids);
-          break;
-        case varint_field(38):
-        case bytes_field(38):
-          get_ints(message, inst.called_computation_ids);
-          break;
-        case varint_field(50):
-          inst.feature_group_count = get_int64(message);
-          break;
-        case varint_field(58):
-          inst.batch_group_count = get_int64(message);
-          break;
-        case varint_field(60):
-          inst.is_stable = get_flag(message);
-          break;
-        case varint_field(67):
-          inst.indices_are_sorted = get_flag(message);
-          break;
-        default:
-          message.skip();
-      }
+      if (!read_number(message, inst) && !read_ints(message, inst) && !read_part(message, inst)) message.skip();
     }
     if (inst.opcode.empty()) fail(StatusCode::kDataLoss, "the opcode is missing");
+  }
+  // One field of an instruction, where it is of the kind: false for all others.
+  bool read_number(protozero::pbf_reader& message, HloInstruction& inst) {
+    switch (message.tag_and_type()) {
+      case varint_field(9):
+        return inst.parameter_number = get_int64(message), true;
+      case varint_field(13):
+        return inst.tuple_index = get_int64(message), true;
+      case varint_field(35):
+        return inst.id = get_int64(message), true;
+      case varint_field(50):
+        return inst.feature_group_count = get_int64(message), true;
+      case varint_field(58):
+        return inst.batch_group_count = get_int64(message), true;
+      case varint_field(60):
+        return inst.is_stable = get_flag(message), true;
+      case varint_field(67):
+        return inst.indices_are_sorted = get_flag(message), true;
+      default:
+        return false;
+    }
+  }
+  bool read_ints(protozero::pbf_reader& message, HloInstruction& inst) {
+    switch (message.tag_and_type()) {
+      case varint_field(14):
+      case bytes_field(14):
+        return get_ints(message, inst.dimensions), true;
+      case varint_field(20):
+      case bytes_field(20):
+        return get_ints(message, inst.dynamic_slice_sizes), true;
+      case varint_field(34):
+      case bytes_field(34):
+        return get_ints(message, inst.gather_slice_sizes), true;
+      case varint_field(36):
+      case bytes_field(36):
+        return get_ints(message, inst.operand_ids), true;
+      case varint_field(38):
+      case bytes_field(38):
+        return get_ints(message, inst.called_computation_ids), true;
+      default:
+        return false;
+    }
+  }
+  bool read_part(protozero::pbf_reader& message, HloInstruction& inst) {
+    switch (message.tag_and_type()) {
+      case bytes_field(1):
+        return get_text(message, inst.name), true;
+      case bytes_field(2):
+        return get_text(message, inst.opcode), true;
+      case bytes_field(3):
+        return read_shape(message.get_message(), inst.shape), true;
+      case bytes_field(7):
+        return read_metadata(message.get_message(), inst.op_name), true;
+      case bytes_field(15):
+        return read_dimensions(message.get_message(), inst.window,
+                               [&](auto part, auto& dim) { read_window_dimension(part, dim); }),
+               true;
+      case bytes_field(16):
+        return read_convolution(message.get_message(), present(inst.convolution)), true;
+      case bytes_field(17):
+        return read_slice(message.get_message(), append(inst.slice)), true;
+      case bytes_field(21):
+        return read_dimensions(message.get_message(), inst.padding,
+                               [&](auto part, auto& dim) { read_padding_dimension(part, dim); }),
+               true;
+      case bytes_field(30):
+        return read_dot(message.get_message(), present(inst.dot)), true;
+      case bytes_field(33):
+        return read_gather(message.get_message(), present(inst.gather)), true;
+      default:
+        return false;
+    }
   }
 
   template <class T>

@@ -13,6 +13,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -24,12 +25,24 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
-/// What the configurations of a program decide: layouts where it has configurable nodes, else tile sizes.
+/// The two kinds of collections of TpuGraphs, by what their configurations decide.
+enum class Task : std::uint8_t {
+  kTile,    ///< one row for each graph: the tile sizes of a kernel
+  kLayout,  ///< one row for each configurable node: the layouts of its tensors
+};
+
+}  // namespace io
+MLGRAPH_END_ISA
+template <>
+struct EnumNames<io::Task> {
+  static constexpr std::string_view kNames[] = {"tile", "layout"};
+};
+MLGRAPH_BEGIN_ISA
+namespace io {
+
+/// Layouts where there are configurable nodes, else tile sizes.
 [[nodiscard]] inline Task task_of(const ProgramView& program) {
   return program.graph.config_node.empty() ? Task::kTile : Task::kLayout;
-}
-[[nodiscard]] constexpr std::string_view task_name(Task task) {
-  return task == Task::kTile ? "tile" : "layout";
 }
 
 /// One measured program. A value: views are valid until the object is moved from, assigned to or destroyed.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -183,8 +184,8 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
 
 [[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file,
                                         Task first) {
-  return Status::invalid_argument(str_cat(file, ": is a ", task_name(task), " program, and ", first_file, " a ",
-                                          task_name(first), " program; one set holds one task"));
+  return Status::invalid_argument(str_cat(file, ": is a ", enum_name(task), " program, and ", first_file, " a ",
+                                          enum_name(first), " program; one set holds one task"));
 }
 
 }  // namespace detail

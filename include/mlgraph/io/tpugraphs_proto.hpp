@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -132,7 +133,7 @@ namespace io {
   } else {
     if (kind != HloFileKind::kUnknown && options.require != Require::kGraph) {
       return Status::invalid_argument(
-          str_cat("tpugraphs: ", where, " is ", hlo_file_kind_name(kind), ", which has no configurations"));
+          str_cat("tpugraphs: ", where, " is ", enum_name(kind), ", which has no configurations"));
     }
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<HloModule> modules, read_hlo_modules(bytes, where, limits));
     const Result<HloGraph> graph = featurize(modules[0], features);  // such a file has one module

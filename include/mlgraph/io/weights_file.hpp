@@ -13,9 +13,9 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/format/safetensors.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/file.hpp"
-#include "mlgraph/model/safetensors.hpp"
-#include "mlgraph/model/safetensors_writer.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA

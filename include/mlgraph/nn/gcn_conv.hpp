@@ -8,9 +8,11 @@
 #include <string_view>
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/reduce.hpp"
 
@@ -24,16 +26,15 @@ struct GcnNorm {
   Span<const T> self_weight;  // (N): 1 / d_i
 };
 
-/// Symmetric normalisation with self loops, d_i = 1 + number of neighbours of i. In the context's memory, for
-/// its step; compute it once and share it between the layers that run over the same edges.
-template <class Ctx>
-GcnNorm<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacency) {
-  using T = typename Ctx::Scalar;
+/// Symmetric normalisation with self loops, d_i = 1 + number of neighbours of i, in the memory of `arena`;
+/// compute it once and share it between the layers that run over the same edges.
+template <class T>
+[[nodiscard]] GcnNorm<T> gcn_norm(Arena& arena, const AdjacencyView& adjacency) {
   const CsrView& csr = adjacency.csr;
   const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
   const std::size_t num_edges = csr.col.size();
-  T* const self_weight = ctx.arena().template allocate<T>(num_nodes);
-  T* const edge_weight = ctx.arena().template allocate<T>(num_edges);
+  T* const self_weight = arena.allocate<T>(num_nodes);
+  T* const edge_weight = arena.allocate<T>(num_edges);
   for (std::size_t i = 0; i < num_nodes; ++i)
     self_weight[i] = T(1) / static_cast<T>(1 + csr.degree(static_cast<std::int32_t>(i)));
   for (std::size_t i = 0; i < num_nodes; ++i) {
@@ -43,6 +44,11 @@ GcnNorm<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacency)
     }
   }
   return {{edge_weight, num_edges}, {self_weight, num_nodes}};
+}
+/// The same in the context's memory, for its step.
+template <class Ctx>
+GcnNorm<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacency) {
+  return gcn_norm<typename Ctx::Scalar>(ctx.arena(), adjacency);
 }
 
 /// Graph convolution of Kipf and Welling.
@@ -69,9 +75,19 @@ class GCNConv {
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, const EdgesView& edges, const GcnNorm<typename Ctx::Scalar>& norm,
                  Activation activation = Activation::kNone) const {
+    MessageFlow<typename Ctx::Scalar> flow(edges.along(direction_));
+    flow.edge_weight = norm.edge_weight;
+    flow.self_weight = norm.self_weight;
+    return (*this)(ctx, x, flow, activation);
+  }
+  /// The same on a message flow, whose weights are those of GcnNorm.  Shapes: x (M, in_channels) -> (R,
+  /// out_channels).
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x, const MessageFlow<typename Ctx::Scalar>& flow,
+                 Activation activation = Activation::kNone) const {
     const Var h = ctx.linear(x, ctx.param(weight_), Var{});
-    const Var neighbours = ctx.spmm(Reduce::kSum, edges.along(direction_), h, norm.edge_weight);
-    const Var mixed = ctx.add(neighbours, ctx.scale_rows(h, norm.self_weight));
+    const Var neighbours = ctx.spmm(Reduce::kSum, flow.edges, h, flow.edge_weight);
+    const Var mixed = ctx.add(neighbours, ctx.scale_rows(flow.roots(ctx, h), flow.self_weight));
     return ctx.activation(activation, ctx.column_affine(mixed, Var{}, ctx.param(bias_)));
   }
 

@@ -11,6 +11,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/reduce.hpp"
 
@@ -57,9 +58,15 @@ class SAGEConv {
                  double slope = 0.01) const {
     return (*this)(ctx, x, x, edges.along(options_.direction), activation, slope);
   }
-  /// The same where the nodes that are computed, `root`, need not be those that are aggregated, as PyG's layer
-  /// on a pair of matrices.  Shapes: x (C M, in_channels), root (C N, in_channels), N rows and M columns of the
-  /// adjacency -> (C N, out_channels).
+  /// The same on a message flow.  Shapes: x (M, in_channels) -> (R, out_channels).
+  template <class Ctx>
+  Var operator()(Ctx& ctx, Var x, const MessageFlow<typename Ctx::Scalar>& flow,
+                 Activation activation = Activation::kNone, double slope = 0.01) const {
+    return (*this)(ctx, x, flow.roots(ctx, x), flow.edges, activation, slope);
+  }
+  /// The same where the rows that are computed, `root`, are a matrix of their own, as PyG's layer on a pair of
+  /// matrices.  Shapes: x (C M, in_channels), root (C N, in_channels), N rows and M columns of the adjacency ->
+  /// (C N, out_channels).
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, Var root, const AdjacencyView& adjacency,
                  Activation activation = Activation::kNone, double slope = 0.01) const {
@@ -78,30 +85,24 @@ class SAGEConv {
 
   /// P: once for all configs.  Shapes: x (N, F) -> (N, out_channels).
   template <class Ctx>
-  Var node_part(Ctx& ctx, Var x, const EdgesView& edges) const {
+  Var node_part(Ctx& ctx, Var x, const MessageFlow<typename Ctx::Scalar>& flow) const {
     MLGRAPH_ASSERT(options_.reduce == Reduce::kSum && options_.one_matrix,
                    "the parts of this layer do not add up");
     const Var weight = ctx.param(weight_l_);
     const Var left = ctx.slice_cols(weight, 0, ctx.cols(x));
     const Var right = ctx.slice_cols(weight, weight_l_.cols / 2, ctx.cols(x));
-    return ctx.sage(options_.reduce, edges.along(options_.direction), x, x, left, right, ctx.param(bias_),
+    return ctx.sage(options_.reduce, flow.edges, x, flow.roots(ctx, x), left, right, ctx.param(bias_),
                     Activation::kNone, 0.0);
   }
-  /// The layer, from P.  Shapes: node_part (N, out_channels), z (C, G) -> (C N, out_channels).
+  /// The layer, from P.  Shapes: node_part (N, out_channels), z (C, G), degree (N) -> (C N, out_channels).
   template <class Ctx>
-  Var add_config(Ctx& ctx, Var node_part, Var z, const EdgesView& edges, Activation activation,
+  Var add_config(Ctx& ctx, Var node_part, Var z, Span<const typename Ctx::Scalar> degree, Activation activation,
                  double slope) const {
-    using T = typename Ctx::Scalar;
-    const CsrView& csr = edges.along(options_.direction).csr;
-    const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
-    T* const degree = ctx.arena().template allocate<T>(num_nodes);
-    for (std::size_t i = 0; i < num_nodes; ++i)
-      degree[i] = static_cast<T>(csr.degree(static_cast<std::int32_t>(i)));
     const Var weight = ctx.param(weight_l_);
     const std::int64_t half = weight_l_.cols / 2;
     const Var u = ctx.linear(z, ctx.slice_cols(weight, half - ctx.cols(z), ctx.cols(z)), Var{});
     const Var v = ctx.linear(z, ctx.slice_cols(weight, 2 * half - ctx.cols(z), ctx.cols(z)), Var{});
-    const Var y = ctx.config_affine(node_part, v, u, {degree, num_nodes}, activation, slope);
+    const Var y = ctx.config_affine(node_part, v, u, degree, activation, slope);
     return options_.normalize ? ctx.l2_normalize(y) : y;
   }
 

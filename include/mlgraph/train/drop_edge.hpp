@@ -11,10 +11,12 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/graph.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/graph/topology.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
-#include "mlgraph/model/segments.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -25,7 +27,7 @@ MLGRAPH_BEGIN_ISA
 /// Errors: p outside [0, 1).
 /// Cost:   O(N F + E): the segment is copied.
 /// Source: Rong, Huang, Xu, Huang, "DropEdge", arXiv:1907.10903, section 4; once for all layers.
-[[nodiscard]] inline Result<Segment> drop_edges(const GnnCostModel& model, const Segment& segment, double p,
+[[nodiscard]] inline Result<Segment> drop_edges(const NetPlan& plan, const Segment& segment, double p,
                                                 std::uint64_t seed) {
   if (!(p >= 0 && p < 1)) return Status::invalid_argument(str_cat("drop_edge is ", p, "; should be in [0, 1)"));
   std::vector<std::int32_t> source, target;
@@ -47,7 +49,7 @@ MLGRAPH_BEGIN_ISA
   kept.num_halo = segment.num_halo;
   kept.num_halo_config = segment.num_halo_config;
   kept.config_row = segment.config_row;
-  SharedRows shared = model.shared_rows(kept);
+  SharedRows shared = make_shared_rows(plan, kept);
   if (shared.pays()) kept.shared = std::move(shared);
   return kept;
 }

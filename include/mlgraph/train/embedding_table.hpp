@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,21 +15,11 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/graph/graph.hpp"
 
 namespace mlgraph {
-
-/// How the table stores a number.
-enum class TableDtype : std::uint8_t {
-  kF32,   ///< as it was computed
-  kBf16,  ///< rounded to 8 bits of mantissa: half the memory
-};
-
 MLGRAPH_BEGIN_ISA
-
-[[nodiscard]] inline std::string_view table_dtype_name(TableDtype dtype) {
-  return dtype == TableDtype::kF32 ? "f32" : "bf16";
-}
 
 /// The last embedding of each (graph, config, segment) that was computed.
 ///

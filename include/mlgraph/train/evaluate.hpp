@@ -15,8 +15,10 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/graph/graph.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/metrics.hpp"
 
 namespace mlgraph {
@@ -32,6 +34,13 @@ struct RankingMetrics {
   /// Best true label among the K best-scored, over the best, minus 1.
   std::array<double, kSlowdownAt.size()> slowdown{};
 };
+
+/// Whether `a` is better than `b`. Many models find a fastest configuration among five: then the first counts.
+[[nodiscard]] inline bool is_better(const RankingMetrics& a, const RankingMetrics& b, Selection selection) {
+  if (selection == Selection::kKendallTau) return a.kendall_tau > b.kendall_tau;
+  if (a.slowdown[1] != b.slowdown[1]) return a.slowdown[1] < b.slowdown[1];
+  return a.slowdown[0] < b.slowdown[0];
+}
 
 struct GraphEvaluation {
   std::string name;
@@ -55,7 +64,7 @@ struct Evaluation {
     return Status::invalid_argument(str_cat(view.name, ": has ", view.runtime.size(), " runtimes and ",
                                             num_normalizers, " normalizers for ", num_configs, " configs"));
   }
-  return GnnCostModel::check_ids(view, program.selection);
+  return check_ids(view, program.selection);
 }
 
 /// An error when a label is NaN or infinite: a runtime against a normalizer of 0.
@@ -108,10 +117,14 @@ struct Evaluation {
 /// Scores the selected configurations of each program and compares them with the labels.
 ///
 /// Programs whose labels carry no ranking (one config, placeholder labels, NaN or infinite ones) are skipped
-/// with a note. Errors: a program the model cannot score, or without labels; no program with a ranking.
-[[nodiscard]] inline Result<Evaluation> evaluate(const GnnCostModel& model,
-                                                 Span<const PreparedProgram> programs,
+/// with a note. Errors: a model of several outputs; a program it cannot score, or without labels; no program
+/// with a ranking.
+[[nodiscard]] inline Result<Evaluation> evaluate(const Model& model, Span<const PreparedProgram> programs,
                                                  ThreadPool* pool = nullptr) {
+  if (model.plan().num_outputs != 1) {
+    return Status::invalid_argument(str_cat("configs are ranked by one score; a ", model.name(),
+                                            " model gives ", model.plan().num_outputs));
+  }
   Evaluation evaluation;
   for (const PreparedProgram& program : programs) {
     MLGRAPH_RETURN_IF_ERROR(check_labels(program));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What optimizers and clipping need to know of a flat gradient: its ranges, its norm, and whether it is finite.
+// What a step needs to know of flat gradients: their ranges, norm and sum, and whether they are finite.
 #ifndef MLGRAPH_TRAIN_GRADIENT_HPP
 #define MLGRAPH_TRAIN_GRADIENT_HPP
 
@@ -128,6 +128,25 @@ template <class T>
   return Status::invalid_argument(
       str_cat("gradient ", i, " is ", grads[i],
               std::isfinite(grads[i]) ? "; its square should be finite" : "; it should be finite"));
+}
+
+/// Adds up vectors of n elements: their sum is in the first then, and the others hold parts of it.
+///
+/// By a fixed tree over their places, ((v0 + v1) + (v2 + v3)) + ((v4 + v5) + v6): the bits depend on how many
+/// there are and on nothing else, and a part of the tree can be summed anywhere.
+template <class T>
+void add_in_tree(Span<T* const> vectors, std::int64_t n, ThreadPool* pool = nullptr) {
+  parallel_for(pool, n, detail::kParamBlock, [&](std::int64_t begin, std::int64_t end) {
+    for (std::size_t stride = 1; stride < vectors.size(); stride *= 2) {
+      for (std::size_t i = 0; i + stride < vectors.size(); i += 2 * stride) {
+        T* const to = vectors[i] + begin;
+        const T* const from = vectors[i + stride] + begin;
+        kernels::for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t lanes) {
+          kernels::store_n(to + j, kernels::load_n(to + j, lanes) + kernels::load_n(from + j, lanes), lanes);
+        });
+      }
+    }
+  });
 }
 
 MLGRAPH_END_ISA

@@ -10,22 +10,12 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/loss_kernels.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-
-/// Which loss a slate (the configs of one graph that are scored together) gets; formulas in loss_kernels.hpp.
-struct LossOptions {
-  enum class Kind : std::uint8_t { kMse, kMape, kPairwiseHinge, kPairwiseLogistic, kListMle, kDiffMat };
-
-  Kind kind = Kind::kPairwiseHinge;
-  double margin = 1;       ///< of the pairwise hinge (1) and DiffMat (0.01 is customary)
-  double temperature = 1;  ///< of ListMLE
-  ListMleOrder order = ListMleOrder::kSlowestFirst;
-  double mse_weight = 0;  ///< adds this much mean squared error to a ranking loss
-};
 
 namespace ops {
 

@@ -15,6 +15,7 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 // Every loss here returns its value and overwrites `d_score` (the size of `score`) with d loss / d score.
@@ -28,12 +29,6 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-
-/// Which end of the ranking ListMLE draws first, and so cares most about.
-enum class ListMleOrder : int {
-  kSlowestFirst,  ///< as the TpuGraphs baselines do (TF-Ranking with runtimes as relevance)
-  kFastestFirst,  ///< the configurations one wants to find
-};
 
 namespace kernels {
 namespace detail {

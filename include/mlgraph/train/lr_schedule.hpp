@@ -10,6 +10,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -24,7 +25,7 @@ MLGRAPH_BEGIN_ISA
 ///   kCosine:    min_lr + (lr - min_lr) * (1 + cos(pi * min(t / n, 1))) / 2   (torch CosineAnnealingLR, T_max =
 ///   n)
 struct LrSchedule {
-  enum class Kind : int { kConstant, kStep, kCosine };
+  using Kind = Schedule;
 
   Kind kind = Kind::kConstant;
   double lr = 1e-3;

@@ -7,16 +7,24 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
-#include <utility>
-#include <vector>
+#include <memory>
+#include <string_view>
 
+#include "mlgraph/autograd/context.hpp"
+#include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
+#include "mlgraph/cost/feature_encoder.hpp"
+#include "mlgraph/cost/input_options.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/slate.hpp"
-#include "mlgraph/train/trainer_options.hpp"
+#include "mlgraph/train/train_settings.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -31,10 +39,11 @@ namespace detail {
 
 /// What memory a model needs, measured on a small part of the largest program.
 struct MemoryModel {
-  double node_bytes = 0;   // of a tape, for each node of a segment
-  double row_bytes = 0;    // and for each node under each config
-  double eager_bytes = 0;  // of an evaluation, for each row
-  double fixed_bytes = 0;  // programs as the model sees them, weights and their copies
+  double node_bytes = 0;          // of a tape, for each node of a segment
+  double row_bytes = 0;           // and for each node under each config
+  double eager_bytes = 0;         // of an evaluation, for each row
+  double fixed_bytes = 0;         // programs as the model sees them, weights and their copies
+  std::int64_t config_chunk = 0;  // of NetPlan: so many configurations are evaluated together
 
   /// A step that records `num_segments` segments of `nodes` nodes under `configs` configs.
   [[nodiscard]] double step(double nodes, double configs, double num_segments) const {
@@ -42,7 +51,23 @@ struct MemoryModel {
   }
 };
 
-[[nodiscard]] inline Result<MemoryModel> measure_memory(Span<const ProgramView> programs, ModelOptions options,
+/// The sum of the scores: a loss of programs whose labels nobody looks at.
+class SumObjective final : public Objective {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "sum"; }
+  [[nodiscard]] std::string_view wants() const override { return "configs"; }
+  [[nodiscard]] Status check(const NetPlan&) const override { return {}; }
+  [[nodiscard]] Status check(const PreparedProgram&) const override { return {}; }
+  [[nodiscard]] bool can_fit(const PreparedProgram& program) const override {
+    return !program.selection.empty();
+  }
+  Var loss(Tape& tape, Var scores, const PreparedProgram&, Span<const std::int32_t>) const override {
+    return tape.sum(scores);
+  }
+};
+
+[[nodiscard]] inline Result<MemoryModel> measure_memory(Span<const ProgramView> programs,
+                                                        const NetOptions& options,
                                                         const FeatureEncoder& encoder) {
   const ProgramView* largest = &programs[0];
   MemoryModel memory;
@@ -54,24 +79,27 @@ struct MemoryModel {
   }
   constexpr std::int64_t kProbeNodes = 512;
   const std::int64_t num_nodes = largest->graph.num_nodes();
-  options.segments.max_size = num_nodes > kProbeNodes ? kProbeNodes : 0;
-  if (options.segments.partitioner == Partitioner::kMetis)
-    options.segments.partitioner = Partitioner::kLocality;  // of the same sizes
-  MLGRAPH_ASSIGN_OR_RETURN(const GnnCostModel probe, GnnCostModel::make(options, encoder, 1));
+  const std::unique_ptr<NetOptions> small = options.clone();
+  SegmentOptions& segments = small->inputs().segments;
+  segments.max_size = num_nodes > kProbeNodes ? kProbeNodes : 0;
+  if (segments.partitioner == Partitioner::kMetis)
+    segments.partitioner = Partitioner::kLocality;  // of the same sizes
+  MLGRAPH_ASSIGN_OR_RETURN(const Model probe, Model::make(*small, encoder, 1));
+  MLGRAPH_RETURN_IF_ERROR(check_trainable(probe));
   memory.fixed_bytes += 24 * static_cast<double>(probe.spec().size());
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, probe.prepare(*largest));
+  memory.config_chunk = probe.plan().config_chunk;
+  if (program.selection.empty()) return named(*largest, Status::invalid_argument("has no configs"));
   double bytes[2], rows = 0;
   for (const std::int64_t i : {0, 1}) {
     SlateWorker worker(nullptr);
     Slate slate;
     const auto configs = static_cast<std::size_t>(i == 0 ? 2 : 6);
-    for (std::size_t c = 0; c < configs; ++c) {
+    for (std::size_t c = 0; c < configs; ++c)
       slate.configs.push_back(static_cast<std::int32_t>(c % program.selection.size()));
-      slate.label.push_back(static_cast<double>(c));
-    }
     slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kDropped);
     slate.plan.role[0] = SegmentPlan::Role::kFresh;
-    worker.run(probe, program, LossOptions{}, nullptr, slate);
+    worker.run(probe, program, SumObjective(), nullptr, slate);
     MLGRAPH_RETURN_IF_ERROR(slate.status);
     bytes[i] = static_cast<double>(worker.peak_bytes());
     rows = static_cast<double>(program.segments[0].graph.num_nodes());
@@ -91,28 +119,30 @@ struct MemoryModel {
 /// nodes and in nodes times configs. Shares of it go to the programs as the model sees them, the historical
 /// table and evaluation. Errors: no programs; a limit below what segments of 64 nodes with two configs need,
 /// which it names. Cost:   two steps on one segment, and prepare() of the largest program.
-[[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const ModelOptions& model,
-                                                    const FeatureEncoder& encoder,
-                                                    const TrainerOptions& trainer, std::size_t max_bytes) {
+[[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const NetOptions& options,
+                                                    const FeatureEncoder& encoder, const Recipe& recipe,
+                                                    std::size_t max_bytes, const TrainOptions& train = {}) {
   if (programs.empty()) return Status::invalid_argument("there are no programs to plan the memory for");
-  MLGRAPH_ASSIGN_OR_RETURN(const detail::MemoryModel memory, detail::measure_memory(programs, model, encoder));
+  MLGRAPH_ASSIGN_OR_RETURN(const detail::MemoryModel memory,
+                           detail::measure_memory(programs, options, encoder));
   constexpr std::int64_t kLeastNodes = 64;
   std::int64_t most_nodes = kLeastNodes;
   for (const ProgramView& program : programs)
     most_nodes = std::max<std::int64_t>(most_nodes, program.graph.num_nodes());
   const std::int64_t largest = most_nodes;
-  if (model.segments.max_size > 0) most_nodes = std::min(most_nodes, model.segments.max_size);
-  const double table = trainer.gst.uses_table() ? static_cast<double>(trainer.gst.table_bytes) : 0;
+  if (options.inputs().segments.max_size > 0)
+    most_nodes = std::min(most_nodes, options.inputs().segments.max_size);
+  const double table = recipe.gst.uses_table() ? static_cast<double>(recipe.gst.table_bytes) : 0;
   const auto need = [&](std::int64_t nodes, std::int64_t configs) {
     // Small slates of a step are computed side by side, each with a tape of its own.
     const double tapes =
-        nodes * configs < trainer.large_slate_rows ? static_cast<double>(trainer.graphs_per_step) : 1;
-    const std::int64_t together = nodes * std::max<std::int64_t>(1, model.config_chunk);
+        nodes * configs < train.large_slate_rows ? static_cast<double>(recipe.graphs_per_step) : 1;
+    const std::int64_t together = nodes * std::max<std::int64_t>(1, memory.config_chunk);
     const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kPredictRows, together));
     const std::int64_t num_segments = (largest + nodes - 1) / nodes;
-    const std::int64_t recorded = trainer.gst.variant == GstVariant::kFull
+    const std::int64_t recorded = recipe.gst.variant == GstVariant::kFull
                                       ? num_segments
-                                      : std::min(num_segments, trainer.gst.segments_per_step);
+                                      : std::min(num_segments, recipe.gst.segments_per_step);
     const double step = tapes * memory.step(static_cast<double>(nodes), static_cast<double>(configs),
                                             static_cast<double>(recorded));
     return memory.fixed_bytes + table + std::max(step, 0.0) + evaluation;
@@ -120,7 +150,7 @@ struct MemoryModel {
   const auto bytes_of = [&](std::int64_t nodes, std::int64_t configs) {
     return static_cast<std::size_t>(std::ceil(need(nodes, configs)));
   };
-  for (std::int64_t configs = trainer.configs_per_graph;; configs = std::max<std::int64_t>(2, configs / 2)) {
+  for (std::int64_t configs = recipe.configs_per_graph;; configs = std::max<std::int64_t>(2, configs / 2)) {
     for (std::int64_t nodes = most_nodes;; nodes = std::max(kLeastNodes, nodes * 3 / 4)) {
       const std::size_t bytes = bytes_of(nodes, configs);
       if (bytes <= max_bytes) return MemoryPlan{nodes, configs, bytes};

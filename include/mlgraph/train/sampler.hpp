@@ -14,15 +14,10 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/graph/program.hpp"
 
 namespace mlgraph {
-
-enum class ConfigSampling : std::uint8_t {
-  kUniform,  ///< every configuration as often as any other
-  kSkewed,   ///< rank r of C with density falling as 1 / sqrt(r / C): half of the draws hit the fastest quarter
-};
-
 MLGRAPH_BEGIN_ISA
 
 /// Draws slates of different configurations of one program: one after the other, each from those that are left.

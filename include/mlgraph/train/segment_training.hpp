@@ -6,76 +6,19 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
-#include <string_view>
 #include <vector>
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/core/arena.hpp"
-#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 
 namespace mlgraph {
-
-/// The rows of the paper's ablation: what stands in for the segments that a step does not sample.
-enum class GstVariant : std::uint8_t {
-  kFull,   ///< nothing: every segment is computed with gradient
-  kOne,    ///< nothing: the sampled segments represent the graph
-  kPlain,  ///< they are computed too, without gradient
-  kE,      ///< their last embeddings, from the historical table
-  kEF,     ///< as kE; at the end the head is finetuned on fresh embeddings
-  kED,     ///< as kE, with stale embedding dropout
-  kEFD,    ///< all of it: the method of the paper
-};
-
 MLGRAPH_BEGIN_ISA
-
-struct GstOptions {
-  GstVariant variant = GstVariant::kFull;
-  std::int64_t segments_per_step = 1;  ///< S: of each graph, with gradient
-  double sed_keep = 0.5;               ///< p: how likely a stale embedding is kept (kED, kEFD)
-  TableDtype table_dtype = TableDtype::kF32;
-  std::size_t table_bytes = std::size_t{1} << 30;  ///< budget of the historical table
-  int finetune_epochs = -1;  ///< of kEF and kEFD, after the others; -1: a fifth of their number
-
-  [[nodiscard]] bool uses_table() const { return variant >= GstVariant::kE; }
-  [[nodiscard]] bool finetunes() const { return variant == GstVariant::kEF || variant == GstVariant::kEFD; }
-  [[nodiscard]] bool drops() const { return variant == GstVariant::kED || variant == GstVariant::kEFD; }
-};
-
-inline constexpr std::string_view kGstVariantNames[] = {"full", "one", "plain", "e", "ef", "ed", "efd"};
-
-[[nodiscard]] inline std::string_view gst_variant_name(GstVariant variant) {
-  return kGstVariantNames[static_cast<std::size_t>(variant)];
-}
-
-[[nodiscard]] inline Result<GstVariant> parse_gst_variant(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kGstVariantNames); ++i) {
-    if (name == kGstVariantNames[i]) return static_cast<GstVariant>(i);
-  }
-  return Status::invalid_argument(
-      str_cat("gst is \"", name, "\"; should be full, one, plain, e, ef, ed or efd"));
-}
-
-/// An error for options that no training can have.
-[[nodiscard]] inline Status validate(const GstOptions& options) {
-  if (options.segments_per_step < 1) {
-    return Status::invalid_argument(
-        str_cat("gst: segments_per_step is ", options.segments_per_step, "; should be 1 or more"));
-  }
-  if (!(options.sed_keep >= 0 && options.sed_keep <= 1)) {
-    return Status::invalid_argument(str_cat("gst: sed_keep is ", options.sed_keep, "; should be in [0, 1]"));
-  }
-  if (options.finetune_epochs < -1) {
-    return Status::invalid_argument(str_cat("gst: finetune_epochs is ", options.finetune_epochs,
-                                            "; should be 0 or more, or -1 for the default"));
-  }
-  return {};
-}
 
 /// What one step does with each segment of one graph.
 struct SegmentPlan {

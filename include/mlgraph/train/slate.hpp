@@ -7,20 +7,24 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/graph.hpp"
-#include "mlgraph/model/gnn_cost_model.hpp"
 #include "mlgraph/train/drop_edge.hpp"
-#include "mlgraph/train/evaluate.hpp"
-#include "mlgraph/train/loss.hpp"
+#include "mlgraph/train/embedding_table.hpp"
+#include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/segment_training.hpp"
 
 namespace mlgraph {
@@ -30,13 +34,13 @@ MLGRAPH_BEGIN_ISA
 struct Slate {
   std::size_t program = 0;  // its place among the training programs, and in the keys of the historical table
   std::vector<std::int32_t> configs;
-  std::vector<double> label;
   SegmentPlan plan;
   std::uint64_t seed = 0;  // of dropout and of which edges are left out
   double drop_edge = 0;    // how likely an edge is
   // Results.
-  AlignedVector<float> grad;  // (num_trainable)
-  SegmentBuffers buffers;     // embeddings for the table
+  AlignedVector<float> grad;   // (num_trainable)
+  AlignedVector<float> state;  // by how much it moved the statistics of batch norm: the state part
+  SegmentBuffers buffers;      // embeddings for the table
   double loss = 0;
   Status status;
 };
@@ -47,79 +51,84 @@ class SlateWorker {
   explicit SlateWorker(ThreadPool* pool) : tape_(pool), eager_(pool) {}
 
   /// The loss of a slate and its gradient. `table` is only read.
-  /// Errors, in slate.status: those of embed() and of the loss; a label or a score that is not finite, which is
-  /// named by its config; a loss that is not.
-  void run(const GnnCostModel& model, const PreparedProgram& program, const LossOptions& loss,
+  /// Errors, in slate.status: those of embed() and of the objective; a score that is not finite, which is named
+  /// by its config; a loss that is not.
+  void run(const Model& model, const PreparedProgram& program, const Objective& objective,
            const EmbeddingTable* table, Slate& slate) {
     const Span<const float> values(model.parameters().value);
-    slate.grad.assign(model.parameters().grad.size(), 0.0F);
-    tape_.bind(model.spec(), values, Span<float>(slate.grad));
+    const std::size_t num_grads = model.parameters().grad.size();
+    const Span<const float> state = values.subspan(num_grads, values.size() - num_grads);
+    slate.grad.assign(num_grads, 0.0F);
+    slate.state.assign(state.begin(), state.end());
+    tape_.bind(model.spec(), values, Span<float>(slate.grad), Span<float>(slate.state));
     tape_.begin(slate.seed);
     eager_.bind(model.spec(), values);
-    slate.status = forward_backward(model, program, loss, table, slate);
+    slate.status = forward_backward(model, program, objective, table, slate);
+    for (std::size_t i = 0; i < state.size(); ++i) slate.state[i] -= state[i];
   }
 
   /// The most bytes that the matrices of one slate took.
   [[nodiscard]] std::size_t peak_bytes() const { return tape_.peak_bytes() + eager_.peak_bytes(); }
 
  private:
-  Status forward_backward(const GnnCostModel& model, const PreparedProgram& program, const LossOptions& loss,
+  Status forward_backward(const Model& model, const PreparedProgram& program, const Objective& objective,
                           const EmbeddingTable* table, Slate& slate) {
     // Where the embeddings are the same for all configurations, they go by the first one's name.
     constexpr std::int32_t kAny[] = {0};
-    const auto num_configs = static_cast<std::int64_t>(slate.configs.size());
-    const bool one_for_all = model.embedding_rows(num_configs) == 1;
+    const bool one_for_all = model.embedding_rows(static_cast<std::int64_t>(slate.configs.size())) == 1;
     const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
     MLGRAPH_RETURN_IF_ERROR(drop(model, program, slate));
     const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
       const auto i = static_cast<std::size_t>(j);
       const bool drops = slate.drop_edge > 0 && std::decay_t<decltype(ctx)>::kRecords;
-      return model.embed(ctx, program, drops ? dropped_[i] : program.segments[i], part, scratch_);
+      return model.embed(ctx, program, drops ? dropped_[i] : program.segments[i], part);
     };
     MLGRAPH_ASSIGN_OR_RETURN(
         const Var total,
         aggregate_segments(tape_, eager_, slate.plan, table, static_cast<std::uint32_t>(slate.program), ids,
                            model.embedding_channels(), embed, slate.buffers));
-    const Var score = model.readout(tape_, total, program, slate.configs, scratch_);
+    const Var scores = model.readout(tape_, total, program, slate.configs);
     MLGRAPH_RETURN_IF_ERROR(tape_.status());
-    const Span<const float> scores(tape_.value(score).data, slate.configs.size());
-    MLGRAPH_RETURN_IF_ERROR(check_labels_and_scores(slate, scores));
-    const std::int32_t ptr[] = {0, static_cast<std::int32_t>(num_configs)};
-    const Var value = ranking_loss(tape_, score, slate.label, ptr, loss);
+    MLGRAPH_RETURN_IF_ERROR(check_scores(slate, tape_.value(scores)));
+    const Var loss = objective.loss(tape_, scores, program, slate.configs);
     MLGRAPH_RETURN_IF_ERROR(tape_.status());
-    slate.loss = static_cast<double>(*tape_.value(value).data);
-    MLGRAPH_RETURN_IF_ERROR(check_loss(slate, scores));
-    return tape_.backward(value);
+    slate.loss = static_cast<double>(*tape_.value(loss).data);
+    MLGRAPH_RETURN_IF_ERROR(check_loss(program, slate, tape_.value(scores)));
+    return tape_.backward(loss);
   }
 
-  // A ranking loss can be finite without them: an infinite score may be in its right place.
-  static Status check_labels_and_scores(const Slate& slate, Span<const float> scores) {
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      MLGRAPH_RETURN_IF_ERROR(check_finite_label(slate.configs[i], slate.label[i]));
-      if (detail::is_finite(scores[i])) continue;
-      return Status::invalid_argument(
-          str_cat("the score of config ", slate.configs[i], " is ", detail::non_finite_name(scores[i])));
+  // A loss can be finite without them: an infinite score may be in its right place.
+  static Status check_scores(const Slate& slate, MatrixView<const float> scores) {
+    for (std::int64_t i = 0; i < scores.size(); ++i) {
+      if (detail::is_finite(scores.data[i])) continue;
+      return Status::invalid_argument(str_cat("the score of config ", config_of(slate, scores, i), " is ",
+                                              detail::non_finite_name(scores.data[i])));
     }
     return {};
   }
 
-  static Status check_loss(const Slate& slate, Span<const float> scores) {
+  static Status check_loss(const PreparedProgram& program, const Slate& slate, MatrixView<const float> scores) {
     if (std::isfinite(slate.loss)) return {};
-    const auto widest = std::max_element(scores.begin(), scores.end(),
-                                         [](float a, float b) { return std::abs(a) < std::abs(b); });
-    const auto i = static_cast<std::size_t>(widest - scores.begin());
-    return Status::invalid_argument(str_cat(
-        "the loss is ", detail::non_finite_name(static_cast<float>(slate.loss)), "; the widest score is ",
-        scores[i], ", of config ", slate.configs[i], " with the label ", slate.label[i]));
+    const float* const widest = std::max_element(scores.data, scores.data + scores.size(),
+                                                 [](float a, float b) { return std::abs(a) < std::abs(b); });
+    const std::int32_t config = config_of(slate, scores, widest - scores.data);
+    std::string message = str_cat("the loss is ", detail::non_finite_name(static_cast<float>(slate.loss)),
+                                  "; the widest score is ", *widest, ", of config ", config);
+    if (!program.view.runtime.empty()) message += str_cat(" with the label ", program.view.label(config));
+    return Status::invalid_argument(std::move(message));
+  }
+  /// Of element i of the scores.
+  static std::int32_t config_of(const Slate& slate, MatrixView<const float> scores, std::int64_t i) {
+    return slate.configs[static_cast<std::size_t>(i / scores.cols)];
   }
 
   /// Makes the segments of this step, of those with gradient.
-  Status drop(const GnnCostModel& model, const PreparedProgram& program, const Slate& slate) {
+  Status drop(const Model& model, const PreparedProgram& program, const Slate& slate) {
     if (slate.drop_edge == 0) return {};
     dropped_.resize(program.segments.size());
     for (std::size_t j = 0; j < dropped_.size(); ++j) {
       if (slate.plan.role[j] != SegmentPlan::Role::kFresh) continue;
-      MLGRAPH_ASSIGN_OR_RETURN(dropped_[j], drop_edges(model, program.segments[j], slate.drop_edge,
+      MLGRAPH_ASSIGN_OR_RETURN(dropped_[j], drop_edges(model.plan(), program.segments[j], slate.drop_edge,
                                                        mix64(slate.seed ^ mix64(j + 1))));
     }
     return {};
@@ -128,7 +137,6 @@ class SlateWorker {
   Tape tape_;
   Eager eager_;
   std::vector<Segment> dropped_;
-  GnnCostModel::Scratch scratch_;
 };
 
 MLGRAPH_END_ISA

@@ -6,30 +6,30 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/model/safetensors.hpp"
-#include "mlgraph/model/safetensors_writer.hpp"
-#include "mlgraph/train/adam.hpp"
+#include "mlgraph/format/safetensors.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
+#include "mlgraph/train/ema.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/optimizer.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// What the caller hears after each epoch.
 struct EpochReport {
-  int epoch = 0;  // from 1
+  std::int64_t epoch = 0;  // from 1
   double train_loss = 0;
   double lr = 0;
   bool validated = false;
@@ -39,7 +39,7 @@ struct EpochReport {
 
 struct TrainReport {
   std::vector<EpochReport> epochs;
-  int best_epoch = 0;  // 0: the start weights, when no epoch was validated
+  std::int64_t best_epoch = 0;  // 0: the start weights, when no epoch was validated
   RankingMetrics best_valid;
   bool stopped_by_caller = false;
   // Memory: the most that the matrices of one slate took, and what the historical table holds.
@@ -50,18 +50,24 @@ struct TrainReport {
 
 /// All that a training carries from one epoch to the next.
 struct TrainState {
-  int epoch = 0;            // finished ones
-  bool head_phase = false;  // only the head is trained (GstOptions::finetunes())
-  Rng::State rng{};
+  std::int64_t epoch = 0;      // finished ones
+  bool head_phase = false;     // only the read-out is trained (GstOptions::finetunes())
   AlignedVector<float> value;  // the weights
   AlignedVector<float> best;   // those of the best validated epoch
-  AdamState<float> adam;       // in the head phase of the head's weights only
+  OptimizerState optimizer;    // in the head phase of the weights of the read-out only
+  EmaState<float> ema;         // of the trainable weights, where the recipe asks for it
   EmbeddingTable table;
   TrainReport report;
 };
 
 /// What a checkpoint's metadata says under "format".
-inline constexpr std::string_view kCheckpointFormat = "mlgraph checkpoint 1";
+inline constexpr std::string_view kCheckpointFormat = "mlgraph checkpoint 2";
+
+/// Weights that a checkpoint has.
+enum class CheckpointWeights : std::uint8_t {
+  kBest,  ///< of the best validated epoch: what a training that ended there would give
+  kLast,  ///< of the last step
+};
 
 namespace detail {
 
@@ -76,7 +82,7 @@ inline void append_epoch(const EpochReport& epoch, std::vector<double>& to) {
 }
 [[nodiscard]] inline EpochReport epoch_from(const double* row) {
   EpochReport epoch;
-  epoch.epoch = static_cast<int>(row[0]);
+  epoch.epoch = static_cast<std::int64_t>(row[0]);
   epoch.train_loss = row[1];
   epoch.lr = row[2];
   epoch.validated = row[3] != 0;
@@ -111,6 +117,14 @@ template <class Container>
   return {};
 }
 
+[[nodiscard]] inline std::string checkpoint_format(const SafeTensors& file) {
+  for (const auto& [key, text] : file.metadata()) {
+    if (key == "format") return text;
+  }
+  return {};
+}
+inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
+
 }  // namespace detail
 
 /// The bytes of a checkpoint: safetensors. `settings` is all that decides how the training goes on; the one who
@@ -119,18 +133,20 @@ template <class Container>
     const TrainState& state, const std::map<std::string, std::string>& settings) {
   std::vector<double> epochs;
   for (const EpochReport& epoch : state.report.epochs) detail::append_epoch(epoch, epochs);
-  const std::vector<std::uint64_t> rng(state.rng.words, state.rng.words + 4);
-  const std::vector<std::int64_t> numbers = {state.epoch, state.head_phase ? 1 : 0, state.adam.step,
+  const std::vector<std::int64_t> numbers = {state.epoch,
+                                             state.head_phase ? 1 : 0,
+                                             state.optimizer.step,
                                              static_cast<std::int64_t>(state.table.next()),
-                                             state.report.best_epoch};
+                                             state.report.best_epoch,
+                                             state.ema.num_updates};
   using detail::state_tensor;
   const std::vector<SafeTensor> tensors = {
       state_tensor("numbers", Dtype::kI64, numbers),
-      state_tensor("rng", Dtype::kU64, rng),
       state_tensor("value", Dtype::kF32, state.value),
       state_tensor("best", Dtype::kF32, state.best),
-      state_tensor("adam.m", Dtype::kF32, state.adam.m),
-      state_tensor("adam.v", Dtype::kF32, state.adam.v),
+      state_tensor("optimizer.first", Dtype::kF32, state.optimizer.first),
+      state_tensor("optimizer.second", Dtype::kF32, state.optimizer.second),
+      state_tensor("ema", Dtype::kF32, state.ema.average),
       state_tensor("epochs", Dtype::kF64, epochs),
       state_tensor("table.keys", Dtype::kU64, state.table.keys()),
       state_tensor("table.f32", Dtype::kF32, state.table.f32()),
@@ -142,54 +158,56 @@ template <class Container>
 }
 
 /// Reads a checkpoint into `state`, whose weights have the size of the model's and whose table is made for the
-/// same budget.
+/// same budget. What the optimizer and the average had is not compared with anything here.
 ///
-/// Errors: bytes that are no checkpoint; settings other than those of the checkpoint, of which it names the
-///         first; tensors that are missing or do not fit. `state` is then in an unspecified condition.
+/// Errors: bytes that are no checkpoint, or one of an earlier version; settings other than those of the
+/// checkpoint,
+///         of which it names the first; tensors that are missing or do not fit. `state` is then in an
+///         unspecified condition.
 [[nodiscard]] inline Status checkpoint_from_bytes(Span<const std::byte> bytes,
                                                   const std::map<std::string, std::string>& settings,
-                                                  std::int64_t num_head_weights, TrainState& state) {
+                                                  TrainState& state) {
   MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
-  std::map<std::string, std::string> theirs(file.metadata().begin(), file.metadata().end());
-  if (theirs["format"] != kCheckpointFormat) {
-    return Status::invalid_argument(
-        str_cat("checkpoint: the format is \"", theirs["format"], "\"; should be \"", kCheckpointFormat, "\""));
+  const std::string format = detail::checkpoint_format(file);
+  if (format != kCheckpointFormat) {
+    const bool is_old = format == detail::kCheckpointFormat1;
+    return Status::invalid_argument(str_cat(
+        "checkpoint: the format is \"", format, "\"; should be \"", kCheckpointFormat, "\"",
+        is_old ? ": a training of that version cannot be resumed, but its weights can be exported" : ""));
   }
+  std::map<std::string, std::string> theirs(file.metadata().begin(), file.metadata().end());
   for (const auto& [key, ours] : settings) {
     if (theirs[key] == ours) continue;
     return Status::invalid_argument(str_cat("checkpoint: ", key, " was \"", theirs[key], "\" and is \"", ours,
                                             "\" now; should be the same"));
   }
   std::vector<std::int64_t> numbers;
-  std::vector<std::uint64_t> rng, keys;
+  std::vector<std::uint64_t> keys;
   std::vector<double> epochs;
   std::vector<float> f32;
   std::vector<std::uint16_t> bf16;
   const auto num_values = static_cast<std::int64_t>(state.value.size());
-  const auto num_trainable = static_cast<std::int64_t>(state.adam.m.size());
   using detail::read_state;
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "numbers", Dtype::kI64, 5, numbers));
-  state.head_phase = numbers[1] != 0;
-  const std::int64_t num_moments = state.head_phase ? num_head_weights : num_trainable;
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "rng", Dtype::kU64, 4, rng));
+  MLGRAPH_RETURN_IF_ERROR(read_state(file, "numbers", Dtype::kI64, 6, numbers));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "value", Dtype::kF32, num_values, state.value));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "best", Dtype::kF32, num_values, state.best));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "adam.m", Dtype::kF32, num_moments, state.adam.m));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "adam.v", Dtype::kF32, num_moments, state.adam.v));
+  MLGRAPH_RETURN_IF_ERROR(read_state(file, "optimizer.first", Dtype::kF32, -1, state.optimizer.first));
+  MLGRAPH_RETURN_IF_ERROR(read_state(file, "optimizer.second", Dtype::kF32, -1, state.optimizer.second));
+  MLGRAPH_RETURN_IF_ERROR(read_state(file, "ema", Dtype::kF32, -1, state.ema.average));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "epochs", Dtype::kF64, -1, epochs));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.keys", Dtype::kU64, -1, keys));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.f32", Dtype::kF32, -1, f32));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.bf16", Dtype::kBF16, -1, bf16));
-  bool in_range = numbers[0] >= 0 && numbers[0] <= std::numeric_limits<int>::max() && numbers[2] >= 0 &&
-                  numbers[3] >= 0 && numbers[4] >= 0 && numbers[4] <= numbers[0] &&
-                  epochs.size() % detail::kEpochNumbers == 0;
+  bool in_range = numbers[0] >= 0 && numbers[2] >= 0 && numbers[3] >= 0 && numbers[4] >= 0 &&
+                  numbers[4] <= numbers[0] && numbers[5] >= 0 && epochs.size() % detail::kEpochNumbers == 0;
   for (std::size_t i = 0; in_range && i < epochs.size(); i += detail::kEpochNumbers)
-    in_range = epochs[i] >= 0 && epochs[i] <= static_cast<double>(numbers[0]);
+    in_range = epochs[i] >= 0 && epochs[i] <= static_cast<double>(numbers[0]) && epochs[i] < 0x1p62;
   if (!in_range) return Status::invalid_argument("checkpoint: its numbers are out of range");
-  std::copy(rng.begin(), rng.end(), state.rng.words);
-  state.epoch = static_cast<int>(numbers[0]);
-  state.adam.step = numbers[2];
-  state.report.best_epoch = static_cast<int>(numbers[4]);
+  state.epoch = numbers[0];
+  state.head_phase = numbers[1] != 0;
+  state.optimizer.step = numbers[2];
+  state.report.best_epoch = numbers[4];
+  state.ema.num_updates = numbers[5];
   for (std::size_t i = 0; i < epochs.size(); i += detail::kEpochNumbers) {
     state.report.epochs.push_back(detail::epoch_from(epochs.data() + i));
     const EpochReport& epoch = state.report.epochs.back();
@@ -197,6 +215,23 @@ template <class Container>
   }
   return state.table.restore(std::move(keys), std::move(f32), std::move(bf16),
                              static_cast<std::size_t>(numbers[3]));
+}
+
+/// The weights in a checkpoint of this version or of an earlier one, to be a model's parameters().value: `spec`
+/// is that model's, which has the options of the training. Errors: bytes that are no checkpoint; weights of
+/// another number than the model's.
+[[nodiscard]] inline Result<AlignedVector<float>> weights_of_checkpoint(
+    Span<const std::byte> bytes, const ParamSpec& spec, CheckpointWeights which = CheckpointWeights::kBest) {
+  MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
+  const std::string format = detail::checkpoint_format(file);
+  if (format != kCheckpointFormat && format != detail::kCheckpointFormat1) {
+    return Status::invalid_argument(str_cat("checkpoint: the format is \"", format, "\"; should be \"",
+                                            kCheckpointFormat, "\" or \"", detail::kCheckpointFormat1, "\""));
+  }
+  AlignedVector<float> weights;
+  const char* const name = which == CheckpointWeights::kBest ? "best" : "value";
+  MLGRAPH_RETURN_IF_ERROR(detail::read_state(file, name, Dtype::kF32, spec.size(), weights));
+  return weights;
 }
 
 MLGRAPH_END_ISA

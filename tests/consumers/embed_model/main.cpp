@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "mlgraph/arch/tile_sage.hpp"
 #include "mlgraph/infer/cost_model.hpp"
 #include "models/incbin.hpp"
 #include "models/literal.hpp"
@@ -14,11 +15,13 @@ const char* incbin_in_other_file();
 int main() {
   const mlgraph::Span<const std::byte> literal = literal::kModel;
   const mlgraph::Span<const std::byte> incbin = kIncbinModel;
-  const bool same = literal.size() == incbin.size() && std::memcmp(literal.data(), incbin.data(), literal.size()) == 0;
+  const bool same =
+      literal.size() == incbin.size() && std::memcmp(literal.data(), incbin.data(), literal.size()) == 0;
   const bool aligned = reinterpret_cast<std::uintptr_t>(literal.data()) % 64 == 0 &&
                        reinterpret_cast<std::uintptr_t>(incbin.data()) % 64 == 0;
-  const bool once = literal::kModel.chars == literal_in_other_file() && kIncbinModel.chars == incbin_in_other_file();
-  const mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model(kIncbinModel);
+  const bool once =
+      literal::kModel.chars == literal_in_other_file() && kIncbinModel.chars == incbin_in_other_file();
+  const mlgraph::Result<mlgraph::CostModel> model = mlgraph::load_cost_model<mlgraph::TileSage>(kIncbinModel);
   if (!model.ok()) std::printf("%s\n", model.status().message().c_str());
   std::printf("%zu bytes: same %d, aligned %d, once %d\n", literal.size(), same, aligned, once);
   return model.ok() && same && aligned && once ? 0 : 1;

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The constant weights of a stage's edges, for whole graphs and for rows that configurations share.
+#ifndef MLGRAPH_COST_EDGE_WEIGHTS_HPP
+#define MLGRAPH_COST_EDGE_WEIGHTS_HPP
+
+#include <cstddef>
+#include <cstdint>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
+#include "mlgraph/nn/gcn_conv.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Weights of edges in the order of a CSR, and of the rows themselves.
+template <class T>
+struct RowWeights {
+  Span<const T> edge, self;
+};
+
+/// D^-1 (A + I) of EdgeWeights::kRowNorm along a direction; d_i counts the edges into i, and i itself.
+///
+///   forward: 1 / d_i,  reverse: its transpose, the edge i -> j weighs 1 / d_j at i,  both: their sum
+template <class T>
+[[nodiscard]] RowWeights<T> row_norm(Arena& arena, const EdgesView& edges, Direction direction) {
+  const CsrView& forward = edges.forward.csr;
+  const CsrView& reverse = edges.reverse.csr;
+  const CsrView& csr = edges.along(direction).csr;
+  const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+  T* const edge = arena.allocate<T>(csr.col.size());
+  T* const self = arena.allocate<T>(num_nodes);
+  const auto weight = [&](std::size_t i) {
+    return T(1) / static_cast<T>(1 + forward.degree(static_cast<std::int32_t>(i)));
+  };
+  T* to = edge;
+  for (std::size_t i = 0; i < num_nodes; ++i) {
+    self[i] = (direction == Direction::kBoth ? T(2) : T(1)) * weight(i);
+    auto f = direction == Direction::kReverse ? forward.row_ptr[i + 1] : forward.row_ptr[i];
+    auto r = direction == Direction::kForward ? reverse.row_ptr[i + 1] : reverse.row_ptr[i];
+    while (f < forward.row_ptr[i + 1] || r < reverse.row_ptr[i + 1]) {  // as the rows of both are merged
+      const bool is_source = r == reverse.row_ptr[i + 1] ||
+                             (f < forward.row_ptr[i + 1] && forward.col[static_cast<std::size_t>(f)] <=
+                                                                reverse.col[static_cast<std::size_t>(r)]);
+      *to++ =
+          is_source ? weight(i) : weight(static_cast<std::size_t>(reverse.col[static_cast<std::size_t>(r)]));
+      ++(is_source ? f : r);
+    }
+  }
+  return {{edge, csr.col.size()}, {self, num_nodes}};
+}
+
+/// The weights of each stage over one graph; stages of the same kind and direction have them in common.
+template <class T>
+class StageWeights {
+ public:
+  explicit StageWeights(const EdgesView& edges) : edges_(edges) {}
+
+  /// Of the nodes of the graph, in the memory of `arena` until it is rewound.
+  [[nodiscard]] RowWeights<T> of(Arena& arena, const Stage& stage) {
+    if (stage.weights == EdgeWeights::kNone) return {};
+    Known& known =
+        known_[stage.weights == EdgeWeights::kGcn ? 0 : 1][static_cast<std::size_t>(stage.direction)];
+    if (!known.is_made) {
+      known.is_made = true;
+      if (stage.weights == EdgeWeights::kGcn) {
+        const GcnNorm<T> norm = gcn_norm<T>(arena, edges_.along(stage.direction));
+        known.weights = {norm.edge_weight, norm.self_weight};
+      } else {
+        known.weights = row_norm<T>(arena, edges_, stage.direction);
+      }
+    }
+    return known.weights;
+  }
+
+  /// Of the rows of a shared layer, which leads to `level`.
+  [[nodiscard]] RowWeights<T> of_shared(Arena& arena, const Stage& stage, const SharedLayer& layer,
+                                        const SharedLevel& level, std::int64_t num_configs) {
+    const RowWeights<T> whole = of(arena, stage);
+    if (whole.self.empty()) return {};
+    T* const edge = arena.allocate<T>(layer.weight.size());
+    T* const self = arena.allocate<T>(layer.root.size());
+    for (std::size_t e = 0; e < layer.weight.size(); ++e)
+      edge[e] = whole.edge[static_cast<std::size_t>(layer.weight[e])];
+    T* to = self;
+    const auto append = [&](std::int32_t begin, std::int32_t end) {
+      for (std::int32_t r = begin; r < end; ++r)
+        *to++ = whole.self[static_cast<std::size_t>(level.node[static_cast<std::size_t>(r)])];
+    };
+    append(0, level.num_shared);
+    for (std::int64_t c = 0; c < num_configs; ++c) append(level.num_shared, level.num_nodes());
+    return {{edge, layer.weight.size()}, {self, layer.root.size()}};
+  }
+
+ private:
+  struct Known {
+    bool is_made = false;
+    RowWeights<T> weights;
+  };
+  EdgesView edges_;
+  Known known_[2][3];
+};
+
+/// The neighbours of each node along the direction of the stage before the join, as numbers.
+template <class C>
+[[nodiscard]] Span<const typename C::Scalar> degrees(C& ctx, const NetPlan& plan, const EdgesView& edges) {
+  using T = typename C::Scalar;
+  if (plan.join_stage == 0 || !plan.stages[static_cast<std::size_t>(plan.join_stage) - 1].reads_edges)
+    return {};
+  const CsrView& csr = edges.along(plan.stages[static_cast<std::size_t>(plan.join_stage) - 1].direction).csr;
+  const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+  T* const degree = ctx.arena().template allocate<T>(num_nodes);
+  for (std::size_t i = 0; i < num_nodes; ++i)
+    degree[i] = static_cast<T>(csr.degree(static_cast<std::int32_t>(i)));
+  return {degree, num_nodes};
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_COST_EDGE_WEIGHTS_HPP

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// PreparedProgram: a program as one model sees it, and what is checked before it is one.
+#ifndef MLGRAPH_COST_PREPARE_HPP
+#define MLGRAPH_COST_PREPARE_HPP
+
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/input_options.hpp"
+#include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/cost/node_encoder.hpp"
+#include "mlgraph/cost/prune.hpp"
+#include "mlgraph/cost/segments.hpp"
+#include "mlgraph/graph/csr.hpp"
+#include "mlgraph/graph/graph.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// A program as one model sees it: validated, pruned, its features normalised, its edges sorted, its graph in
+/// the segments that the model's options ask for. Borrows the configs.
+struct PreparedProgram {
+  ProgramView view;                     // of the whole program
+  std::vector<Segment> segments;        // one or more
+  std::vector<std::int32_t> selection;  // the configs to use; all of them after Model::prepare()
+
+  /// Nodes that the model sees, without halos.
+  [[nodiscard]] std::int64_t num_nodes() const {
+    std::int64_t count = 0;
+    for (const Segment& segment : segments) count += segment.graph.num_nodes() - segment.num_halo;
+    return count;
+  }
+  [[nodiscard]] std::int64_t num_config_nodes() const {
+    std::int64_t count = 0;
+    for (const Segment& segment : segments)
+      count += static_cast<std::int64_t>(segment.config_row.size()) - segment.num_halo_config;
+    return count;
+  }
+};
+
+/// A status with the program's name in front.
+[[nodiscard]] inline Status named(const ProgramView& view, const Status& status) {
+  return Status(status.code(), str_cat(view.name, ": ", status.message()));
+}
+
+/// The rows of a segment that the configurations have in common, from the join on.
+[[nodiscard]] inline SharedRows make_shared_rows(const NetPlan& plan, const Segment& segment) {
+  if (!plan.shares_rows()) return {};
+  const EdgesView edges = segment.graph.edges();
+  std::vector<const AdjacencyView*> layers;
+  for (std::int64_t k = plan.join_stage; k < plan.num_stages(); ++k) {
+    const Stage& stage = plan.stages[static_cast<std::size_t>(k)];
+    layers.push_back(stage.reads_edges ? &edges.along(stage.direction) : nullptr);
+  }
+  return SharedRows::make(layers, segment.graph.num_nodes(), segment.graph.config_node());
+}
+
+/// Cuts a checked program as the options say. Errors: those of make_segments() and PrunedGraph; name the
+/// program.
+[[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
+                                                             const InputOptions& options, const NetPlan& plan,
+                                                             PartitionFunction metis) {
+  ProgramView seen = view;
+  PrunedGraph pruned;
+  if (options.prune.kind != Prune::kNone) {
+    Result<PrunedGraph> rest = PrunedGraph::make(view.graph, options.prune);
+    if (!rest.ok()) return named(view, rest.status());
+    pruned = *std::move(rest);
+    seen.graph = pruned.view();
+    seen.node_splits = {};
+  }
+  Result<std::vector<Segment>> segments = make_segments(seen, node, options.segments, metis);
+  if (!segments.ok()) return named(view, segments.status());
+  PreparedProgram prepared{view, *std::move(segments), {}};
+  for (Segment& segment : prepared.segments) {
+    if (options.prune.kind != Prune::kNone) {
+      for (std::int32_t& v : segment.node) v = pruned.new_to_old()[static_cast<std::size_t>(v)];
+    }
+    SharedRows shared = make_shared_rows(plan, segment);
+    if (shared.pays()) segment.shared = std::move(shared);
+  }
+  prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
+  std::iota(prepared.selection.begin(), prepared.selection.end(), 0);
+  return prepared;
+}
+
+/// An error when configurations do not join where the network `name` takes them. A configuration has a row for
+/// each configurable node, and one for the graph behind them where there is such a decision.
+[[nodiscard]] inline Status check_joins(const ProgramView& view, std::string_view name, const NetPlan& plan) {
+  const auto num_config_nodes = static_cast<std::int64_t>(view.graph.config_node.size());
+  const std::int64_t wanted = (plan.takes_nodes() ? num_config_nodes : 0) + (plan.takes_graph() ? 1 : 0);
+  if (view.configs.rows_per_config == wanted && (plan.takes_nodes() || num_config_nodes == 0)) return {};
+  const char* const takes = plan.takes_nodes() && plan.takes_graph()
+                                ? "a row for each configurable node and one for the whole graph"
+                            : plan.takes_nodes() ? "one row for each configurable node"
+                            : plan.takes_graph() ? "one row for the whole graph"
+                                                 : "no configurations";
+  return Status::invalid_argument(str_cat(view.name, ": has ", num_config_nodes,
+                                          " configurable nodes and configs of ", view.configs.rows_per_config,
+                                          " rows; a ", name, " model takes ", takes));
+}
+
+/// What only a model or the unnormalised numbers can tell of nodes; the rest is Graph::from_view's.
+[[nodiscard]] inline Status check_nodes(const ProgramView& view, std::int64_t num_opcodes) {
+  if (view.graph.x.rows != view.graph.num_nodes()) {
+    return Status::invalid_argument(
+        str_cat(view.name, ": x has ", view.graph.x.rows, " rows; opcode has ", view.graph.num_nodes()));
+  }
+  for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
+    if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < num_opcodes) continue;
+    return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],
+                                        "; the model knows [0, ", num_opcodes, ")"));
+  }
+  const Status finite = detail::check_finite(view.graph.x);
+  return finite.ok() ? Status() : named(view, finite);
+}
+
+/// An error for the first entry of a configuration that is not finite.
+[[nodiscard]] inline Status check_finite_configs(const ProgramView& view) {
+  for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
+    if (detail::is_finite(view.configs.wide[i])) continue;
+    const auto size = static_cast<std::size_t>(view.configs.config_size());
+    return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
+                                            detail::non_finite_name(view.configs.wide[i])));
+  }
+  return {};
+}
+
+/// An error for the first of `ids` that is no configuration of the program.
+[[nodiscard]] inline Status check_ids(const ProgramView& program, Span<const std::int32_t> ids) {
+  for (const std::int32_t id : ids) {
+    if (id >= 0 && id < program.configs.num_configs) continue;
+    return Status::out_of_range(
+        str_cat(program.name, ": there is no config ", id, "; there are ", program.configs.num_configs));
+  }
+  return {};
+}
+
+/// An error for the first score that is not finite.  Shapes: ids (C), scores (C, outputs).
+[[nodiscard]] inline Status check_finite_scores(const ProgramView& program, Span<const std::int32_t> ids,
+                                                MatrixView<const float> scores) {
+  for (std::int64_t i = 0; i < scores.size(); ++i) {
+    if (detail::is_finite(scores.data[i])) continue;
+    return Status::invalid_argument(str_cat(program.name, ": the score of config ",
+                                            ids[static_cast<std::size_t>(i / scores.cols)], " is ",
+                                            detail::non_finite_name(scores.data[i])));
+  }
+  return {};
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_COST_PREPARE_HPP

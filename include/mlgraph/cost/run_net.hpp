@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a network on the rows of a segment: the one loop over its stages, and what is before and after it.
+#ifndef MLGRAPH_COST_RUN_NET_HPP
+#define MLGRAPH_COST_RUN_NET_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/cost/edge_weights.hpp"
+#include "mlgraph/cost/flow.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/net_input.hpp"
+#include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Runs stages [begin, end) from the rows h that enter them -> the rows that leave the last. The only loop over
+/// stages there is: for training and prediction, whole graphs and segments, one configuration and many.
+///
+/// `rows` says which rows there are, and where they are kept; it is CopiesOfNodes or SharedNodes here, others
+/// in infer/. Rows that are kept from calls before are read beside those that this call makes:
+///
+///   Flow<T> here(ctx, k)           of the rows of level k that this call made: for join() and message()
+///   Flow<T> last()                 of those of the last level, without configurations: for node_out()
+///   Flow<T> flow(ctx, k)           how the rows of level k + 1 follow from all rows of level k
+///   Var keep(ctx, k, h)            takes the rows of level k that this call made -> all of that level
+///   Var keep_messages(ctx, k, m)   the same of what stage k reads of them
+template <class C, class Rows>
+Var run_stages(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t begin, std::int64_t end, Var h,
+               Rows& rows) {
+  for (std::int64_t k = begin; k < end; ++k) {
+    const Stage& stage = plan.stages[static_cast<std::size_t>(k)];
+    Var messages;
+    if (stage.has_messages) messages = rows.keep_messages(ctx, k, net.message(ctx, k, h, rows.here(ctx, k)));
+    const Var all = rows.keep(ctx, k, h);
+    h = net.layer(ctx, k, all, stage.has_messages ? messages : all, rows.flow(ctx, k));
+  }
+  return h;
+}
+
+namespace detail {
+
+/// {0, n, 2 n, ..., count n}: the rows of each configuration.
+[[nodiscard]] inline Span<const std::int32_t> equal_segments(Arena& arena, std::int64_t count, std::int64_t n) {
+  const auto size = static_cast<std::size_t>(count) + 1;
+  auto* const ptr = arena.allocate<std::int32_t>(size);
+  for (std::int64_t c = 0; c <= count; ++c) ptr[c] = static_cast<std::int32_t>(c * n);
+  return {ptr, size};
+}
+
+/// {index[0], index[1], ..., n + index[0], ...}: rows of some nodes in `count` copies of n nodes.
+[[nodiscard]] inline Span<const std::int32_t> rows_in_copies(Arena& arena, Span<const std::int32_t> index,
+                                                             std::int64_t count, std::int64_t n) {
+  const auto size = static_cast<std::size_t>(count) * index.size();
+  auto* const row = arena.allocate<std::int32_t>(size);
+  std::int32_t* to = row;
+  for (std::int64_t c = 0; c < count; ++c) {
+    for (const std::int32_t i : index) *to++ = static_cast<std::int32_t>(c * n) + i;
+  }
+  return {row, size};
+}
+
+/// A flow of rows that stay what they are, under C configurations.
+template <class C>
+[[nodiscard]] Flow<typename C::Scalar> flow_of_configs(std::int64_t num_configs, Var config, Var graph_config) {
+  Flow<typename C::Scalar> flow;
+  flow.num_configs = num_configs;
+  flow.config = config;
+  flow.graph_config = graph_config;
+  return flow;
+}
+
+}  // namespace detail
+
+/// Rows of run_stages(): every configuration has its own copy of the nodes. The specification of all others.
+template <class C>
+class CopiesOfNodes {
+  using T = typename C::Scalar;
+
+ public:
+  /// `num_nodes` nodes, `config_node` those with a configuration of their own.
+  CopiesOfNodes(C& ctx, const NetPlan& plan, const EdgesView& edges, std::int64_t num_nodes,
+                std::int64_t num_copies, Span<const std::int32_t> config_node, Var config, Var graph_config)
+      : plan_(plan), edges_(edges), weights_(edges) {
+    flow_ = detail::flow_of_configs<C>(num_copies, config, graph_config);
+    if (plan.mixes_nodes()) flow_.ptr = detail::equal_segments(ctx.arena(), num_copies, num_nodes);
+    if (config.id != 0)
+      flow_.config_rows = detail::rows_in_copies(ctx.arena(), config_node, num_copies, num_nodes);
+  }
+
+  [[nodiscard]] Flow<T> here(C&, std::int64_t) const { return flow_; }
+  [[nodiscard]] Flow<T> last() const { return flow_; }
+  [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
+    Flow<T> flow = flow_;
+    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    if (stage.reads_edges) flow.edges = edges_.along(stage.direction);
+    const auto weights = weights_.of(ctx.arena(), stage);
+    flow.edge_weight = weights.edge;
+    flow.self_weight = weights.self;
+    return flow;
+  }
+  Var keep(C&, std::int64_t k, Var h) {
+    if (k == plan_.first_rows_of) flow_.first = h;
+    return h;
+  }
+  Var keep_messages(C&, std::int64_t, Var m) const { return m; }
+
+ private:
+  const NetPlan& plan_;
+  EdgesView edges_;
+  StageWeights<T> weights_;
+  Flow<T> flow_;
+};
+
+/// Rows of run_stages() from the join on: rows that no configuration changes stand once for all of them.
+template <class C>
+class SharedNodes {
+  using T = typename C::Scalar;
+
+ public:
+  SharedNodes(const NetPlan& plan, const EdgesView& edges, const SharedRows& shared, std::int64_t num_configs,
+              Var config, Var graph_config)
+      : plan_(plan), weights_(edges), shared_(shared) {
+    flow_ = detail::flow_of_configs<C>(num_configs, config, graph_config);
+  }
+
+  [[nodiscard]] Flow<T> here(C& ctx, std::int64_t k) const {
+    Flow<T> flow = flow_;
+    flow.config_rows = config_rows(ctx, k - plan_.join_stage);
+    return flow;
+  }
+  [[nodiscard]] Flow<T> last() const { return flow_; }
+  [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
+    const std::int64_t level = k - plan_.join_stage;
+    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const SharedLayer layer = shared_.layer(level, flow_.num_configs, C::kRecords, ctx.arena());
+    Flow<T> flow = flow_;
+    if (stage.reads_edges) flow.edges = layer.adjacency;
+    flow.root = layer.root;
+    flow.same_rows = false;
+    const auto weights =
+        weights_.of_shared(ctx.arena(), stage, layer, shared_.level(level + 1), flow_.num_configs);
+    flow.edge_weight = weights.edge;
+    flow.self_weight = weights.self;
+    if (plan_.joins_every_stage && !stage.has_messages) flow.config_rows = config_rows(ctx, level + 1);
+    if (first_.id != 0) {
+      const std::int64_t from = plan_.first_rows_of - plan_.join_stage;
+      flow.first =
+          ctx.gather_rows(first_, shared_.rows_before(from, level + 1, flow_.num_configs, ctx.arena()));
+    }
+    return flow;
+  }
+  Var keep(C&, std::int64_t k, Var h) {
+    if (k == plan_.first_rows_of) first_ = h;
+    return h;
+  }
+  Var keep_messages(C&, std::int64_t, Var m) const { return m; }
+
+ private:
+  [[nodiscard]] Span<const std::int32_t> config_rows(C& ctx, std::int64_t level) const {
+    const auto count = static_cast<std::int64_t>(shared_.config_node().size());
+    return shared_.config_rows(level, flow_.num_configs, count, ctx.arena());
+  }
+
+  const NetPlan& plan_;
+  StageWeights<T> weights_;
+  const SharedRows& shared_;
+  Flow<T> flow_;
+  Var first_;
+};
+
+/// What no configuration changes: the rows of nodes before the join; of those that go on, where not all do.
+/// Shapes: (N or inner K, width).
+template <class C>
+Var run_prefix(const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInput<typename C::Scalar>& in) {
+  CopiesOfNodes<C> rows(ctx, plan, in.edges, in.num_nodes(), 1, {}, Var{}, Var{});
+  const std::int64_t end = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
+  const Var h = run_stages(net, ctx, plan, 0, end, net.nodes(ctx, in.nodes), rows);
+  if (plan.join == Join::kNone) return net.node_out(ctx, h, rows.last());
+  if (plan.join != Join::kConfigurableOnly) return h;
+  return ctx.gather_rows(h, in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config())));
+}
+
+/// The rows that are pooled, after node_out(), of all configurations, from run_prefix().
+template <class C>
+Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
+                const NetInput<typename C::Scalar>& in) {
+  if (plan.join == Join::kNone) return prefix;
+  const Var config = plan.takes_nodes() ? net.config(ctx, in.config) : Var{};
+  const Var graph_config = plan.join == Join::kGraph ? net.config(ctx, in.graph_config) : Var{};
+  const auto run = [&](auto& rows, Var h, const Flow<typename C::Scalar>& first) {
+    h = net.join(ctx, h, first);
+    h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, rows);
+    return net.node_out(ctx, h, rows.last());
+  };
+  if (in.shared != nullptr && in.num_configs > 1) {
+    SharedNodes<C> rows(plan, in.edges, *in.shared, in.num_configs, config, graph_config);
+    const Var h = ctx.gather_rows(prefix, in.shared->first_nodes(in.num_configs, ctx.arena()));
+    return run(rows, h, rows.here(ctx, plan.join_stage));
+  }
+  const bool is_only = plan.join == Join::kConfigurableOnly;
+  const std::int64_t num_nodes = is_only ? in.num_inner_config() : in.num_nodes();
+  Span<const std::int32_t> config_node = in.config_node;
+  if (is_only) {  // they are all that is left
+    auto* const each = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_nodes));
+    for (std::int64_t i = 0; i < num_nodes; ++i) each[i] = static_cast<std::int32_t>(i);
+    config_node = {each, static_cast<std::size_t>(num_nodes)};
+  }
+  CopiesOfNodes<C> rows(ctx, plan, in.edges, num_nodes, in.num_configs, config_node, config, graph_config);
+  Flow<typename C::Scalar> first = rows.here(ctx, plan.join_stage);
+  if (plan.join == Join::kConfigurable) prefix = ctx.repeat_rows(prefix, in.num_configs);
+  if (plan.join == Join::kGraph) first.degree = degrees<C>(ctx, plan, in.edges);
+  return run(rows, prefix, first);
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_COST_RUN_NET_HPP

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Segments: a program's graph as a model computes it, cut where the model's options say, features normalised.
+#ifndef MLGRAPH_COST_SEGMENTS_HPP
+#define MLGRAPH_COST_SEGMENTS_HPP
+
+#include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/input_options.hpp"
+#include "mlgraph/cost/node_encoder.hpp"
+#include "mlgraph/graph/graph.hpp"
+#include "mlgraph/graph/locality.hpp"
+#include "mlgraph/graph/partition.hpp"
+#include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/shared_rows.hpp"
+#include "mlgraph/graph/subgraph.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// A part of a program's graph, or all of it. Inner nodes come first, then the halo.
+struct Segment {
+  Graph graph;  // x normalised, (n, F')
+  std::vector<std::int32_t>
+      node_layout;                       // (n 6) rows of the layout table; empty where layouts are not embedded
+  std::vector<std::int32_t> node;        // (n) which node of the program each is
+  std::int64_t num_halo = 0;             // nodes
+  std::int64_t num_halo_config = 0;      // configurable nodes
+  std::vector<std::int32_t> config_row;  // which rows of a configuration its configurable nodes have
+  SharedRows shared;  // what its configurations have in common in each layer; no layers where that is little
+};
+
+/// Cuts a graph into segments of at most max_size nodes: the form of locality_partition() and of
+/// io::metis_partition().
+using PartitionFunction = Result<Partition> (*)(const EdgesView& edges, std::int32_t max_size);
+
+/// The partition that the options ask for. `metis`: how kMetis cuts, as the engine itself has no METIS.
+/// Errors: those of the partition: a cycle (kTopological), no or wrong node_splits (kComputations), no `metis`
+///         (kMetis).
+[[nodiscard]] inline Result<Partition> make_partition(const ProgramView& view, const EdgesView& edges,
+                                                      const SegmentOptions& options,
+                                                      PartitionFunction metis = nullptr) {
+  const auto max_size = static_cast<std::int32_t>(options.max_size);
+  switch (options.partitioner) {
+    case Partitioner::kComputations:
+      return split_partition(edges.num_nodes(), view.node_splits, max_size);
+    case Partitioner::kLocality:
+      return locality_partition(edges, max_size);
+    case Partitioner::kMetis:
+      if (metis != nullptr) return metis(edges, max_size);
+      return Status::unavailable(
+          "the model's segments are cut by METIS; give it io::metis_partition by set_metis() first");
+    case Partitioner::kTopological:
+      break;
+  }
+  return interval_partition(edges, max_size);
+}
+
+namespace detail {
+
+/// Graph::from_view with normalised features and every adjacency.
+[[nodiscard]] inline Result<Graph> normalized_graph(GraphView view, const AlignedVector<float>& x,
+                                                    std::int64_t width) {
+  view.x = {x.data(), view.x.rows, width};
+  EdgeOptions options;
+  options.both = true;
+  return Graph::from_view(view, options);
+}
+
+/// Cuts a validated graph along a partition.
+class SegmentCutter {
+ public:
+  SegmentCutter(const ProgramView& view, const EdgesView& edges, const NodeEncoder& encoder)
+      : view_(view), edges_(edges), encoder_(encoder), config_row_(view.graph.opcode.size(), -1) {
+    for (std::size_t k = 0; k < view.graph.config_node.size(); ++k)
+      config_row_[static_cast<std::size_t>(view.graph.config_node[k])] = static_cast<std::int32_t>(k);
+  }
+
+  [[nodiscard]] Result<Segment> cut(Span<const std::int32_t> nodes, bool halo) {
+    MLGRAPH_ASSIGN_OR_RETURN(const Subgraph part, halo ? halo_subgraph(edges_, nodes, scratch_)
+                                                       : induced_subgraph(edges_, nodes, scratch_));
+    Segment segment;
+    segment.node = part.node;
+    segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
+    const std::int64_t width = encoder_.num_outputs();
+    x_.resize(part.node.size() * static_cast<std::size_t>(width));
+    std::vector<std::int32_t> opcode, config_node, source, target;
+    for (std::size_t i = 0; i < part.node.size(); ++i) {
+      const std::int32_t v = part.node[i];
+      opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
+      encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
+                     segment.node_layout);
+      const auto local = static_cast<std::int32_t>(i);
+      for_each_neighbour(part.edges.view().forward.csr, local, [&](std::int32_t, std::int32_t from) {
+        source.push_back(from);
+        target.push_back(local);
+      });
+      const std::int32_t row = config_row_[static_cast<std::size_t>(v)];
+      if (row < 0) continue;
+      config_node.push_back(local);
+      segment.config_row.push_back(row);
+      if (local >= part.num_inner) ++segment.num_halo_config;
+    }
+    GraphView local_view;
+    local_view.x.rows = static_cast<std::int64_t>(part.node.size());
+    local_view.opcode = opcode;
+    local_view.edge_source = source;
+    local_view.edge_target = target;
+    local_view.config_node = config_node;
+    MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width));
+    return segment;
+  }
+
+ private:
+  const ProgramView& view_;
+  const EdgesView& edges_;
+  const NodeEncoder& encoder_;
+  std::vector<std::int32_t> config_row_;  // (N) of a configuration, or -1
+  NodeMap scratch_;
+  AlignedVector<float> x_;
+};
+
+}  // namespace detail
+
+/// Validates a program's graph, normalises its features and cuts it.
+///
+/// Errors: those of Graph::from_view and make_partition().
+/// Cost:   O(N F + E), and that of the partition; beside the result, memory for one segment and the edges.
+[[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
+                                                                const NodeEncoder& encoder,
+                                                                const SegmentOptions& options,
+                                                                PartitionFunction metis = nullptr) {
+  std::vector<Segment> segments(1);
+  const std::int64_t width = encoder.num_outputs();
+  const std::int64_t num_nodes = view.graph.x.rows;
+  if (options.max_size == 0 || num_nodes <= options.max_size) {
+    AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
+    for (std::int64_t r = 0; r < num_nodes; ++r) {
+      encoder.apply(view.graph.x.row(r), view.graph.opcode[static_cast<std::size_t>(r)], x.data() + r * width,
+                    segments[0].node_layout);
+    }
+    MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
+    segments[0].config_row.resize(view.graph.config_node.size());
+    std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
+    segments[0].node.resize(static_cast<std::size_t>(num_nodes));
+    std::iota(segments[0].node.begin(), segments[0].node.end(), 0);
+    return segments;
+  }
+  const AlignedVector<float> no_features;
+  MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0));
+  const EdgesView edges = whole.edges();
+  MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options, metis));
+  detail::SegmentCutter cutter(view, edges, encoder);
+  segments.resize(static_cast<std::size_t>(partition.num_segments()));
+  for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
+    MLGRAPH_ASSIGN_OR_RETURN(segments[static_cast<std::size_t>(j)],
+                             cutter.cut(partition.segment(j), options.halo));
+  }
+  return segments;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_COST_SEGMENTS_HPP

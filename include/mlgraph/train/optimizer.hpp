@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimizer: the one that a recipe names, with its learning rate schedule, clipping, and state for a
+// checkpoint.
+#ifndef MLGRAPH_TRAIN_OPTIMIZER_HPP
+#define MLGRAPH_TRAIN_OPTIMIZER_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/train/adam.hpp"
+#include "mlgraph/train/clip.hpp"
+#include "mlgraph/train/lr_schedule.hpp"
+#include "mlgraph/train/sgd.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// What a checkpoint stores of any optimizer.
+struct OptimizerState {
+  AlignedVector<float> first;   ///< Adam's mean of the gradient, the momentum of SGD
+  AlignedVector<float> second;  ///< Adam's mean of its square
+  std::int64_t step = 0;        ///< steps taken
+};
+
+/// An optimizer whose kind is not known here.
+class Optimizer {
+ public:
+  Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+  virtual ~Optimizer() = default;
+
+  /// One step; see AdamW, Adam and Sgd.
+  [[nodiscard]] virtual Status step(Span<float> params, Span<const float> grads, double lr,
+                                    ThreadPool* pool) = 0;
+  [[nodiscard]] virtual std::int64_t num_steps() const = 0;
+  [[nodiscard]] virtual OptimizerState state() const = 0;
+  /// Continues from a checkpoint. Errors: the state of another number of parameters, or of another optimizer.
+  [[nodiscard]] virtual Status set_state(OptimizerState state) = 0;
+};
+
+namespace detail {
+
+[[nodiscard]] inline OptimizerState common_state(const AdamState<float>& state) {
+  return {state.m, state.v, state.step};
+}
+[[nodiscard]] inline OptimizerState common_state(const SgdState<float>& state) {
+  return {state.momentum_buffer, {}, state.step};
+}
+inline void from_common(OptimizerState from, AdamState<float>& to) {
+  to = {std::move(from.first), std::move(from.second), from.step};
+}
+inline void from_common(OptimizerState from, SgdState<float>& to) { to = {std::move(from.first), from.step}; }
+
+template <class Impl, class State>
+class OptimizerOf final : public Optimizer {
+ public:
+  template <class Options>
+  OptimizerOf(std::size_t num_params, const Options& options) : impl_(num_params, options) {}
+
+  [[nodiscard]] Status step(Span<float> params, Span<const float> grads, double lr, ThreadPool* pool) override {
+    return impl_.step(params, grads, lr, pool);
+  }
+  [[nodiscard]] std::int64_t num_steps() const override { return impl_.state().step; }
+  [[nodiscard]] OptimizerState state() const override { return common_state(impl_.state()); }
+  [[nodiscard]] Status set_state(OptimizerState state) override {
+    State own;
+    from_common(std::move(state), own);
+    return impl_.set_state(std::move(own));
+  }
+
+ private:
+  Impl impl_;
+};
+
+template <class Options>
+[[nodiscard]] Options adam_options(const Recipe& recipe) {
+  Options options;
+  options.weight_decay = recipe.weight_decay;
+  return options;
+}
+[[nodiscard]] inline SgdOptions sgd_options(const Recipe& recipe) {
+  SgdOptions options;
+  options.momentum = recipe.momentum;
+  options.nesterov = recipe.nesterov;
+  options.weight_decay = recipe.weight_decay;
+  return options;
+}
+
+}  // namespace detail
+
+/// Errors: options that the recipe's optimizer cannot have.
+[[nodiscard]] inline Status check_optimizer(const Recipe& recipe) {
+  if (recipe.optimizer == OptimizerKind::kSgd) return validate_sgd(detail::sgd_options(recipe));
+  return validate_adam(detail::adam_options<AdamOptions>(recipe));
+}
+
+/// The recipe's optimizer for so many parameters.
+[[nodiscard]] inline std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, std::size_t num_params) {
+  switch (recipe.optimizer) {
+    case OptimizerKind::kSgd:
+      return std::make_unique<detail::OptimizerOf<Sgd<float>, SgdState<float>>>(num_params,
+                                                                                detail::sgd_options(recipe));
+    case OptimizerKind::kAdam:
+      return std::make_unique<detail::OptimizerOf<Adam<float>, AdamState<float>>>(
+          num_params, detail::adam_options<AdamOptions>(recipe));
+    case OptimizerKind::kAdamW:
+      break;
+  }
+  return std::make_unique<detail::OptimizerOf<AdamW<float>, AdamState<float>>>(
+      num_params, detail::adam_options<AdamWOptions>(recipe));
+}
+
+/// The recipe's schedule over `num_epochs`, of which `warmup_fraction` is the warm-up.
+/// Errors: those of LrSchedule::validate().
+[[nodiscard]] inline Result<LrSchedule> make_schedule(const Recipe& recipe, std::int64_t num_epochs,
+                                                      std::int64_t steps_per_epoch, double warmup_fraction) {
+  const auto steps_of = [&](std::int64_t epochs) {
+    return std::min(epochs, std::numeric_limits<std::int64_t>::max() / steps_per_epoch) * steps_per_epoch;
+  };
+  LrSchedule schedule = LrSchedule::cosine(recipe.lr, steps_of(num_epochs), warmup_fraction, recipe.min_lr);
+  schedule.kind = recipe.schedule;
+  schedule.step_size = steps_of(recipe.lr_step_epochs);
+  schedule.gamma = recipe.lr_gamma;
+  MLGRAPH_RETURN_IF_ERROR(schedule.validate());
+  return schedule;
+}
+
+/// Where each trainable tensor lies in a gradient.
+[[nodiscard]] inline std::vector<ParamRange> trainable_ranges(const ParamSpec& spec) {
+  std::vector<ParamRange> ranges;
+  for (const ParamSpec::Entry& entry : spec.entries()) {
+    if (!entry.param.trainable) continue;
+    ranges.push_back(
+        {static_cast<std::size_t>(entry.param.offset), static_cast<std::size_t>(entry.param.size())});
+  }
+  return ranges;
+}
+
+/// Clips a gradient as the recipe says. Errors: those of clip_grad_norm() and clip_grad_norm_per_tensor().
+[[nodiscard]] inline Status clip_gradient(const Recipe& recipe, const ParamSpec& spec, Span<float> grad,
+                                          ThreadPool* pool) {
+  if (recipe.clip_norm == 0) return {};
+  if (!recipe.clip_per_tensor) return clip_grad_norm(grad, recipe.clip_norm, pool).status();
+  return clip_grad_norm_per_tensor(grad, trainable_ranges(spec), recipe.clip_norm, pool);
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_OPTIMIZER_HPP

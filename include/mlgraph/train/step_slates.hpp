@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// StepSlates: which slates an epoch and a step have, and the sum of what they compute.
+#ifndef MLGRAPH_TRAIN_STEP_SLATES_HPP
+#define MLGRAPH_TRAIN_STEP_SLATES_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <vector>
+
+#include "mlgraph/autograd/param.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/train/embedding_table.hpp"
+#include "mlgraph/train/gradient.hpp"
+#include "mlgraph/train/objective.hpp"
+#include "mlgraph/train/sampler.hpp"
+#include "mlgraph/train/segment_training.hpp"
+#include "mlgraph/train/slate.hpp"
+#include "mlgraph/train/train_settings.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// A step of a training: where its random numbers come from, and what it does.
+struct StepPlace {
+  std::int64_t epoch = 0;   // from 1
+  std::int64_t step = 0;    // of the epoch, from 0
+  bool head_phase = false;  // nothing has a gradient before the read-out
+};
+
+/// The slates of a training.
+///
+/// What a slate draws (its configurations, segments, dropout and dropped edges) is a function of (seed, epoch,
+/// step, its place in the step), so it can be computed anywhere. Each has a tape of its own; gradients are
+/// added by a fixed tree over their places, so the sum has the same bits for any number of threads.
+class StepSlates {
+ public:
+  /// All are borrowed. Model::parameters() is written by run() alone.
+  StepSlates(Model& model, const Recipe& recipe, const Objective& objective, const TrainOptions& options)
+      : model_(model), recipe_(recipe), objective_(objective), options_(options), all_threads_(options.pool) {}
+
+  /// Looks at the programs: how many slates each has in an epoch.
+  /// Errors: a program that the objective refuses; none with something to fit.
+  [[nodiscard]] Status start(Span<const PreparedProgram> train) {
+    for (std::size_t i = 0; i < train.size(); ++i) {
+      MLGRAPH_RETURN_IF_ERROR(objective_.check(train[i]));
+      samplers_.emplace_back(train[i].view, train[i].selection, recipe_.sampling);
+      if (!objective_.can_fit(train[i])) continue;
+      const auto n = static_cast<std::int64_t>(train[i].selection.size());
+      const std::int64_t wanted = (n + recipe_.configs_per_graph - 1) / recipe_.configs_per_graph;
+      const std::int64_t most = most_slates(static_cast<std::int64_t>(train.size()));
+      for (std::int64_t k = 0; k < std::min(wanted, most); ++k) slots_.push_back(i);
+    }
+    if (!slots_.empty()) return {};
+    return Status::invalid_argument(str_cat("no training program has ", objective_.wants()));
+  }
+
+  [[nodiscard]] std::int64_t steps_per_epoch() const {
+    return (static_cast<std::int64_t>(slots_.size()) + recipe_.graphs_per_step - 1) / recipe_.graphs_per_step;
+  }
+  /// The programs of an epoch's slates, in its order: those of a step follow each other.
+  [[nodiscard]] std::vector<std::size_t> order(std::int64_t epoch) const {
+    std::vector<std::size_t> order = slots_;
+    Rng(seed_of({static_cast<std::uint64_t>(epoch)})).shuffle(Span<std::size_t>(order));
+    return order;
+  }
+
+  /// Computes a step: one slate of each program of `batch`. Their mean gradient is in model.parameters().grad
+  /// afterwards, the statistics of batch norm have moved by the mean of what each slate moved them, and the
+  /// embeddings that the slates made are in `table`, where there is one. -> the mean loss.
+  /// Errors: those of SlateWorker::run(); a gradient that is not finite, with its tensor. They name the
+  /// program.
+  [[nodiscard]] Result<double> run(Span<const PreparedProgram> train, Span<const std::size_t> batch,
+                                   const StepPlace& place, EmbeddingTable* table) {
+    const bool is_small = draw(train, batch, place) < options_.large_slate_rows;
+    const auto count = static_cast<std::int64_t>(batch.size());
+    if (options_.pool != nullptr && count > 1 && is_small) {
+      while (workers_.size() < batch.size()) workers_.push_back(std::make_unique<SlateWorker>(nullptr));
+      options_.pool->run(count, [&](std::int64_t i) {
+        const auto j = static_cast<std::size_t>(i);
+        workers_[j]->run(model_, train[batch[j]], objective_, table, slates_[j]);
+      });
+    } else {
+      for (std::size_t j = 0; j < batch.size(); ++j)
+        all_threads_.run(model_, train[batch[j]], objective_, table, slates_[j]);
+    }
+    double mean_loss = 0;
+    for (std::size_t j = 0; j < batch.size(); ++j) {
+      const Slate& slate = slates_[j];
+      MLGRAPH_RETURN_IF_ERROR(check(train[batch[j]].view, slate));
+      if (table != nullptr) {
+        const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
+        if (!stored.ok()) return named(train[batch[j]].view, stored);
+      }
+      mean_loss += slate.loss / static_cast<double>(count);
+    }
+    add_up(batch.size());
+    return mean_loss;
+  }
+
+  /// The most bytes that the matrices of one slate took.
+  [[nodiscard]] std::size_t peak_bytes() const {
+    std::size_t bytes = all_threads_.peak_bytes();
+    for (const auto& worker : workers_) bytes = std::max(bytes, worker->peak_bytes());
+    return bytes;
+  }
+
+ private:
+  /// Slates of each graph so that an epoch has about 100 steps: a few programs with many configs would
+  /// otherwise have epochs of a single step.
+  [[nodiscard]] std::int64_t most_slates(std::int64_t num_programs) const {
+    constexpr std::int64_t kSteps = 100;
+    if (recipe_.max_slates_per_graph > 0) return recipe_.max_slates_per_graph;
+    return std::max<std::int64_t>(1, kSteps * recipe_.graphs_per_step / num_programs);
+  }
+
+  /// A random number for each place in the training.
+  [[nodiscard]] std::uint64_t seed_of(std::initializer_list<std::uint64_t> place) const {
+    std::uint64_t seed = mix64(options_.seed);
+    for (const std::uint64_t i : place) seed = mix64(seed ^ i);
+    return seed;
+  }
+
+  /// The configs and segments of each slate. Returns the rows of the largest.
+  std::int64_t draw(Span<const PreparedProgram> train, Span<const std::size_t> batch, const StepPlace& place) {
+    slates_.resize(std::max(slates_.size(), batch.size()));
+    std::int64_t most_rows = 0;
+    for (std::size_t j = 0; j < batch.size(); ++j) {
+      const PreparedProgram& program = train[batch[j]];
+      Rng rng(seed_of({static_cast<std::uint64_t>(place.epoch), static_cast<std::uint64_t>(place.step), j}));
+      Slate& slate = slates_[j];
+      slate.program = batch[j];
+      slate.seed = rng.next();
+      slate.drop_edge = recipe_.drop_edge;
+      slate.configs.clear();
+      samplers_[batch[j]].draw(static_cast<std::size_t>(recipe_.configs_per_graph), rng, slate.configs);
+      if (place.head_phase) {
+        slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kTable);
+      } else {
+        draw_segment_plan(recipe_.gst, static_cast<std::int64_t>(program.segments.size()), rng, slate.plan);
+      }
+      const std::int64_t rows =
+          model_.rows_per_config(program) * static_cast<std::int64_t>(slate.configs.size());
+      most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
+    }
+    return most_rows;
+  }
+
+  [[nodiscard]] Status check(const ProgramView& program, const Slate& slate) const {
+    if (!slate.status.ok()) return named(program, slate.status);
+    const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
+    if (bad == slate.grad.size()) return {};
+    return Status::invalid_argument(str_cat(program.name, ": the gradient of ", model_.spec().name_at(bad),
+                                            " is ", detail::non_finite_name(slate.grad[bad])));
+  }
+
+  /// The mean gradient of the first `count` slates, and of how they moved the state.
+  void add_up(std::size_t count) {
+    Parameters<float>& parameters = model_.parameters();
+    const float weight = 1 / static_cast<float>(count);
+    std::vector<float*> grads, states;
+    for (std::size_t j = 0; j < count; ++j) {
+      grads.push_back(slates_[j].grad.data());
+      states.push_back(slates_[j].state.data());
+    }
+    const auto num_grads = static_cast<std::int64_t>(parameters.grad.size());
+    add_in_tree<float>(grads, num_grads, options_.pool);
+    kernels::scale(weight, grads[0], parameters.grad.data(), num_grads, false, options_.pool);
+    const std::int64_t num_state = static_cast<std::int64_t>(parameters.value.size()) - num_grads;
+    add_in_tree<float>(states, num_state, options_.pool);
+    kernels::axpy(weight, states[0], parameters.value.data() + num_grads, num_state, options_.pool);
+  }
+
+  Model& model_;
+  const Recipe& recipe_;
+  const Objective& objective_;
+  const TrainOptions& options_;
+  std::vector<SlateSampler> samplers_;  // of each training program
+  std::vector<std::size_t> slots_;      // the programs of an epoch's slates
+  std::vector<Slate> slates_;           // of a step
+  std::vector<std::unique_ptr<SlateWorker>>
+      workers_;              // for small slates: one each, without threads of their own
+  SlateWorker all_threads_;  // for large ones
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_STEP_SLATES_HPP

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What decides how a training goes: what of a recipe is refused, and all of it as texts in a checkpoint.
+#ifndef MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP
+#define MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "mlgraph/core/enum_names.hpp"
+#include "mlgraph/core/fields.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/train/objective.hpp"
+#include "mlgraph/train/optimizer.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// What a training needs beside its recipe.
+struct TrainOptions {
+  std::uint64_t seed = 1;
+  ThreadPool* pool = nullptr;  ///< borrowed; null computes on the calling thread
+  /// A step whose slates all have fewer rows than this gives each thread slates of its own; in any other the
+  /// slates follow each other, all threads in each. Decides time and memory; the weights have the same bits.
+  std::int64_t large_slate_rows = 8192;
+  /// Borrowed; null: the configurations of each slate are ranked by the recipe's loss.
+  const Objective* objective = nullptr;
+};
+
+/// Errors: options out of their ranges, or that contradict each other.
+[[nodiscard]] inline Status check_recipe(const Recipe& recipe) {
+  if (!(recipe.gst.sed_keep >= 0 && recipe.gst.sed_keep <= 1)) {
+    return Status::invalid_argument(str_cat("gst: sed_keep is ", recipe.gst.sed_keep, "; should be in [0, 1]"));
+  }
+  MLGRAPH_RETURN_IF_ERROR(check_ranges("trainer", recipe));
+  if (recipe.gst.finetunes() && recipe.gst.finetune_epochs >= recipe.epochs) {
+    return Status::invalid_argument(str_cat("gst: finetune_epochs is ", recipe.gst.finetune_epochs,
+                                            "; should be less than epochs, ", recipe.epochs));
+  }
+  return check_optimizer(recipe);
+}
+
+/// Errors: a model that was made for prediction alone.
+[[nodiscard]] inline Status check_trainable(const Model& model) {
+  if (model.is_trainable()) return {};
+  return Status::invalid_argument(
+      str_cat("trainer: this ", model.name(), " model was made for prediction alone: see trainable_nets()"));
+}
+
+/// check_recipe(), and what only a model can tell. Errors: a model that was made for prediction alone; segment
+/// training that its network cannot have; an option of the network that has the name of a training option.
+[[nodiscard]] inline Status check_recipe(const Recipe& recipe, const Model& model) {
+  MLGRAPH_RETURN_IF_ERROR(check_recipe(recipe));
+  MLGRAPH_RETURN_IF_ERROR(check_trainable(model));
+  const std::string_view gst = enum_name(recipe.gst.variant);
+  if (recipe.gst.finetunes() && !model.has_readout()) {
+    return Status::invalid_argument(str_cat("gst: ", gst, " finetunes the read-out, but this ", model.name(),
+                                            " model has no weights after the total of its segments"));
+  }
+  if (recipe.gst.uses_table() && model.plan().compares_configs()) {
+    return Status::invalid_argument(
+        str_cat("gst: ", gst,
+                " keeps the embedding of each config, but in this model it depends on the others of a slate"));
+  }
+  const std::map<std::string, std::string> of_model = to_metadata(model.options());
+  std::map<std::string, std::string> of_training = to_texts(recipe);
+  for (const char* const key : {"data", "format", "objective", "seed"}) of_training.emplace(key, "");
+  for (const auto& [key, text] : of_training) {
+    if (of_model.count(key) == 0) continue;
+    return Status::invalid_argument(
+        str_cat("trainer: \"", key, "\" is an option of a ", model.name(), " model and of its training"));
+  }
+  return {};
+}
+
+namespace detail {
+
+/// A number that changes with what a program contributes to a training: its size, selection and labels.
+[[nodiscard]] inline std::uint64_t data_hash(Span<const PreparedProgram> programs, std::uint64_t hash) {
+  for (const PreparedProgram& program : programs) {
+    hash = mix64(hash ^ static_cast<std::uint64_t>(program.view.graph.num_nodes()));
+    hash = mix64(hash ^ program.segments.size());
+    for (const std::int32_t c : program.selection) {
+      hash = mix64(hash ^ static_cast<std::uint64_t>(c));
+      if (program.view.runtime.empty()) continue;
+      const double label = program.view.label(c);
+      std::uint64_t bits;
+      std::memcpy(&bits, &label, sizeof(bits));
+      hash = mix64(hash ^ bits);
+    }
+    for (const Segment& segment : program.segments) {
+      const MatrixView<const float> x = segment.graph.x();
+      for (std::int64_t i = 0; i < x.size(); ++i) {
+        std::uint32_t bits;
+        std::memcpy(&bits, x.data + i, sizeof(bits));
+        hash = hash * 0x100000001b3u ^ bits;
+      }
+    }
+  }
+  return mix64(hash);
+}
+
+}  // namespace detail
+
+/// Name and value of everything that decides how a training goes on: network, recipe, objective, seed, data.
+/// Two trainings with the same settings have the same bits.
+[[nodiscard]] inline std::map<std::string, std::string> train_settings(const Model& model, const Recipe& recipe,
+                                                                       const Objective& objective,
+                                                                       std::uint64_t seed,
+                                                                       Span<const PreparedProgram> train,
+                                                                       Span<const PreparedProgram> valid) {
+  std::map<std::string, std::string> settings = to_metadata(model.options());
+  settings.merge(to_texts(recipe));
+  settings["objective"] = std::string(objective.name());
+  settings["seed"] = str_cat(seed);
+  settings["data"] = str_cat(detail::data_hash(valid, detail::data_hash(train, 1)));
+  return settings;
+}
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP

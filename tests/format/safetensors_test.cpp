@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/format/safetensors.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "long_tests.hpp"
+#include "mlgraph/core/format.hpp"
+#include "mlgraph/core/random.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
+
+#if __has_include(<nlohmann/json.hpp>)
+#include <nlohmann/json.hpp>
+#define MLGRAPH_TEST_HAS_JSON 1
+#endif
+
+using namespace mlgraph;
+
+namespace {
+
+std::vector<std::byte> to_bytes(std::string_view text) {
+  std::vector<std::byte> bytes(text.size());
+  std::transform(text.begin(), text.end(), bytes.begin(), [](char c) { return static_cast<std::byte>(c); });
+  return bytes;
+}
+
+std::string to_text(Span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::vector<std::byte> with_length(std::uint64_t length, std::string_view rest) {
+  std::string text;
+  for (int i = 0; i < 8; ++i) text += static_cast<char>(length >> (8 * i) & 0xff);
+  return to_bytes(text.append(rest));
+}
+
+/// A file of this header and so many bytes of data.
+std::vector<std::byte> file_of(std::string_view header, std::size_t data_bytes = 0) {
+  return with_length(header.size(), std::string(header) + std::string(data_bytes, 'd'));
+}
+
+/// The message of parsing a copy of exactly these bytes, so that a sanitizer sees a step beyond them.
+std::string message_of(const std::vector<std::byte>& bytes) {
+  const std::unique_ptr<std::byte[]> copy(new std::byte[bytes.size()]);
+  std::copy(bytes.begin(), bytes.end(), copy.get());
+  return SafeTensors::parse({copy.get(), bytes.size()}).status().message();
+}
+
+SafeTensor tensor(std::string name, Dtype dtype, std::vector<std::int64_t> shape,
+                  const std::vector<std::byte>& data) {
+  return {std::move(name), dtype, std::move(shape), data};
+}
+
+/// A small file with a bit of everything.
+std::vector<std::byte> sample_file() {
+  const std::vector<std::byte> data = to_bytes("0123456789abcdefghijklmn");
+  const std::vector<std::byte> half(data.begin(), data.begin() + 6), none, one(data.begin(), data.begin() + 1);
+  const std::vector<SafeTensor> tensors = {
+      tensor("conv1.weight", Dtype::kF32, {2, 3}, data), tensor("empty", Dtype::kF64, {0, 4}, none),
+      tensor("half \"quoted\"\n", Dtype::kBF16, {3}, half), tensor("\xc3\xa9", Dtype::kBool, {}, one)};
+  return write_safetensors(tensors, {{"licence", "Apache-2.0"}, {"a", "\x01 \xe2\x82\xac"}}).value();
+}
+
+/// What must hold of any file that was accepted.
+void check_accepted(const std::vector<std::byte>& bytes, const SafeTensors& file) {
+  std::size_t data_bytes = 0;
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    const SafeTensor& t = file.tensors()[i];
+    const auto bits =
+        static_cast<std::uint64_t>(t.num_elements()) * static_cast<std::uint64_t>(dtype_bits(t.dtype));
+    CHECK(t.data.size() * 8 == bits);
+    if (i > 0) CHECK(file.tensors()[i - 1].name < t.name);
+    CHECK(file.find(t.name) == &t);
+    CHECK(t.data.data() >= bytes.data());
+    CHECK(t.data.end() <= bytes.data() + bytes.size());
+    data_bytes += t.data.size();
+  }
+  const Result<std::vector<std::byte>> written = write_safetensors(file.tensors(), file.metadata());
+  REQUIRE(written.ok());
+  const Result<SafeTensors> again = SafeTensors::parse(*written);
+  REQUIRE(again.ok());
+  CHECK(again->metadata() == file.metadata());
+  REQUIRE(again->tensors().size() == file.tensors().size());
+  for (std::size_t i = 0; i < file.tensors().size(); ++i) {
+    CHECK(again->tensors()[i].name == file.tensors()[i].name);
+    CHECK(again->tensors()[i].dtype == file.tensors()[i].dtype);
+    CHECK(again->tensors()[i].shape == file.tensors()[i].shape);
+    CHECK(to_text(again->tensors()[i].data) == to_text(file.tensors()[i].data));
+  }
+#ifdef MLGRAPH_TEST_HAS_JSON
+  const nlohmann::json json = nlohmann::json::parse(to_text(bytes).substr(8, bytes.size() - 8 - data_bytes));
+  CHECK(json.size() == file.tensors().size() + json.count("__metadata__"));
+  for (const SafeTensor& t : file.tensors()) {
+    REQUIRE(json.count(t.name) == 1);
+    const nlohmann::json& entry = json[t.name];
+    CHECK(entry["dtype"] == std::string(dtype_name(t.dtype)));
+    CHECK(entry["shape"] == t.shape);
+    const std::byte* const data = bytes.data() + (bytes.size() - data_bytes);
+    CHECK(entry["data_offsets"] == std::vector<std::ptrdiff_t>{t.data.data() - data, t.data.end() - data});
+  }
+  if (json.count("__metadata__") == 1) {
+    CHECK(json["__metadata__"].size() == file.metadata().size());
+    for (const auto& [key, value] : file.metadata()) CHECK(json["__metadata__"][key] == value);
+  }
+#endif
+}
+
+}  // namespace
+
+TEST_CASE("a file is laid out as the reference implementation lays it out") {
+  const std::vector<std::byte> data = to_bytes("0123456789abcdefghijklmn");
+  const std::vector<std::byte> eight(data.begin(), data.begin() + 8), four(data.begin() + 8, data.begin() + 12);
+  const std::vector<std::byte> two(data.begin(), data.begin() + 2);
+  const std::vector<SafeTensor> tensors = {
+      tensor("h", Dtype::kF16, {1}, two),     tensor("b", Dtype::kF32, {1}, four),
+      tensor("a", Dtype::kF32, {3, 2}, data), tensor("z", Dtype::kI64, {}, eight),
+      tensor("y", Dtype::kF64, {1}, eight),   tensor("bf", Dtype::kBF16, {1}, two)};
+  const std::string header = R"({"__metadata__":{"format":"pt","other":"\"\\"},)"
+                             R"("z":{"dtype":"I64","shape":[],"data_offsets":[0,8]},)"
+                             R"("y":{"dtype":"F64","shape":[1],"data_offsets":[8,16]},)"
+                             R"("a":{"dtype":"F32","shape":[3,2],"data_offsets":[16,40]},)"
+                             R"("b":{"dtype":"F32","shape":[1],"data_offsets":[40,44]},)"
+                             R"("bf":{"dtype":"BF16","shape":[1],"data_offsets":[44,46]},)"
+                             R"("h":{"dtype":"F16","shape":[1],"data_offsets":[46,48]}})";
+  const std::string padding((8 - header.size() % 8) % 8, ' ');
+  const std::vector<std::byte> expected =
+      with_length(header.size() + padding.size(),
+                  header + padding + "01234567" + "01234567" + to_text(data) + "89ab" + "01" + "01");
+  CHECK(to_text(write_safetensors(tensors, {{"other", "\"\\"}, {"format", "pt"}}).value()) ==
+        to_text(expected));
+
+  std::vector<SafeTensor> reversed(tensors.rbegin(), tensors.rend());
+  CHECK(write_safetensors(reversed, {{"format", "pt"}, {"other", "\"\\"}}).value() == expected);
+  CHECK(to_text(write_safetensors({}).value()) == to_text(file_of("{}      ")));
+}
+
+TEST_CASE("what is written reads back, sorted by name, and the data is borrowed") {
+  const std::vector<std::byte> bytes = sample_file();
+  const Result<SafeTensors> parsed = SafeTensors::parse(bytes);
+  REQUIRE(parsed.ok());
+  const SafeTensors& file = *parsed;
+  REQUIRE(file.tensors().size() == 4);
+  const SafeTensor* const weight = file.find("conv1.weight");
+  REQUIRE(weight != nullptr);
+  CHECK(weight->dtype == Dtype::kF32);
+  CHECK(weight->shape == std::vector<std::int64_t>{2, 3});
+  CHECK(weight->num_elements() == 6);
+  CHECK(to_text(weight->data) == "0123456789abcdefghijklmn");
+  CHECK(weight->data.data() > bytes.data());
+  CHECK(weight->data.end() <= bytes.data() + bytes.size());
+  CHECK((weight->data.data() - bytes.data()) % 8 == 0);
+  CHECK(file.find("empty")->num_elements() == 0);
+  CHECK(file.find("empty")->shape == std::vector<std::int64_t>{0, 4});
+  CHECK(file.find("\xc3\xa9")->num_elements() == 1);
+  CHECK(to_text(file.find("half \"quoted\"\n")->data) == "012345");
+  CHECK(file.find("conv1") == nullptr);
+  CHECK(file.find("") == nullptr);
+  REQUIRE(file.find_metadata("a") != nullptr);
+  CHECK(*file.find_metadata("a") == "\x01 \xe2\x82\xac");
+  CHECK(*file.find_metadata("licence") == "Apache-2.0");
+  CHECK(file.find_metadata("b") == nullptr);
+  CHECK(file.metadata().front().first == "a");
+  check_accepted(bytes, file);
+}
+
+TEST_CASE("every type has its name and size, in files too") {
+  const std::vector<std::byte> data(32, std::byte{7});
+  for (int i = 0; i <= static_cast<int>(Dtype::kU64); ++i) {
+    const auto dtype = static_cast<Dtype>(i);
+    CAPTURE(dtype_name(dtype));
+    const auto num_bytes = static_cast<std::size_t>(dtype_bits(dtype)) * 4 / 8;
+    const std::vector<SafeTensor> tensors = {{"t", dtype, {4}, {data.data(), num_bytes}}};
+    const std::vector<std::byte> bytes = write_safetensors(tensors).value();
+    CHECK(SafeTensors::parse(bytes).value().find("t")->dtype == dtype);
+  }
+  CHECK(dtype_name(Dtype::kF8E4M3) == "F8_E4M3");
+  CHECK(dtype_bits(Dtype::kF6E2M3) == 6);
+}
+
+TEST_CASE("files of other writers are read: any order of keys and data, white space, escapes, unaligned data") {
+  const std::vector<std::byte> bytes = file_of(
+      "{ \"b\" :\n{\"shape\": [ 2 ],\t\"data_offsets\":[0,4],\"dtype\":\"I16\"},\"__metadata__\":{},"
+      "\"\\u0061\":{\"data_offsets\":[4, 5],\"dtype\":\"U8\",\"shape\":[1,1]}} ",
+      5);
+  const Result<SafeTensors> file = SafeTensors::parse(bytes);
+  REQUIRE(file.status().message() == "");
+  REQUIRE(file->tensors().size() == 2);
+  CHECK(file->tensors()[0].name == "a");
+  CHECK(file->tensors()[0].shape == std::vector<std::int64_t>{1, 1});
+  CHECK(file->tensors()[1].name == "b");
+  CHECK(file->metadata().empty());
+  check_accepted(bytes, *file);
+}
+
+TEST_CASE("a scalar, an empty file and empty tensors between others are read") {
+  CHECK(message_of(file_of("{}")) == "");
+  CHECK(message_of(file_of(R"({"__metadata__":{}})")) == "");
+  CHECK(message_of(file_of(R"({"s":{"dtype":"F32","shape":[],"data_offsets":[0,4]}})", 4)) == "");
+  const std::string huge_dims = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                                R"("e":{"dtype":"I8","shape":[0,9223372036854775807,9223372036854775807],)"
+                                R"("data_offsets":[8,8]},)"
+                                R"("z":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})";
+  const std::vector<std::byte> bytes = file_of(huge_dims, 12);
+  const Result<SafeTensors> file = SafeTensors::parse(bytes);
+  REQUIRE(file.status().message() == "");
+  CHECK(file->find("e")->num_elements() == 0);
+}
+
+TEST_CASE("a hostile length is refused before anything is read") {
+  CHECK(message_of({}) == "safetensors: there are 0 bytes; a file has at least 8");
+  CHECK(message_of(to_bytes("1234567")) == "safetensors: there are 7 bytes; a file has at least 8");
+  CHECK(message_of(with_length(0, "")) == "safetensors: the header should start with '{'");
+  CHECK(message_of(with_length(3, "{}")) ==
+        "safetensors: the header has 3 bytes, but only 2 follow its length");
+  CHECK(message_of(with_length(100000000, "{}")) ==
+        "safetensors: the header has 100000000 bytes, but only 2 follow its length");
+  CHECK(message_of(with_length(100000001, "{}")) ==
+        "safetensors: the header has 100000001 bytes; at most 100000000 are allowed");
+  CHECK(message_of(with_length(std::numeric_limits<std::uint64_t>::max(), "{}")) ==
+        "safetensors: the header has 18446744073709551615 bytes; at most 100000000 are allowed");
+  CHECK(SafeTensors::parse({}).status().code() == StatusCode::kDataLoss);
+}
+
+TEST_CASE("a shape has at most 64 dimensions, read and written") {
+  const std::vector<std::byte> four(4);
+  for (const std::size_t rank : {kMaxSafeTensorsRank, kMaxSafeTensorsRank + 1}) {
+    std::string ones = "1";
+    for (std::size_t i = 1; i < rank; ++i) ones += ",1";
+    const std::string header = str_cat(R"({"a":{"dtype":"F32","shape":[)", ones, R"(],"data_offsets":[0,4]}})");
+    const std::string read = message_of(file_of(header, 4));
+    const std::vector<SafeTensor> tensors = {
+        tensor("a", Dtype::kF32, std::vector<std::int64_t>(rank, 1), four)};
+    const std::string written = write_safetensors(tensors).status().message();
+    if (rank == kMaxSafeTensorsRank) {
+      CHECK(read == "");
+      CHECK(written == "");
+    } else {
+      CHECK(read.find(R"(tensor "a": shape has more than 64 dimensions)") != std::string::npos);
+      CHECK(written == R"(safetensors: tensor "a": shape has more than 64 dimensions)");
+    }
+  }
+}
+
+TEST_CASE("a header of exactly the allowed size is read, also from memory without an end mark") {
+  std::vector<std::byte> bytes = with_length(100000000, "{}");
+  bytes.resize(bytes.size() - 2 + 100000000, std::byte{' '});
+  CHECK(SafeTensors::parse(bytes).ok());
+}
+
+TEST_CASE("hostile headers are refused with the tensor and the place") {
+  const auto one = [](std::string_view entry) { return str_cat(R"({"a":)", entry, "}"); };
+  const std::string ok = R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+  const struct {
+    std::string header;
+    std::string message;
+  } cases[] = {
+      // the text
+      {" {}", "the header should start with '{'"},
+      {"[]", "the header should start with '{'"},
+      {"\xef\xbb\xbf{}", "the header should start with '{'"},
+      {"{", "header byte 1: the text ends; there should be a key in quotes or '}'"},
+      {"{}{}", "header byte 2: only spaces should follow the closing '}'"},
+      {"{}  \n", "header byte 4: only spaces should follow the closing '}'"},
+      {std::string("{}\0", 3), "header byte 2: only spaces should follow the closing '}'"},
+      {"{\"a\":" + std::string(100000, '['), "header byte 5: tensor \"a\": should be an object"},
+      {"{\"\xff\":1}", "header byte 2: is not valid UTF-8"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},})",
+       R"(header byte 54: is "}"; should be a key in quotes)"},
+      // the entries
+      {R"({"a":1})", R"(header byte 5: tensor "a": should be an object)"},
+      {R"({"a":null})", R"(header byte 5: tensor "a": should be an object)"},
+      {R"({"a":{}})", R"(header byte 6: tensor "a": has no dtype)"},
+      {one(R"({"shape":[2],"data_offsets":[0,8]})"), R"(header byte 38: tensor "a": has no dtype)"},
+      {one(R"({"dtype":"F32","data_offsets":[0,8]})"), R"(header byte 40: tensor "a": has no shape)"},
+      {one(R"({"dtype":"F32","shape":[2]})"), R"(header byte 31: tensor "a": has no data_offsets)"},
+      {one(R"({"dtype":"F32","shape":[2],"offsets":[0,8]})"),
+       R"(header byte 32: tensor "a": has the unknown key "offsets")"},
+      {one(R"({"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]})"),
+       R"(header byte 20: tensor "a": dtype should be there once)"},
+      {one(R"({"dtype":"F32","shape":[2],"shape":[2],"data_offsets":[0,8]})"),
+       R"(header byte 32: tensor "a": shape should be there once)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8],"data_offsets":[0,8]})"),
+       R"(header byte 53: tensor "a": data_offsets should be there once)"},
+      {one(R"({"dtype":"f32","shape":[2],"data_offsets":[0,8]})"),
+       R"(header byte 14: tensor "a": dtype "f32" is unknown)"},
+      {one(R"({"dtype":"","shape":[2],"data_offsets":[0,8]})"),
+       R"(header byte 14: tensor "a": dtype "" is unknown)"},
+      {one(R"({"dtype":32,"shape":[2],"data_offsets":[0,8]})"),
+       R"(header byte 14: tensor "a": dtype should be a string)"},
+      {one(R"({"dtype":"F32","shape":2,"data_offsets":[0,8]})"),
+       R"(header byte 28: tensor "a": shape should be an array)"},
+      {one(R"({"dtype":"F32","shape":{},"data_offsets":[0,8]})"),
+       R"(header byte 28: tensor "a": shape should be an array)"},
+      {one(R"({"dtype":"F32","shape":[-2],"data_offsets":[0,8]})"),
+       R"(header byte 29: tensor "a": shape should have whole numbers from 0 to 2^63 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2.0],"data_offsets":[0,8]})"),
+       R"(header byte 29: tensor "a": shape should have whole numbers from 0 to 2^63 - 1)"},
+      {one(R"({"dtype":"F32","shape":["2"],"data_offsets":[0,8]})"),
+       R"(header byte 29: tensor "a": shape should have whole numbers from 0 to 2^63 - 1)"},
+      {one(R"({"dtype":"F32","shape":[[2]],"data_offsets":[0,8]})"),
+       R"(header byte 29: tensor "a": shape should have whole numbers from 0 to 2^63 - 1)"},
+      {one(R"({"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]})"),
+       R"(header byte 29: tensor "a": shape should have whole numbers from 0 to 2^63 - 1)"},
+      {one(R"({"dtype":"F32","shape":[1)" +
+           []() {
+             std::string ones;
+             for (int i = 0; i < 64; ++i) ones += ",1";
+             return ones;
+           }() +
+           R"(],"data_offsets":[0,4]})"),
+       R"(header byte 157: tensor "a": shape has more than 64 dimensions)"},
+      // the offsets
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":8})"),
+       R"(header byte 47: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[]})"),
+       R"(header byte 48: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[8]})"),
+       R"(header byte 49: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8,8]})"),
+       R"(header byte 52: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8.5]})"),
+       R"(header byte 50: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[-8,0]})"),
+       R"(header byte 48: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,18446744073709551616]})"),
+       R"(header byte 50: tensor "a": data_offsets should be two whole numbers from 0 to 2^64 - 1)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[8,0]})"),
+       R"(tensor "a": data_offsets are [8, 0]; (2) of F32 has 8 bytes)"},
+      {one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,8]})"),
+       R"(tensor "a": data_offsets are [0, 8]; (3) of F32 has 12 bytes)"},
+      {one(R"({"dtype":"F16","shape":[2],"data_offsets":[0,8]})"),
+       R"(tensor "a": data_offsets are [0, 8]; (2) of F16 has 4 bytes)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[18446744073709551615,7]})"),
+       R"(tensor "a": data_offsets are [18446744073709551615, 7]; (2) of F32 has 8 bytes)"},
+      {one(R"({"dtype":"F32","shape":[2],"data_offsets":[4,12]})"),
+       R"(tensor "a": its data begins at 4; should begin at 0, with the data)"},
+      {one(R"({"dtype":"F32","shape":[3],"data_offsets":[0,12]})"),
+       "the tensors have 12 bytes, but 8 follow the header"},
+      {one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})"),
+       "the tensors have 4 bytes, but 8 follow the header"},
+      {"{}", "the tensors have 0 bytes, but 8 follow the header"},
+      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}})",
+       R"(tensor "b": its data begins at 5; should begin at 4, where the tensor before it ends)"},
+      {R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[5],"data_offsets":[3,8]}})",
+       R"(tensor "b": its data begins at 3; should begin at 4, where the tensor before it ends)"},
+      {R"({"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}})",
+       R"(its data begins at 0; should begin at 8, where the tensor before it ends)"},
+      // products
+      {one(R"({"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]})"),
+       R"(tensor "a": (4294967296, 4294967296) of U8 has more than 2^64 - 1 elements)"},
+      {one(R"({"dtype":"F32","shape":[4611686018427387906],"data_offsets":[0,8]})"),
+       R"(tensor "a": (4611686018427387906) of F32 has more than 2^64 - 1 bits)"},
+      {one(R"({"dtype":"F4","shape":[15],"data_offsets":[0,8]})"),
+       R"(tensor "a": (15) of F4 has 60 bits, which is no whole number of bytes)"},
+      // duplicates
+      {str_cat(R"({"a":)", ok, R"(,"a":)", ok, "}"),
+       R"(tensor "a": its data begins at 0; should begin at 8, where the tensor before it ends)"},
+      {str_cat(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)",
+               R"("\u0061":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})"),
+       R"(two tensors have the name "a")"},
+      // metadata
+      {R"({"__metadata__":[]})", "header byte 16: __metadata__ should be an object"},
+      {R"({"__metadata__":null})", "header byte 16: __metadata__ should be an object"},
+      {R"({"__metadata__":{"k":1}})", R"(header byte 21: __metadata__: the value of "k" should be a string)"},
+      {R"({"__metadata__":{"k":{}}})", R"(header byte 21: __metadata__: the value of "k" should be a string)"},
+      {R"({"__metadata__":{"k":"v",}})", R"(header byte 25: is "}"; should be a key in quotes)"},
+      {R"({"__metadata__":{},"__metadata__":{}})", "header byte 19: __metadata__ should be there once"},
+      {str_cat(R"({"a":)", ok, R"(,"__metadata__":{"k":"v","k":"w"}})"),
+       R"(__metadata__ has the key "k" twice)"},
+  };
+  for (const auto& c : cases) {
+    CAPTURE(c.header);
+    const std::string message = message_of(file_of(c.header, 8));
+    CHECK(message.substr(0, 13) == "safetensors: ");
+    if (c.message.compare(0, 3, "its") == 0) {  // either of two equal tensors may be named
+      CHECK(message.find(c.message) != std::string::npos);
+    } else {
+      CHECK(message == "safetensors: " + c.message);
+    }
+  }
+}
+
+TEST_CASE("every truncation of a file is refused, and so is a byte more") {
+  const std::vector<std::byte> bytes = sample_file();
+  REQUIRE(message_of(bytes) == "");
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    CAPTURE(size);
+    CHECK(message_of({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)}) != "");
+  }
+  std::vector<std::byte> longer = bytes;
+  longer.push_back(std::byte{0});
+  CHECK(message_of(longer).find("follow the header") != std::string::npos);
+}
+
+TEST_CASE("files with changed bytes are refused or hold together") {
+  const std::vector<std::byte> bytes = sample_file();
+  const std::size_t header_end = bytes.size() - 31;
+  Rng rng(7);
+  int accepted = 0;
+  constexpr int kRounds = 20000;
+  for (int round = 0; round < kRounds; ++round) {
+    std::vector<std::byte> changed = bytes;
+    for (std::uint64_t edits = 1 + rng.below(3); edits > 0; --edits) {
+      std::byte& byte = changed[rng.below(header_end)];
+      switch (rng.below(3)) {
+        case 0:
+          byte ^= static_cast<std::byte>(1u << rng.below(8));
+          break;
+        case 1:
+          byte = static_cast<std::byte>(rng.below(256));
+          break;
+        default:  // one character of the header for another
+          byte = changed[8 + rng.below(header_end - 8)];
+      }
+    }
+    const std::unique_ptr<std::byte[]> copy(new std::byte[changed.size()]);
+    std::copy(changed.begin(), changed.end(), copy.get());
+    const Result<SafeTensors> file = SafeTensors::parse({copy.get(), changed.size()});
+    if (!file.ok()) {
+      CHECK(file.status().message().substr(0, 13) == "safetensors: ");
+      continue;
+    }
+    ++accepted;
+    const Result<SafeTensors> borrowed = SafeTensors::parse(changed);
+    REQUIRE(borrowed.ok());
+    check_accepted(changed, *borrowed);
+  }
+  CHECK(accepted > kRounds / 20);  // a letter of a name changes often
+  CHECK(accepted < kRounds / 2);
+}
+
+/// A hundred million characters, one by one: not under sanitizers.
+TEST_CASE("a header of exactly the allowed size is written" * testing::kLong) {
+  constexpr std::size_t kAround = 25;  // {"__metadata__":{"k":"..."}}
+  const auto written = write_safetensors({}, {{"k", std::string(kMaxSafeTensorsHeader - kAround, 'x')}});
+  REQUIRE(written.ok());
+  CHECK(written->size() == 8 + kMaxSafeTensorsHeader);
+  CHECK(SafeTensors::parse(*written).ok());
+}
+
+TEST_CASE("what no file can hold is not written" * testing::kLong) {
+  const std::vector<std::byte> four(4, std::byte{0}), none;
+  const auto message = [](const std::vector<SafeTensor>& tensors, const SafeTensorsMetadata& metadata = {}) {
+    const Result<std::vector<std::byte>> written = write_safetensors(tensors, metadata);
+    REQUIRE(!written.ok());
+    CHECK(written.status().code() == StatusCode::kInvalidArgument);
+    return written.status().message();
+  };
+  CHECK(message({tensor("a", Dtype::kF32, {2}, four)}) ==
+        R"(safetensors: tensor "a": (2) of F32 has 8 bytes, but its data has 4)");
+  CHECK(message({tensor("a", Dtype::kF32, {-1}, four)}) ==
+        R"(safetensors: tensor "a": (-1) of F32 has a negative dimension)");
+  CHECK(message({tensor("a", Dtype::kF32, {1}, four), tensor("b", Dtype::kF32, {1}, four),
+                 tensor("a", Dtype::kI32, {1}, four)}) == R"(safetensors: two tensors have the name "a")");
+  CHECK(message({tensor("__metadata__", Dtype::kF32, {1}, four)}) ==
+        R"(safetensors: a tensor cannot have the name "__metadata__")");
+  CHECK(message({tensor("\xff", Dtype::kF32, {1}, four)}) ==
+        "safetensors: the name of a tensor is not valid UTF-8");
+  CHECK(message({tensor("a", Dtype::kF32, std::vector<std::int64_t>(65, 1), four)}).find("dimensions") !=
+        std::string::npos);
+  CHECK(message({}, {{"k", "v"}, {"j", "v"}, {"k", "w"}}) ==
+        R"(safetensors: the metadata has the key "k" twice)");
+  CHECK(message({}, {{"\xc3", "v"}}) == "safetensors: a key of the metadata is not valid UTF-8");
+  CHECK(message({}, {{"k", "\xc3"}}) == R"(safetensors: the metadata of "k" is not valid UTF-8)");
+  CHECK(message({}, {{"k", std::string(kMaxSafeTensorsHeader, 'x')}}) ==
+        "safetensors: the header would have 100000032 bytes; at most 100000000 are allowed");
+}
