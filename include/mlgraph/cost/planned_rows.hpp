@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// PlannedRows: runs a network on the distinct rows of a FlowPlan, those that are not there yet.
+#ifndef MLGRAPH_COST_PLANNED_ROWS_HPP
+#define MLGRAPH_COST_PLANNED_ROWS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/cost/flow.hpp"
+#include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/cost/row_store.hpp"
+#include "mlgraph/cost/run_net.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
+#include "mlgraph/graph/transpose.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Rows of run_stages(): every distinct row of a plan once, as often as there are copies of the graph after the
+/// join. With a store, only the rows that it lacks, beside those that it has.
+///
+/// Gradients of a row are summed over all rows that read it, in their order.
+template <class C>
+class PlannedRows {
+  using T = typename C::Scalar;
+
+ public:
+  /// `store` may be null.
+  PlannedRows(const NetPlan& plan, const FlowPlan& rows, RowStore* store)
+      : plan_(plan), rows_(rows), store_(store) {}
+  /// `config`: what config() made of the `num_configs` configurations that the new rows have; `place`: its row
+  /// of each configuration's id.
+  void set_configs(Var config, std::int64_t num_configs, Span<const std::int32_t> place) {
+    config_place_ = place;
+    flow_.config = config;
+    flow_.num_config_rows = num_configs;
+  }
+  /// After the join of a configuration of the graph: so many copies.
+  void set_copies(std::int64_t count, Var graph_config) {
+    copies_ = count;
+    flow_.num_configs = count;
+    flow_.graph_config = graph_config;
+  }
+
+  [[nodiscard]] Flow<T> here(C& ctx, std::int64_t k) const {
+    if (k != plan_.join_stage && !plan_.joins_every_stage) return flow_;
+    return with_config(ctx, flow_, rows_.graph().level_of(static_cast<std::int32_t>(k)));
+  }
+  [[nodiscard]] Flow<T> last() const { return flow_; }
+  [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
+    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const std::int32_t level = rows_.graph().level_of(static_cast<std::int32_t>(k)) + 1;
+    Flow<T> flow = flow_;
+    add_rows(ctx, level, stage, flow);
+    if (plan_.joins_every_stage && !stage.has_messages) flow = with_config(ctx, flow, level);
+    if (first_.id != 0) flow.first = ctx.gather_rows(first_, origins(ctx, level, first_level()));
+    return flow;
+  }
+  Var keep(C& ctx, std::int64_t k, Var h) {
+    if constexpr (!C::kRecords) {
+      if (store_ != nullptr) h = store_->keep(ctx, level_of(k), h);
+    }
+    if (k == plan_.first_rows_of) first_ = h;
+    return h;
+  }
+  Var keep_messages(C& ctx, std::int64_t k, Var m) {
+    if constexpr (!C::kRecords) {
+      if (store_ != nullptr) m = store_->keep_messages(ctx, level_of(k), m);
+    }
+    return m;
+  }
+
+  /// The rows after the join: what each was before it, and the configuration that it has.
+  [[nodiscard]] Span<const std::int32_t> join_roots() const {
+    const auto level = static_cast<std::size_t>(rows_.graph().join_level());
+    return rows_.level(level).root().subspan(begin(level), end(level) - begin(level));
+  }
+  /// Neighbours of each row at the level that leads to the join, as numbers.
+  [[nodiscard]] Span<const T> degrees(C& ctx, std::int64_t join_stage) const {
+    const Span<const std::int32_t> ptr = rows_.level(static_cast<std::size_t>(join_stage)).read_ptr();
+    T* const degree = ctx.arena().template allocate<T>(ptr.size() - 1);
+    for (std::size_t i = 0; i + 1 < ptr.size(); ++i) degree[i] = static_cast<T>(ptr[i + 1] - ptr[i]);
+    return {degree, ptr.size() - 1};
+  }
+
+  /// The totals of sum `s`: all of its last rows, once for each copy.
+  Var sum(C& ctx, std::size_t s, Var h) {
+    const SumTree& sum = rows_.sums()[s];
+    if (rows_.graph().num_nodes == 0)
+      return ctx.segment_reduce(Reduce::kSum, detail::equal_segments(ctx.arena(), copies_, 0), h);
+    for (std::size_t t = 0; t < sum.num_levels(); ++t) {
+      const std::size_t from =
+          store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(store_level(s, t)));
+      if constexpr (!C::kRecords) {
+        if (store_ != nullptr && static_cast<std::int32_t>(from) == rows_.sum_rows(s, t).size()) {
+          h = store_->all(ctx, store_level(s, t));
+          continue;
+        }
+      }
+      AdjacencyView adjacency = slice(ctx, rows_.sum_rows(s, t), from);
+      adjacency.num_cols =
+          t == 0 ? rows_.level(rows_.num_levels() - 1).size() : rows_.sum_rows(s, t - 1).size();
+      if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());
+      h = ctx.spmm(Reduce::kSum, adjacency, h);
+      if constexpr (!C::kRecords) {
+        if (store_ != nullptr) h = store_->keep(ctx, store_level(s, t), h);
+      }
+    }
+    return h;
+  }
+
+ private:
+  [[nodiscard]] std::size_t level_of(std::int64_t k) const {
+    return static_cast<std::size_t>(rows_.graph().level_of(static_cast<std::int32_t>(k)));
+  }
+  [[nodiscard]] std::int32_t first_level() const {
+    return rows_.graph().level_of(static_cast<std::int32_t>(plan_.first_rows_of));
+  }
+  /// The rows of a level that are made now.
+  [[nodiscard]] std::size_t begin(std::size_t level) const {
+    return store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(level));
+  }
+  [[nodiscard]] std::size_t end(std::size_t level) const {
+    return static_cast<std::size_t>(rows_.level(level).size());
+  }
+  /// The levels of sums come after those of rows.
+  [[nodiscard]] std::size_t store_level(std::size_t s, std::size_t t) const {
+    return rows_.num_levels() + (s == 0 ? 0 : rows_.sums()[0].num_levels()) + t;
+  }
+
+  /// Rows [from, ...) of a level over all rows of the one before.
+  [[nodiscard]] static AdjacencyView slice(C& ctx, const FlowRows& rows, std::size_t from) {
+    AdjacencyView adjacency;
+    const Span<const std::int32_t> ptr = rows.read_ptr();
+    const auto first = static_cast<std::size_t>(ptr[from]);
+    adjacency.csr.col = rows.reads().subspan(first, rows.reads().size() - first);
+    if (from == 0) {
+      adjacency.csr.row_ptr = ptr;
+      return adjacency;
+    }
+    const std::size_t size = ptr.size() - from;
+    auto* const rebased = ctx.arena().template allocate<std::int32_t>(size);
+    for (std::size_t i = 0; i < size; ++i) rebased[i] = ptr[from + i] - ptr[from];
+    adjacency.csr.row_ptr = {rebased, size};
+    return adjacency;
+  }
+
+  void add_rows(C& ctx, std::int32_t level, const Stage& stage, Flow<T>& flow) const {
+    const FlowRows& rows = rows_.level(static_cast<std::size_t>(level));
+    const std::size_t from = begin(static_cast<std::size_t>(level));
+    const std::int32_t before = rows_.level(static_cast<std::size_t>(level) - 1).size();
+    if (stage.reads_edges) {
+      flow.edges = slice(ctx, rows, from);
+      flow.edges.num_cols = before;
+      if constexpr (C::kRecords) add_transpose(flow.edges, ctx.arena());
+    }
+    const Span<const std::int32_t> root = rows.root().subspan(from, rows.root().size() - from);
+    flow.same_rows = from == 0 && static_cast<std::int32_t>(root.size()) == before && is_each(root);
+    if (!flow.same_rows) flow.root = in_copies(ctx, root, before);
+    if (stage.weights == EdgeWeights::kNone) return;
+    const FlowStage& weights = rows_.graph().stages[static_cast<std::size_t>(stage_before(level))];
+    const auto first = static_cast<std::size_t>(rows.read_ptr()[from]);
+    flow.edge_weight = values(ctx, rows.edge_kind().subspan(first, rows.edge_kind().size() - first),
+                              weights.edge_weight, weights.edge_weight64, 1);
+    flow.self_weight = values(ctx, rows.kind().subspan(from, rows.kind().size() - from), weights.node_weight,
+                              weights.node_weight64, copies_);
+  }
+  [[nodiscard]] std::int32_t stage_before(std::int32_t level) const {
+    return level - 1 - (rows_.graph().joins() && level > rows_.graph().join_level() ? 1 : 0);
+  }
+
+  [[nodiscard]] static bool is_each(Span<const std::int32_t> ids) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (ids[i] != static_cast<std::int32_t>(i)) return false;
+    }
+    return true;
+  }
+  [[nodiscard]] Span<const std::int32_t> in_copies(C& ctx, Span<const std::int32_t> ids,
+                                                   std::int32_t stride) const {
+    return copies_ == 1 ? ids : detail::rows_in_copies(ctx.arena(), ids, copies_, stride);
+  }
+  template <class Values, class Values64>
+  [[nodiscard]] static Span<const T> values(C& ctx, Span<const std::int32_t> kind, const Values& value,
+                                            const Values64& value64, std::int64_t copies) {
+    const std::size_t size = kind.size() * static_cast<std::size_t>(copies);
+    T* const out = ctx.arena().template allocate<T>(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto k = static_cast<std::size_t>(kind[i % kind.size()]);
+      out[i] = sizeof(T) == sizeof(float) ? static_cast<T>(value[k]) : static_cast<T>(value64[k]);
+    }
+    return {out, size};
+  }
+
+  /// What the new rows of a level were at a level before.
+  [[nodiscard]] Span<const std::int32_t> origins(C& ctx, std::int32_t level, std::int32_t from) const {
+    const std::size_t first = begin(static_cast<std::size_t>(level));
+    const std::size_t size = end(static_cast<std::size_t>(level)) - first;
+    auto* const out = ctx.arena().template allocate<std::int32_t>(size);
+    for (std::size_t i = 0; i < size; ++i) out[i] = origin(level, static_cast<std::int32_t>(first + i), from);
+    if (copies_ == 1) return {out, size};
+    return detail::rows_in_copies(ctx.arena(), {out, size}, copies_,
+                                  rows_.level(static_cast<std::size_t>(from)).size());
+  }
+  [[nodiscard]] std::int32_t origin(std::int32_t level, std::int32_t row, std::int32_t from) const {
+    for (; level > from; --level)
+      row = rows_.level(static_cast<std::size_t>(level)).root()[static_cast<std::size_t>(row)];
+    return row;
+  }
+  /// Which new rows of a level have a configuration of their own, and which.
+  [[nodiscard]] Flow<T> with_config(C& ctx, Flow<T> flow, std::int32_t level) const {
+    const FlowGraph& graph = rows_.graph();
+    if (!graph.joins() || level < graph.join_level()) return flow;
+    const std::size_t first = begin(static_cast<std::size_t>(level));
+    const std::size_t size = end(static_cast<std::size_t>(level)) - first;
+    const Span<const std::int32_t> kind = rows_.level(static_cast<std::size_t>(graph.join_level())).kind();
+    auto* const row = ctx.arena().template allocate<std::int32_t>(size);
+    auto* const config = ctx.arena().template allocate<std::int32_t>(size);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::int32_t id = kind[static_cast<std::size_t>(
+                                  origin(level, static_cast<std::int32_t>(first + i), graph.join_level()))] -
+                              1;
+      if (id < 0) continue;
+      row[count] = static_cast<std::int32_t>(i);
+      config[count++] = config_place_[static_cast<std::size_t>(id)];
+    }
+    flow.config_rows = {row, count};
+    flow.config_of = {config, count};
+    return flow;
+  }
+
+  const NetPlan& plan_;
+  const FlowPlan& rows_;
+  RowStore* store_;
+  Span<const std::int32_t> config_place_;
+  std::int64_t copies_ = 1;
+  Flow<T> flow_;
+  Var first_;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_COST_PLANNED_ROWS_HPP

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// LocalRows: the few rows that one node has under many configurations, and which configuration has which.
+#ifndef MLGRAPH_GRAPH_LOCAL_ROWS_HPP
+#define MLGRAPH_GRAPH_LOCAL_ROWS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/config.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// The rows of a node, or of a block of a sum, under C configurations. Small numbers stand for them, so that
+/// where two nodes meet a configuration costs a look into a table of pairs.
+struct LocalRows {
+  const std::int32_t* of = nullptr;     ///< (C) each configuration's number; null: all have the same row
+  const std::int32_t* first = nullptr;  ///< (count) a configuration of each number
+  std::int32_t* row = nullptr;          ///< (count) its row
+  std::int32_t count = 1;
+
+  [[nodiscard]] std::int32_t row_of(std::int32_t c) const { return row[of == nullptr ? 0 : of[c]]; }
+  [[nodiscard]] std::int32_t config(std::int32_t l) const { return first == nullptr ? 0 : first[l]; }
+
+  /// Memory for C configurations: an arena, two buffers for what is met on the way to a result, and a table.
+  struct Memory {
+    Memory(std::int32_t count, Arena& arena) : num_configs(count), scratch(arena) {
+      while (table_size < 2 * static_cast<std::size_t>(count)) table_size *= 2;
+      table = ids(table_size);
+      for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
+        of[i] = ids();
+        first[i] = ids();
+      }
+    }
+    std::int32_t num_configs;
+    Arena& scratch;
+    std::size_t table_size = 64;
+    std::int32_t *table, *of[2], *first[2];
+
+    [[nodiscard]] std::int32_t* ids(std::size_t size) const { return scratch.allocate<std::int32_t>(size); }
+    [[nodiscard]] std::int32_t* ids() const { return ids(static_cast<std::size_t>(num_configs)); }
+  };
+
+  /// Those of `count` nodes, each with one row.
+  [[nodiscard]] static LocalRows* make(const Memory& memory, std::size_t count) {
+    auto* const data = memory.scratch.allocate<LocalRows>(count);
+    std::uninitialized_fill_n(data, count, LocalRows());
+    return data;
+  }
+  /// Memory of its own for one that lies in a buffer, and room for its rows.
+  [[nodiscard]] static LocalRows kept(LocalRows local, const Memory& memory) {
+    const auto count = static_cast<std::size_t>(local.count);
+    if (local.of == memory.of[0] || local.of == memory.of[1]) {
+      std::int32_t* const of = memory.ids();
+      std::int32_t* const first = memory.ids(count);
+      std::copy_n(local.of, memory.num_configs, of);
+      std::copy_n(local.first, count, first);
+      local.of = of;
+      local.first = first;
+    }
+    local.row = memory.ids(count);
+    return local;
+  }
+  /// Numbers for configurations that differ in either of two; without rows, and in a buffer.
+  [[nodiscard]] static LocalRows meet(const LocalRows& a, const LocalRows& b, const Memory& memory) {
+    if (b.of == nullptr || a.of == b.of || a.count == memory.num_configs) return a;
+    if (a.of == nullptr) return b;
+    const std::size_t to = a.of == memory.of[0] ? 1 : 0;
+    std::int32_t* const of = memory.of[to];
+    std::int32_t* const first = memory.first[to];
+    std::int32_t count = 0;
+    // Pairs find their number in a table: by themselves, where it has a place for each, else by their hash.
+    const std::size_t num_pairs = static_cast<std::size_t>(a.count) * static_cast<std::size_t>(b.count);
+    const bool direct = num_pairs <= memory.table_size;
+    std::fill_n(memory.table, direct ? num_pairs : memory.table_size, -1);
+    for (std::int32_t c = 0; c < memory.num_configs; ++c) {
+      const std::size_t pair = static_cast<std::size_t>(a.of[c]) * static_cast<std::size_t>(b.count) +
+                               static_cast<std::size_t>(b.of[c]);
+      std::size_t slot = pair;
+      if (!direct) {
+        for (slot = (pair * 0x9e3779b97f4a7c15u >> 32) & (memory.table_size - 1);;
+             slot = (slot + 1) & (memory.table_size - 1)) {
+          const std::int32_t there = memory.table[slot];
+          if (there < 0 || (a.of[first[there]] == a.of[c] && b.of[first[there]] == b.of[c])) break;
+        }
+      }
+      std::int32_t& number = memory.table[slot];
+      if (number < 0) {
+        number = count;
+        first[count++] = c;
+      }
+      of[c] = number;
+    }
+    LocalRows both;
+    both.of = of;
+    both.first = first;
+    both.count = count;
+    return both;
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_GRAPH_LOCAL_ROWS_HPP

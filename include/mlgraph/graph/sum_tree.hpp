@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SumTree: the fixed tree by which rows of nodes are added up.
+#ifndef MLGRAPH_GRAPH_SUM_TREE_HPP
+#define MLGRAPH_GRAPH_SUM_TREE_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// A sum over nodes by a fixed tree: kSumFanIn of them in order, as many sums of them in order, and so on. The
+/// shape depends on the number of nodes alone.
+inline constexpr std::int32_t kSumFanIn = 16;
+
+/// The tree of the sum over some nodes; level 0 sums nodes, the last is one block.
+struct SumTree {
+  std::vector<std::int32_t> node;  ///< what is summed, in order
+  std::vector<std::vector<std::int32_t>>
+      free;  ///< (blocks) of each level: the row, or -1 where configurations differ
+
+  explicit SumTree(std::vector<std::int32_t> nodes) : node(std::move(nodes)) {
+    std::size_t count = node.size();
+    do {
+      count = (count + kSumFanIn - 1) / kSumFanIn;
+      free.emplace_back(std::max<std::size_t>(1, count), -1);
+    } while (count > 1);
+  }
+  [[nodiscard]] std::size_t num_levels() const { return free.size(); }
+  [[nodiscard]] std::size_t num_blocks(std::size_t level) const { return free[level].size(); }
+  /// The parts of a block: [first, last) of the level before, or of `node`.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> parts(std::size_t level, std::size_t block) const {
+    const std::size_t count = level == 0 ? node.size() : num_blocks(level - 1);
+    return {block * kSumFanIn, std::min(count, (block + 1) * kSumFanIn)};
+  }
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_GRAPH_SUM_TREE_HPP

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// CurrentRows: which rows the current configuration of a session has in one segment.
+#ifndef MLGRAPH_INFER_CURRENT_ROWS_HPP
+#define MLGRAPH_INFER_CURRENT_ROWS_HPP
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
+#include "mlgraph/graph/flow_graph.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
+
+namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+
+/// Ids of rows, and nothing else: a change looks up the rows of the nodes that it reaches, as far as their ids
+/// change, and of the sums above them; what is taken back are ids. Rows that nobody had before are new in the
+/// plan.
+///
+/// Cost: find() of FlowPlan for each node whose row changes, and each that reads it.
+class CurrentRows {
+ public:
+  CurrentRows() = default;
+  explicit CurrentRows(const FlowPlan& plan) {
+    const FlowGraph& graph = plan.graph();
+    rows_.resize(plan.num_levels());
+    for (std::size_t k = 0; k < rows_.size(); ++k) rows_[k].assign(plan.reached(k).size(), -1);
+    config_at_.assign(static_cast<std::size_t>(graph.num_nodes), -1);
+    for (std::int32_t q = 0; q < graph.num_inner_config; ++q)
+      config_at_[static_cast<std::size_t>(graph.config_node[static_cast<std::size_t>(q)])] = q;
+    mark_.assign(std::max<std::size_t>(1, static_cast<std::size_t>(graph.num_nodes)), 0);
+    std::size_t most = 0;
+    for (const auto& rows : rows_) most += rows.size();
+    for (const SumTree& sum : plan.sums()) {
+      sums_.emplace_back();
+      for (const auto& blocks : sum.free) {
+        sums_.back().push_back(blocks);
+        most += blocks.size();
+      }
+    }
+    log_.reserve(most);
+    now_.reserve(mark_.size());
+    next_.reserve(mark_.size());
+  }
+
+  CurrentRows(CurrentRows&&) = default;  // what may be taken back is known by its place
+  CurrentRows& operator=(CurrentRows&&) = default;
+
+  /// All rows of a configuration, given by the ids of its configurable nodes (K).
+  void start(FlowPlan& plan, Span<const std::int32_t> config) {
+    const FlowGraph& graph = plan.graph();
+    const auto join = static_cast<std::size_t>(graph.join_level());
+    for (std::size_t q = 0; q < graph.config_node.size(); ++q) {
+      const std::int32_t node = graph.config_node[q];
+      rows_[join][static_cast<std::size_t>(plan.place(join, node))] = plan.find_joined(node, config[q]);
+    }
+    for (std::size_t k = join; k + 1 < rows_.size(); ++k) {
+      for (std::size_t i = 0; i < rows_[k + 1].size(); ++i)
+        rows_[k + 1][i] = find_staged(plan, k, plan.reached(k + 1)[i]);
+    }
+    for (std::size_t s = 0; s < sums_.size(); ++s) {
+      for (std::size_t t = 0; t < sums_[s].size(); ++t) {
+        for (std::size_t b = 0; b < sums_[s][t].size(); ++b) {
+          if (plan.sums()[s].free[t][b] < 0) sums_[s][t][b] = find_sum(plan, s, t, b);
+        }
+      }
+    }
+    log_.clear();
+  }
+
+  /// Changes configurable nodes `position` to the configurations `config`.
+  void update(FlowPlan& plan, Span<const std::int32_t> position, Span<const std::int32_t> config) {
+    const FlowGraph& graph = plan.graph();
+    if (!graph.joins()) return;  // nothing can change
+    auto level = static_cast<std::size_t>(graph.join_level());
+    now_.clear();
+    for (std::size_t i = 0; i < position.size(); ++i) {
+      const std::int32_t node = graph.config_node[static_cast<std::size_t>(position[i])];
+      if (set(rows_[level][static_cast<std::size_t>(plan.place(level, node))],
+              plan.find_joined(node, config[i])))
+        now_.push_back(node);
+    }
+    for (; level + 1 < rows_.size(); ++level) {
+      begin_marks();
+      next_.clear();
+      const CsrView& users = graph.stages[level - 1].edges.transposed;
+      const auto look = [&](std::int32_t node) {
+        if (!mark(node)) return;
+        std::int32_t& row = rows_[level + 1][static_cast<std::size_t>(plan.place(level + 1, node))];
+        if (set(row, find_staged(plan, level, node))) next_.push_back(node);
+      };
+      for (const std::int32_t node : now_) {
+        look(node);
+        if (users.num_rows() == 0) continue;
+        const auto v = static_cast<std::size_t>(node);
+        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p)
+          look(users.col[static_cast<std::size_t>(p)]);
+      }
+      std::swap(now_, next_);
+    }
+    for (std::size_t s = 0; s < sums_.size(); ++s) update_sum(plan, s);
+  }
+
+  void commit() { log_.clear(); }
+  void rollback() {
+    for (std::size_t i = log_.size(); i-- > 0;) *log_[i].first = log_[i].second;
+    log_.clear();
+  }
+
+  /// The row of the total of sum s.
+  [[nodiscard]] std::int32_t total(std::size_t s) const { return sums_[s].back()[0]; }
+
+ private:
+  [[nodiscard]] std::int32_t row_of(const FlowPlan& plan, std::size_t level, std::int32_t node) const {
+    const std::int32_t place = plan.place(level, node);
+    return place >= 0 ? rows_[level][static_cast<std::size_t>(place)] : plan.free_row(level, node);
+  }
+  [[nodiscard]] std::int32_t find_staged(FlowPlan& plan, std::size_t level, std::int32_t node) const {
+    return plan.find_staged(static_cast<std::int32_t>(level) - 1, node,
+                            [&](std::int32_t u) { return row_of(plan, level, u); });
+  }
+  [[nodiscard]] std::int32_t find_sum(FlowPlan& plan, std::size_t s, std::size_t t, std::size_t block) const {
+    return plan.find_sum(s, t, block, [&](std::size_t i) {
+      return t == 0 ? row_of(plan, rows_.size() - 1, plan.sums()[s].node[i]) : sums_[s][t - 1][i];
+    });
+  }
+
+  // now_: the nodes whose rows at the last level changed.
+  void update_sum(FlowPlan& plan, std::size_t s) {
+    const bool of_all = s == 0 && plan.graph().pools_all;
+    next_.clear();
+    for (const std::int32_t node : now_) {
+      const std::int32_t part =
+          of_all ? (node < plan.graph().num_inner ? node : -1) : config_at_[static_cast<std::size_t>(node)];
+      if (part >= 0) next_.push_back(part);
+    }
+    for (std::size_t t = 0; t < sums_[s].size(); ++t) {
+      begin_marks();
+      std::size_t count = 0;
+      for (const std::int32_t part : next_) {
+        const std::int32_t block = part / kSumFanIn;
+        if (!mark(block)) continue;
+        if (set(sums_[s][t][static_cast<std::size_t>(block)],
+                find_sum(plan, s, t, static_cast<std::size_t>(block))))
+          next_[count++] = block;
+      }
+      next_.resize(count);
+    }
+  }
+
+  /// Whether the row is another one now.
+  bool set(std::int32_t& row, std::int32_t value) {
+    if (row == value) return false;
+    log_.emplace_back(&row, row);
+    row = value;
+    return true;
+  }
+  void begin_marks() {
+    if (++epoch_ != 0) return;
+    std::fill(mark_.begin(), mark_.end(), 0u);
+    epoch_ = 1;
+  }
+  /// False when it was marked already.
+  bool mark(std::int32_t id) { return std::exchange(mark_[static_cast<std::size_t>(id)], epoch_) != epoch_; }
+
+  std::vector<std::vector<std::int32_t>> rows_;               // of the reached nodes of each level
+  std::vector<std::vector<std::vector<std::int32_t>>> sums_;  // (blocks) of each level of each sum
+  std::vector<std::int32_t> config_at_;                       // (N) which configurable node each is; -1: none
+  std::vector<std::pair<std::int32_t*, std::int32_t>> log_;   // what was where, since the last commit
+  std::vector<std::int32_t> now_, next_;
+  std::vector<std::uint32_t> mark_;
+  std::uint32_t epoch_ = 0;
+};
+
+MLGRAPH_END_ISA
+}  // namespace mlgraph
+
+#endif  // MLGRAPH_INFER_CURRENT_ROWS_HPP

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mlgraph/graph/flow_plan.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "graph/flow_fixture.hpp"
+
+namespace mlgraph {
+namespace {
+
+using testing::Ids;
+using namespace testing::flow;  // NOLINT: the fixtures
+
+/// Equal in one exactly where equal in the other.
+bool same_partition(Span<const std::int32_t> a, Span<const std::int32_t> b) {
+  std::map<std::int32_t, std::int32_t> to, from;
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (to.emplace(a[i], b[i]).first->second != b[i] || from.emplace(b[i], a[i]).first->second != a[i])
+      return false;
+  }
+  return true;
+}
+
+/// Rows of each level, and of the levels of each sum.
+Ids plan_sizes(const FlowPlan& plan) {
+  Ids sizes;
+  for (std::size_t k = 0; k < plan.num_levels(); ++k) sizes.push_back(plan.level(k).size());
+  for (std::size_t s = 0; s < plan.sums().size(); ++s) {
+    for (std::size_t t = 0; t < plan.sums()[s].num_levels(); ++t) sizes.push_back(plan.sum_rows(s, t).size());
+  }
+  return sizes;
+}
+
+/// Everything that a plan knows of its rows.
+std::vector<Ids> plan_contents(const FlowPlan& plan) {
+  std::vector<Ids> all;
+  const auto add = [&](const FlowRows& rows) {
+    for (const Span<const std::int32_t> ids :
+         {rows.root(), rows.kind(), rows.read_ptr(), rows.reads(), rows.edge_kind()})
+      all.push_back(testing::to_ids(ids));
+  };
+  for (std::size_t k = 0; k < plan.num_levels(); ++k) add(plan.level(k));
+  for (std::size_t s = 0; s < plan.sums().size(); ++s) {
+    for (std::size_t t = 0; t < plan.sums()[s].num_levels(); ++t) add(plan.sum_rows(s, t));
+  }
+  return all;
+}
+
+/// The plan's rows after plan() of these configurations are the reference's: as many, and of each node and
+/// configuration by hashing every one.
+void check_plan_of(const FlowCase& flow, FlowPlan& plan, const Ids& config) {
+  const std::size_t num_configs = flow.num_configs(config);
+  const Ids totals = totals_of(plan, config);
+  const Ids sizes = plan_sizes(plan);
+  const FlowClasses classes(flow.graph, config, num_configs);
+  std::vector<Ids> by_hash(num_configs);
+  for (std::size_t c = 0; c < num_configs; ++c) {
+    const HashedRows rows(plan, flow.config_of(config, c));
+    by_hash[c] = rows.all;
+    for (std::size_t s = 0; s < plan.sums().size(); ++s) CHECK(rows.total[s] == totals[s * num_configs + c]);
+  }
+  CHECK(plan_sizes(plan) == sizes);  // hashing every row finds none that is new
+  const auto n = static_cast<std::size_t>(flow.graph.num_nodes);
+  for (std::size_t k = 0; k < plan.num_levels(); ++k) {
+    Ids ids, wanted;
+    for (std::size_t c = 0; c < num_configs; ++c) {
+      ids.insert(ids.end(), by_hash[c].begin() + static_cast<std::ptrdiff_t>(k * n),
+                 by_hash[c].begin() + static_cast<std::ptrdiff_t>((k + 1) * n));
+      wanted.insert(wanted.end(), classes.of[c][k].begin(), classes.of[c][k].end());
+    }
+    CHECK(same_partition(ids, wanted));
+    if (num_configs > 0) CHECK(plan.level(k).size() == classes.count[k]);
+  }
+  for (std::size_t s = 0; s < plan.sums().size(); ++s) {
+    const std::vector<std::set<Ids>> blocks = classes.blocks(plan.sums()[s]);
+    for (std::size_t t = 0; t < blocks.size() && num_configs > 0; ++t)
+      CHECK(plan.sum_rows(s, t).size() == static_cast<std::int32_t>(blocks[t].size()));
+    const auto from = totals.begin() + static_cast<std::ptrdiff_t>(s * num_configs);
+    const Ids mine(from, from + static_cast<std::ptrdiff_t>(num_configs));
+    CHECK(same_partition(mine, classes.totals(plan.sums()[s])));
+  }
+}
+
+TEST_CASE("rows of a plan are equal exactly where colour refinement with ordered neighbours says so") {
+  Rng rng(7);
+  for (int trial = 0; trial < 400; ++trial) {
+    INFO("trial ", trial);
+    const FlowCase flow(rng, static_cast<std::int32_t>(rng.below(trial % 8 == 0 ? 330 : 28)));
+    FlowPlan plan(flow.graph);
+    if (trial % 3 == 0) plan.set_hash_bits(2);
+    check_plan_of(flow, plan, flow.random_configs(rng, rng.below(9), 1 + rng.below(4)));
+  }
+}
+
+TEST_CASE("the rows of a node are free or reached, and the plan knows where each is") {
+  Rng rng(19);
+  for (int trial = 0; trial < 60; ++trial) {
+    const FlowCase flow(rng, static_cast<std::int32_t>(rng.below(30)));
+    const FlowPlan plan(flow.graph);
+    std::int64_t num_reached = 0;
+    for (std::size_t k = 0; k < plan.num_levels(); ++k) {
+      const Span<const std::int32_t> nodes = plan.reached(k);
+      num_reached += static_cast<std::int64_t>(nodes.size());
+      for (std::int32_t v = 0; v < flow.graph.num_nodes; ++v) {
+        const std::int32_t place = plan.place(k, v);
+        CHECK((place >= 0) == (plan.free_row(k, v) < 0));
+        if (place >= 0) CHECK(nodes[static_cast<std::size_t>(place)] == v);
+      }
+      CHECK(std::is_sorted(nodes.begin(), nodes.end()));
+      if (!flow.graph.joins() || k < static_cast<std::size_t>(flow.graph.join_level())) CHECK(nodes.empty());
+    }
+    CHECK(plan.num_reached() == num_reached);
+    CHECK(plan.num_added() == 0);
+    CHECK(plan.num_free() == plan_sizes(plan));
+    for (std::size_t r = 0; r < plan.node_of_input().size(); ++r)
+      CHECK(plan.free_row(0, plan.node_of_input()[r]) == static_cast<std::int32_t>(r));
+    CHECK(static_cast<std::int32_t>(plan.node_of_input().size()) == plan.level(0).size());
+  }
+}
+
+TEST_CASE("configurations planned at once, in chunks or one by one are the same where they are the same") {
+  Rng rng(23);
+  for (int trial = 0; trial < 60; ++trial) {
+    const FlowCase flow(rng, 5 + static_cast<std::int32_t>(rng.below(40)));
+    const std::size_t count = 12;
+    const Ids config = flow.random_configs(rng, count, 1 + rng.below(3));
+    FlowPlan at_once(flow.graph);
+    const Ids totals = totals_of(at_once, config, count);
+    const std::size_t sums = at_once.sums().size();
+    REQUIRE(totals.size() == sums * count);
+    for (const std::size_t chunk : {1u, 5u}) {
+      FlowPlan kept(flow.graph), forgetful(flow.graph);
+      Ids in_parts(totals.size());
+      for (std::size_t begin = 0; begin < count; begin += chunk) {
+        const std::size_t size = std::min(chunk, count - begin);
+        const Ids part = flow.config_of(config, begin, size);
+        const Ids mine = totals_of(kept, part, size);
+        forgetful.truncate();
+        CHECK(plan_sizes(forgetful) == forgetful.num_free());
+        const Ids alone = totals_of(forgetful, part, size);
+        for (std::size_t s = 0; s < sums; ++s) {
+          Ids whole;
+          for (std::size_t c = 0; c < size; ++c) {
+            in_parts[s * count + begin + c] = mine[s * size + c];
+            whole.push_back(totals[s * count + begin + c]);
+          }
+          const auto from = alone.begin() + static_cast<std::ptrdiff_t>(s * size);
+          CHECK(same_partition(Ids(from, from + static_cast<std::ptrdiff_t>(size)), whole));
+        }
+      }
+      for (std::size_t s = 0; s < sums; ++s) {
+        const auto first = static_cast<std::ptrdiff_t>(s * count), last = first + std::ptrdiff_t{count};
+        CHECK(same_partition(Ids(totals.begin() + first, totals.begin() + last),
+                             Ids(in_parts.begin() + first, in_parts.begin() + last)));
+      }
+      CHECK(plan_sizes(kept) == plan_sizes(at_once));
+    }
+  }
+}
+
+TEST_CASE("a plan is a function of the graph and of what was planned since the last truncate()") {
+  Rng rng(29);
+  for (int trial = 0; trial < 30; ++trial) {
+    const FlowCase flow(rng, 30);
+    const Ids config = flow.random_configs(rng, 9, 3);
+    FlowPlan fresh(flow.graph), used(flow.graph);
+    const Ids totals = totals_of(fresh, config);
+    totals_of(used, flow.random_configs(rng, 20, 6));
+    const FlowPlan copy = used;
+    used.truncate();
+    CHECK(totals_of(used, config) == totals);
+    CHECK(plan_contents(used) == plan_contents(fresh));
+    CHECK(used.num_added() == fresh.num_added());
+    CHECK(totals_of(used, config) == totals);  // nothing is new
+    CHECK(plan_contents(used) == plan_contents(fresh));
+    FlowPlan again = copy;  // copies are apart
+    again.truncate();
+    CHECK(totals_of(again, config) == totals);
+    CHECK(fresh.bytes() > 0);
+  }
+}
+
+/// N nodes without edges, of the given inputs, and one stage.
+FlowGraph flow_without_edges(const Ids& input_kind) {
+  FlowGraph graph;
+  graph.num_nodes = static_cast<std::int32_t>(input_kind.size());
+  graph.input_kind = input_kind;
+  graph.stages.resize(1);
+  graph.num_inner = graph.num_nodes;
+  return graph;
+}
+
+TEST_CASE("nodes that are all equal have one row, and those that all differ one each") {
+  const FlowGraph equal = flow_without_edges(Ids(40, 0));
+  CHECK(plan_sizes(FlowPlan(equal)) == Ids{1, 1, 2, 1});  // blocks of 16 and of 8
+  Ids kinds(40);
+  for (std::size_t i = 0; i < kinds.size(); ++i) kinds[i] = static_cast<std::int32_t>(i);
+  const FlowGraph distinct = flow_without_edges(kinds);
+  CHECK(plan_sizes(FlowPlan(distinct)) == Ids{40, 40, 3, 1});
+}
+
+TEST_CASE("equal inputs in another order, or along edges of other weights, are other rows") {
+  // 4 and 5 read inputs 0 and 1, in this order and the other; 6 as 4.
+  const Edges edges = testing::make_edges({9, {0, 1, 2, 3, 7, 8}, {4, 4, 5, 5, 6, 6}}, testing::keep_all(true));
+  FlowGraph graph = flow_without_edges({0, 1, 1, 0, 2, 2, 2, 0, 1});
+  graph.stages[0].edges = edges.view().forward;
+  FlowPlan plain(graph);
+  CHECK(plain.free_row(1, 4) != plain.free_row(1, 5));
+  CHECK(plain.free_row(1, 4) == plain.free_row(1, 6));
+  graph.stages[0].edge_kind = {0, 1, 0, 1, 0, 1};
+  CHECK(FlowPlan(graph).free_row(1, 4) == FlowPlan(graph).free_row(1, 6));
+  graph.stages[0].edge_kind = {0, 1, 0, 1, 0, 0};
+  CHECK(FlowPlan(graph).free_row(1, 4) != FlowPlan(graph).free_row(1, 6));
+  graph.stages[0].edge_kind = {0, 1, 0, 1, 0, 1};
+  graph.stages[0].node_kind = {0, 0, 0, 0, 0, 0, 1, 0, 0};
+  CHECK(FlowPlan(graph).free_row(1, 4) != FlowPlan(graph).free_row(1, 6));
+}
+
+TEST_CASE("where nothing is configured, or there is no node, all configurations have the same total") {
+  FlowGraph graph = flow_without_edges({0, 1, 0});
+  graph.join_stage = 1;
+  graph.pools_config = true;
+  FlowPlan plan(graph);
+  const Ids sizes = plan_sizes(plan);
+  CHECK(totals_of(plan, {}, 4) == Ids{0, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(totals_of(plan, {}, 0).empty());
+  CHECK(plan_sizes(plan) == sizes);
+  for (const std::int32_t join : {-1, 0, 1}) {
+    FlowGraph empty = flow_without_edges({});
+    empty.join_stage = join;
+    FlowPlan none(empty);
+    CHECK(none.level(0).size() == 0);
+    CHECK(totals_of(none, {}, 3) == Ids{0, 0, 0});
+    CHECK(none.sum_rows(0, 0).reads().empty());
+  }
+}
+
+TEST_CASE("a configuration that differs at no node that is pooled has no sums of its own") {
+  const Edges edges = testing::make_edges({3, {0, 1}, {1, 2}}, testing::keep_all(true));
+  FlowGraph graph = flow_without_edges({0, 1, 2});
+  graph.stages[0].edges = edges.view().forward;
+  graph.join_stage = 0;
+  graph.config_node = {2};
+  graph.num_inner = 2;  // node 2 is of a halo
+  FlowPlan plan(graph);
+  const Ids sizes = plan_sizes(plan);
+  CHECK(totals_of(plan, {0, 1, 0}, 3) == Ids{0, 0, 0});
+  CHECK(plan.num_added() == 4);
+  CHECK(plan.sum_rows(0, 0).size() == sizes.back());
+}
+
+}  // namespace
+}  // namespace mlgraph
