@@ -118,7 +118,7 @@ BENCHMARK_CAPTURE(session_update, both, Direction::kBoth)->Unit(benchmark::kMicr
 
 /// LayoutSage on a tape of T.
 template <class T>
-class LayoutNet : public NetOn<Context<T, Mode::kRecord>> {
+class NetOnTape : public NetOn<Context<T, Mode::kRecord>> {
  public:
   [[nodiscard]] const NetPlan& plan() const { return plan_; }
 
@@ -126,8 +126,8 @@ class LayoutNet : public NetOn<Context<T, Mode::kRecord>> {
   NetPlan plan_;
 };
 template <class T>
-using LayoutNetOf =
-    detail::NetFunctions<LayoutSage, Context<T, Mode::kRecord>, detail::NetHolder<LayoutSage, LayoutNet<T>>>;
+using LayoutSageOnTape =
+    detail::NetFunctions<LayoutSage, Context<T, Mode::kRecord>, detail::NetHolder<LayoutSage, NetOnTape<T>>>;
 
 /// The gradient of a random function of the scores, in T.
 template <class T>
@@ -158,7 +158,7 @@ std::vector<double> gradient(const Model& model, Direction direction, const Segm
   AlignedVector<T> factor(static_cast<std::size_t>(configs));
   for (T& f : factor) f = static_cast<T>(static_cast<float>(rng.uniform(-1, 1)));
   ParamSpec spec;
-  const LayoutNetOf<T> net(spec, bench::layout_options(direction), in_widths);
+  const LayoutSageOnTape<T> net(spec, bench::layout_options(direction), in_widths);
   Context<T, Mode::kRecord> tape;
   tape.bind(spec, Span<const T>(value), Span<T>(grad));
   tape.begin();

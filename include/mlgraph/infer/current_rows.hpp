@@ -13,6 +13,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/flow_graph.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
+#include "mlgraph/infer/row_matrix.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -32,7 +33,8 @@ class CurrentRows {
     config_at_.assign(static_cast<std::size_t>(graph.num_nodes), -1);
     for (std::int32_t q = 0; q < graph.num_inner_config; ++q)
       config_at_[static_cast<std::size_t>(graph.config_node[static_cast<std::size_t>(q)])] = q;
-    mark_.assign(std::max<std::size_t>(1, static_cast<std::size_t>(graph.num_nodes)), 0);
+    const std::size_t num_nodes = std::max<std::size_t>(1, static_cast<std::size_t>(graph.num_nodes));
+    seen_.resize(num_nodes);
     std::size_t most = 0;
     for (const auto& rows : rows_) most += rows.size();
     for (const SumTree& sum : plan.sums()) {
@@ -43,8 +45,8 @@ class CurrentRows {
       }
     }
     log_.reserve(most);
-    now_.reserve(mark_.size());
-    next_.reserve(mark_.size());
+    now_.reserve(num_nodes);
+    next_.reserve(num_nodes);
   }
 
   CurrentRows(CurrentRows&&) = default;  // what may be taken back is known by its place
@@ -85,11 +87,11 @@ class CurrentRows {
         now_.push_back(node);
     }
     for (; level + 1 < rows_.size(); ++level) {
-      begin_marks();
+      seen_.reset();
       next_.clear();
       const CsrView& users = graph.stages[level - 1].edges.transposed;
       const auto look = [&](std::int32_t node) {
-        if (!mark(node)) return;
+        if (!seen_.insert(static_cast<std::size_t>(node))) return;
         std::int32_t& row = rows_[level + 1][static_cast<std::size_t>(plan.place(level + 1, node))];
         if (set(row, find_staged(plan, level, node))) next_.push_back(node);
       };
@@ -139,11 +141,11 @@ class CurrentRows {
       if (part >= 0) next_.push_back(part);
     }
     for (std::size_t t = 0; t < sums_[s].size(); ++t) {
-      begin_marks();
+      seen_.reset();
       std::size_t count = 0;
       for (const std::int32_t part : next_) {
         const std::int32_t block = part / kSumFanIn;
-        if (!mark(block)) continue;
+        if (!seen_.insert(static_cast<std::size_t>(block))) continue;
         if (set(sums_[s][t][static_cast<std::size_t>(block)],
                 find_sum(plan, s, t, static_cast<std::size_t>(block))))
           next_[count++] = block;
@@ -159,21 +161,13 @@ class CurrentRows {
     row = value;
     return true;
   }
-  void begin_marks() {
-    if (++epoch_ != 0) return;
-    std::fill(mark_.begin(), mark_.end(), 0u);
-    epoch_ = 1;
-  }
-  /// False when it was marked already.
-  bool mark(std::int32_t id) { return std::exchange(mark_[static_cast<std::size_t>(id)], epoch_) != epoch_; }
 
   std::vector<std::vector<std::int32_t>> rows_;               // of the reached nodes of each level
   std::vector<std::vector<std::vector<std::int32_t>>> sums_;  // (blocks) of each level of each sum
   std::vector<std::int32_t> config_at_;                       // (N) which configurable node each is; -1: none
   std::vector<std::pair<std::int32_t*, std::int32_t>> log_;   // what was where, since the last commit
   std::vector<std::int32_t> now_, next_;
-  std::vector<std::uint32_t> mark_;
-  std::uint32_t epoch_ = 0;
+  MarkedIds seen_;
 };
 
 MLGRAPH_END_ISA
