@@ -13,6 +13,7 @@ import headers_alone  # noqa: E402
 import layering  # noqa: E402
 import objects  # noqa: E402
 import shared_code  # noqa: E402
+import sizes  # noqa: E402
 
 GOOD = {
     "core/a.hpp": "#include <vector>",
@@ -109,6 +110,19 @@ OBJECT_MISTAKES = [
 ]
 
 
+def body(num_lines):
+    """A header of a function of so many lines."""
+    return "struct A {\n  template <class T>\n  int f(T a) const {\n" + "    // {\n" * (num_lines - 3) + "  }\n};"
+
+
+# (what the header contains, what the message must contain)
+SIZE_MISTAKES = [
+    ("inline int f() { return 1; }\n" * (sizes.MOST_LINES - 5), "core/a.hpp: has 401 lines; should have 400 or fewer"),
+    (body(sizes.MOST_FUNCTION_LINES + 1), "core/a.hpp:6: f has 61 lines; should have 60 or fewer"),
+    ("int f();", "no functions were found"),
+]
+
+
 def write_tree(root, headers):
     for name, text in headers.items():
         path = root / "mlgraph" / name
@@ -142,6 +156,14 @@ def main():
         found = layering.check_tree(folder)
         expect(found, "the first line is not the licence line", "layering.py, bare header")
         expect(found, "the include guard is not MLGRAPH_CORE_A_HPP", "layering.py, bare header")
+
+    size_problems = lambda folder: sizes.check_tree(folder)[0]  # noqa: E731
+    for text in (body(sizes.MOST_FUNCTION_LINES), "inline int f() { return 1; }\n" * (sizes.MOST_LINES - 6)):
+        found = problems_of(size_problems, {"core/a.hpp": text})
+        if found:
+            failures.append(f"sizes.py finds fault with a good tree: {found}")
+    for text, message in SIZE_MISTAKES:
+        expect(problems_of(size_problems, {"core/a.hpp": text}), message, f"sizes.py, {text[:60]!r}")
 
     alone = lambda folder: headers_alone.check_tree(folder, every_way=True)[1]  # noqa: E731
     found = problems_of(alone, {"core/a.hpp": "inline int f() { return 1; }"})

@@ -13,7 +13,9 @@ import sys
 
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
-NO_FUNCTION = re.compile(r"\b(namespace|class|struct|enum|union)\b(?![^()]*\)\s*(const)?\s*(noexcept)?\s*$)|^\s*(if|for|while|switch|else|do|try|catch)\b|=\s*$|\[[^\]]*\]\s*(\([^()]*\))?\s*(mutable)?\s*$")
+TEMPLATE = re.compile(r"\btemplate\s*<(?:[^<>()]|\([^()]*\)|<(?:[^<>]|<[^<>]*>)*>)*>")
+NO_FUNCTION = re.compile(r"^(inline\s+|typedef\s+|static\s+)*(namespace|class|struct|enum|union)\b"
+                         r"|^(if|for|while|switch|else|do|try|catch)\b|=\s*$|\[[^\]]*\]\s*(\([^()]*\))?\s*(mutable)?\s*$")
 
 
 def without_comments_and_strings(text):
@@ -39,9 +41,10 @@ def functions(text):
             start = at + 1
         elif c == "{":
             head = code[start:at]
-            if open_at is None and "(" in head and not NO_FUNCTION.search(head.strip()):
+            said = re.sub(r"\b(public|private|protected)\s*:", "", TEMPLATE.sub("", head)).strip()
+            if open_at is None and "(" in said and not NO_FUNCTION.search(said):
                 first = start + len(head) - len(head.lstrip())
-                open_at = (depth, first, " ".join(head.split()))
+                open_at = (depth, first, " ".join(said.split()))
             depth += 1
             start = at + 1
         elif c == "}":
@@ -52,35 +55,40 @@ def functions(text):
                 open_at = None
 
 
-def main():
-    arguments = sys.argv[1:]
-    table = "--table" in arguments
-    root = pathlib.Path([a for a in arguments if a != "--table"][0])
-    failed, lines_of, num_functions = 0, {}, 0
+def check_tree(root):
+    """Problems of the headers below a folder, and how many lines each room has."""
+    root = pathlib.Path(root)
+    problems, lines_of, num_functions = [], {}, 0
     for path in sorted((root / "mlgraph").rglob("*.h*")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         name = str(path.relative_to(root))
         room = path.parent.name if path.parent != root / "mlgraph" else "(for users)"
-        lines_of[room] = lines_of.get(room, 0) + text.count("\n")
-        if text.count("\n") > MOST_LINES:
-            print(f"{name}: has {text.count(chr(10))} lines; should have {MOST_LINES} or fewer")
-            failed += 1
+        num_lines = text.count("\n")
+        lines_of[room] = lines_of.get(room, 0) + num_lines
+        if num_lines > MOST_LINES:
+            problems.append(f"{name}: has {num_lines} lines; should have {MOST_LINES} or fewer")
         for first, last, head in functions(text):
             num_functions += 1
             if last - first + 1 <= MOST_FUNCTION_LINES:
                 continue
             called = re.search(r"([~\w]+|operator[^(]*)\s*\(", head)
-            print(f"{name}:{first}: {called.group(1) if called else head} has {last - first + 1} lines; "
-                  f"should have {MOST_FUNCTION_LINES} or fewer")
-            failed += 1
+            problems.append(f"{name}:{first}: {called.group(1) if called else head} has {last - first + 1} lines; "
+                            f"should have {MOST_FUNCTION_LINES} or fewer")
     if num_functions == 0:
-        print("no functions were found")
-        failed += 1
-    if table:
+        problems.append("no functions were found")
+    return problems, lines_of
+
+
+def main():
+    arguments = sys.argv[1:]
+    problems, lines_of = check_tree([a for a in arguments if a != "--table"][0])
+    for problem in problems:
+        print(problem)
+    if "--table" in arguments:
         for room, lines in lines_of.items():
             print(f"{room:12} {lines:6}")
         print(f"{'all':12} {sum(lines_of.values()):6}")
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,34 @@ struct GradCheckOptions {
   std::uint64_t seed = 1;  ///< of the step (dropout) and of the cotangent
 };
 
+namespace detail {
+
+/// check(element, its gradient, where it is) of every element of inputs and trainable parameters, to the first
+/// error.
+template <class Check>
+Status for_each_gradient(const std::vector<MatrixView<double>>& inputs,
+                         const std::vector<AlignedVector<double>>& analytic, const ParamSpec& spec,
+                         Parameters<double>& parameters, const Check& check) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    for (std::int64_t k = 0; k < inputs[i].size(); ++k) {
+      const std::string where =
+          str_cat("input ", i, " at (", k / inputs[i].cols, ", ", k % inputs[i].cols, ")");
+      MLGRAPH_RETURN_IF_ERROR(check(inputs[i].data[k], analytic[i][static_cast<std::size_t>(k)], where));
+    }
+  }
+  for (const ParamSpec::Entry& entry : spec.entries()) {
+    if (!entry.param.trainable) continue;
+    for (std::int64_t k = 0; k < entry.param.size(); ++k) {
+      const auto place = static_cast<std::size_t>(entry.param.offset + k);
+      MLGRAPH_RETURN_IF_ERROR(
+          check(parameters.value[place], parameters.grad[place], str_cat(entry.name, " element ", k)));
+    }
+  }
+  return {};
+}
+
+}  // namespace detail
+
 /// Compares the gradients of sum(f(inputs) * cotangent), cotangent random, with central differences.
 ///
 /// `f(tape, leaves) -> Var` is called many times and must do the same each time. Every element of every input
@@ -36,7 +64,7 @@ struct GradCheckOptions {
 ///   |analytic - numeric| <= atol + rtol * |numeric|
 ///
 /// Errors: the first element that differs, with both values; the status of the forward pass; a value that is
-/// not finite. Cost:   two forward passes per element.
+/// not finite. Cost: two forward passes per element.
 template <class F>
 Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const ParamSpec& spec,
                  Parameters<double>& parameters, const GradCheckOptions& options = {}) {
@@ -87,21 +115,7 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
         str_cat("gradient of ", where, " is ", gradient, "; the central difference is ", numeric));
   };
 
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    for (std::int64_t k = 0; k < inputs[i].size(); ++k) {
-      const std::string where =
-          str_cat("input ", i, " at (", k / inputs[i].cols, ", ", k % inputs[i].cols, ")");
-      MLGRAPH_RETURN_IF_ERROR(check(inputs[i].data[k], analytic[i][static_cast<std::size_t>(k)], where));
-    }
-  }
-  for (const ParamSpec::Entry& entry : spec.entries()) {
-    if (!entry.param.trainable) continue;
-    for (std::int64_t k = 0; k < entry.param.size(); ++k) {
-      const auto place = static_cast<std::size_t>(entry.param.offset + k);
-      MLGRAPH_RETURN_IF_ERROR(
-          check(parameters.value[place], parameters.grad[place], str_cat(entry.name, " element ", k)));
-    }
-  }
+  MLGRAPH_RETURN_IF_ERROR(detail::for_each_gradient(inputs, analytic, spec, parameters, check));
   parameters.value = start;
   return {};
 }
