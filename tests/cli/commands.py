@@ -848,11 +848,25 @@ class ModelFiles(Case):
 
 
 class OwnNetwork(Case):
-    """The command line of examples/custom_model, which knows one network more."""
+    """examples/custom_model: a network of one's own, what is done with it, and a command line that knows it."""
 
     def setUp(self):
         super().setUp()
         self.program = os.environ["MLGRAPH_OWN_NETWORK"]
+
+    def test_the_network_and_its_journey_are_eighty_lines(self):
+        folder = pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "examples/custom_model"
+        lines = [line.strip() for name in ("my_net.hpp", "main.cpp") for line in (folder / name).read_text().splitlines()]
+        self.assertLessEqual(len([line for line in lines if line and not line.startswith("//")]), 80)
+
+    def test_the_journey_ends_with_a_model_that_the_command_line_knows(self):
+        self.program = os.environ["MLGRAPH_OWN_JOURNEY"]
+        said = self.ok().stdout  # it fails where a resumed training has other weights, or a change is not taken back
+        numbers = re.fullmatch(r"tau (\S+); config (\d+) is best: (\S+), with tensor 1 the other way (\S+); .*\n", said)
+        self.assertGreater(float(numbers[1]), 0.8, said)
+        self.assertLess(float(numbers[3]), float(numbers[4]), said)
+        self.program = os.environ["MLGRAPH_OWN_NETWORK"]
+        self.assertIn("my-net", self.ok("inspect", "my_net.safetensors").stdout)
 
     def test_it_is_trained_and_resumed_as_any_other(self):
         self.assertIn("my-net", self.ok("train", "--help").stdout)
