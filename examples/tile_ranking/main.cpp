@@ -56,8 +56,10 @@ mg::Result<mg::GraphEvaluation> leave_out(const std::vector<mg::ProgramView>& pr
 
   mg::Recipe recipe = mg::default_recipe<mg::TileSage>();
   recipe.epochs = options.epochs;
-  recipe.loss = {mg::Loss::kListMle};  // at temperature 1: better on so few kernels
-  recipe.max_slates_per_graph = 8;
+  // Not 10 and 0.02, over six seeds: tau 0.640, not 0.609; first choice 5.0 % slower, not 6.6 %; of five 1.9 %.
+  recipe.loss.temperature = 1;
+  recipe.loss.mse_weight = 0;
+  recipe.max_slates_per_graph = 8;  // longer epochs: tau 0.642, not 0.626; first choice 5.3 %, not 5.7 %
   mg::Trainer trainer(model, recipe, {1, &pool});
   // No validation: the kernel that is left out must not choose the epoch.
   MLGRAPH_RETURN_IF_ERROR(trainer.run(train, {}, [](const mg::EpochReport&) { return true; }).status());
