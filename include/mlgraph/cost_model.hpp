@@ -13,6 +13,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/graph/row_stats.hpp"
 
 // One file of the compiler includes mlgraph/infer/cost_model.hpp, which has load_cost_model(), and gives the
 // others a function such as
@@ -43,9 +44,11 @@ struct CostModelInputs {
   Span<const std::string> node_feature_names;
 };
 
+/// None of them decides results.
 struct BindOptions {
   int num_threads = 1;                 ///< of the session, this one among them; 0: one per processor
-  std::int64_t rows_at_a_time = 1024;  ///< of the largest matrix; decides time and memory, not results
+  std::int64_t rows_at_a_time = 1024;  ///< about so many rows of a matrix are new in one go
+  std::size_t memory_bytes = std::size_t{256} << 20;  ///< for rows that are kept from call to call
 };
 
 namespace interface {
@@ -85,6 +88,7 @@ class CostSessionCode {
   virtual void rollback() = 0;
   [[nodiscard]] virtual Span<const float> current() const = 0;
   [[nodiscard]] virtual float current_score() const = 0;
+  [[nodiscard]] virtual RowStats stats() const = 0;
 };
 
 /// What a CostModel does.
@@ -101,9 +105,10 @@ class CostModelCode {
 
 /// A model bound to one program: scores any number of its configurations, and changes of one.
 ///
-/// A score has the same bits whatever is scored beside it, and by an update as by a full evaluation. Only
-/// rank() and top_k() allocate, for more configurations than in any call before. One thread uses a session at a
-/// time. It owns what it needs of the model and of the program: both may be gone.
+/// A score has the same bits whatever is scored beside it, and by an update as by a full evaluation. Rows that
+/// one call made are there for all others, as far as BindOptions::memory_bytes go; a call that needs no new one
+/// allocates nothing, but rank() and top_k() for more configurations than in any call before. One thread uses a
+/// session at a time. It owns what it needs of the model and of the program: both may be gone.
 class CostSession {
  public:
   /// Rows and entries of a configuration: (rows_per_config(), num_features()). Row k is that of the k-th
@@ -143,8 +148,8 @@ class CostSession {
   /// Shapes: rows (d), features (d, num_features()); of a row that is given twice the last counts.
   /// Errors: no current configuration; a row that the program does not have, features of another size or not
   ///         finite: nothing is changed. A score that is not finite: as after rollback().
-  /// Cost:   where configurations of nodes join before layers that share rows, what the change can reach;
-  ///         elsewhere all that depends on configurations.
+  /// Cost:   where configurations join at nodes, a look for each row that the change can reach, and those that
+  ///         are new; elsewhere all that depends on configurations.
   [[nodiscard]] Result<float> update(Span<const std::int32_t> rows, Span<const float> features) {
     return code_->update(rows, features);
   }
@@ -155,6 +160,9 @@ class CostSession {
   /// The current configuration, (rows_per_config(), num_features()), and its score.
   [[nodiscard]] Span<const float> current() const { return code_->current(); }
   [[nodiscard]] float current_score() const { return code_->current_score(); }
+
+  /// What became of the rows that calls needed, and the memory that they take.
+  [[nodiscard]] RowStats stats() const { return code_->stats(); }
 
   /// Takes over what a loader made.
   explicit CostSession(interface::Owned<interface::CostSessionCode> code) noexcept : code_(std::move(code)) {}

@@ -73,6 +73,14 @@ typedef struct mlgraph_inputs {
   int64_t num_config_features; /* entries of a configuration's row */
 } mlgraph_inputs;
 
+/** Rows of a session, which are kept from call to call. */
+typedef struct mlgraph_row_stats {
+  int64_t num_rows;  /* that are kept, without sums */
+  int64_t num_made;  /* that were computed */
+  int64_t num_found; /* that were needed and there, for this or another configuration or node */
+  size_t bytes;      /* of memory, with ids and tables */
+} mlgraph_row_stats;
+
 /* ---- models ---------------------------------------------------------------------------------------------- */
 
 /** A model from the bytes of a model file, which are copied; null on an error.
@@ -92,6 +100,13 @@ size_t mlgraph_model_metadata(const mlgraph_model* model, const char* key, char*
  *  as by mlgraph_model_load(). The program's arrays are not needed afterwards. num_threads: 0 = one per processor. */
 mlgraph_session* mlgraph_session_bind(const mlgraph_model* model, const mlgraph_program* program, int num_threads,
                                       char* message, size_t message_size);
+/** The same with memory for rows that are kept from call to call, in bytes; mlgraph_session_bind() takes 256 MiB.
+ *  It decides time, not results. */
+mlgraph_session* mlgraph_session_bind_within(const mlgraph_model* model, const mlgraph_program* program,
+                                             int num_threads, size_t memory_bytes, char* message,
+                                             size_t message_size);
+/** What became of the rows that calls needed, and the memory that they take. */
+mlgraph_row_stats mlgraph_session_stats(const mlgraph_session* session);
 /** Null is allowed. */
 void mlgraph_session_free(mlgraph_session* session);
 

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "cost/net_fixture.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph::testing {
 
@@ -195,101 +194,6 @@ void check_layout_edges() {
   CHECK(run_net<N>(reverse, graph) == run_net<N>(forward, graph.transposed()));
   CHECK(run_net<N>(reverse, graph) != run_net<N>(forward, graph));
   CHECK(run_net<N>(forward, graph) != run_net<N>(forward, graph.without_edges()));
-}
-
-/// A program of 40 nodes: most operands are recent, some are far; a halo of the last five.
-inline NetGraph shared_net_graph() {
-  NetGraph graph{40, {}, {}, {33, 4, 17, 38}};
-  Rng rng(21);
-  for (std::int32_t v = 1; v < 40; ++v) {
-    for (std::uint64_t i = rng.below(3); i > 0; --i) {
-      graph.source.push_back(v - 1 -
-                             static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(std::min(v, 9)))) *
-                                 static_cast<std::int32_t>(i > 1));
-      graph.target.push_back(v);
-      if (graph.source.back() == v - 1) break;
-    }
-  }
-  return graph;
-}
-
-/// The rows that configurations share after the join.
-inline SharedRows shared_rows_of(const NetPlan& plan, const EdgesView& edges,
-                                 Span<const std::int32_t> config_node) {
-  std::vector<const AdjacencyView*> layers;
-  for (std::int64_t k = plan.join_stage; k < plan.num_stages(); ++k) {
-    const Stage& stage = plan.stages[static_cast<std::size_t>(k)];
-    layers.push_back(stage.reads_edges ? &edges.along(stage.direction) : nullptr);
-  }
-  return SharedRows::make(layers, edges.num_nodes(), config_node);
-}
-
-/// Scores, and the gradient of a random function of them, with the rows shared or not.
-template <class N, class T>
-struct NetRun {
-  std::vector<T> score, grad;
-  std::size_t bytes = 0;
-
-  NetRun(const typename N::Options& options, const NetGraph& graph, std::int64_t configs, bool shared,
-         bool halo) {
-    using Context = mlgraph::Context<T, Mode::kRecord>;
-    ParamSpec spec;
-    const NetOnContext<N, Context> net(spec, options, kNetWidths);
-    Parameters<T> parameters(spec, 5);
-    const NetData<T> data(graph, net.plan(), configs);
-    NetInput<T> in = data.input();
-    if (halo) {
-      in.num_halo = 5;  // node 38, configurable, is one of them
-      in.num_halo_config = 1;
-    }
-    const SharedRows rows = shared_rows_of(net.plan(), in.edges, in.config_node);
-    if (shared) in.shared = &rows;
-    Context tape;
-    tape.bind(spec, parameters);
-    const Var y = score_net<Context>(net, tape, net.plan(), in);
-    Rng rng(3);
-    std::vector<T> factor(static_cast<std::size_t>(configs));
-    for (T& f : factor) f = static_cast<T>(rng.uniform(-1, 1));
-    const Status status = tape.backward(tape.sum(tape.scale_rows(y, factor)));
-    REQUIRE_MESSAGE(status.ok(), status.message());
-    score.assign(tape.value(y).data, tape.value(y).data + configs);
-    grad.assign(parameters.grad.begin(), parameters.grad.end());
-    bytes = tape.peak_bytes();
-  }
-};
-
-/// Sharing rows leaves every bit of the scores, and the gradients.
-template <class N>
-void check_sharing(const typename N::Options& options) {
-  const NetGraph graph = shared_net_graph();
-  for (const bool halo : {false, true}) {
-    for (const std::int64_t configs : {1, 2, 9}) {
-      const NetRun<N, float> own(options, graph, configs, false, halo);
-      const NetRun<N, float> shared(options, graph, configs, true, halo);
-      CHECK(shared.score == own.score);
-      CHECK((own.score[0] != own.score.back() || configs == 1));
-
-      const NetRun<N, double> right(options, graph, configs, false, halo);
-      const NetRun<N, double> near(options, graph, configs, true, halo);
-      CHECK(near.score == right.score);
-      double largest = 0;
-      double worst = 0;
-      for (std::size_t i = 0; i < right.grad.size(); ++i) {
-        largest = std::max(largest, std::abs(right.grad[i]));
-        worst = std::max(worst, std::abs(right.grad[i] - near.grad[i]));
-      }
-      CHECK(largest > 0);
-      CHECK(worst <= 1e-12 * largest);
-    }
-  }
-}
-
-/// Shared rows take less memory.
-template <class N>
-void check_sharing_saves(const typename N::Options& options) {
-  const NetRun<N, float> own(options, shared_net_graph(), 32, false, false);
-  const NetRun<N, float> shared(options, shared_net_graph(), 32, true, false);
-  CHECK(shared.bytes < own.bytes);
 }
 
 }  // namespace mlgraph::testing

@@ -50,10 +50,5 @@ TEST_CASE("LayoutResGcn sees layouts, edges, and nothing where there is nothing 
   check_nothing_to_configure<LayoutResGcn>(false);
 }
 
-TEST_CASE("LayoutResGcn: sharing rows leaves every bit of the scores, and the gradients") {
-  for_each_layout_options<LayoutResGcn>(
-      7, [](const LayoutResGcn::Options& options) { check_sharing<LayoutResGcn>(options); });
-}
-
 }  // namespace
 }  // namespace mlgraph

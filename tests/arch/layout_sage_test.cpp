@@ -52,11 +52,5 @@ TEST_CASE("LayoutSage sees layouts, edges, and nothing where there is nothing to
   check_nothing_to_configure<LayoutSage>(false);
 }
 
-TEST_CASE("LayoutSage: sharing rows leaves every bit of the scores, and the gradients, in less memory") {
-  for_each_layout_options<LayoutSage>(
-      7, [](const LayoutSage::Options& options) { check_sharing<LayoutSage>(options); });
-  check_sharing_saves<LayoutSage>(net_options_of<LayoutSage>(Direction::kForward, 8));
-}
-
 }  // namespace
 }  // namespace mlgraph

@@ -12,7 +12,7 @@
 
 #include "mlgraph/autograd/gradcheck.hpp"
 #include "mlgraph/graph/csr.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
+#include "mlgraph/graph/transpose.hpp"
 
 namespace mlgraph::testing {
 
@@ -54,7 +54,17 @@ inline std::vector<TestGraph> test_graphs() {
 /// Numbers and indices the cases borrow; they live as long as the program.
 struct OpTableData {
   std::vector<TestGraph> graphs = test_graphs();
-  std::vector<SharedRows> shared;  // of each graph, for a configuration of node 0
+  // Four rows made of six others: one of none, one of a row twice.
+  std::vector<std::int32_t> flow_ptr = {0, 2, 2, 5, 6}, flow_col = {5, 0, 1, 1, 3, 2}, flow_root = {0, 5, 1, 5};
+
+  [[nodiscard]] AdjacencyView flow(Arena& arena) const {
+    AdjacencyView adjacency;
+    adjacency.csr.row_ptr = flow_ptr;
+    adjacency.csr.col = flow_col;
+    adjacency.num_cols = 6;
+    add_transpose(adjacency, arena);
+    return adjacency;
+  }
   std::vector<std::int32_t> index = {2, 0, 2, 2, 4, 1};
   std::vector<std::int32_t> distinct = {3, 0};
   std::vector<std::int32_t> with_empty = {0, 0, 2, 2, 5};
@@ -75,9 +85,6 @@ inline const OpTableData& op_table_data() {
       for (std::int64_t e = 0; e < graph.edges.num_edges(); ++e)
         weight.push_back(0.3 + 0.2 * static_cast<double>(e));
       d.edge_weight.push_back(weight);
-      const EdgesView edges = graph.edges.view();
-      const AdjacencyView* const layers[] = {&edges.forward, &edges.forward};
-      d.shared.push_back(SharedRows::make(layers, edges.num_nodes(), d.one_node));
     }
     return d;
   }();
@@ -225,27 +232,15 @@ inline std::vector<OpCase> op_table() {
       }
     }
   }
-  for (std::size_t g = 0; g < d.graphs.size(); ++g) {
-    const SharedRows& plan = d.shared[g];
-    const std::string of = "rows shared by 3 configs of " + d.graphs[g].name;
-    const std::int64_t n = plan.level(1).num_rows(3);
-    for (const Reduce r : {Reduce::kSum, Reduce::kMean}) {
-      const std::string name = r == Reduce::kSum ? "sum" : "mean";
-      add("shared_pool " + name + ", " + of, {{n, 17}}, [&plan, r](DoubleTape& t, Vars v) {
-        return t.shared_pool(r, plan.level(1), 3, (plan.num_nodes() + 1) / 2, v[0]);
-      });
-      add("sage " + name + ", " + of, {{n, 7}, {5, 7}, {5, 7}, {1, 5}}, [&plan, r](DoubleTape& t, Vars v) {
-        const SharedLayer layer = plan.layer(1, 3, true, t.arena());
-        const Var root = t.gather_rows(v[0], layer.root);
-        return t.sage(r, layer.adjacency, v[0], root, v[1], v[2], v[3], Activation::kRelu, 0.0);
-      });
-    }
-    for (const Reduce r : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
-      add("spmm " + std::to_string(static_cast<int>(r)) + ", " + of, {{n, 17}},
-          [&plan, r](DoubleTape& t, Vars v) {
-            return t.spmm(r, plan.layer(1, 3, true, t.arena()).adjacency, v[0]);
-          });
-    }
+  for (const Reduce r : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
+    const std::string name = std::to_string(static_cast<int>(r));
+    add("spmm " + name + " of other rows", {{6, 17}},
+        [&d, r](DoubleTape& t, Vars v) { return t.spmm(r, d.flow(t.arena()), v[0]); });
+    if (r == Reduce::kMax) continue;
+    add("sage " + name + " of other rows", {{6, 7}, {5, 7}, {5, 7}, {1, 5}}, [&d, r](DoubleTape& t, Vars v) {
+      const Var root = t.gather_rows(v[0], d.flow_root);
+      return t.sage(r, d.flow(t.arena()), v[0], root, v[1], v[2], v[3], Activation::kRelu, 0.0);
+    });
   }
   for (const TestGraph& graph : d.graphs) {
     const AdjacencyView adjacency = graph.edges.view().forward;

@@ -95,5 +95,81 @@ TEST_CASE("a table can be emptied, and rows without features are all one") {
   CHECK(none.size() == 1);
 }
 
+TEST_CASE("a table takes rows of another width after reset(), and none stay") {
+  ConfigTable table;
+  const float rows[] = {5, 6, 7};
+  for (const std::int64_t features : {1, 3, 3, 2}) {
+    table.reset(features);
+    CHECK((table.size() == 0 && table.num_features() == features));
+    CHECK(table.find(rows) == 0);
+    CHECK(table.view().wide.size() == static_cast<std::size_t>(features));
+  }
+}
+
+TEST_CASE("rows that are used stay, in their order, and the others are new when they come again") {
+  const SmallConfigs configs(40, 3, 2, 4);
+  ConfigTable table(2);
+  const auto find_all = [&](bool as_float) {
+    std::vector<std::int32_t> ids;
+    for (std::int64_t c = 0; c < 40; ++c) {
+      for (std::int64_t k = 0; k < 3; ++k) ids.push_back(table.find(configs.view(as_float), c, k));
+    }
+    return ids;
+  };
+  const auto row_of = [&](std::int32_t id) {
+    std::vector<float> row(2);
+    table.view().copy_row(id, 0, row.data());
+    return row;
+  };
+  const std::vector<std::int32_t> before = find_all(false);
+  const std::int32_t size = table.size();
+  REQUIRE(size == 16);
+  std::vector<std::vector<float>> rows;
+  std::vector<char> is_used;
+  for (std::int32_t id = 0; id < size; ++id) {
+    rows.push_back(row_of(id));
+    is_used.push_back(id % 3 == 1 ? 1 : 0);
+  }
+  const std::vector<std::int32_t> to = table.compact(is_used);
+  REQUIRE(to.size() == 16);
+  CHECK(table.size() == 5);
+  std::int32_t next = 0;
+  for (std::size_t id = 0; id < to.size(); ++id) {
+    CHECK(to[id] == (is_used[id] != 0 ? next++ : -1));
+    if (to[id] >= 0) CHECK(row_of(to[id]) == rows[id]);
+  }
+  for (const bool as_float : {false, true}) {
+    const std::vector<std::int32_t> after = find_all(as_float);
+    CHECK(table.size() == 16);
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      const auto id = static_cast<std::size_t>(before[i]);
+      if (to[id] >= 0) CHECK(after[i] == to[id]);
+      CHECK(row_of(after[i]) == rows[id]);
+    }
+  }
+  CHECK(table.compact(std::vector<char>(16, 0)) == std::vector<std::int32_t>(16, -1));
+  CHECK(table.size() == 0);
+}
+
+TEST_CASE("rows are encoded by their ids, as a network takes them") {
+  FeatureEncoder encoder;
+  encoder.num_config_inputs = 2;
+  encoder.config_encoding = ConfigEncoding::kEmbedding;
+  ConfigTable table(2);
+  const float rows[][2] = {{3, -1}, {0, 5}, {2, 2}};
+  for (const float* const row : rows) (void)table.find(row);
+  Arena arena;
+  const std::int32_t ids[] = {2, 0, 2};
+  const ConfigRows<float> some = table.encode(arena, encoder, ids);
+  CHECK(some.num_rows == 3);
+  std::vector<std::int32_t> wanted(6);
+  std::vector<float> row(2);
+  const ConfigView all = {{}, {&rows[0][0], 6}, 3, 1, 2};
+  const std::int32_t only_row[] = {0};
+  encoder.encode_config_classes(all, ids, only_row, row.data(), wanted.data());
+  CHECK(std::vector<std::int32_t>(some.classes.begin(), some.classes.end()) == wanted);
+  CHECK(table.encode(arena, encoder, {}).num_rows == 0);
+}
+
 }  // namespace
 }  // namespace mlgraph

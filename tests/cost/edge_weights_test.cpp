@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <vector>
 
@@ -12,6 +13,22 @@ namespace mlgraph {
 namespace {
 
 using namespace testing;  // NOLINT: graphs and dense matrices
+
+/// 40 nodes: most operands are recent, some are far.
+NetGraph random_net_graph() {
+  NetGraph graph{40, {}, {}, {}};
+  Rng rng(21);
+  for (std::int32_t v = 1; v < 40; ++v) {
+    if (rng.below(3) == 0) continue;
+    graph.source.push_back(v - 1);
+    graph.target.push_back(v);
+    if (v < 2 || rng.below(2) == 0) continue;
+    graph.source.push_back(
+        v - 2 - static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(std::min(v - 1, 9)))));
+    graph.target.push_back(v);
+  }
+  return graph;
+}
 
 /// The matrix of weights: of each edge at its row and column, and of each row itself on the diagonal.
 Dense dense_of(const CsrView& csr, const RowWeights<double>& weights) {
@@ -36,7 +53,7 @@ double difference(const Dense& a, const Dense& b) {
 }
 
 TEST_CASE("row norm is D^-1 (A + I), its transpose, or the sum of both") {
-  for (const NetGraph& graph : {hub_net_graph(), shared_net_graph(), NetGraph{1, {}, {}, {}}}) {
+  for (const NetGraph& graph : {hub_net_graph(), random_net_graph(), NetGraph{1, {}, {}, {}}}) {
     Dense normalized = add(adjacency(graph), identity(static_cast<std::size_t>(graph.num_nodes)));
     for (Row& row : normalized) row = (1 / std::accumulate(row.begin(), row.end(), 0.0)) * row;
     const Edges edges = graph.edges();
@@ -69,42 +86,6 @@ TEST_CASE("a stage has the weights that it asks for, once for all stages of a ki
     const RowWeights<double> row = weights.of(arena, stage);
     CHECK(row.edge.data() != gcn.edge.data());
     CHECK(weights.of(arena, stage).self.data() == row.self.data());
-  }
-}
-
-TEST_CASE("rows that configurations share have the weights of their nodes") {
-  const NetGraph graph = shared_net_graph();
-  const Edges edges = graph.edges();
-  for (const Direction direction : kAllDirections) {
-    for (const EdgeWeights kind : {EdgeWeights::kGcn, EdgeWeights::kRowNorm}) {
-      Stage stage;
-      stage.direction = direction;
-      stage.weights = kind;
-      Arena arena;
-      StageWeights<double> weights(edges.view());
-      const RowWeights<double> whole = weights.of(arena, stage);
-      const EdgesView view = edges.view();
-      const AdjacencyView* const layers[] = {&view.along(direction)};
-      const SharedRows shared = SharedRows::make(layers, 40, graph.config_node);
-      const SharedLayer of = shared.layer(0, 3, false, arena);
-      const SharedLevel to = shared.level(1);
-      const RowWeights<double> some = weights.of_shared(arena, stage, of, to, 3);
-      REQUIRE(some.self.size() == static_cast<std::size_t>(to.num_rows(3)));
-      for (std::int64_t c = 0; c < 3; ++c) {
-        for (std::int32_t v = 0; v < 40; ++v) {
-          const auto row = static_cast<std::size_t>(to.of_config(to.row[static_cast<std::size_t>(v)], c));
-          const auto node = static_cast<std::size_t>(v);
-          CHECK(some.self[row] == whole.self[node]);
-          const CsrView& csr = view.along(direction).csr;
-          const auto first = static_cast<std::size_t>(csr.row_ptr[node]);
-          const auto made = static_cast<std::size_t>(of.adjacency.csr.row_ptr[row]);
-          for (std::size_t e = 0; e < static_cast<std::size_t>(csr.degree(v)); ++e)
-            CHECK(some.edge[made + e] == whole.edge[first + e]);
-        }
-      }
-      stage.weights = EdgeWeights::kNone;
-      CHECK(weights.of_shared(arena, stage, of, to, 3).edge.empty());
-    }
   }
 }
 

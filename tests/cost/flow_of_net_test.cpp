@@ -125,6 +125,15 @@ TEST_CASE("where configurations join, and what is pooled, is the plan's; a halo 
   flow = make_flow_graph(plan, segment);
   CHECK((flow.pools_all && flow.pools_config));
 
+  plan.join = Join::kConfigurableOnly;  // those of a halo do not go on
+  plan.join_stage = plan.num_stages();
+  plan.pools.resize(1);
+  plan.pools[0].rows = Pool::Rows::kAll;
+  flow = make_flow_graph(plan, segment);
+  CHECK((flow.config_only && flow.joins() && !flow.pools_all && flow.pools_config));
+  CHECK(flow.config_node == std::vector<std::int32_t>{2, 0});
+  CHECK(flow.num_inner_config == 2);
+
   for (const Join join : {Join::kNone, Join::kGraph}) {  // no node has a configuration of its own
     plan = plan_of_all_stages(join);
     plan.join_stage = 1;

@@ -247,7 +247,8 @@ TEST_CASE("more rows than int32 counts are refused before anything is allocated"
   const std::vector<std::int32_t> ids(30679, 0);
   Eager ctx;
   ctx.bind(model.spec(), Span<const float>(model.parameters().value));
-  (void)model.score(ctx, prepared, ids);
+  std::vector<CallRows> rows;
+  (void)model.score(ctx, prepared, ids, rows);
   CHECK(ctx.status().message() ==
         "30679 configs of 70000 rows each are too many to score at once; the limit is 30678");
 }
@@ -330,9 +331,10 @@ TEST_CASE("a model that compares configs scores them in chunks, the last one as 
 
   Eager ctx;
   ctx.bind(model.spec(), Span<const float>(model.parameters().value));
+  std::vector<CallRows> rows;
   const auto together = [&](std::size_t begin, std::size_t count) {
     ctx.begin();
-    const Var y = model.score(ctx, prepared, Span<const std::int32_t>(ids).subspan(begin, count));
+    const Var y = model.score(ctx, prepared, Span<const std::int32_t>(ids).subspan(begin, count), rows);
     return std::vector<float>(ctx.value(y).data, ctx.value(y).data + count);
   };
   const auto part = [&](std::size_t begin, std::size_t count) {

@@ -122,12 +122,20 @@ NetInput<typename C::Scalar> repeated_input(C& ctx, const NetPlan& plan, const R
   in.edges = program.segment.graph.edges();
   in.num_halo = program.segment.num_halo;
   in.num_configs = count;
-  const float* const node_config =
-      program.node_config.data() + begin * program.num_config_nodes * kConfigFeatures;
   if (plan.takes_nodes()) {
     in.config_node = program.segment.graph.config_node();
     in.num_halo_config = program.segment.num_halo_config;
-    in.config = config_rows_of(ctx, node_config, count * program.num_config_nodes);
+    // Where only configurable nodes go on, those of a halo do not.
+    const std::int64_t rows =
+        program.num_config_nodes - (plan.join == Join::kConfigurableOnly ? program.segment.num_halo_config : 0);
+    auto* const values =
+        ctx.arena().template allocate<float>(static_cast<std::size_t>(count * rows * kConfigFeatures));
+    for (std::int64_t c = 0; c < count; ++c) {
+      const float* const from =
+          program.node_config.data() + (begin + c) * program.num_config_nodes * kConfigFeatures;
+      std::copy_n(from, rows * kConfigFeatures, values + c * rows * kConfigFeatures);
+    }
+    in.config = config_rows_of(ctx, values, count * rows);
   }
   if (plan.takes_graph())
     in.graph_config = config_rows_of(ctx, program.graph_config.data() + begin * kConfigFeatures, count);
@@ -138,19 +146,13 @@ NetInput<typename C::Scalar> repeated_input(C& ctx, const NetPlan& plan, const R
 struct PlannedProgram {
   const RepeatedProgram& program;
   NetPlan plan;
-  FlowGraph graph;
-  PlannedSegment segment;
+  FlowPlan rows;
   ConfigTable configs{kConfigFeatures};
   std::unique_ptr<RowStore> store;
 
   PlannedProgram(const NetPlan& net_plan, const RepeatedProgram& repeated, bool has_store)
-      : program(repeated),
-        plan(net_plan),
-        graph(make_flow_graph(plan, program.segment)),
-        segment{FlowPlan(graph)} {
-    if (!has_store) return;
-    store = std::make_unique<RowStore>(segment.rows.num_free().size());
-    segment.store = store.get();
+      : program(repeated), plan(net_plan), rows(make_flow_graph(plan, program.segment)) {
+    if (has_store) store = std::make_unique<RowStore>(rows.num_all_levels());
   }
   PlannedProgram(const PlannedProgram&) = delete;
   PlannedProgram& operator=(const PlannedProgram&) = delete;
@@ -162,23 +164,24 @@ struct PlannedProgram {
     PlannedConfigs<typename C::Scalar> given;
     given.num_configs = count;
     given.graph_config = in.graph_config;
-    const auto size = static_cast<std::size_t>(plan.takes_nodes() ? count * program.num_config_nodes : 0);
+    const auto num_rows = static_cast<std::int64_t>(rows.graph().config_node.size());
+    const auto size = static_cast<std::size_t>(count * num_rows);
     auto* const ids = ctx.arena().template allocate<std::int32_t>(size);
     const ConfigView view = {
         {}, program.node_config, program.num_configs, program.num_config_nodes, kConfigFeatures};
     for (std::size_t i = 0; i < size; ++i) {
       const auto at = static_cast<std::int64_t>(i);
-      ids[i] = configs.find(view, begin + at / program.num_config_nodes, at % program.num_config_nodes);
+      ids[i] = configs.find(view, begin + at / num_rows, at % num_rows);
     }
     given.ids = {ids, size};
     given.num_ids = configs.size();
     const auto encode = [&](C& context, Span<const std::int32_t> wanted) {
-      float* const rows = context.arena().template allocate<float>(wanted.size() * kConfigFeatures);
+      float* const values = context.arena().template allocate<float>(wanted.size() * kConfigFeatures);
       for (std::size_t i = 0; i < wanted.size(); ++i)
-        configs.view().copy_row(wanted[i], 0, rows + static_cast<std::int64_t>(i) * kConfigFeatures);
-      return config_rows_of(context, rows, static_cast<std::int64_t>(wanted.size()));
+        configs.view().copy_row(wanted[i], 0, values + static_cast<std::int64_t>(i) * kConfigFeatures);
+      return config_rows_of(context, values, static_cast<std::int64_t>(wanted.size()));
     };
-    return run_planned(net, ctx, plan, segment, in.nodes, given, encode);
+    return run_planned(net, ctx, plan, rows, store.get(), in.nodes, given, encode);
   }
 };
 
@@ -221,7 +224,11 @@ template <class T>
 std::vector<T> tree_pools(const NetPlan& plan, const RepeatedProgram& program, const std::vector<T>& rows,
                           std::int64_t copies) {
   const Segment& segment = program.segment;
-  const std::int64_t num_nodes = segment.graph.num_nodes(), width = plan.channels;
+  const bool only_config = plan.join == Join::kConfigurableOnly;
+  const std::int64_t width = plan.channels;
+  const std::int64_t num_inner_config = program.num_config_nodes - segment.num_halo_config;
+  const std::int64_t num_rows = only_config ? num_inner_config : segment.graph.num_nodes();
+  const std::int64_t num_inner = only_config ? num_rows : num_rows - segment.num_halo;
   const PoolSums sums(plan);
   std::vector<T> pools;
   for (std::int64_t c = 0; c < copies; ++c) {
@@ -230,12 +237,12 @@ std::vector<T> tree_pools(const NetPlan& plan, const RepeatedProgram& program, c
                                          segment.graph.config_node().end() - segment.num_halo_config};
       if (source.rows == Pool::Rows::kAll) {
         nodes.clear();
-        for (std::int32_t v = 0; v < num_nodes - segment.num_halo; ++v) nodes.push_back(v);
+        for (std::int32_t v = 0; v < num_inner; ++v) nodes.push_back(v);
       }
       for (std::int64_t j = 0; j < width; ++j) {
         std::vector<T> parts;
         for (const std::int32_t v : nodes)
-          parts.push_back(rows[static_cast<std::size_t>((c * num_nodes + v) * width + j)]);
+          parts.push_back(rows[static_cast<std::size_t>((c * num_rows + v) * width + j)]);
         do {
           std::vector<T> blocks;
           for (std::size_t i = 0; i == 0 || i < parts.size(); i += 16) {

@@ -39,10 +39,10 @@ struct PlannedFlows {
     }
     Arena arena;
     RowIds total(rows().sums().size() * static_cast<std::size_t>(program.num_configs));
-    rows().plan(ids, program.num_configs, arena, Span<std::int32_t>(total));
+    plan_configs(rows(), ids, program.num_configs, arena, Span<std::int32_t>(total));
     for (std::int32_t id = 0; id < planned.configs.size(); ++id) place.push_back(2 * id);
   }
-  [[nodiscard]] FlowPlan& rows() { return planned.segment.rows; }
+  [[nodiscard]] FlowPlan& rows() { return planned.rows; }
 };
 
 /// flow_.config_rows and config_of are those of the rows of a level from `begin` on.
@@ -66,7 +66,7 @@ void check_flow(PlannedFlows& flows, const Flow<float>& flow, std::size_t k, std
                 std::int32_t begin) {
   const FlowRows& rows = flows.rows().level(level);
   const std::int32_t before = flows.rows().level(level - 1).size();
-  const FlowStage& stage = flows.planned.graph.stages[k];
+  const FlowStage& stage = flows.rows().graph().stages[k];
   const std::int32_t count = rows.size() - begin;
   if (flow.same_rows) CHECK((begin == 0 && count == before));
   if (stage.reads_edges()) CHECK((flow.edges.num_targets() == count && flow.edges.num_sources() == before));
@@ -144,7 +144,7 @@ TEST_CASE("what a row was before an earlier stage is found, in every copy of the
   plan.first_rows_of = 1;
   const RepeatedProgram program(rng, size);
   PlannedProgram planned(plan, program, false);
-  const FlowPlan& plans = planned.segment.rows;
+  const FlowPlan& plans = planned.rows;
   Eager ctx;
   PlannedRows<Eager> rows(plan, plans, nullptr);
   rows.set_copies(3, Var{});

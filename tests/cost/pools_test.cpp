@@ -7,7 +7,7 @@
 #include <cmath>
 #include <vector>
 
-#include "arch/layout_fixture.hpp"
+#include "cost/net_fixture.hpp"
 
 namespace mlgraph {
 namespace {
@@ -127,12 +127,8 @@ TEST_CASE("embeddings of sums add up over segments") {
     CHECK(tape.value(total).data[i] == doctest::Approx(tape.value(whole).data[i]).epsilon(1e-14));
 }
 
-TEST_CASE(
-    "without a join before the pools one row stands for all configs; of rows that they share the bits are "
-    "kept") {
-  NetPlan plan = pool_plan();
-  plan.pools.resize(3);
-  NetPlan none = plan;
+TEST_CASE("without a join before the pools one row stands for all configs") {
+  NetPlan none = pool_plan();
   none.join = Join::kNone;
   none.pools.resize(2);
   const PoolData data(0);
@@ -142,31 +138,6 @@ TEST_CASE(
   in.nodes.x.rows = 15;
   in.num_configs = 3;
   CHECK(ctx.rows(run_pools(ctx, none, ctx.input(MatrixView<const float>(h.data(), 15, 2)), in)) == 1);
-
-  // Rows of nodes 0, 2 and 3 are the same in every configuration.
-  std::vector<float> copies = h;
-  for (std::ptrdiff_t c = 1; c < 3; ++c) {
-    for (const std::ptrdiff_t v : {0, 2, 3}) std::copy_n(h.begin() + 2 * v, 2, copies.begin() + 10 * c + 2 * v);
-  }
-  in.nodes.x.rows = 5;
-  in.config_node = data.config_node;
-  const SharedRows shared = SharedRows::make({}, 5, data.config_node);
-  std::vector<float> rows;
-  for (const std::ptrdiff_t v : {0, 2, 3}) rows.insert(rows.end(), h.begin() + 2 * v, h.begin() + 2 * v + 2);
-  for (std::ptrdiff_t c = 0; c < 3; ++c) {
-    for (const std::ptrdiff_t v : {1, 4})
-      rows.insert(rows.end(), copies.begin() + 10 * c + 2 * v, copies.begin() + 10 * c + 2 * v + 2);
-  }
-  for (const std::int64_t halo : {0, 1}) {
-    in.num_halo = in.num_halo_config = halo;
-    in.shared = nullptr;
-    const Var own = run_pools(ctx, plan, ctx.input(MatrixView<const float>(copies.data(), 15, 2)), in);
-    in.shared = &shared;
-    const Var once = run_pools(ctx, plan, ctx.input(MatrixView<const float>(rows.data(), 9, 2)), in);
-    REQUIRE_MESSAGE(ctx.status().ok(), ctx.status().message());
-    REQUIRE(ctx.value(own).size() == ctx.value(once).size());
-    CHECK(std::equal(ctx.value(own).data, ctx.value(own).data + ctx.value(own).size(), ctx.value(once).data));
-  }
 }
 
 TEST_CASE("a mean over nothing divides by one, and rows of other widths are an error") {

@@ -26,7 +26,8 @@ TEST_CASE("a store gives all rows of a level when new ones are added, and keeps 
   Eager ctx;
   CHECK(store.bytes() == 0);
   CHECK(values_of(ctx, store.keep(ctx, 1, numbers_from(ctx, 1, 2, 2))) == std::vector<float>{1, 2, 3, 4});
-  CHECK(values_of(ctx, store.keep_messages(ctx, 1, numbers_from(ctx, 9, 1, 1))) == std::vector<float>{9});
+  CHECK(values_of(ctx, store.keep(ctx, 1, numbers_from(ctx, 9, 1, 1), RowStore::kOthers)) ==
+        std::vector<float>{9});
   ctx.begin();
   const Var all = store.keep(ctx, 1, numbers_from(ctx, 7, 1, 2));
   CHECK(ctx.rows(all) == 3);
@@ -42,17 +43,53 @@ TEST_CASE("a store forgets the last rows of levels, and their messages") {
   RowStore store(2);
   Eager ctx;
   store.keep(ctx, 0, numbers_from(ctx, 1, 4, 1));
-  store.keep_messages(ctx, 0, numbers_from(ctx, 11, 4, 1));
+  store.keep(ctx, 0, numbers_from(ctx, 11, 4, 1), RowStore::kOthers);
   store.keep(ctx, 1, numbers_from(ctx, 21, 1, 3));
   const std::size_t bytes = store.bytes();
   store.truncate({2, 5});
   CHECK((store.num_rows(0) == 2 && store.num_rows(1) == 1));
   CHECK(values_of(ctx, store.keep(ctx, 0, numbers_from(ctx, 5, 1, 1))) == std::vector<float>{1, 2, 5});
-  CHECK(values_of(ctx, store.keep_messages(ctx, 0, numbers_from(ctx, 6, 1, 1))) ==
+  CHECK(values_of(ctx, store.keep(ctx, 0, numbers_from(ctx, 6, 1, 1), RowStore::kOthers)) ==
         std::vector<float>{11, 12, 6});
   CHECK(store.bytes() == bytes);  // memory stays, for rows to come
   store.truncate({0, 0});
   CHECK(values_of(ctx, store.keep(ctx, 1, numbers_from(ctx, 1, 1, 2))) == std::vector<float>{1, 2});
+}
+
+TEST_CASE(
+    "rows of a store move to new places, those that go nowhere are gone, and a level without a map stays") {
+  RowStore store(3);
+  Eager ctx;
+  store.keep(ctx, 0, numbers_from(ctx, 1, 3, 1));
+  store.keep(ctx, 1, numbers_from(ctx, 1, 5, 2));
+  store.keep(ctx, 1, numbers_from(ctx, 21, 5, 1), RowStore::kOthers);
+  store.keep(ctx, 2, numbers_from(ctx, 1, 2, 1));
+  store.move({{}, {0, -1, 1, -1, 2}, {-1, -1}});
+  CHECK(values_of(ctx, store.all(ctx, 0)) == std::vector<float>{1, 2, 3});
+  CHECK(values_of(ctx, store.all(ctx, 1)) == std::vector<float>{1, 2, 5, 6, 9, 10});
+  CHECK(values_of(ctx, store.all(ctx, 1, RowStore::kOthers)) == std::vector<float>{21, 23, 25});
+  CHECK(store.num_rows(2) == 0);
+  CHECK(values_of(ctx, store.keep(ctx, 1, numbers_from(ctx, 7, 1, 2))) ==
+        std::vector<float>{1, 2, 5, 6, 9, 10, 7, 8});
+  // There may be fewer rows than places: those that were planned and not made.
+  store.move({{}, {-1, 0, 1, -1, 2, 3}, {}});
+  CHECK(values_of(ctx, store.all(ctx, 1)) == std::vector<float>{5, 6, 9, 10});
+  CHECK(values_of(ctx, store.all(ctx, 1, RowStore::kOthers)) == std::vector<float>{23, 25});
+}
+
+TEST_CASE("a store says how many bytes its rows take") {
+  RowStore store(2);
+  Eager ctx;
+  CHECK(store.used_bytes() == 0);
+  CHECK(store.row_bytes(1, 5) == 5 * sizeof(float));
+  store.keep(ctx, 1, numbers_from(ctx, 1, 3, 4));
+  CHECK(store.row_bytes(1, 5) == 4 * sizeof(float));
+  store.keep(ctx, 1, numbers_from(ctx, 1, 3, 2), RowStore::kOthers);
+  CHECK(store.row_bytes(1, 5) == 6 * sizeof(float));
+  CHECK(store.used_bytes() == 18 * sizeof(float));
+  CHECK(store.bytes() >= store.used_bytes());
+  store.truncate({0, 1});
+  CHECK(store.used_bytes() == 6 * sizeof(float));
 }
 
 }  // namespace

@@ -6,70 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "arch/layout_fixture.hpp"
 #include "cost/mix_net.hpp"
+#include "cost/net_fixture.hpp"
 #include "cost/own_net.hpp"
-#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
 
 using namespace testing;  // NOLINT: the fixtures
-
-/// The rows of run_configs(): of each node of each configuration.
-template <class N>
-std::vector<float> rows_of(const typename N::Options& options, const NetGraph& graph, std::int64_t configs,
-                           bool share) {
-  ParamSpec spec;
-  const NetOnContext<N, Eager> net(spec, options, kNetWidths);
-  const Parameters<float> parameters(spec, 5);
-  const NetData<float> data(graph, net.plan(), configs);
-  NetInput<float> in = data.input();
-  const SharedRows shared = shared_rows_of(net.plan(), in.edges, in.config_node);
-  if (share) in.shared = &shared;
-  Eager ctx;
-  ctx.bind(spec, Span<const float>(parameters.value));
-  const Var h = run_configs<Eager>(net, ctx, net.plan(), run_prefix<Eager>(net, ctx, net.plan(), in), in);
-  REQUIRE_MESSAGE(ctx.status().ok(), ctx.status().message());
-  const SharedLevel level = shared.level(shared.num_layers());
-  REQUIRE(ctx.rows(h) == (share ? level.num_rows(configs) : configs * in.num_nodes()));
-  std::vector<float> rows;
-  for (std::int64_t c = 0; c < configs; ++c) {
-    for (std::int64_t v = 0; v < in.num_nodes(); ++v) {
-      const std::int64_t r =
-          share ? level.of_config(level.row[static_cast<std::size_t>(v)], c) : c * in.num_nodes() + v;
-      rows.insert(rows.end(), ctx.value(h).row(r), ctx.value(h).row(r) + ctx.cols(h));
-    }
-  }
-  return rows;
-}
-
-TEST_CASE(
-    "rows that configurations share have the bits of each configuration's own, whatever the stages read") {
-  for_each_mix([](const MixNet::Options& options) {
-    for (const NetGraph& graph : {shared_net_graph(), hub_net_graph()}) {
-      const std::vector<float> own = rows_of<MixNet>(options, graph, 4, false);
-      CHECK(rows_of<MixNet>(options, graph, 4, true) == own);
-      CHECK_FALSE(std::equal(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(own.size() / 4),
-                             own.begin() + static_cast<std::ptrdiff_t>(own.size() / 4)));
-    }
-  });
-}
-
-TEST_CASE("and so have scores and gradients" * testing::kLong) {
-  for_each_mix([](const MixNet::Options& options) { check_sharing<MixNet>(options); });
-}
-
-TEST_CASE("a network of every kind of stage shares rows") {
-  for (const bool with_dropout : {false, true}) {
-    auto options = net_options_of<OwnNet>(Direction::kBoth, 6);
-    options.num_layers = 3;
-    options.dropout = with_dropout ? 1e-9 : 0;  // draws, and drops nothing
-    CHECK(rows_of<OwnNet>(options, shared_net_graph(), 5, true) ==
-          rows_of<OwnNet>(options, shared_net_graph(), 5, false));
-    check_sharing<OwnNet>(options);
-  }
-}
 
 /// Counts what the loop asks of its rows.
 struct CountedRows {

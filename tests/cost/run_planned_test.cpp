@@ -48,7 +48,7 @@ void check_planned_bits(const typename N::Options& options, const RepeatedProgra
   CHECK(tape.values(taped.template pools<Tape>(tape.net, tape.ctx, 0, count)) == wanted);
 
   PlannedProgram kept(eager.plan(), program, true);
-  kept.segment.rows.set_hash_bits(2);
+  kept.rows.set_hash_bits(2);
   const auto in_chunks = [&](std::int64_t chunk) {
     std::vector<float> pools;
     for (std::int64_t begin = 0; begin < count; begin += chunk) {
@@ -61,8 +61,8 @@ void check_planned_bits(const typename N::Options& options, const RepeatedProgra
     return pools;
   };
   for (const std::int64_t chunk : {1, 4, 2}) CHECK(in_chunks(chunk) == wanted);
-  kept.segment.rows.truncate();
-  kept.store->truncate(kept.segment.rows.num_free());
+  kept.rows.truncate();
+  kept.store->truncate(kept.rows.num_free());
   for (const std::int64_t chunk : {3, 1}) CHECK(in_chunks(chunk) == wanted);
 }
 
@@ -78,7 +78,7 @@ void check_small_programs(const typename N::Options& options) {
   }
 }
 
-/// Of more nodes the order of the sum is another one, which is written down in tree_pools().
+/// Sums of several blocks, as tree_pools() writes them down.
 template <class N>
 void check_large_programs(const typename N::Options& options) {
   Rng rng(37);
@@ -95,14 +95,7 @@ void check_large_programs(const typename N::Options& options) {
   const std::vector<float> wanted = tree_pools(every.plan(), program, rows, copies);
   check_planned_bits<N>(options, program, wanted);
   every.ctx.begin();
-  const auto in_order = every.values(every.pools_of_every_row(program, 0, 3));
-  REQUIRE(in_order.size() == wanted.size());
-  float largest = 0, worst = 0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    largest = std::max(largest, std::abs(in_order[i]));
-    worst = std::max(worst, std::abs(in_order[i] - wanted[i]));
-  }
-  CHECK(worst <= 1e-5f * largest);
+  CHECK(every.values(every.pools_of_every_row(program, 0, 3)) == wanted);
 }
 
 /// The gradient of a random function of the scores.
@@ -143,7 +136,9 @@ void check_planned_gradients(const typename N::Options& options) {
       largest = std::max(largest, std::abs(every[i]));
       worst = std::max(worst, std::abs(every[i] - distinct[i]));
     }
-    CHECK((largest > 0 || size.num_nodes == 0));
+    const bool has_rows =
+        plan_of<N>(options).join == Join::kConfigurableOnly ? size.num_config_nodes > 0 : size.num_nodes > 0;
+    CHECK((largest > 0 || !has_rows));
     CHECK(worst <= 1e-12 * largest);
   }
 }
@@ -160,6 +155,8 @@ void check_planned_network() {
 TEST_CASE("distinct rows give the bits of every row, and its gradients: layouts") {
   check_planned_network<LayoutSage>();
   check_planned_network<LayoutResGcn>();
+  check_planned_network<LayoutSageLate>();
+  check_planned_network<LayoutResGcnLate>();
 }
 
 TEST_CASE("distinct rows give the bits of every row, and its gradients: tiles" * testing::kLong) {
@@ -190,6 +187,31 @@ TEST_CASE("and so they do the gradients" * testing::kLong) {
   for_each_mix([](const MixNet::Options& options) { check_planned_gradients<MixNet>(options); });
 }
 
+template <class N>
+void check_many_rows(const typename N::Options& options) {
+  INFO(N::kName);
+  Rng rng(47);
+  RepeatedSize size;
+  size.num_nodes = 2600;
+  size.node_kinds = 900;
+  size.num_config_nodes = 1300;
+  size.config_kinds = 7;
+  size.num_configs = 2;
+  const RepeatedProgram program(rng, size);
+  BoundNet<N, Eager> every(options), eager(options);
+  const std::vector<float> wanted = every.values(every.pools_of_every_row(program, 0, 2));
+  PlannedProgram once(eager.plan(), program, false), kept(eager.plan(), program, true);
+  CHECK(eager.values(once.template pools<Eager>(eager.net, eager.ctx, 0, 2)) == wanted);
+  CHECK(eager.values(kept.template pools<Eager>(eager.net, eager.ctx, 0, 2)) == wanted);
+  CHECK(kept.store->num_rows(kept.rows.num_levels() - 1) > 2048);
+}
+
+TEST_CASE("more new rows than are made in one go have the bits of every row") {
+  check_many_rows<LayoutResGcn>(net_options_of<LayoutResGcn>(Direction::kBoth, 6));
+  check_many_rows<LayoutSageLate>(net_options_of<LayoutSageLate>(Direction::kForward, 6));
+  check_many_rows<OwnNet>(net_options_of<OwnNet>(Direction::kBoth, 6));
+}
+
 TEST_CASE("rows of the large programs are equal more often than not") {
   Rng rng(3);
   RepeatedSize size;
@@ -200,8 +222,27 @@ TEST_CASE("rows of the large programs are equal more often than not") {
   PlannedProgram planned(net.plan(), program, false);
   (void)planned.pools<Eager>(net.net, net.ctx, 0, 20);
   REQUIRE(net.ctx.status().ok());
-  for (std::size_t k = 0; k < planned.segment.rows.num_levels(); ++k)
-    CHECK(planned.segment.rows.level(k).size() < 200);
+  for (std::size_t k = 0; k < planned.rows.num_levels(); ++k) CHECK(planned.rows.level(k).size() < 200);
+}
+
+/// The bytes of a tape of the pools of 32 configurations.
+std::size_t tape_bytes(const RepeatedProgram& program, bool every_row) {
+  BoundNet<LayoutSage, Tape> tape(net_options_of<LayoutSage>(Direction::kForward, 8));
+  PlannedProgram planned(tape.plan(), program, false);
+  const Var sums =
+      every_row ? tape.pools_of_every_row(program, 0, 32) : planned.pools<Tape>(tape.net, tape.ctx, 0, 32);
+  const Status status = tape.ctx.backward(tape.ctx.sum(sums));
+  REQUIRE_MESSAGE(status.ok(), status.message());
+  return tape.ctx.peak_bytes();
+}
+
+TEST_CASE("distinct rows take less memory of a tape") {
+  Rng rng(4);
+  RepeatedSize size;
+  size.num_nodes = 60;
+  size.num_configs = 32;
+  const RepeatedProgram program(rng, size);
+  CHECK(2 * tape_bytes(program, false) < tape_bytes(program, true));
 }
 
 TEST_CASE("a call that makes no new row computes none and allocates nothing") {
@@ -216,68 +257,15 @@ TEST_CASE("a call that makes no new row computes none and allocates nothing") {
     return planned.pools<Eager>(net.net, net.ctx, 0, 6);
   };
   const std::vector<float> wanted = net.values(run());
-  const std::int32_t last = planned.store->num_rows(planned.segment.rows.num_levels() - 1);
-  const std::size_t bytes = planned.store->bytes() + planned.segment.rows.bytes();
+  const std::int32_t last = planned.store->num_rows(planned.rows.num_levels() - 1);
+  const std::size_t bytes = planned.store->bytes() + planned.rows.bytes();
   (void)run();
   const std::size_t allocations = num_allocations();
   const Var again = run();
   CHECK(num_allocations() == allocations);
   CHECK(net.values(again) == wanted);
-  CHECK(planned.store->num_rows(planned.segment.rows.num_levels() - 1) == last);
-  CHECK(planned.store->bytes() + planned.segment.rows.bytes() == bytes);
-}
-
-/// What run_planned() gives of all configurations of a model's segment.
-std::vector<float> planned_segment(const Model& model, const PreparedProgram& prepared,
-                                   const Segment& segment) {
-  const FlowGraph graph = make_flow_graph(model.plan(), segment);
-  PlannedSegment planned{FlowPlan(graph)};
-  ConfigTable table(prepared.view.configs.num_features);
-  PlannedConfigs<float> configs;
-  configs.num_configs = static_cast<std::int64_t>(prepared.selection.size());
-  std::vector<std::int32_t> ids;
-  for (std::int64_t c = 0; model.plan().takes_nodes() && c < configs.num_configs; ++c) {
-    for (const std::int32_t k : segment.config_row) ids.push_back(table.find(prepared.view.configs, c, k));
-  }
-  configs.ids = ids;
-  configs.num_ids = table.size();
-  PreparedProgram distinct;
-  distinct.view = prepared.view;
-  distinct.view.configs = table.view();
-  const std::int32_t first_row[] = {0};
-  Eager ctx;
-  ctx.bind(model.spec(), Span<const float>(model.parameters().value));
-  if (model.plan().join == Join::kGraph)
-    configs.graph_config = model.graph_config(ctx, prepared, prepared.selection);
-  const auto encode = [&](Eager& context, Span<const std::int32_t> wanted) {
-    return model.config_rows(context, distinct, wanted, first_row);
-  };
-  const NodeRows<float> nodes{segment.graph.x(), segment.node_layout, segment.graph.opcode()};
-  const Var pools = run_planned(model.net<Eager>(), ctx, model.plan(), planned, nodes, configs, encode);
-  REQUIRE_MESSAGE(ctx.status().ok(), ctx.status().message());
-  return {ctx.value(pools).data, ctx.value(pools).data + ctx.value(pools).size()};
-}
-
-TEST_CASE("the segments of a model, with and without a halo, have the bits of every row") {
-  for (const std::string_view name : kNets) {
-    for (const char* const halo : {"yes", "no"}) {
-      INFO(name, ", halo ", halo);
-      const auto options = small_net(name, {{"segment_size", "4"}, {"segment_halo", halo}});
-      if (testing::plan_of(*options).join == Join::kConfigurableOnly) continue;
-      const OwnedProgram program = program_for(*options, 3, 9);
-      const Model model = model_for(program, *options);
-      const PreparedProgram prepared = model.prepare(program.view()).value();
-      REQUIRE(prepared.segments.size() > 1);
-      for (const Segment& segment : prepared.segments) {
-        Eager ctx;
-        ctx.bind(model.spec(), Span<const float>(model.parameters().value));
-        const Var pools = model.embed(ctx, prepared, segment, prepared.selection);
-        REQUIRE_MESSAGE(ctx.status().ok(), ctx.status().message());
-        const std::vector<float> every(ctx.value(pools).data, ctx.value(pools).data + ctx.value(pools).size());
-        CHECK(planned_segment(model, prepared, segment) == every);
-      }
-    }
-  }
+  CHECK(planned.store->num_rows(planned.rows.num_levels() - 1) == last);
+  CHECK(planned.store->bytes() + planned.rows.bytes() == bytes);
 }
 
 }  // namespace

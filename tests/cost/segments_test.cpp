@@ -175,11 +175,12 @@ TEST_CASE("predict() segment by segment has the bits of score() in one context, 
         const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
         Eager ctx;
         ctx.bind(model.spec(), Span<const float>(model.parameters().value));
+        std::vector<CallRows> rows;
         for (std::int32_t begin = 0; begin < 7; begin += 3) {
           std::vector<std::int32_t> ids;
           for (std::int32_t c = begin; c < std::min(7, begin + 3); ++c) ids.push_back(c);
           ctx.begin();
-          const Var s = model.score(ctx, prepared, ids);
+          const Var s = model.score(ctx, prepared, ids, rows);
           REQUIRE(ctx.status().ok());
           for (std::size_t i = 0; i < ids.size(); ++i)
             CHECK(ctx.value(s).data[i] == scores[static_cast<std::size_t>(ids[i])]);

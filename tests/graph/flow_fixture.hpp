@@ -15,6 +15,7 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/graph/flow_graph.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
+#include "mlgraph/graph/plan_configs.hpp"
 
 namespace mlgraph::testing::flow {
 
@@ -86,11 +87,11 @@ struct FlowCase {
   }
 };
 
-/// plan() of configurations -> their totals, one after the other for each sum.
+/// plan_configs() -> the totals, one after the other for each sum.
 inline Ids totals_of(FlowPlan& plan, const Ids& config, std::size_t count) {
   Arena arena;
   Ids totals(plan.sums().size() * count);
-  plan.plan(config, static_cast<std::int64_t>(count), arena, Span<std::int32_t>(totals));
+  plan_configs(plan, config, static_cast<std::int64_t>(count), arena, Span<std::int32_t>(totals));
   return totals;
 }
 inline Ids totals_of(FlowPlan& plan, const Ids& config) {

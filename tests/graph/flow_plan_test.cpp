@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <vector>
@@ -29,10 +31,7 @@ bool same_partition(Span<const std::int32_t> a, Span<const std::int32_t> b) {
 /// Rows of each level, and of the levels of each sum.
 Ids plan_sizes(const FlowPlan& plan) {
   Ids sizes;
-  for (std::size_t k = 0; k < plan.num_levels(); ++k) sizes.push_back(plan.level(k).size());
-  for (std::size_t s = 0; s < plan.sums().size(); ++s) {
-    for (std::size_t t = 0; t < plan.sums()[s].num_levels(); ++t) sizes.push_back(plan.sum_rows(s, t).size());
-  }
+  plan.count(sizes);
   return sizes;
 }
 
@@ -44,15 +43,12 @@ std::vector<Ids> plan_contents(const FlowPlan& plan) {
          {rows.root(), rows.kind(), rows.read_ptr(), rows.reads(), rows.edge_kind()})
       all.push_back(testing::to_ids(ids));
   };
-  for (std::size_t k = 0; k < plan.num_levels(); ++k) add(plan.level(k));
-  for (std::size_t s = 0; s < plan.sums().size(); ++s) {
-    for (std::size_t t = 0; t < plan.sums()[s].num_levels(); ++t) add(plan.sum_rows(s, t));
-  }
+  for (std::size_t k = 0; k < plan.num_all_levels(); ++k) add(plan.level(k));
   return all;
 }
 
-/// The plan's rows after plan() of these configurations are the reference's: as many, and of each node and
-/// configuration by hashing every one.
+/// The plan's rows after plan_configs() of these configurations are the reference's: as many, and of each node
+/// and configuration by hashing every one.
 void check_plan_of(const FlowCase& flow, FlowPlan& plan, const Ids& config) {
   const std::size_t num_configs = flow.num_configs(config);
   const Ids totals = totals_of(plan, config);
@@ -79,7 +75,7 @@ void check_plan_of(const FlowCase& flow, FlowPlan& plan, const Ids& config) {
   for (std::size_t s = 0; s < plan.sums().size(); ++s) {
     const std::vector<std::set<Ids>> blocks = classes.blocks(plan.sums()[s]);
     for (std::size_t t = 0; t < blocks.size() && num_configs > 0; ++t)
-      CHECK(plan.sum_rows(s, t).size() == static_cast<std::int32_t>(blocks[t].size()));
+      CHECK(plan.level(plan.sum_level(s, t)).size() == static_cast<std::int32_t>(blocks[t].size()));
     const auto from = totals.begin() + static_cast<std::ptrdiff_t>(s * num_configs);
     const Ids mine(from, from + static_cast<std::ptrdiff_t>(num_configs));
     CHECK(same_partition(mine, classes.totals(plan.sums()[s])));
@@ -185,6 +181,152 @@ TEST_CASE("a plan is a function of the graph and of what was planned since the l
   }
 }
 
+TEST_CASE("a plan that merges nothing has a row for each configuration and node that it reaches") {
+  Rng rng(31);
+  for (int trial = 0; trial < 40; ++trial) {
+    const FlowCase flow(rng, 5 + static_cast<std::int32_t>(rng.below(40)));
+    const FlowPlan merged(flow.graph);
+    FlowPlan plan = merged.unmerged();
+    CHECK((merged.merges() && !plan.merges()));
+    const auto n = flow.graph.num_nodes;
+    const std::size_t count = 1 + rng.below(6);
+    const Ids config(count * flow.graph.config_node.size(), 0);  // all equal
+    const Ids totals = totals_of(plan, config, count);
+    for (std::size_t k = 0; k < plan.num_levels(); ++k) {
+      const auto reached = static_cast<std::int32_t>(plan.reached(k).size());
+      CHECK(plan.num_free()[k] == n - reached);
+      CHECK(plan.level(k).size() == n + (static_cast<std::int32_t>(count) - 1) * reached);
+    }
+    CHECK(plan.num_added() == static_cast<std::int64_t>(count) * plan.num_reached());
+    for (std::size_t s = 0; s < plan.sums().size(); ++s) {
+      const auto from = totals.begin() + static_cast<std::ptrdiff_t>(s * count);
+      const std::set<std::int32_t> distinct(from, from + static_cast<std::ptrdiff_t>(count));
+      CHECK(distinct.size() == (plan.sums()[s].free.back()[0] >= 0 ? 1 : count));
+    }
+    const std::int64_t once = plan.num_added();
+    totals_of(plan, config, count);  // nothing is found
+    CHECK(plan.num_added() == 2 * once);
+    plan.truncate();
+    CHECK(plan_sizes(plan) == plan.num_free());
+  }
+}
+
+TEST_CASE("a plan knows whether it is a copy of another, or its unmerged one") {
+  Rng rng(37);
+  const FlowCase flow(rng, 20);
+  const FlowPlan plan(flow.graph), same(flow.graph), none;
+  FlowPlan copy = plan;
+  totals_of(copy, flow.random_configs(rng, 3, 3));
+  CHECK((copy.is_of(plan) && plan.is_of(copy) && plan.unmerged().is_of(plan)));
+  CHECK((!same.is_of(plan) && !same.unmerged().is_of(plan)));
+  CHECK((plan.is_made() && !none.is_made() && !none.is_of(plan) && !none.is_of(none)));
+}
+
+TEST_CASE("rows that are old are forgotten; those that stay are found, and the rest can be planned again") {
+  Rng rng(41);
+  for (int trial = 0; trial < 120; ++trial) {
+    INFO("trial ", trial);
+    const FlowCase flow(rng, static_cast<std::int32_t>(rng.below(trial % 8 == 0 ? 300 : 30)));
+    if (flow.graph.config_node.empty()) continue;
+    FlowPlan plan(flow.graph);
+    if (trial % 3 == 0) plan.set_hash_bits(2);
+    const std::uint64_t kinds = 2 + rng.below(5);
+    Ids old = flow.random_configs(rng, 4, kinds), kept = flow.random_configs(rng, 3, kinds);
+    plan.set_generation(1);
+    totals_of(plan, old);
+    plan.set_generation(2);
+    const Ids totals = totals_of(plan, kept);
+    std::vector<char> is_used(static_cast<std::size_t>(kinds), 0), wanted_used = is_used;
+    const FlowPlan used = plan;
+    plan.use_parts(2);  // rows that were planned together all are used
+    for (std::size_t k = 0; k < plan.num_all_levels(); ++k) {
+      for (std::int32_t r = plan.num_free()[k]; r < plan.level(k).size(); ++r)
+        CHECK(plan.level(k).is_used(r, 2) == used.level(k).is_used(r, 2));
+    }
+    plan.mark_configs(2, is_used);
+    for (const std::int32_t id : kept) wanted_used[static_cast<std::size_t>(id)] = 1;
+    CHECK(is_used == wanted_used);
+    Ids config_to(is_used.size(), -1);
+    std::int32_t next = 0;
+    for (std::size_t i = 0; i < is_used.size(); ++i) {
+      if (is_used[i] != 0) config_to[i] = next++;
+    }
+    const std::vector<Ids> to = plan.forget(2, config_to);
+    REQUIRE(to.size() == plan.num_all_levels());
+    for (std::int32_t& id : kept) id = config_to[static_cast<std::size_t>(id)];
+    for (std::int32_t& id : old) {  // what went gets a number behind the others
+      std::int32_t& there = config_to[static_cast<std::size_t>(id)];
+      if (there < 0) there = next++;
+      id = there;
+    }
+    const Ids sizes = plan_sizes(plan);
+    const Ids again = totals_of(plan, kept);
+    CHECK(plan_sizes(plan) == sizes);  // all that stayed is found
+    const std::size_t count = flow.num_configs(kept);
+    for (std::size_t s = 0; s < plan.sums().size(); ++s) {
+      const Ids& moved = to[plan.sum_level(s, plan.sums()[s].num_levels() - 1)];
+      for (std::size_t i = s * count; i < (s + 1) * count; ++i)
+        CHECK(again[i] == moved[static_cast<std::size_t>(totals[i])]);
+    }
+    check_plan_of(flow, plan, kept);  // and there is nothing else
+    old.insert(old.end(), kept.begin(), kept.end());
+    check_plan_of(flow, plan, old);
+  }
+}
+
+TEST_CASE("int32 counts the rows of as many configurations as a plan says, and what they read") {
+  Rng rng(43);
+  for (int trial = 0; trial < 60; ++trial) {
+    const FlowCase flow(rng, 1 + static_cast<std::int32_t>(rng.below(40)));
+    const FlowPlan merged(flow.graph);
+    FlowPlan plan = merged.unmerged();
+    const auto count = [&](std::size_t configs) {
+      plan.truncate();
+      totals_of(plan, Ids(configs * flow.graph.config_node.size(), 0), configs);
+      std::vector<std::int64_t> counts;
+      for (std::size_t k = 0; k < plan.num_all_levels(); ++k) {
+        counts.push_back(plan.level(k).size());
+        counts.push_back(static_cast<std::int64_t>(plan.level(k).reads().size()));
+      }
+      return counts;
+    };
+    const std::vector<std::int64_t> one = count(1), two = count(2);
+    const std::int64_t most = merged.max_configs();
+    std::int64_t largest = 0;
+    for (std::size_t i = 0; i < one.size(); ++i)
+      largest = std::max(largest, one[i] + (most - 1) * (two[i] - one[i]));
+    CHECK(largest <= std::numeric_limits<std::int32_t>::max());
+    if (flow.graph.joins() && !flow.graph.config_node.empty())
+      CHECK(largest > 1 << 26);  // a block reads up to 16 rows
+  }
+}
+
+TEST_CASE("where only configurable nodes go on, there are rows of no others after the join") {
+  Rng rng(47);
+  for (int trial = 0; trial < 60; ++trial) {
+    INFO("trial ", trial);
+    const FlowCase flow(rng, 1 + static_cast<std::int32_t>(rng.below(40)));
+    if (!flow.graph.joins()) continue;
+    FlowGraph all = flow.graph;
+    for (std::size_t k = static_cast<std::size_t>(all.join_stage); k < all.stages.size(); ++k)
+      all.stages[k] = FlowStage();
+    all.config_node.resize(static_cast<std::size_t>(all.num_inner_config));
+    all.pools_all = false;
+    all.pools_config = true;
+    FlowGraph only = all;
+    only.config_only = true;
+    FlowPlan of_all(all), of_only(only);
+    const Ids config = random_kinds(rng, 5 * all.config_node.size(), 3);
+    const Ids totals = totals_of(of_all, config, 5);
+    CHECK(same_partition(totals_of(of_only, config, 5), totals));
+    for (std::size_t k = 0; k < of_only.num_levels(); ++k) {
+      const bool joined = static_cast<std::int32_t>(k) >= only.join_level();
+      CHECK(of_only.num_free()[k] == (joined ? 0 : of_all.num_free()[k]));
+      CHECK(of_only.level(k).size() == of_all.level(k).size() - (joined ? of_all.num_free()[k] : 0));
+    }
+  }
+}
+
 /// N nodes without edges, of the given inputs, and one stage.
 FlowGraph flow_without_edges(const Ids& input_kind) {
   FlowGraph graph;
@@ -236,7 +378,7 @@ TEST_CASE("where nothing is configured, or there is no node, all configurations 
     FlowPlan none(empty);
     CHECK(none.level(0).size() == 0);
     CHECK(totals_of(none, {}, 3) == Ids{0, 0, 0});
-    CHECK(none.sum_rows(0, 0).reads().empty());
+    CHECK(none.level(none.sum_level(0, 0)).reads().empty());
   }
 }
 
@@ -251,7 +393,7 @@ TEST_CASE("a configuration that differs at no node that is pooled has no sums of
   const Ids sizes = plan_sizes(plan);
   CHECK(totals_of(plan, {0, 1, 0}, 3) == Ids{0, 0, 0});
   CHECK(plan.num_added() == 4);
-  CHECK(plan.sum_rows(0, 0).size() == sizes.back());
+  CHECK(plan.level(plan.sum_level(0, 0)).size() == sizes.back());
 }
 
 }  // namespace

@@ -21,7 +21,19 @@ struct OwnedRowKey {
   bool operator<(const OwnedRowKey& o) const {
     return std::tie(root, kind, reads, edge_kind) < std::tie(o.root, o.kind, o.reads, o.edge_kind);
   }
+  bool operator==(const OwnedRowKey& o) const {
+    return std::tie(root, kind, reads, edge_kind) == std::tie(o.root, o.kind, o.reads, o.edge_kind);
+  }
 };
+
+/// Row r as a key.
+OwnedRowKey owned_key(const FlowRows& rows, std::size_t r, bool has_edge_kinds) {
+  const auto first = static_cast<std::size_t>(rows.read_ptr()[r]);
+  const std::size_t count = static_cast<std::size_t>(rows.read_ptr()[r + 1]) - first;
+  OwnedRowKey key = {rows.root()[r], rows.kind()[r], testing::to_ids(rows.reads().subspan(first, count)), {}};
+  if (has_edge_kinds) key.edge_kind = testing::to_ids(rows.edge_kind().subspan(first, count));
+  return key;
+}
 
 /// Few roots, kinds and reads, so that keys repeat; edges have kinds or not.
 OwnedRowKey random_row_key(Rng& rng, bool has_edge_kinds) {
@@ -89,16 +101,131 @@ TEST_CASE("rows are those of a map of keys, with any hash, as they grow and afte
         REQUIRE(rows.find(key.view()) == at->second);
       }
       CHECK(keys.size() > 100);  // several times the table that it begins with
-      for (std::size_t r = 0; r < keys.size(); ++r) {
-        const auto first = static_cast<std::size_t>(rows.read_ptr()[r]);
-        const std::size_t count = static_cast<std::size_t>(rows.read_ptr()[r + 1]) - first;
-        CHECK(rows.root()[r] == keys[r].root);
-        CHECK(rows.kind()[r] == keys[r].kind);
-        CHECK(testing::to_ids(rows.reads().subspan(first, count)) == keys[r].reads);
-        if (has_edge_kinds) CHECK(testing::to_ids(rows.edge_kind().subspan(first, count)) == keys[r].edge_kind);
-      }
+      for (std::size_t r = 0; r < keys.size(); ++r) CHECK(owned_key(rows, r, has_edge_kinds) == keys[r]);
       CHECK(rows.edge_kind().size() == (has_edge_kinds ? rows.reads().size() : 0));
     }
+  }
+}
+
+TEST_CASE("appended rows are new, whatever there was, and never found") {
+  for (const int bits : {64, 2}) {
+    Rng rng(6);
+    FlowRows rows;
+    rows.set_hash_bits(bits);
+    std::vector<OwnedRowKey> keys;
+    std::map<OwnedRowKey, std::int32_t> ids;  // of those that can be found
+    for (int step = 0; step < 4000; ++step) {
+      const std::uint64_t what = rng.below(100);
+      if (what == 0) {
+        const auto count = keys.size() - rng.below(keys.size() / 2 + 1);
+        while (keys.size() > count) {
+          const auto at = ids.find(keys.back());
+          if (at != ids.end() && at->second == static_cast<std::int32_t>(keys.size()) - 1) ids.erase(at);
+          keys.pop_back();
+        }
+        rows.truncate(static_cast<std::int32_t>(count));
+        continue;
+      }
+      const OwnedRowKey key = random_row_key(rng, true);
+      if (what < 30) {
+        REQUIRE(rows.append(key.view()) == static_cast<std::int32_t>(keys.size()));
+        keys.push_back(key);
+        continue;
+      }
+      const auto [at, is_new] = ids.emplace(key, rows.size());
+      if (is_new) keys.push_back(key);
+      REQUIRE(rows.find(key.view()) == at->second);
+    }
+    REQUIRE(rows.size() == static_cast<std::int32_t>(keys.size()));
+    CHECK(ids.size() < keys.size());
+    for (std::size_t r = 0; r < keys.size(); ++r) CHECK(owned_key(rows, r, true) == keys[r]);
+    for (const auto& [key, id] : ids) REQUIRE(rows.find(key.view()) == id);
+    rows.clear();
+    CHECK(rows.append(OwnedRowKey{}.view()) == 0);
+    CHECK(rows.find(OwnedRowKey{}.view()) == 1);
+  }
+}
+
+/// Random rows, some of them appended, with what a compaction has to keep of each.
+struct AgedRows {
+  FlowRows rows;
+  std::vector<OwnedRowKey> key;
+  std::vector<std::uint32_t> used;
+  std::vector<char> is_listed;
+
+  AgedRows(Rng& rng, bool has_edge_kinds, int hash_bits) {
+    rows.set_hash_bits(hash_bits);
+    for (std::uint32_t generation = 0; generation < 4; ++generation) {
+      rows.set_generation(generation);
+      for (int step = 0; step < 60; ++step) {
+        const OwnedRowKey wanted = random_row_key(rng, has_edge_kinds);
+        const bool appends = rng.below(4) == 0;
+        const std::int32_t row = appends ? rows.append(wanted.view()) : rows.find(wanted.view());
+        const auto r = static_cast<std::size_t>(row);
+        if (r == key.size()) {
+          key.push_back(wanted);
+          used.push_back(generation);
+          is_listed.push_back(appends ? 0 : 1);
+        }
+        used[r] = generation;
+      }
+      const auto again = static_cast<std::int32_t>(rng.below(key.size()));
+      rows.use(again);
+      used[static_cast<std::size_t>(again)] = generation;
+    }
+  }
+};
+
+/// `id` by a map, where there is one.
+std::int32_t mapped(const testing::Ids& map, std::int32_t id) {
+  return map.empty() ? id : map[static_cast<std::size_t>(id)];
+}
+
+TEST_CASE("rows that are old are forgotten, and the others are those of a level that never had them") {
+  Rng rng(9);
+  for (int trial = 0; trial < 60; ++trial) {
+    INFO("trial ", trial);
+    const bool has_edge_kinds = trial % 2 == 0;
+    AgedRows aged(rng, has_edge_kinds, trial % 3 == 0 ? 2 : 64);
+    for (std::size_t r = 0; r < aged.key.size(); ++r) {
+      for (const std::uint32_t since : {0u, 1u, 2u, 3u, 4u})
+        CHECK(aged.rows.is_used(static_cast<std::int32_t>(r), since) == (aged.used[r] >= since));
+    }
+    // Roots, reads and kinds go to other numbers, or stay.
+    testing::Ids root_to, read_to, kind_to;
+    if (trial % 5 != 0) root_to = {2, 0, 1};
+    if (trial % 5 != 1) read_to = {3, 2, 0, 1};
+    if (trial % 5 != 2) kind_to = {1};  // kind 1 becomes 2; those up to 0 stay
+    const auto num_kept = static_cast<std::int32_t>(rng.below(20));
+    const auto since = static_cast<std::uint32_t>(rng.below(5));
+    FlowRows wanted;
+    std::vector<std::size_t> from;
+    testing::Ids wanted_to(aged.key.size(), -1);
+    for (std::size_t r = 0; r < aged.key.size(); ++r) {
+      if (static_cast<std::int32_t>(r) >= num_kept && aged.used[r] < since) continue;
+      OwnedRowKey key = aged.key[r];
+      key.root = mapped(root_to, key.root);
+      for (std::int32_t& read : key.reads) read = mapped(read_to, read);
+      if (key.kind > 0 && !kind_to.empty()) key.kind = 1 + mapped(kind_to, key.kind - 1);
+      wanted_to[r] = aged.is_listed[r] != 0 ? wanted.find(key.view()) : wanted.append(key.view());
+      REQUIRE(wanted_to[r] == static_cast<std::int32_t>(from.size()));
+      from.push_back(r);
+    }
+    CHECK(aged.rows.compact(num_kept, since, root_to, read_to, kind_to) == wanted_to);
+    REQUIRE(aged.rows.size() == wanted.size());
+    for (std::size_t r = 0; r < from.size(); ++r) {
+      const OwnedRowKey key = owned_key(wanted, r, has_edge_kinds);
+      CHECK(owned_key(aged.rows, r, has_edge_kinds) == key);
+      CHECK(aged.rows.is_used(static_cast<std::int32_t>(r), aged.used[from[r]]));
+      CHECK_FALSE(aged.rows.is_used(static_cast<std::int32_t>(r), aged.used[from[r]] + 1));
+      if (aged.is_listed[from[r]] != 0) CHECK(aged.rows.find(key.view()) == static_cast<std::int32_t>(r));
+    }
+    // And they go on as one that never had others.
+    for (int step = 0; step < 100; ++step) {
+      const OwnedRowKey key = random_row_key(rng, has_edge_kinds);
+      REQUIRE(aged.rows.find(key.view()) == wanted.find(key.view()));
+    }
+    CHECK(aged.rows.used_bytes() == wanted.used_bytes());
   }
 }
 

@@ -15,14 +15,14 @@ namespace {
 /// Numbers for C configurations, as they come: configuration c has `value[c]`.
 LocalRows local_rows_of(const testing::Ids& value, const LocalRows::Memory& memory) {
   std::map<std::int32_t, std::int32_t> number;
-  std::int32_t* const of = memory.ids();
-  std::int32_t* const first = memory.ids();
+  auto* const of = memory.numbers();
+  auto* const first = memory.numbers();
   LocalRows local;
   local.count = 0;
   for (std::size_t c = 0; c < value.size(); ++c) {
     const auto [at, is_new] = number.emplace(value[c], local.count);
-    if (is_new) first[local.count++] = static_cast<std::int32_t>(c);
-    of[c] = at->second;
+    if (is_new) first[local.count++] = static_cast<LocalRows::Number>(c);
+    of[c] = static_cast<LocalRows::Number>(at->second);
   }
   local.of = of;
   local.first = first;

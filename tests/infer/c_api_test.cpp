@@ -79,12 +79,28 @@ TEST_CASE("C functions give what the C++ session gives, of every network") {
     const mlgraph_program program = c_program(set.programs[0]);
     const SessionHandle session(mlgraph_session_bind(loaded.get(), &program, 1, nullptr, 0));
     REQUIRE(session != nullptr);
+    const SessionHandle small(mlgraph_session_bind_within(loaded.get(), &program, 1, 0, nullptr, 0));
+    REQUIRE(small != nullptr);
     loaded.reset();
 
     std::vector<float> scores(24), same(24);
     REQUIRE(expected.score(set.views[0].configs, Span<float>(scores)).ok());
     CHECK(mlgraph_session_score(session.get(), &configs, same.data()) == MLGRAPH_OK);
     CHECK(same == scores);
+    CHECK(mlgraph_session_score(small.get(), &configs, same.data()) == MLGRAPH_OK);
+    CHECK(same == scores);
+    const mlgraph_row_stats stats_first = mlgraph_session_stats(session.get());
+    CHECK(mlgraph_session_score(session.get(), &configs, same.data()) == MLGRAPH_OK);
+    const mlgraph_row_stats stats_again = mlgraph_session_stats(session.get());
+    const RowStats wanted = [&] {
+      (void)expected.score(set.views[0].configs, Span<float>(same));
+      return expected.stats();
+    }();
+    CHECK(stats_again.num_rows == wanted.num_rows);
+    CHECK(stats_again.num_made == wanted.num_made);
+    CHECK(stats_again.num_found == wanted.num_found);
+    CHECK(stats_again.bytes == wanted.bytes);
+    CHECK(stats_again.num_made + stats_again.num_found >= stats_first.num_made + stats_first.num_found);
     std::vector<std::int32_t> order(24), same_order(24), best(5);
     REQUIRE(expected.rank(set.views[0].configs, Span<std::int32_t>(order)).ok());
     CHECK(mlgraph_session_rank(session.get(), &configs, same_order.data()) == MLGRAPH_OK);

@@ -10,6 +10,7 @@
 #include "long_tests.hpp"
 #include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/nn/linear.hpp"
+#include "mlgraph/nn/norm.hpp"
 #include "mlgraph/nn/pool.hpp"
 #include "mlgraph/nn/sage_conv.hpp"
 
@@ -29,6 +30,8 @@ enum class Flaw {
   kConfigOfOthers,  // in join()
   kDraws,
   kDrawsEarly,
+  kDrawsLate,
+  kStatistics,
   kGradient,
   kNodesMix,
   kNodeOutMixes,
@@ -72,6 +75,7 @@ class FlawedNet {
     config_ = Linear(p, "config", in.num_config_features, hidden, false);
     message_ = Linear(p, "message", hidden, hidden);
     sage_ = SAGEConv(p, "sage", hidden, hidden);
+    if (kFlaw == Flaw::kStatistics) norm_ = BatchNorm(p, "norm", hidden);
     p.begin_readout();
     head_ = Linear(p, "head", hidden, kFlaw == Flaw::kOutputs ? 2 : 1);
   }
@@ -127,12 +131,14 @@ class FlawedNet {
       return ctx.scale(root, static_cast<typename C::Scalar>(ctx.rows(root) / flow.num_configs));
     if (kFlaw == Flaw::kStageRows) return ctx.repeat_rows(root, 2);
     if (kFlaw == Flaw::kDraws) return ctx.dropout(root, 0.5);
+    if (kFlaw == Flaw::kStatistics) return norm_(ctx, root);
     if (kFlaw == Flaw::kOnTape && C::kRecords) return ctx.scale(root, typename C::Scalar(1.25));
     if (kFlaw == Flaw::kReadsConfig) return add_config(ctx, root, config_(ctx, flow.config), flow);
     return root;
   }
   template <class C>
   Var node_out(C& ctx, Var h, const Flow<typename C::Scalar>&) const {
+    if (kFlaw == Flaw::kDrawsLate) return ctx.dropout(h, 0.5);
     return kFlaw == Flaw::kNodeOutMixes ? ctx.add(h, mean_of(ctx, h, 1)) : h;
   }
   template <class C>
@@ -173,6 +179,7 @@ class FlawedNet {
 
   Linear encode_, config_, message_, head_;
   SAGEConv sage_;
+  BatchNorm norm_;
 };
 
 template <Flaw kFlaw>
@@ -201,6 +208,12 @@ TEST_CASE("a network that keeps its plan passes, and each that breaks it is told
         "my-net: stage 2 draws random numbers in training; Stage::draws should say so");
   CHECK(message<Flaw::kDrawsEarly>() ==
         "my-net: nodes() draws random numbers in training; only stages may, and what comes after them");
+  CHECK(message<Flaw::kDrawsLate>() ==
+        "my-net: node_out() draws random numbers in training; NetPlan::node_out_draws should say so");
+  CHECK(message<Flaw::kStatistics>() ==
+        "my-net: in training the pools are others when equal rows are made once; a stage that takes statistics "
+        "of "
+        "its rows says so by Stage::draws");
   CHECK(message<Flaw::kOnTape>() == "my-net: stage 2: Eager and Tape differ in row 0");
   CHECK(message<Flaw::kReadoutWeight>() ==
         "my-net: head.weight is made after begin_readout(), and rows of nodes depend on it");

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "cost/program_fixture.hpp"
+#include "mlgraph/cost/flow_of_net.hpp"
 
 namespace mlgraph {
 namespace {
@@ -39,6 +41,29 @@ TEST_CASE("the expected share of edges stays, in their order, with all nodes and
   CHECK(columns(drop_edges(plan, whole, 0, 1).value()) == columns(whole));
   CHECK(columns(drop_edges(plan, whole, 0.5, 1).value()) == columns(drop_edges(plan, whole, 0.5, 1).value()));
   CHECK(columns(drop_edges(plan, whole, 0.5, 1).value()) != columns(drop_edges(plan, whole, 0.5, 2).value()));
+}
+
+TEST_CASE("what is left has a plan of its own, of the same nodes") {
+  const OwnedProgram program = layout_program(3, 4, 40);
+  const Model model = model_for(program, *small_net("layout-sage"));
+  PreparedProgram prepared = model.prepare(program.view()).value();
+  Segment& whole = prepared.segments[0];
+  for (const std::int64_t columns : {0, 6}) {  // nodes have layouts that are embedded, or none
+    whole.node_layout.assign(whole.node.size() * static_cast<std::size_t>(columns), 0);
+    for (std::size_t i = 0; i < whole.node_layout.size(); i += 13) whole.node_layout[i] = 2;
+    const FlowGraph wanted = make_flow_graph(model.plan(), whole);
+    for (const double share : {0.0, 0.6}) {
+      const Segment kept = drop_edges(model.plan(), whole, share, 5).value();
+      CHECK(kept.node_layout == whole.node_layout);
+      REQUIRE(kept.rows.is_made());
+      CHECK(kept.rows.graph().input_kind == wanted.input_kind);
+      CHECK(kept.rows.graph().config_node == wanted.config_node);
+      const CsrView& csr = kept.rows.graph().stages[0].edges.csr;
+      CHECK(csr.col.data() == kept.graph.edges().along(model.plan().stages[0].direction).csr.col.data());
+      const bool has_same_rows = kept.rows.num_free() == FlowPlan(wanted).num_free();
+      CHECK(has_same_rows == (share == 0));
+    }
+  }
 }
 
 TEST_CASE("shares that are none are refused") {

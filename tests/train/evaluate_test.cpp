@@ -177,7 +177,8 @@ TEST_CASE("the mean over no graphs is zero") {
 TEST_CASE("an evaluation has the same bits for any number of threads" * testing::kLong) {
   const OwnedProgram owned = tile_program(5, 6, 3000);  // so large that kernels use the threads
   const Model model = model_for(owned, *small_net("tile-resgcn"));
-  const std::vector<PreparedProgram> programs = {model.prepare(owned.view()).value()};
+  std::vector<PreparedProgram> programs;
+  programs.push_back(model.prepare(owned.view()).value());
   const Evaluation serial = evaluate(model, programs).value();
   for (const int threads : {1, 2, 3}) {
     ThreadPool pool(threads);

@@ -43,9 +43,10 @@ TEST_CASE("the ranking of a slate is ranking_loss() of its labels") {
 TEST_CASE("a program without a ranking cannot be fitted, and one without labels is an error") {
   const RankingObjective objective{LossOptions()};
   const OwnedProgram owned = tile_program(3);
-  PreparedProgram program = model_for(owned, *small_net("tile-mlp")).prepare(owned.view()).value();
+  const Model model = model_for(owned, *small_net("tile-mlp"));
+  PreparedProgram program = model.prepare(owned.view()).value();
   const std::vector<std::int64_t> equal(24, 7);
-  PreparedProgram same = program;
+  PreparedProgram same = model.prepare(owned.view()).value();
   same.view.runtime = equal;
   same.view.runtime_normalizer = {};
   CHECK(objective.check(same).ok());

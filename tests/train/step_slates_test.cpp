@@ -112,7 +112,8 @@ TEST_CASE("the statistics of batch norm move by the mean of what each slate move
     Tape tape;
     tape.bind(model.spec(), own);
     const PreparedProgram& program = steps.lab.train[j];
-    (void)model.score(tape, program, program.selection);
+    std::vector<CallRows> rows;
+    (void)model.score(tape, program, program.selection, rows);
     REQUIRE(tape.status().ok());
     CHECK(std::equal(start.begin(), start.begin() + static_cast<std::ptrdiff_t>(begin), own.value.begin()));
     CHECK(own.value != start);

@@ -92,10 +92,11 @@ TEST_CASE("labels, selections and features change the settings") {
   };
   const std::string base = data(programs);
   CHECK(data(programs) == base);
-  std::vector<PreparedProgram> fewer = programs;
+  std::vector<PreparedProgram> fewer = set.prepare(model);
   fewer[1].selection.pop_back();
   CHECK(data(fewer) != base);
-  CHECK(data({programs[0]}) != base);
+  fewer.pop_back();
+  CHECK(data(fewer) != base);
   set.programs[0].runtime[3] += 1;  // the views borrow it
   CHECK(data(programs) != base);
   set.programs[0].runtime[3] -= 1;

@@ -255,7 +255,8 @@ TEST_CASE("a checkpoint of version 1 is refused, and its weights can be saved as
   const GoldenProgram program = golden_layout_program();
   Recipe recipe;
   recipe.epochs = 4;
-  const std::vector<PreparedProgram> programs = {model.prepare(program.view()).value()};
+  std::vector<PreparedProgram> programs;
+  programs.push_back(model.prepare(program.view()).value());
   CHECK(Trainer(model, recipe)
             .run(
                 programs, programs, [](const EpochReport&) { return true; }, checkpoint)

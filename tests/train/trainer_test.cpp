@@ -346,8 +346,8 @@ TEST_CASE("a step's gradient is the mean over its slates, and the loss of an epo
     Lab lab(*small_net("tile-mlp"), 4);
     lab.valid.clear();
     std::vector<PreparedProgram> some;
-    for (const std::size_t i : which) some.push_back(lab.train[i]);
-    lab.train = some;
+    for (const std::size_t i : which) some.push_back(lab.model.prepare(lab.train[i].view).value());
+    lab.train = std::move(some);
     Recipe options = constant_rate(1, 0);
     options.configs_per_graph = 24;
     const TrainReport report = lab.run(options).value();

@@ -104,10 +104,11 @@ class LateLayout {
   }
   template <class C>
   Var join(C& ctx, Var h, const Flow<typename C::Scalar>& flow) const {
-    Var z = ctx.add(ctx.repeat_rows(node_(ctx, h), flow.num_configs), config_(ctx, flow.config));
+    const Var node = flow.roots(ctx, node_(ctx, h));
+    Var z = ctx.add(node, flow.configs(ctx, config_(ctx, flow.config)));
     if (options_.config_layers > 0) {
-      const Var gate = ctx.repeat_rows(gate_(ctx, h), flow.num_configs);
-      z = ctx.add(z, ctx.mul(gate, config_gate_(ctx, flow.config)));
+      const Var gate = flow.roots(ctx, gate_(ctx, h));
+      z = ctx.add(z, ctx.mul(gate, flow.configs(ctx, config_gate_(ctx, flow.config))));
     }
     return ctx.relu(z);
   }

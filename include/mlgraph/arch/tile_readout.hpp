@@ -50,6 +50,7 @@ struct TileOptions : InputOptions {
   plan.stages.assign(static_cast<std::size_t>(num_stages), stage);
   plan.channels = options.hidden_channels;
   plan.config_in_readout = late;
+  plan.node_out_draws = options.dropout > 0;
   if (!late) plan.join = Join::kGraph;
   return plan;
 }

@@ -104,6 +104,19 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     num_draws_ = 0;
   }
 
+  /// A place to come back to: rewind(mark) forgets every Var and all memory since, in work that is done piece
+  /// by piece.
+  struct Mark {
+    Arena::Mark memory;
+    std::size_t num_vars;
+  };
+  [[nodiscard]] Mark mark() const { return {arena_.mark(), slots_.size()}; }
+  void rewind(const Mark& mark) {
+    static_assert(!kRecords, "a Tape plays back what it has recorded");
+    arena_.rewind(mark.memory);
+    slots_.resize(mark.num_vars);
+  }
+
   /// Training mode switches dropout on and lets batch norm use the batch's statistics. Eager is never in it.
   void set_training(bool training) { training_ = training; }
   [[nodiscard]] bool training() const { return kRecords && training_; }

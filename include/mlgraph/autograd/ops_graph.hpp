@@ -10,13 +10,11 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/kernels/attention.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gather.hpp"
 #include "mlgraph/kernels/reduce.hpp"
 #include "mlgraph/kernels/segment.hpp"
-#include "mlgraph/kernels/shared_pool.hpp"
 #include "mlgraph/kernels/spmm.hpp"
 #include "mlgraph/kernels/spmm_heads.hpp"
 
@@ -119,22 +117,6 @@ struct SegmentReduce {
     const auto dx = ctx.grad_target(x);
     const MatrixView<const T> dy = ctx.out_grad(y);
     kernels::segment_reduce_backward(reduce, ptr, dy, argmax, dx.view, dx.accumulate, ctx.pool());
-  }
-};
-
-/// y_c = sum or mean over the nodes of config c, whose rows are partly those of all configs.
-struct SharedPool {
-  Var x, y;
-  Reduce reduce;
-  SharedLevel level;
-  std::int64_t num_pooled;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::shared_pool_backward(reduce, level, num_pooled, dy, dx.view, dx.accumulate, ctx.arena(),
-                                  ctx.pool());
   }
 };
 
@@ -293,27 +275,6 @@ class GraphOps {
     kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
                             ctx.pool());
     ctx.record(y, ops::SegmentReduce{x, y, reduce, ptr, argmax});
-    return y;
-  }
-
-  /// The sum or mean over the first `num_pooled` nodes of each of C configs that share rows.
-  /// Shapes: (level.num_rows(C), F) -> (C, F).
-  Var shared_pool(Reduce reduce, const SharedLevel& level, std::int64_t num_configs, std::int64_t num_pooled,
-                  Var x) {
-    Ctx& ctx = self();
-    if (!ctx.expect(reduce != Reduce::kMax && num_pooled <= level.num_nodes() &&
-                        ctx.rows(x) == level.num_rows(num_configs),
-                    [&] {
-                      return str_cat("shared_pool: x has ", ctx.rows(x), " rows; ", num_configs,
-                                     " configs have ", level.num_rows(num_configs),
-                                     ", to be summed or averaged");
-                    })) {
-      return {};
-    }
-    const Var y = ctx.allocate(num_configs, ctx.cols(x), ctx.needs_grad(x));
-    kernels::shared_pool(reduce, level, num_pooled, ctx.value(x), ctx.mutable_value(y), ctx.arena(),
-                         ctx.pool());
-    ctx.record(y, ops::SharedPool{x, y, reduce, level, num_pooled});
     return y;
   }
 

@@ -7,12 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/cost/config_rows.hpp"
+#include "mlgraph/cost/feature_encoder.hpp"
+#include "mlgraph/cost/flow.hpp"
 #include "mlgraph/graph/program.hpp"
 
 namespace mlgraph {
@@ -83,16 +87,26 @@ class ByteRows {
 /// as int8 or as float.
 class ConfigTable {
  public:
-  explicit ConfigTable(std::int64_t num_features)
+  explicit ConfigTable(std::int64_t num_features = 0)
       : num_features_(num_features),
         narrow_(static_cast<std::size_t>(num_features)),
-        wide_(static_cast<std::size_t>(num_features) * sizeof(float)) {
-    row_.resize(static_cast<std::size_t>(num_features));
-  }
+        wide_(static_cast<std::size_t>(num_features) * sizeof(float)),
+        row_(static_cast<std::size_t>(num_features)) {}
 
   [[nodiscard]] std::int32_t size() const { return wide_.size(); }
   /// All of them, as configurations of one row.
   [[nodiscard]] ConfigView view() const { return {{}, values_, size(), 1, num_features_}; }
+  /// Those of rows of `num_features` numbers; there are none yet.
+  void reset(std::int64_t num_features) {
+    if (num_features != num_features_) *this = ConfigTable(num_features);
+    clear();
+  }
+  /// Rows as a network takes them, in the memory of an arena: (ids, G).
+  [[nodiscard]] ConfigRows<float> encode(Arena& arena, const FeatureEncoder& encoder,
+                                         Span<const std::int32_t> ids) const {
+    static constexpr std::int32_t kOnlyRow[] = {0};
+    return encode_config_rows(arena, encoder, view(), ids, kOnlyRow);
+  }
   void clear() {
     narrow_.clear();
     wide_.clear();
@@ -100,6 +114,7 @@ class ConfigTable {
     values_.clear();
   }
 
+  [[nodiscard]] std::int64_t num_features() const { return num_features_; }
   /// The id of row k of configuration c.
   [[nodiscard]] std::int32_t find(const ConfigView& configs, std::int64_t c, std::int64_t k) {
     const std::int64_t at = (c * configs.rows_per_config + k) * num_features_;
@@ -116,6 +131,18 @@ class ConfigTable {
     if (static_cast<std::int64_t>(values_.size()) < (std::int64_t{id} + 1) * num_features_)
       values_.insert(values_.end(), row, row + num_features_);
     return id;
+  }
+  /// Forgets the rows that are not used and numbers the others anew, in their order. -> where each went; -1:
+  /// nowhere.
+  [[nodiscard]] std::vector<std::int32_t> compact(const std::vector<char>& is_used) {
+    ConfigTable rest(num_features_);
+    std::vector<std::int32_t> to;
+    for (const char used : is_used) {
+      const auto at = static_cast<std::ptrdiff_t>(to.size()) * num_features_;
+      to.push_back(used != 0 ? rest.find(values_.data() + at) : -1);
+    }
+    *this = std::move(rest);  // which gives memory back
+    return to;
   }
   [[nodiscard]] std::size_t bytes() const {
     return narrow_.bytes() + wide_.bytes() + sizeof(float) * values_.capacity() +

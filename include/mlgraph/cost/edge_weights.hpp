@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The constant weights of a stage's edges, for whole graphs and for rows that configurations share.
+// The constant weights of a stage's edges.
 #ifndef MLGRAPH_COST_EDGE_WEIGHTS_HPP
 #define MLGRAPH_COST_EDGE_WEIGHTS_HPP
 
@@ -11,7 +11,6 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/graph/graph_view.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 
 namespace mlgraph {
@@ -75,25 +74,6 @@ class StageWeights {
       }
     }
     return known.weights;
-  }
-
-  /// Of the rows of a shared layer, which leads to `level`.
-  [[nodiscard]] RowWeights<T> of_shared(Arena& arena, const Stage& stage, const SharedLayer& layer,
-                                        const SharedLevel& level, std::int64_t num_configs) {
-    const RowWeights<T> whole = of(arena, stage);
-    if (whole.self.empty()) return {};
-    T* const edge = arena.allocate<T>(layer.weight.size());
-    T* const self = arena.allocate<T>(layer.root.size());
-    for (std::size_t e = 0; e < layer.weight.size(); ++e)
-      edge[e] = whole.edge[static_cast<std::size_t>(layer.weight[e])];
-    T* to = self;
-    const auto append = [&](std::int32_t begin, std::int32_t end) {
-      for (std::int32_t r = begin; r < end; ++r)
-        *to++ = whole.self[static_cast<std::size_t>(level.node[static_cast<std::size_t>(r)])];
-    };
-    append(0, level.num_shared);
-    for (std::int64_t c = 0; c < num_configs; ++c) append(level.num_shared, level.num_nodes());
-    return {{edge, layer.weight.size()}, {self, layer.root.size()}};
   }
 
  private:

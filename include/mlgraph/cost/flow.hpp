@@ -56,6 +56,11 @@ struct Flow : MessageFlow<T> {
   Var graph_config;                      ///< what config() made of the configurations of the graph, (C, G')
   Var first;                             ///< what each row was before stage NetPlan::first_rows_of
 
+  /// What the configurations of config_rows are in `v`, a map of `config`.
+  template <class Ctx>
+  [[nodiscard]] Var configs(Ctx& ctx, Var v) const {
+    return num_config_rows == 0 ? v : ctx.gather_rows(v, config_of);
+  }
   /// The configuration of each row, from ptr.
   [[nodiscard]] Span<const std::int32_t> config_of_rows(Arena& arena) const {
     const auto size = static_cast<std::size_t>(ptr.back());
@@ -74,8 +79,7 @@ Var add_config(Ctx& ctx, Var h, Var delta, const Flow<typename Ctx::Scalar>& flo
   const Span<const std::int32_t> index = flow.config_rows;
   const bool in_order = flow.num_config_rows == 0;  // row i of the index has row i of delta
   const std::int64_t rest = in_order ? static_cast<std::int64_t>(index.size()) : flow.num_config_rows;
-  if (ctx.rows(delta) == rest)
-    return ctx.index_add(h, index, in_order ? delta : ctx.gather_rows(delta, flow.config_of));
+  if (ctx.rows(delta) == rest) return ctx.index_add(h, index, flow.configs(ctx, delta));
   const auto size = static_cast<std::size_t>(ctx.rows(h));
   auto* const from = ctx.arena().template allocate<std::int32_t>(size);
   std::fill_n(from, size, static_cast<std::int32_t>(rest));

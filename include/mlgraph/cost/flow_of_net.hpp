@@ -44,13 +44,14 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
 
 /// What FlowPlan needs of a segment: its stages with the classes of their weights, and the classes of its
 /// nodes' inputs. Where configurations join at the graph, each has a copy of all rows, and none joins as far as
-/// ids go. Not for plans that mix nodes, or in which only rows of configurable nodes go on. Borrows the edges.
+/// ids go. For plans that merge rows. Borrows the edges.
 /// Cost: O(N F + stages E).
 [[nodiscard]] inline FlowGraph make_flow_graph(const NetPlan& plan, const Segment& segment) {
   FlowGraph flow;
   flow.num_nodes = segment.graph.num_nodes();
   const MatrixView<const float> x = segment.graph.x();
-  const std::size_t layout = segment.node_layout.size() / std::max<std::size_t>(1, segment.node.size());
+  const std::size_t layout =
+      segment.node_layout.size() / std::max<std::size_t>(1, static_cast<std::size_t>(flow.num_nodes));
   std::vector<std::int32_t> key(static_cast<std::size_t>(x.cols) + layout + 1);
   detail::ByteRows inputs(key.size() * sizeof(std::int32_t));
   for (std::int32_t v = 0; v < flow.num_nodes; ++v) {
@@ -74,17 +75,21 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
     detail::classify_weights(of.edge, of64.edge, to.edge_kind, to.edge_weight, to.edge_weight64);
     detail::classify_weights(of.self, of64.self, to.node_kind, to.node_weight, to.node_weight64);
   }
+  flow.num_inner = flow.num_nodes - static_cast<std::int32_t>(segment.num_halo);
   if (plan.takes_nodes()) {
     flow.join_stage = static_cast<std::int32_t>(plan.join_stage);
+    flow.config_only = plan.join == Join::kConfigurableOnly;
     const Span<const std::int32_t> nodes = segment.graph.config_node();
-    flow.config_node.assign(nodes.begin(), nodes.end());
+    flow.num_inner_config =
+        static_cast<std::int32_t>(nodes.size()) - static_cast<std::int32_t>(segment.num_halo_config);
+    const auto count = flow.config_only ? static_cast<std::size_t>(flow.num_inner_config) : nodes.size();
+    flow.config_node.assign(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count));
   }
-  flow.num_inner = flow.num_nodes - static_cast<std::int32_t>(segment.num_halo);
-  flow.num_inner_config =
-      static_cast<std::int32_t>(flow.config_node.size()) - static_cast<std::int32_t>(segment.num_halo_config);
-  flow.pools_all = flow.pools_config = false;
-  for (const Pool& pool : plan.pools)
-    (pool.rows == Pool::Rows::kAll ? flow.pools_all : flow.pools_config) = true;
+  flow.pools_all = false;
+  for (const Pool& pool : plan.pools) {
+    const bool of_config = flow.config_only || pool.rows == Pool::Rows::kConfigurable;
+    (of_config ? flow.pools_config : flow.pools_all) = true;
+  }
   return flow;
 }
 

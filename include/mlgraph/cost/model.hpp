@@ -17,21 +17,23 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/call_rows.hpp"
 #include "mlgraph/cost/feature_encoder.hpp"
 #include "mlgraph/cost/net.hpp"
 #include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/pools.hpp"
 #include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/program_rows.hpp"
 #include "mlgraph/cost/run_net.hpp"
+#include "mlgraph/cost/segment_input.hpp"
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Rows that predict() computes at a time: few enough to stay in memory, enough to keep threads busy.
-inline constexpr std::int64_t kPredictRows = 20000;
+/// What predict() keeps of a program's rows.
+inline constexpr std::size_t kPredictBytes = std::size_t{64} << 20;
 
 /// A cost model: a network of any type, its options, feature encoder and weights. A const one is shared by any
 /// number of threads, each with a context of its own; copies share the network, and have weights of their own.
@@ -93,14 +95,12 @@ class Model {
     return check_finite_configs(view);
   }
 
-  /// Rows that each configuration adds to the largest matrices of a segment: what a config costs, in short.
+  /// The most rows that each configuration adds to a matrix of a segment, where none is equal to another.
   [[nodiscard]] std::int64_t rows_per_config(const Segment& segment) const {
-    const SharedRows& shared = segment.shared;
-    const std::int64_t rows = plan().join == Join::kNone ? 1
-                              : plan().join == Join::kConfigurableOnly
-                                  ? static_cast<std::int64_t>(segment.config_row.size())
-                              : shared.num_layers() > 0 ? shared.level(shared.num_layers()).num_own()
-                                                        : segment.graph.num_nodes();
+    std::int64_t rows = segment.graph.num_nodes();
+    if (plan().join == Join::kNone) rows = 1;
+    if (plan().join == Join::kConfigurableOnly) rows = static_cast<std::int64_t>(segment.config_row.size());
+    if (plan().join == Join::kConfigurable && segment.rows.is_made()) rows = segment.rows.most_reached();
     return std::max<std::int64_t>(1, rows);
   }
   /// Of the program's largest segment.
@@ -111,8 +111,8 @@ class Model {
   }
   /// The most configurations of a segment that embed() takes at once: int32 counts their rows.
   [[nodiscard]] std::int64_t max_configs(const Segment& segment) const {
-    const SharedRows& shared = segment.shared;
-    return shared.num_layers() > 0 ? shared.max_configs() : kMaxNodes / rows_per_config(segment);
+    const bool is_planned = plan().takes_nodes() && segment.rows.is_made();
+    return is_planned ? segment.rows.max_configs() : kMaxNodes / rows_per_config(segment);
   }
 
   /// Whether the read-out comes after the total of the segments, and has weights; they are the last trainable
@@ -140,53 +140,24 @@ class Model {
     }
   }
 
-  /// What embed() computes once for all configurations of a segment: rows of nodes, or where no configuration
-  /// joins before the read-out what is pooled.
-  template <class C>
-  Var prefix(C& ctx, const Segment& segment) const {
-    const NetInput<float> in = net_input(segment);
-    const std::int64_t width = encoder_.node.num_outputs();
-    if (!ctx.expect(in.nodes.x.cols == width, [&] {
-          return str_cat("the nodes have ", in.nodes.x.cols, " columns; the model takes ", width);
-        })) {
-      return {};
-    }
-    const Var rows = run_prefix(net<C>(), ctx, plan(), in);
-    return plan().join == Join::kNone ? run_pools(ctx, plan(), rows, in) : rows;
-  }
-
   /// What one segment of a program adds to the embedding of its graph under the configurations `ids`, which are
-  /// not checked.
+  /// not checked. `rows` is memory, and says which rows are made.
   ///
   /// Shapes: ids (C) -> (embedding_rows(C), embedding_channels()).
   /// Errors: in ctx.status(): a program prepared for another model; more configurations than max_configs().
   template <class C>
-  Var embed(C& ctx, const PreparedProgram& program, const Segment& segment,
-            Span<const std::int32_t> ids) const {
-    return embed(ctx, program, segment, prefix(ctx, segment), ids);
-  }
-  /// The same from the segment's prefix().
-  template <class C>
-  Var embed(C& ctx, const PreparedProgram& program, const Segment& segment, Var prefix,
-            Span<const std::int32_t> ids) const {
+  Var embed(C& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
+            CallRows& rows) const {
     const auto num_configs = static_cast<std::int64_t>(ids.size());
-    const std::int64_t features = program.view.configs.num_features;
-    if (!ctx.expect(features == encoder_.num_config_inputs, [&] {
-          return str_cat("the configs have ", features, " features; the model takes ",
-                         encoder_.num_config_inputs);
-        })) {
-      return {};
-    }
-    if (!ctx.expect(num_configs <= max_configs(segment), [&] {
+    const Status fits = check_prepared(program);
+    if (!ctx.expect(fits.ok(), [&] { return fits.message(); }) ||
+        !ctx.expect(num_configs <= max_configs(segment), [&] {
           return str_cat(num_configs, " configs of ", rows_per_config(segment),
                          " rows each are too many to score at once; the limit is ", max_configs(segment));
         })) {
       return {};
     }
-    const NetInput<float> in = net_input(ctx, program, segment, ids);
-    Var sums = prefix;
-    if (plan().join != Join::kNone)
-      sums = run_pools(ctx, plan(), run_configs(net<C>(), ctx, plan(), prefix, in), in);
+    const Var sums = rows.pools(net<C>(), ctx, plan(), encoder_, segment, program.view.configs, ids);
     return embedding_of(ctx, sums, program, segment, ids);
   }
   /// The embedding of a segment from its sums (run_pools()): these, or with SegmentReadout::kScalar the scores.
@@ -194,9 +165,9 @@ class Model {
   Var embedding_of(C& ctx, Var sums, const PreparedProgram& program, const Segment& segment,
                    Span<const std::int32_t> ids) const {
     if (!scores_segments()) return sums;
-    const NetInput<float> in = net_input(segment);
+    const NetInput<float> in = mlgraph::net_input(segment);
     return run_readout(net<C>(), ctx, plan(), sums, static_cast<std::int64_t>(ids.size()), in.num_inner(),
-                       in.num_inner_config(), graph_config(ctx, program, ids));
+                       in.num_inner_config(), graph_config(ctx.arena(), program, ids));
   }
 
   /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.
@@ -205,21 +176,25 @@ class Model {
   Var readout(C& ctx, Var embedding, const PreparedProgram& program, Span<const std::int32_t> ids) const {
     if (scores_segments()) return embedding;
     return run_readout(net<C>(), ctx, plan(), embedding, static_cast<std::int64_t>(ids.size()),
-                       program.num_nodes(), program.num_config_nodes(), graph_config(ctx, program, ids));
+                       program.num_nodes(), program.num_config_nodes(),
+                       graph_config(ctx.arena(), program, ids));
   }
 
-  /// embed() and readout() of a whole program in one context; its memory grows with the program.
-  /// Shapes: ids (C) -> (C, plan().num_outputs).
+  /// embed() and readout() of a whole program in one context; its memory grows with the program. `rows` has a
+  /// place for each segment.  Shapes: ids (C) -> (C, plan().num_outputs).
   template <class C>
-  Var score(C& ctx, const PreparedProgram& program, Span<const std::int32_t> ids) const {
-    Var total = embed(ctx, program, program.segments[0], ids);
+  Var score(C& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
+            std::vector<CallRows>& rows) const {
+    rows.resize(std::max(rows.size(), program.segments.size()));
+    Var total = embed(ctx, program, program.segments[0], ids, rows[0]);
     for (std::size_t j = 1; j < program.segments.size(); ++j)
-      total = ctx.add(total, embed(ctx, program, program.segments[j], ids));
+      total = ctx.add(total, embed(ctx, program, program.segments[j], ids, rows[j]));
     return readout(ctx, total, program, ids);
   }
 
   /// Scores of the configurations `ids`, some at a time and one segment at a time: memory is bounded by the
-  /// largest segment. The result does not depend on how many at a time.
+  /// largest segment and what equal rows are kept in. The result does not depend on how many at a time, or on
+  /// which rows are made.
   ///
   /// A model that compares configurations scores them in chunks of plan().config_chunk, in the order of `ids`.
   /// The last chunk is as large as the others: it begins with some of the chunk before, whose scores stay as
@@ -228,91 +203,74 @@ class Model {
   /// Shapes: ids (C) -> (C plan().num_outputs).
   /// Errors: an id that is no configuration; a score that is not finite. Each names the program and the config.
   [[nodiscard]] Result<std::vector<float>> predict(const PreparedProgram& program, Span<const std::int32_t> ids,
-                                                   ThreadPool* pool = nullptr) const {
+                                                   ThreadPool* pool = nullptr,
+                                                   RowsMade made = RowsMade::kDistinct) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
-    const std::int64_t at_a_time =
-        plan().compares_configs() ? plan().config_chunk : kPredictRows / rows_per_config(program);
-    const auto chunk = static_cast<std::size_t>(std::max<std::int64_t>(1, at_a_time));
+    const Status fits = check_prepared(program);
+    if (!fits.ok()) return named(program.view, fits);
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
+    ProgramRowsOptions options;
+    options.memory_bytes = kPredictBytes;
+    options.rows_at_a_time = pool == nullptr ? kRowsOfThread : kRowsOfPool;
+    options.made = made;
+    ProgramRows rows(*net_, plan(), encoder_, program.segments, program.view.configs, options);
     AlignedVector<float> total;
     std::vector<float> scores;
     scores.reserve(ids.size() * static_cast<std::size_t>(plan().num_outputs));
-    for (std::size_t begin = 0; begin < ids.size(); begin += chunk) {
-      const std::size_t count = std::min(chunk, ids.size() - begin);
-      const std::size_t again = plan().compares_configs() ? std::min(chunk - count, begin) : 0;
-      MLGRAPH_RETURN_IF_ERROR(
-          predict_chunk(ctx, program, ids.subspan(begin - again, again + count), again, total, scores));
+    for (std::size_t begin = 0; begin < ids.size();) {
+      std::size_t again = 0;
+      if (plan().compares_configs()) {
+        const auto chunk = static_cast<std::size_t>(plan().config_chunk);
+        again = std::min(chunk - std::min(chunk, ids.size() - begin), begin);
+      }
+      const Span<const std::int32_t> rest = ids.subspan(begin - again, ids.size() - (begin - again));
+      const auto count = static_cast<std::size_t>(rows.plan(program.view.configs, rest));
+      MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, rest.subspan(0, count), again, rows, total, scores));
+      begin += count - again;
     }
     return scores;
   }
 
-  /// A segment as the network takes it, without configurations.
-  [[nodiscard]] NetInput<float> net_input(const Segment& segment) const {
-    NetInput<float> in;
-    in.nodes = {segment.graph.x(), segment.node_layout, segment.graph.opcode()};
-    in.edges = segment.graph.edges();
-    in.config_node = segment.graph.config_node();
-    in.num_halo = segment.num_halo;
-    in.num_halo_config = segment.num_halo_config;
-    in.shared = segment.shared.num_layers() > 0 ? &segment.shared : nullptr;
-    return in;
+  /// A segment under the configurations `ids` as the network takes it, in the memory of an arena.
+  [[nodiscard]] NetInput<float> net_input(Arena& arena, const PreparedProgram& program, const Segment& segment,
+                                          Span<const std::int32_t> ids) const {
+    return mlgraph::net_input(arena, plan(), encoder_, segment, program.view.configs, ids);
   }
-  /// The same with the configurations `ids`. Where only configurable nodes go on, those of a halo do not.
-  template <class C>
-  NetInput<float> net_input(C& ctx, const PreparedProgram& program, const Segment& segment,
-                            Span<const std::int32_t> ids) const {
-    NetInput<float> in = net_input(segment);
-    in.num_configs = static_cast<std::int64_t>(ids.size());
-    Span<const std::int32_t> rows = segment.config_row;
-    if (plan().join == Join::kConfigurableOnly)
-      rows = rows.subspan(0, static_cast<std::size_t>(in.num_inner_config()));
-    if (plan().takes_nodes()) in.config = config_rows(ctx, program, ids, rows);
-    if (plan().join == Join::kGraph) in.graph_config = graph_config(ctx, program, ids);
-    return in;
-  }
-  /// Encoded rows of configurations, in the context's memory, as its backward reads them: (ids rows, G).
-  template <class C>
-  ConfigRows<float> config_rows(C& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
-                                Span<const std::int32_t> rows) const {
-    const std::int64_t width = encoder_.num_config_outputs();
-    ConfigRows<float> out;
-    out.num_rows = static_cast<std::int64_t>(ids.size() * rows.size());
-    const auto size = static_cast<std::size_t>(out.num_rows * width);
-    auto* const row =
-        ctx.arena().template allocate<float>(static_cast<std::size_t>(encoder_.num_config_inputs));
-    if (encoder_.config_encoding == ConfigEncoding::kEmbedding) {
-      auto* const classes = ctx.arena().template allocate<std::int32_t>(size);
-      encoder_.encode_config_classes(program.view.configs, ids, rows, row, classes);
-      out.classes = {classes, size};
-    } else {
-      auto* const x = ctx.arena().template allocate<float>(size);
-      encoder_.encode_configs(program.view.configs, ids, rows, row, x);
-      out.x = {x, out.num_rows, width};
-    }
-    return out;
-  }
-  /// Those of the graph, which come after the rows of its configurable nodes.  (C, G)
-  template <class C>
-  ConfigRows<float> graph_config(C& ctx, const PreparedProgram& program, Span<const std::int32_t> ids) const {
-    if (!plan().takes_graph()) return {};
-    const std::int32_t row[] = {static_cast<std::int32_t>(program.view.configs.rows_per_config - 1)};
-    return config_rows(ctx, program, ids, row);
+  /// The configurations of the graph.  (C, G)
+  [[nodiscard]] ConfigRows<float> graph_config(Arena& arena, const PreparedProgram& program,
+                                               Span<const std::int32_t> ids) const {
+    return encode_graph_config(arena, plan(), encoder_, program.view.configs, ids);
   }
 
  private:
+  /// Rows that predict() makes at a time: few enough for a cache, enough to keep threads busy.
+  static constexpr std::int64_t kRowsOfThread = 1024, kRowsOfPool = 16384;
   /// The most weights of a model: 16 GiB.
   static constexpr std::int64_t kMaxWeights = std::int64_t{1} << 32;
+
+  /// An error for a program that was prepared for another model.
+  [[nodiscard]] Status check_prepared(const PreparedProgram& program) const {
+    const std::int64_t columns = program.segments[0].graph.x().cols;
+    if (columns != encoder_.node.num_outputs())
+      return Status::invalid_argument(
+          str_cat("the nodes have ", columns, " columns; the model takes ", encoder_.node.num_outputs()));
+    const std::int64_t features = program.view.configs.num_features;
+    if (features == encoder_.num_config_inputs) return {};
+    return Status::invalid_argument(
+        str_cat("the configs have ", features, " features; the model takes ", encoder_.num_config_inputs));
+  }
 
   [[nodiscard]] bool scores_segments() const { return inputs().segments.readout == SegmentReadout::kScalar; }
 
   /// Appends the scores of all but the first `num_again` of ids.
   Status predict_chunk(Eager& ctx, const PreparedProgram& program, Span<const std::int32_t> ids,
-                       std::size_t num_again, AlignedVector<float>& total, std::vector<float>& scores) const {
+                       std::size_t num_again, ProgramRows& rows, AlignedVector<float>& total,
+                       std::vector<float>& scores) const {
     Var s;
     for (std::size_t j = 0; j < program.segments.size(); ++j) {
       ctx.begin();
-      s = embed(ctx, program, program.segments[j], ids);
+      s = embedding_of(ctx, rows.sums(ctx, j), program, program.segments[j], ids);
       if (j > 0) {
         const MatrixView<const float> value = ctx.value(s);
         s = ctx.add(ctx.input(MatrixView<const float>(total.data(), value.rows, value.cols)), s);

@@ -62,7 +62,9 @@
 // join() makes the rows that a configuration has from h, the rows before NetPlan::join_stage:
 //   Join::kConfigurable      h has all rows already; flow.config belongs to flow.config_rows: see add_config()
 //   Join::kGraph             h has N rows, flow.graph_config C: the result has C N rows, config-major
-//   Join::kConfigurableOnly  h has K rows, flow.config C K: the result has C K rows
+//   Join::kConfigurableOnly  row i of the result is made of row flow.root[i] of h, flow.roots(ctx, h), and of
+//   row
+//                            flow.config_of[i] of flow.config, flow.configs(ctx, flow.config)
 //
 // A row after layer k may depend on the row it was and the rows it reads, in their order, and on nothing else,
 // unless the plan says so: check_net<MyNet>() (train/check_net.hpp) finds what does not hold.

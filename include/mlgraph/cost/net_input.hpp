@@ -9,7 +9,6 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/graph/graph_view.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -29,8 +28,6 @@ struct NetInput {
   std::int64_t num_configs = 0;          // C
   std::int64_t num_halo = 0;
   std::int64_t num_halo_config = 0;
-  const SharedRows* shared =
-      nullptr;  // rows that all configurations share; null: each has a copy of every node
 
   [[nodiscard]] std::int64_t num_nodes() const { return nodes.num_nodes(); }
   [[nodiscard]] std::int64_t num_inner() const { return num_nodes() - num_halo; }

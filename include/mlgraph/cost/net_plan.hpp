@@ -34,7 +34,8 @@ struct Stage {
   EdgeWeights weights = EdgeWeights::kNone;
   bool has_messages = false;  ///< neighbours read what message() makes of a row, not the row
   bool mixes_nodes = false;   ///< a row depends on all nodes of its configuration (instance norm)
-  bool draws = false;         ///< training draws random numbers in it (dropout)
+  bool draws = false;  ///< training draws random numbers in it (dropout), or takes statistics of its rows
+                       ///< (batch norm): the rows of every configuration are made then
 };
 
 /// Which rows a configuration enters at.
@@ -62,6 +63,7 @@ struct NetPlan {
   bool config_in_readout = false;   ///< readout() reads the configuration of the graph
   std::int64_t first_rows_of = -1;  ///< layer() reads what each row was before this stage (x_0); -1: none does
   std::int64_t config_chunk = 0;    ///< so many configurations are compared with each other; 0: none are
+  bool node_out_draws = false;      ///< Stage::draws of node_out()
   std::int64_t channels = 0;        ///< columns of the rows that are pooled
   std::vector<Pool> pools = {Pool{}};
   std::int64_t num_outputs = 1;  ///< columns of a score
@@ -85,11 +87,15 @@ struct NetPlan {
     }
     return false;
   }
-  /// Whether configurations of one program have rows in common after the join: they differ at some nodes, and
-  /// what a node is spreads along edges alone.
-  [[nodiscard]] bool shares_rows() const {
-    return join == Join::kConfigurable && !mixes_nodes() && !compares_configs() && !has_max_pool();
+  /// Whether training draws random numbers before the rows are pooled.
+  [[nodiscard]] bool draws() const {
+    for (const Stage& stage : stages) {
+      if (stage.draws) return true;
+    }
+    return node_out_draws;
   }
+  /// Whether a row is decided by the row it was and the rows it reads, so that equal ones are made once.
+  [[nodiscard]] bool merges_rows() const { return !mixes_nodes() && !compares_configs(); }
   /// Rows that the configurations of one program have in the pools: one for all where none joins before them.
   [[nodiscard]] std::int64_t num_copies(std::int64_t num_configs) const {
     return join == Join::kNone ? 1 : num_configs;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "mlgraph/autograd/var.hpp"
@@ -24,7 +25,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// Rows of run_stages(): every distinct row of a plan once, as often as there are copies of the graph after the
-/// join. With a store, only the rows that it lacks, beside those that it has.
+/// join. With a store, the next rows of each level that it lacks, beside those that it has.
 ///
 /// Gradients of a row are summed over all rows that read it, in their order.
 template <class C>
@@ -32,9 +33,10 @@ class PlannedRows {
   using T = typename C::Scalar;
 
  public:
-  /// `store` may be null.
-  PlannedRows(const NetPlan& plan, const FlowPlan& rows, RowStore* store)
-      : plan_(plan), rows_(rows), store_(store) {}
+  /// `store` may be null; with one there are at most `most_rows` in one go.
+  PlannedRows(const NetPlan& plan, const FlowPlan& rows, RowStore* store,
+              std::int32_t most_rows = std::numeric_limits<std::int32_t>::max())
+      : plan_(plan), rows_(rows), store_(store), most_rows_(most_rows) {}
   /// `config`: what config() made of the `num_configs` configurations that the new rows have; `place`: its row
   /// of each configuration's id.
   void set_configs(Var config, std::int64_t num_configs, Span<const std::int32_t> place) {
@@ -72,15 +74,41 @@ class PlannedRows {
   }
   Var keep_messages(C& ctx, std::int64_t k, Var m) {
     if constexpr (!C::kRecords) {
-      if (store_ != nullptr) m = store_->keep_messages(ctx, level_of(k), m);
+      if (store_ != nullptr) m = store_->keep(ctx, level_of(k), m, RowStore::kOthers);
     }
     return m;
+  }
+
+  /// What stage k reads of the store.
+  [[nodiscard]] StageInputs inputs(C& ctx, std::int64_t k) {
+    const std::size_t level = level_of(k);
+    if (first_.id == 0 && plan_.first_rows_of >= 0 && k >= plan_.first_rows_of)
+      first_ = store_->all(ctx, static_cast<std::size_t>(first_level()));
+    const Var all = store_->all(ctx, level);
+    const bool has_messages = plan_.stages[static_cast<std::size_t>(k)].has_messages;
+    return {all, has_messages ? store_->all(ctx, level, RowStore::kOthers) : all};
+  }
+  /// The rows of a level that are made next.
+  [[nodiscard]] std::size_t begin(std::size_t level) const {
+    return store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(level));
+  }
+  [[nodiscard]] std::size_t end(std::size_t level) const {
+    const auto size = static_cast<std::size_t>(rows_.level(level).size());
+    return store_ == nullptr ? size : std::min(size, begin(level) + static_cast<std::size_t>(most_rows_));
   }
 
   /// The rows after the join: what each was before it, and the configuration that it has.
   [[nodiscard]] Span<const std::int32_t> join_roots() const {
     const auto level = static_cast<std::size_t>(rows_.graph().join_level());
     return rows_.level(level).root().subspan(begin(level), end(level) - begin(level));
+  }
+  /// What join() is told: `config_only` where it makes rows of configurable nodes, and there are no others.
+  [[nodiscard]] Flow<T> flow_of_join(C& ctx) const {
+    Flow<T> flow = here(ctx, plan_.join_stage);
+    if (!rows_.graph().config_only) return flow;
+    flow.root = join_roots();
+    flow.same_rows = false;
+    return flow;
   }
   /// Neighbours of each row at the level that leads to the join, as numbers.
   [[nodiscard]] Span<const T> degrees(C& ctx, std::int64_t join_stage) const {
@@ -90,28 +118,27 @@ class PlannedRows {
     return {degree, ptr.size() - 1};
   }
 
-  /// The totals of sum `s`: all of its last rows, once for each copy.
-  Var sum(C& ctx, std::size_t s, Var h) {
-    const SumTree& sum = rows_.sums()[s];
-    if (rows_.graph().num_nodes == 0)
-      return ctx.segment_reduce(Reduce::kSum, detail::equal_segments(ctx.arena(), copies_, 0), h);
-    for (std::size_t t = 0; t < sum.num_levels(); ++t) {
-      const std::size_t from =
-          store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(store_level(s, t)));
+  /// The totals of sum `s`, or the maxima over its nodes: all of its last rows, once for each copy.
+  Var sum(C& ctx, std::size_t s, bool is_max, Var h) {
+    const Reduce reduce = is_max ? Reduce::kMax : Reduce::kSum;
+    const RowStore::Kind kind = is_max ? RowStore::kOthers : RowStore::kValues;
+    if (rows_.level(rows_.num_levels() - 1).size() == 0)  // h has the columns all the same
+      return ctx.segment_reduce(reduce, detail::equal_segments(ctx.arena(), copies_, 0), h);
+    for (std::size_t t = 0; t < rows_.sums()[s].num_levels(); ++t) {
+      const std::size_t level = rows_.sum_level(s, t);
+      bool is_kept = false;
       if constexpr (!C::kRecords) {
-        if (store_ != nullptr && static_cast<std::int32_t>(from) == rows_.sum_rows(s, t).size()) {
-          h = store_->all(ctx, store_level(s, t));
-          continue;
+        if (store_ != nullptr) {
+          while (store_->num_rows(level, kind) < rows_.level(level).size()) {
+            const typename C::Mark mark = ctx.mark();
+            store_->keep(ctx, level, sum_level(ctx, s, t, reduce, store_->num_rows(level, kind), h), kind);
+            ctx.rewind(mark);
+          }
+          h = store_->all(ctx, level, kind);
+          is_kept = true;
         }
       }
-      AdjacencyView adjacency = slice(ctx, rows_.sum_rows(s, t), from);
-      adjacency.num_cols =
-          t == 0 ? rows_.level(rows_.num_levels() - 1).size() : rows_.sum_rows(s, t - 1).size();
-      if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());
-      h = ctx.spmm(Reduce::kSum, adjacency, h);
-      if constexpr (!C::kRecords) {
-        if (store_ != nullptr) h = store_->keep(ctx, store_level(s, t), h);
-      }
+      if (!is_kept) h = sum_level(ctx, s, t, reduce, 0, h);
     }
     return h;
   }
@@ -123,54 +150,57 @@ class PlannedRows {
   [[nodiscard]] std::int32_t first_level() const {
     return rows_.graph().level_of(static_cast<std::int32_t>(plan_.first_rows_of));
   }
-  /// The rows of a level that are made now.
-  [[nodiscard]] std::size_t begin(std::size_t level) const {
-    return store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(level));
-  }
-  [[nodiscard]] std::size_t end(std::size_t level) const {
-    return static_cast<std::size_t>(rows_.level(level).size());
-  }
-  /// The levels of sums come after those of rows.
-  [[nodiscard]] std::size_t store_level(std::size_t s, std::size_t t) const {
-    return rows_.num_levels() + (s == 0 ? 0 : rows_.sums()[0].num_levels()) + t;
-  }
-
-  /// Rows [from, ...) of a level over all rows of the one before.
-  [[nodiscard]] static AdjacencyView slice(C& ctx, const FlowRows& rows, std::size_t from) {
+  /// Rows [from, to) of a level over all rows of the one before.
+  [[nodiscard]] static AdjacencyView slice(C& ctx, const FlowRows& rows, std::size_t from, std::size_t to) {
     AdjacencyView adjacency;
-    const Span<const std::int32_t> ptr = rows.read_ptr();
-    const auto first = static_cast<std::size_t>(ptr[from]);
-    adjacency.csr.col = rows.reads().subspan(first, rows.reads().size() - first);
+    const Span<const std::int32_t> ptr = rows.read_ptr().subspan(from, to - from + 1);
+    const auto first = static_cast<std::size_t>(ptr[0]);
+    adjacency.csr.col = rows.reads().subspan(first, static_cast<std::size_t>(ptr.back()) - first);
     if (from == 0) {
       adjacency.csr.row_ptr = ptr;
       return adjacency;
     }
-    const std::size_t size = ptr.size() - from;
-    auto* const rebased = ctx.arena().template allocate<std::int32_t>(size);
-    for (std::size_t i = 0; i < size; ++i) rebased[i] = ptr[from + i] - ptr[from];
-    adjacency.csr.row_ptr = {rebased, size};
+    auto* const rebased = ctx.arena().template allocate<std::int32_t>(ptr.size());
+    for (std::size_t i = 0; i < ptr.size(); ++i) rebased[i] = ptr[i] - ptr[0];
+    adjacency.csr.row_ptr = {rebased, ptr.size()};
     return adjacency;
+  }
+
+  /// The next rows of level t of a sum, from row `from` on.
+  Var sum_level(C& ctx, std::size_t s, std::size_t t, Reduce reduce, std::int32_t from, Var h) const {
+    const std::size_t level = rows_.sum_level(s, t);
+    const auto first = static_cast<std::size_t>(from),
+               size = static_cast<std::size_t>(rows_.level(level).size());
+    const std::size_t last =
+        store_ == nullptr ? size : std::min(size, first + static_cast<std::size_t>(most_rows_));
+    AdjacencyView adjacency = slice(ctx, rows_.level(level), first, last);
+    adjacency.num_cols = rows_.level(t == 0 ? rows_.num_levels() - 1 : level - 1).size();
+    if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());
+    return ctx.spmm(reduce, adjacency, h);
   }
 
   void add_rows(C& ctx, std::int32_t level, const Stage& stage, Flow<T>& flow) const {
     const FlowRows& rows = rows_.level(static_cast<std::size_t>(level));
-    const std::size_t from = begin(static_cast<std::size_t>(level));
+    const std::size_t from = begin(static_cast<std::size_t>(level)), to = end(static_cast<std::size_t>(level));
     const std::int32_t before = rows_.level(static_cast<std::size_t>(level) - 1).size();
     if (stage.reads_edges) {
-      flow.edges = slice(ctx, rows, from);
+      flow.edges = slice(ctx, rows, from, to);
       flow.edges.num_cols = before;
       if constexpr (C::kRecords) add_transpose(flow.edges, ctx.arena());
     }
-    const Span<const std::int32_t> root = rows.root().subspan(from, rows.root().size() - from);
+    const Span<const std::int32_t> root = rows.root().subspan(from, to - from);
     flow.same_rows = from == 0 && static_cast<std::int32_t>(root.size()) == before && is_each(root);
     if (!flow.same_rows) flow.root = in_copies(ctx, root, before);
     if (stage.weights == EdgeWeights::kNone) return;
     const FlowStage& weights = rows_.graph().stages[static_cast<std::size_t>(stage_before(level))];
     const auto first = static_cast<std::size_t>(rows.read_ptr()[from]);
-    flow.edge_weight = values(ctx, rows.edge_kind().subspan(first, rows.edge_kind().size() - first),
-                              weights.edge_weight, weights.edge_weight64, 1);
-    flow.self_weight = values(ctx, rows.kind().subspan(from, rows.kind().size() - from), weights.node_weight,
-                              weights.node_weight64, copies_);
+    const auto last = static_cast<std::size_t>(rows.read_ptr()[to]);
+    const bool has_edges = !rows.edge_kind().empty();
+    flow.edge_weight =
+        values(ctx, rows.edge_kind().subspan(has_edges ? first : 0, has_edges ? last - first : 0),
+               weights.edge_weight, weights.edge_weight64, 1);
+    flow.self_weight =
+        values(ctx, rows.kind().subspan(from, to - from), weights.node_weight, weights.node_weight64, copies_);
   }
   [[nodiscard]] std::int32_t stage_before(std::int32_t level) const {
     return level - 1 - (rows_.graph().joins() && level > rows_.graph().join_level() ? 1 : 0);
@@ -239,6 +269,7 @@ class PlannedRows {
   const NetPlan& plan_;
   const FlowPlan& rows_;
   RowStore* store_;
+  std::int32_t most_rows_;
   Span<const std::int32_t> config_place_;
   std::int64_t copies_ = 1;
   Flow<T> flow_;

@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_COST_POOLS_HPP
 #define MLGRAPH_COST_POOLS_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,8 +15,7 @@
 #include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/run_net.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
-#include "mlgraph/nn/pool.hpp"
+#include "mlgraph/graph/sum_tree.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -79,11 +79,33 @@ class PoolSums {
   std::size_t count_ = 0;
 };
 
-/// The sums over the nodes of a segment, without its halo, of each copy that run_configs() gave rows of.
-/// Shapes: h (rows, plan.channels) -> (copies, PoolSums::channels()).
+namespace detail {
+
+/// Reduces `count` rows of each of `copies` by the tree of a SumTree.  Shapes: h (copies count, F) -> (copies,
+/// F).
+template <class C>
+Var reduce_in_tree(C& ctx, kernels::Reduce reduce, Var h, std::int64_t copies, std::int64_t count) {
+  do {
+    const std::int64_t blocks = std::max<std::int64_t>(1, (count + kSumFanIn - 1) / kSumFanIn);
+    const auto size = static_cast<std::size_t>(copies * blocks) + 1;
+    auto* const ptr = ctx.arena().template allocate<std::int32_t>(size);
+    for (std::int64_t c = 0; c < copies; ++c) {
+      for (std::int64_t b = 0; b < blocks; ++b)
+        ptr[c * blocks + b] = static_cast<std::int32_t>(c * count + b * kSumFanIn);
+    }
+    ptr[copies * blocks] = static_cast<std::int32_t>(copies * count);
+    h = ctx.segment_reduce(reduce, {ptr, size}, h);
+    count = blocks;
+  } while (count > 1);
+  return h;
+}
+
+}  // namespace detail
+
+/// The sums over the nodes of a segment, without its halo, of each copy that run_configs() gave rows of, by the
+/// tree of a SumTree.  Shapes: h (rows, plan.channels) -> (copies, PoolSums::channels()).
 template <class C>
 Var run_pools(C& ctx, const NetPlan& plan, Var h, const NetInput<typename C::Scalar>& in) {
-  using detail::equal_segments;
   if (!ctx.expect(ctx.cols(h) == plan.channels, [&] {
         return str_cat("the rows that are pooled have ", ctx.cols(h), " columns; the plan says ",
                        plan.channels);
@@ -91,39 +113,23 @@ Var run_pools(C& ctx, const NetPlan& plan, Var h, const NetInput<typename C::Sca
     return {};
   }
   const std::int64_t copies = plan.num_copies(in.num_configs);
-  const SharedRows* const shared = in.num_configs > 1 && plan.join == Join::kConfigurable ? in.shared : nullptr;
   const bool only_config = plan.join == Join::kConfigurableOnly;
   const std::int64_t num_rows = only_config ? in.num_inner_config() : in.num_nodes();
   const std::int64_t inner = only_config ? in.num_inner_config() : in.num_inner();
-  const auto config_rows = [&] {
-    if (shared != nullptr)
-      return shared->config_rows(shared->num_layers(), copies, in.num_inner_config(), ctx.arena());
-    const auto count = static_cast<std::size_t>(in.num_inner_config());
-    return detail::rows_in_copies(ctx.arena(), in.config_node.subspan(0, count), copies, num_rows);
-  };
-  const auto all_rows = [&](kernels::Reduce reduce) {
-    if (shared != nullptr)
-      return ctx.shared_pool(reduce, shared->level(shared->num_layers()), copies, inner, h);
-    Var v = h;
-    if (inner != num_rows) {
-      auto* const each = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(inner));
-      for (std::int64_t i = 0; i < inner; ++i) each[i] = static_cast<std::int32_t>(i);
-      v = ctx.gather_rows(
-          h, detail::rows_in_copies(ctx.arena(), {each, static_cast<std::size_t>(inner)}, copies, num_rows));
-    }
-    return ctx.segment_reduce(reduce, equal_segments(ctx.arena(), copies, inner), v);
-  };
   Var sums;
   const PoolSums pools(plan);
   for (const PoolSums::Source& source : pools.sources()) {
     const kernels::Reduce reduce = source.is_max ? kernels::Reduce::kMax : kernels::Reduce::kSum;
-    Var v;
-    if (source.rows == Pool::Rows::kAll) {
-      v = all_rows(reduce);
-    } else {
-      v = ctx.segment_reduce(reduce, equal_segments(ctx.arena(), copies, in.num_inner_config()),
-                             ctx.gather_rows(h, config_rows()));
+    const bool of_all = source.rows == Pool::Rows::kAll;
+    const std::int64_t count = of_all ? inner : in.num_inner_config();
+    Var v = h;
+    if (!of_all || inner != num_rows) {
+      const Span<const std::int32_t> nodes = of_all
+                                                 ? detail::first_ids(ctx.arena(), inner)
+                                                 : in.config_node.subspan(0, static_cast<std::size_t>(count));
+      v = ctx.gather_rows(h, detail::rows_in_copies(ctx.arena(), nodes, copies, num_rows));
     }
+    v = detail::reduce_in_tree(ctx, reduce, v, copies, count);
     sums = sums.id == 0 ? v : ctx.concat(sums, v);
   }
   return sums;

@@ -14,15 +14,17 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/equal_segments.hpp"
+#include "mlgraph/cost/flow_of_net.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/node_encoder.hpp"
 #include "mlgraph/cost/prune.hpp"
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/csr.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -32,6 +34,7 @@ MLGRAPH_BEGIN_ISA
 struct PreparedProgram {
   ProgramView view;                     // of the whole program
   std::vector<Segment> segments;        // one or more
+  std::vector<std::int32_t> equal;      // the first segment that each is equal to, but for its configurations
   std::vector<std::int32_t> selection;  // the configs to use; all of them after Model::prepare()
 
   /// Nodes that the model sees, without halos.
@@ -53,18 +56,6 @@ struct PreparedProgram {
   return Status(status.code(), str_cat(view.name, ": ", status.message()));
 }
 
-/// The rows of a segment that the configurations have in common, from the join on.
-[[nodiscard]] inline SharedRows make_shared_rows(const NetPlan& plan, const Segment& segment) {
-  if (!plan.shares_rows()) return {};
-  const EdgesView edges = segment.graph.edges();
-  std::vector<const AdjacencyView*> layers;
-  for (std::int64_t k = plan.join_stage; k < plan.num_stages(); ++k) {
-    const Stage& stage = plan.stages[static_cast<std::size_t>(k)];
-    layers.push_back(stage.reads_edges ? &edges.along(stage.direction) : nullptr);
-  }
-  return SharedRows::make(layers, segment.graph.num_nodes(), segment.graph.config_node());
-}
-
 /// Cuts a checked program as the options say. Errors: those of make_segments() and PrunedGraph; name the
 /// program.
 [[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
@@ -81,13 +72,13 @@ struct PreparedProgram {
   }
   Result<std::vector<Segment>> segments = make_segments(seen, node, options.segments, metis);
   if (!segments.ok()) return named(view, segments.status());
-  PreparedProgram prepared{view, *std::move(segments), {}};
+  PreparedProgram prepared{view, *std::move(segments), {}, {}};
+  prepared.equal = first_equal(prepared.segments);
   for (Segment& segment : prepared.segments) {
     if (options.prune.kind != Prune::kNone) {
       for (std::int32_t& v : segment.node) v = pruned.new_to_old()[static_cast<std::size_t>(v)];
     }
-    SharedRows shared = make_shared_rows(plan, segment);
-    if (shared.pays()) segment.shared = std::move(shared);
+    if (plan.merges_rows()) segment.rows = FlowPlan(make_flow_graph(plan, segment));
   }
   prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
   std::iota(prepared.selection.begin(), prepared.selection.end(), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RowStore: rows that a session keeps from call to call.
+// RowStore: rows that are kept from call to call.
 #ifndef MLGRAPH_COST_ROW_STORE_HPP
 #define MLGRAPH_COST_ROW_STORE_HPP
 
@@ -12,42 +12,68 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/growing_buffer.hpp"
 #include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// The rows of each level of a FlowPlan, and what stages read of them, by their ids: ids that are new come
-/// last.
+/// The rows of each level of a FlowPlan by their ids: ids that are new come last. A level has two matrices of
+/// them: what the rows are, and what stages read of them instead (messages), or the maximum beside the sum.
 class RowStore {
  public:
-  explicit RowStore(std::size_t num_levels) : rows_(num_levels), messages_(num_levels) {}
+  enum Kind : std::uint8_t { kValues, kOthers };
 
-  [[nodiscard]] std::int32_t num_rows(std::size_t level) const { return rows_[level].num_rows; }
+  RowStore() = default;
+  explicit RowStore(std::size_t num_levels) : levels_(2 * num_levels) {}
+
+  [[nodiscard]] std::int32_t num_rows(std::size_t level, Kind kind = kValues) const {
+    return matrix(level, kind).num_rows;
+  }
   /// All rows of a level.
-  [[nodiscard]] Var all(Eager& ctx, std::size_t level) const { return ctx.input(rows_[level].view()); }
-
+  [[nodiscard]] Var all(Eager& ctx, std::size_t level, Kind kind = kValues) const {
+    return ctx.input(matrix(level, kind).view());
+  }
   /// Adds the values of new rows -> all of the level.
-  Var keep(Eager& ctx, std::size_t level, Var h) { return rows_[level].append(ctx, h); }
-  Var keep_messages(Eager& ctx, std::size_t level, Var m) { return messages_[level].append(ctx, m); }
+  Var keep(Eager& ctx, std::size_t level, Var h, Kind kind = kValues) {
+    return levels_[2 * level + kind].append(ctx, h);
+  }
 
   /// Forgets all but the first rows of each level.
   void truncate(const std::vector<std::int32_t>& num_rows) {
-    for (std::size_t k = 0; k < rows_.size(); ++k) {
-      rows_[k].num_rows = std::min(rows_[k].num_rows, num_rows[k]);
-      messages_[k].num_rows = std::min(messages_[k].num_rows, num_rows[k]);
+    for (std::size_t i = 0; i < levels_.size(); ++i)
+      levels_[i].num_rows = std::min(levels_[i].num_rows, num_rows[i / 2]);
+  }
+  /// Moves the rows of each level to new places, which ascend: see FlowPlan::forget(). A level without a map
+  /// stays.
+  void move(const std::vector<std::vector<std::int32_t>>& to) {
+    for (std::size_t i = 0; i < levels_.size(); ++i) {
+      if (!to[i / 2].empty()) levels_[i].move(to[i / 2]);
     }
+  }
+
+  /// Bytes of a row of a level, both matrices; `cols` where there has been none.
+  [[nodiscard]] std::size_t row_bytes(std::size_t level, std::int64_t cols) const {
+    const Level &values = matrix(level, kValues), &others = matrix(level, kOthers);
+    const std::int64_t width = values.cols == 0 && others.cols == 0 ? cols : values.cols + others.cols;
+    return sizeof(float) * static_cast<std::size_t>(width);
+  }
+  /// Bytes of the rows, and of the memory that is held for them.
+  [[nodiscard]] std::size_t used_bytes() const {
+    std::size_t bytes = 0;
+    for (const Level& level : levels_)
+      bytes += sizeof(float) * static_cast<std::size_t>(level.num_rows * level.cols);
+    return bytes;
   }
   [[nodiscard]] std::size_t bytes() const {
     std::size_t bytes = 0;
-    for (const Level& level : rows_) bytes += sizeof(float) * level.value.capacity();
-    for (const Level& level : messages_) bytes += sizeof(float) * level.value.capacity();
+    for (const Level& level : levels_) bytes += sizeof(float) * level.value.capacity();
     return bytes;
   }
 
  private:
   struct Level {
-    AlignedVector<float> value;  // (num_rows or more, cols)
+    GrowingBuffer value;  // (num_rows or more, cols)
     std::int64_t cols = 0;
     std::int32_t num_rows = 0;
 
@@ -55,14 +81,25 @@ class RowStore {
     Var append(Eager& ctx, Var h) {
       const MatrixView<const float> added = ctx.value(h);
       if (num_rows == 0) cols = added.cols;
-      const auto end = static_cast<std::size_t>((num_rows + added.rows) * cols);
-      if (value.size() < end) value.resize(std::max(end, value.size() + value.size() / 2));
+      value.grow(static_cast<std::size_t>((num_rows + added.rows) * cols));
       std::copy_n(added.data, added.size(), value.data() + num_rows * cols);
       num_rows += static_cast<std::int32_t>(added.rows);
       return ctx.input(view());
     }
+    void move(const std::vector<std::int32_t>& to) {
+      std::int32_t count = 0;
+      for (std::int32_t r = 0; r < num_rows; ++r) {
+        const std::int32_t there = to[static_cast<std::size_t>(r)];
+        if (there < 0) continue;
+        if (there != r) std::copy_n(value.data() + r * cols, cols, value.data() + there * cols);
+        count = there + 1;
+      }
+      num_rows = count;
+    }
   };
-  std::vector<Level> rows_, messages_;
+  [[nodiscard]] const Level& matrix(std::size_t level, Kind kind) const { return levels_[2 * level + kind]; }
+
+  std::vector<Level> levels_;
 };
 
 MLGRAPH_END_ISA

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "mlgraph/autograd/var.hpp"
@@ -19,16 +20,30 @@
 #include "mlgraph/cost/net.hpp"
 #include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/net_plan.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Runs stages [begin, end) from the rows h that enter them -> the rows that leave the last. The only loop over
-/// stages there is: for training and prediction, whole graphs and segments, one configuration and many.
+/// What a stage reads: rows, and what neighbours are read as.
+struct StageInputs {
+  Var rows, messages;
+};
+
+/// Rows h enter stage k -> all that it reads.
+template <class C, class Rows>
+StageInputs enter_stage(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t k, Var h, Rows& rows) {
+  Var messages;
+  const bool has_messages = plan.stages[static_cast<std::size_t>(k)].has_messages;
+  if (has_messages) messages = rows.keep_messages(ctx, k, net.message(ctx, k, h, rows.here(ctx, k)));
+  const Var all = rows.keep(ctx, k, h);
+  return {all, has_messages ? messages : all};
+}
+
+/// Runs stages [begin, end) from the rows h that enter them -> the rows that leave the last, for training and
+/// prediction, whole graphs and segments, one configuration and many.
 ///
-/// `rows` says which rows there are, and where they are kept; it is CopiesOfNodes or SharedNodes here, others
-/// in infer/. Rows that are kept from calls before are read beside those that this call makes:
+/// `rows` says which rows there are, and where they are kept: CopiesOfNodes here, or PlannedRows. Rows that are
+/// kept from calls before are read beside those that this call makes:
 ///
 ///   Flow<T> here(ctx, k)           of the rows of level k that this call made: for join() and message()
 ///   Flow<T> last()                 of those of the last level, without configurations: for node_out()
@@ -39,11 +54,8 @@ template <class C, class Rows>
 Var run_stages(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t begin, std::int64_t end, Var h,
                Rows& rows) {
   for (std::int64_t k = begin; k < end; ++k) {
-    const Stage& stage = plan.stages[static_cast<std::size_t>(k)];
-    Var messages;
-    if (stage.has_messages) messages = rows.keep_messages(ctx, k, net.message(ctx, k, h, rows.here(ctx, k)));
-    const Var all = rows.keep(ctx, k, h);
-    h = net.layer(ctx, k, all, stage.has_messages ? messages : all, rows.flow(ctx, k));
+    const StageInputs in = enter_stage(net, ctx, plan, k, h, rows);
+    h = net.layer(ctx, k, in.rows, in.messages, rows.flow(ctx, k));
   }
   return h;
 }
@@ -70,6 +82,14 @@ namespace detail {
   return {row, size};
 }
 
+/// {0, 1, ..., count - 1}
+[[nodiscard]] inline Span<const std::int32_t> first_ids(Arena& arena, std::int64_t count) {
+  const auto size = static_cast<std::size_t>(count);
+  auto* const ids = arena.allocate<std::int32_t>(size);
+  std::iota(ids, ids + size, 0);
+  return {ids, size};
+}
+
 /// A flow of rows that stay what they are, under C configurations.
 template <class C>
 [[nodiscard]] Flow<typename C::Scalar> flow_of_configs(std::int64_t num_configs, Var config, Var graph_config) {
@@ -82,7 +102,8 @@ template <class C>
 
 }  // namespace detail
 
-/// Rows of run_stages(): every configuration has its own copy of the nodes. The specification of all others.
+/// Rows of run_stages(): every configuration has its own copy of the nodes. The specification of all others,
+/// and what networks run whose rows depend on more than the rows they read (NetPlan::merges_rows()).
 template <class C>
 class CopiesOfNodes {
   using T = typename C::Scalar;
@@ -122,63 +143,6 @@ class CopiesOfNodes {
   Flow<T> flow_;
 };
 
-/// Rows of run_stages() from the join on: rows that no configuration changes stand once for all of them.
-template <class C>
-class SharedNodes {
-  using T = typename C::Scalar;
-
- public:
-  SharedNodes(const NetPlan& plan, const EdgesView& edges, const SharedRows& shared, std::int64_t num_configs,
-              Var config, Var graph_config)
-      : plan_(plan), weights_(edges), shared_(shared) {
-    flow_ = detail::flow_of_configs<C>(num_configs, config, graph_config);
-  }
-
-  [[nodiscard]] Flow<T> here(C& ctx, std::int64_t k) const {
-    Flow<T> flow = flow_;
-    flow.config_rows = config_rows(ctx, k - plan_.join_stage);
-    return flow;
-  }
-  [[nodiscard]] Flow<T> last() const { return flow_; }
-  [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
-    const std::int64_t level = k - plan_.join_stage;
-    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
-    const SharedLayer layer = shared_.layer(level, flow_.num_configs, C::kRecords, ctx.arena());
-    Flow<T> flow = flow_;
-    if (stage.reads_edges) flow.edges = layer.adjacency;
-    flow.root = layer.root;
-    flow.same_rows = false;
-    const auto weights =
-        weights_.of_shared(ctx.arena(), stage, layer, shared_.level(level + 1), flow_.num_configs);
-    flow.edge_weight = weights.edge;
-    flow.self_weight = weights.self;
-    if (plan_.joins_every_stage && !stage.has_messages) flow.config_rows = config_rows(ctx, level + 1);
-    if (first_.id != 0) {
-      const std::int64_t from = plan_.first_rows_of - plan_.join_stage;
-      flow.first =
-          ctx.gather_rows(first_, shared_.rows_before(from, level + 1, flow_.num_configs, ctx.arena()));
-    }
-    return flow;
-  }
-  Var keep(C&, std::int64_t k, Var h) {
-    if (k == plan_.first_rows_of) first_ = h;
-    return h;
-  }
-  Var keep_messages(C&, std::int64_t, Var m) const { return m; }
-
- private:
-  [[nodiscard]] Span<const std::int32_t> config_rows(C& ctx, std::int64_t level) const {
-    const auto count = static_cast<std::int64_t>(shared_.config_node().size());
-    return shared_.config_rows(level, flow_.num_configs, count, ctx.arena());
-  }
-
-  const NetPlan& plan_;
-  StageWeights<T> weights_;
-  const SharedRows& shared_;
-  Flow<T> flow_;
-  Var first_;
-};
-
 /// What no configuration changes: the rows of nodes before the join; of those that go on, where not all do.
 /// Shapes: (N or inner K, width).
 template <class C>
@@ -191,6 +155,20 @@ Var run_prefix(const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInput<
   return ctx.gather_rows(h, in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config())));
 }
 
+/// What join() is told where every configuration has a copy of `num_nodes` nodes.
+template <class C>
+[[nodiscard]] Flow<typename C::Scalar> flow_of_join(C& ctx, const NetPlan& plan, const EdgesView& edges,
+                                                    std::int64_t num_nodes, const CopiesOfNodes<C>& rows) {
+  Flow<typename C::Scalar> flow = rows.here(ctx, plan.join_stage);
+  if (plan.join == Join::kGraph) flow.degree = degrees<C>(ctx, plan, edges);
+  if (plan.join == Join::kConfigurableOnly) {
+    const Span<const std::int32_t> each = detail::first_ids(ctx.arena(), num_nodes);
+    flow.root = detail::rows_in_copies(ctx.arena(), each, flow.num_configs, 0);
+    flow.same_rows = false;
+  }
+  return flow;
+}
+
 /// The rows that are pooled, after node_out(), of all configurations, from run_prefix().
 template <class C>
 Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
@@ -198,29 +176,15 @@ Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
   if (plan.join == Join::kNone) return prefix;
   const Var config = plan.takes_nodes() ? net.config(ctx, in.config) : Var{};
   const Var graph_config = plan.join == Join::kGraph ? net.config(ctx, in.graph_config) : Var{};
-  const auto run = [&](auto& rows, Var h, const Flow<typename C::Scalar>& first) {
-    h = net.join(ctx, h, first);
-    h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, rows);
-    return net.node_out(ctx, h, rows.last());
-  };
-  if (in.shared != nullptr && in.num_configs > 1) {
-    SharedNodes<C> rows(plan, in.edges, *in.shared, in.num_configs, config, graph_config);
-    const Var h = ctx.gather_rows(prefix, in.shared->first_nodes(in.num_configs, ctx.arena()));
-    return run(rows, h, rows.here(ctx, plan.join_stage));
-  }
   const bool is_only = plan.join == Join::kConfigurableOnly;
   const std::int64_t num_nodes = is_only ? in.num_inner_config() : in.num_nodes();
   Span<const std::int32_t> config_node = in.config_node;
-  if (is_only) {  // they are all that is left
-    auto* const each = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_nodes));
-    for (std::int64_t i = 0; i < num_nodes; ++i) each[i] = static_cast<std::int32_t>(i);
-    config_node = {each, static_cast<std::size_t>(num_nodes)};
-  }
+  if (is_only) config_node = detail::first_ids(ctx.arena(), num_nodes);  // they are all that is left
   CopiesOfNodes<C> rows(ctx, plan, in.edges, num_nodes, in.num_configs, config_node, config, graph_config);
-  Flow<typename C::Scalar> first = rows.here(ctx, plan.join_stage);
   if (plan.join == Join::kConfigurable) prefix = ctx.repeat_rows(prefix, in.num_configs);
-  if (plan.join == Join::kGraph) first.degree = degrees<C>(ctx, plan, in.edges);
-  return run(rows, prefix, first);
+  Var h = net.join(ctx, prefix, flow_of_join(ctx, plan, in.edges, num_nodes, rows));
+  h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, rows);
+  return net.node_out(ctx, h, rows.last());
 }
 
 MLGRAPH_END_ISA

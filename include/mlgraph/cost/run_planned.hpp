@@ -10,6 +10,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net.hpp"
@@ -18,38 +19,12 @@
 #include "mlgraph/cost/pools.hpp"
 #include "mlgraph/cost/row_store.hpp"
 #include "mlgraph/cost/run_net.hpp"
+#include "mlgraph/graph/flow_graph.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
+#include "mlgraph/graph/plan_configs.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-
-/// The rows of a segment that there are and will be: which, and with a store what they are.
-struct PlannedSegment {
-  FlowPlan rows;
-  RowStore* store = nullptr;
-
-  /// All rows of a level, where there are some and none is missing; else Var{}.
-  template <class C>
-  [[nodiscard]] Var all(C& ctx, std::size_t level) const {
-    if constexpr (!C::kRecords) {
-      const std::int32_t size = rows.level(level).size();
-      if (store != nullptr && size > 0 && store->num_rows(level) == size) return store->all(ctx, level);
-    }
-    (void)ctx;
-    (void)level;
-    return {};
-  }
-  /// Takes the rows of a level that were missing -> all of them.
-  template <class C>
-  Var keep(C& ctx, std::size_t level, Var h) const {
-    if constexpr (!C::kRecords) {
-      if (store != nullptr) return store->keep(ctx, level, h);
-    }
-    (void)ctx;
-    (void)level;
-    return h;
-  }
-};
 
 /// What configurations give to run_planned(): those of configurable nodes by the ids of a ConfigTable.
 template <class T>
@@ -59,6 +34,12 @@ struct PlannedConfigs {
   std::int32_t num_ids = 0;      // they are below
   ConfigRows<T> graph_config;    // (C), where they join at the graph
 };
+
+/// Rows that are made in one go where they are kept: what is between them stays in the cache of each thread.
+[[nodiscard]] inline std::int32_t rows_at_a_time(const ThreadPool* pool) {
+  constexpr std::int32_t kRowsOfThread = 384;
+  return kRowsOfThread * (pool == nullptr ? 1 : static_cast<std::int32_t>(pool->num_threads()));
+}
 
 namespace detail {
 
@@ -86,78 +67,140 @@ template <class C>
   return rows;
 }
 
-/// The configurations that new rows have: their ids, and the place of each id among them.
-template <class C>
-void needed_configs(C& ctx, const NetPlan& plan, const PlannedSegment& segment, std::int32_t num_ids,
-                    Span<const std::int32_t>& needed, Span<const std::int32_t>& place) {
-  const FlowGraph& graph = segment.rows.graph();
-  const auto join = static_cast<std::size_t>(graph.join_level());
-  auto* const at = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
-  auto* const ids = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
-  std::fill_n(at, num_ids, -1);
+/// The sum of a plan that a source of the pools has: the first is of all nodes, where there is one.
+[[nodiscard]] inline std::size_t sum_of(const FlowGraph& graph, const PoolSums::Source& source) {
+  return source.rows == Pool::Rows::kConfigurable && graph.pools_all ? 1 : 0;
+}
+
+/// Tells `made` of the configurations that its rows of a level have, which net.config() makes.
+template <class C, class Encode>
+void give_configs(const NetOn<C>& net, C& ctx, const FlowPlan& rows, std::size_t first_level,
+                  std::size_t last_level, std::int32_t num_ids, const Encode& encode, PlannedRows<C>& made) {
+  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  auto* const place = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
+  auto* const needed = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
+  std::fill_n(place, num_ids, -1);
   std::int32_t count = 0;
-  const std::size_t last = plan.joins_every_stage ? segment.rows.num_levels() : join + 1;
-  for (std::size_t level = join; level < last; ++level) {
-    const std::int32_t begin = segment.store == nullptr ? 0 : segment.store->num_rows(level);
-    for (std::int32_t r = begin; r < segment.rows.level(level).size(); ++r) {
-      std::int32_t row = r;
-      for (std::size_t k = level; k > join; --k)
-        row = segment.rows.level(k).root()[static_cast<std::size_t>(row)];
-      const std::int32_t id = segment.rows.level(join).kind()[static_cast<std::size_t>(row)] - 1;
-      if (id < 0 || at[id] >= 0) continue;
-      at[id] = count;
-      ids[count++] = id;
+  for (std::size_t level = first_level; level <= last_level; ++level) {
+    for (std::size_t r = made.begin(level); r < made.end(level); ++r) {
+      auto row = static_cast<std::int32_t>(r);
+      for (std::size_t k = level; k > join; --k) row = rows.level(k).root()[static_cast<std::size_t>(row)];
+      const std::int32_t id = rows.level(join).kind()[static_cast<std::size_t>(row)] - 1;
+      if (id < 0 || place[id] >= 0) continue;
+      place[id] = count;
+      needed[count++] = id;
     }
   }
-  needed = {ids, static_cast<std::size_t>(count)};
-  place = {at, static_cast<std::size_t>(num_ids)};
+  const Var config =
+      net.config(ctx, encode(ctx, Span<const std::int32_t>(needed, static_cast<std::size_t>(count))));
+  made.set_configs(config, count, {place, static_cast<std::size_t>(num_ids)});
+}
+
+/// The rows that configurations change, all of them -> those of the last level.
+template <class C, class Encode>
+Var make_joined(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& rows, Var before_join,
+                std::int32_t num_ids, const Encode& encode) {
+  PlannedRows<C> made(plan, rows, nullptr);
+  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  give_configs(net, ctx, rows, join, plan.joins_every_stage ? rows.num_levels() - 1 : join, num_ids, encode,
+               made);
+  if (plan.join == Join::kConfigurable) before_join = ctx.gather_rows(before_join, made.join_roots());
+  Var h = net.join(ctx, before_join, made.flow_of_join(ctx));
+  h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, made);
+  return net.node_out(ctx, h, made.last());
+}
+
+/// The same where they are kept: those that the store lacks, some at a time, so that what is between them stays
+/// in a cache. What stages read is in the store.
+template <class Encode>
+void keep_joined(const NetOn<Eager>& net, Eager& ctx, const NetPlan& plan, const FlowPlan& rows,
+                 RowStore& store, std::int32_t num_ids, const Encode& encode) {
+  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  for (std::size_t level = join; level < rows.num_levels(); ++level) {
+    const auto k = static_cast<std::int64_t>(level) - 1;  // the stage that reads it
+    while (store.num_rows(level) < rows.level(level).size()) {
+      const Eager::Mark mark = ctx.mark();
+      PlannedRows<Eager> made(plan, rows, &store, rows_at_a_time(ctx.pool()));
+      if (level == join || plan.joins_every_stage)
+        give_configs(net, ctx, rows, level, level, num_ids, encode, made);
+      Var h;
+      if (level == join) {
+        h = store.all(ctx, join - 1);
+        if (plan.join == Join::kConfigurable) h = ctx.gather_rows(h, made.join_roots());
+        h = net.join(ctx, h, made.flow_of_join(ctx));
+      } else {
+        const StageInputs in = made.inputs(ctx, k - 1);
+        h = net.layer(ctx, k - 1, in.rows, in.messages, made.flow(ctx, k - 1));
+      }
+      if (level + 1 == rows.num_levels()) {
+        store.keep(ctx, level, net.node_out(ctx, h, made.last()));
+      } else {
+        (void)enter_stage(net, ctx, plan, k, h, made);
+      }
+      if (!ctx.status().ok()) return;
+      ctx.rewind(mark);
+    }
+  }
 }
 
 }  // namespace detail
 
-/// Makes the rows of a plan that are not there yet -> the last rows of each sum, all of them. `encode(ctx,
-/// ids)` gives ConfigRows of some ids.
+/// Makes the rows of a plan that `store` lacks, or without one all of them -> the last rows of each source of
+/// the pools, all of them. `encode(ctx, ids)` gives ConfigRows of some ids.
 ///
-/// Shapes: of sum s (copies rows of its last level, plan.channels); `sums` has room for two.
+/// Shapes: of each source (copies rows of its last level, plan.channels); `sums` has room for four.
 template <class C, class Encode>
-void run_new_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, PlannedSegment& segment,
+void run_new_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& rows, RowStore* store,
                   const NodeRows<typename C::Scalar>& nodes, const PlannedConfigs<typename C::Scalar>& configs,
                   const Encode& encode, Var* sums) {
+  // All rows of a level, where there are some and none is missing; and what takes those that were.
+  const auto all = [&](std::size_t level) {
+    if constexpr (!C::kRecords) {
+      const std::int32_t size = rows.level(level).size();
+      if (store != nullptr && size > 0 && store->num_rows(level) == size) return store->all(ctx, level);
+    }
+    return Var{};
+  };
+  const auto keep = [&](std::size_t level, Var h) {
+    if constexpr (!C::kRecords) {
+      if (store != nullptr) return store->keep(ctx, level, h);
+    }
+    return h;
+  };
   const std::int64_t join = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
   const auto before = static_cast<std::size_t>(join);  // its level
-  Var h = segment.all(ctx, before);
+  Var h = all(before);
   if (h.id == 0) {  // rows on the way there are read by no call after this
-    PlannedRows<C> rows(plan, segment.rows, nullptr);
-    h = net.nodes(ctx, detail::gather_inputs(ctx, nodes, segment.rows.node_of_input()));
-    h = run_stages(net, ctx, plan, 0, join, h, rows);
-    if (plan.join == Join::kNone) h = net.node_out(ctx, h, rows.last());
-    h = segment.keep(ctx, before, h);
+    PlannedRows<C> to_join(plan, rows, nullptr);
+    h = net.nodes(ctx, detail::gather_inputs(ctx, nodes, rows.node_of_input()));
+    h = run_stages(net, ctx, plan, 0, join, h, to_join);
+    if (plan.join == Join::kNone) h = net.node_out(ctx, h, to_join.last());
+    h = keep(before, h);
   }
-  PlannedRows<C> rows(plan, segment.rows, plan.join == Join::kGraph ? nullptr : segment.store);
-  if (plan.join == Join::kConfigurable) {
-    const std::size_t last = segment.rows.num_levels() - 1;
-    const Var done = segment.all(ctx, last);
-    if (done.id == 0) {
-      Span<const std::int32_t> needed, place;
-      detail::needed_configs(ctx, plan, segment, configs.num_ids, needed, place);
-      rows.set_configs(net.config(ctx, encode(ctx, needed)), static_cast<std::int64_t>(needed.size()), place);
-      h = net.join(ctx, ctx.gather_rows(h, rows.join_roots()), rows.here(ctx, join));
-      h = run_stages(net, ctx, plan, join, plan.num_stages(), h, rows);
-      h = segment.keep(ctx, last, net.node_out(ctx, h, rows.last()));
-    } else {
-      h = done;
+  PlannedRows<C> run(plan, rows, plan.join == Join::kGraph ? nullptr : store, rows_at_a_time(ctx.pool()));
+  if (plan.takes_nodes()) {
+    bool is_kept = false;
+    if constexpr (!C::kRecords) {
+      if (store != nullptr && rows.level(rows.num_levels() - 1).size() > 0) {
+        is_kept = true;
+        detail::keep_joined(net, ctx, plan, rows, *store, configs.num_ids, encode);
+        h = store->all(ctx, rows.num_levels() - 1);
+      }
     }
+    if (!is_kept) h = detail::make_joined(net, ctx, plan, rows, h, configs.num_ids, encode);
   } else if (plan.join == Join::kGraph) {  // what each configuration has of its own is not kept
-    rows.set_copies(configs.num_configs, net.config(ctx, configs.graph_config));
-    Flow<typename C::Scalar> flow = rows.here(ctx, join);
-    if (join > 0) flow.degree = rows.degrees(ctx, join);
-    h = run_stages(net, ctx, plan, join, plan.num_stages(), net.join(ctx, h, flow), rows);
-    h = net.node_out(ctx, h, rows.last());
+    run.set_copies(configs.num_configs, net.config(ctx, configs.graph_config));
+    Flow<typename C::Scalar> flow = run.here(ctx, join);
+    if (join > 0) flow.degree = run.degrees(ctx, join);
+    h = run_stages(net, ctx, plan, join, plan.num_stages(), net.join(ctx, h, flow), run);
+    h = net.node_out(ctx, h, run.last());
   }
-  for (std::size_t s = 0; s < segment.rows.sums().size(); ++s) sums[s] = rows.sum(ctx, s, h);
+  const PoolSums pools(plan);
+  for (std::size_t i = 0; i < pools.sources().size(); ++i)
+    sums[i] = run.sum(ctx, detail::sum_of(rows.graph(), pools.sources()[i]), pools.sources()[i].is_max, h);
 }
 
-/// The pools of C configurations from the last rows of each sum. `total`: the row of each configuration, one
+/// The pools of C configurations from the last rows of each source. `total`: the row of each configuration, one
 /// after the other for each sum; empty where all have the same, or rows in the order of their copies. Shapes:
 /// (copies, PoolSums::channels()).
 template <class C>
@@ -165,30 +208,31 @@ Var gather_totals(C& ctx, const NetPlan& plan, const FlowGraph& graph, const Var
                   Span<const std::int32_t> total, std::int64_t num_configs) {
   Var all;
   const PoolSums pools(plan);
-  for (const PoolSums::Source& source : pools.sources()) {
-    const std::size_t s = source.rows == Pool::Rows::kConfigurable && graph.pools_all ? 1 : 0;
-    const auto size = static_cast<std::size_t>(num_configs);
-    const Var v = total.empty() ? sums[s] : ctx.gather_rows(sums[s], total.subspan(s * size, size));
+  const auto size = static_cast<std::size_t>(num_configs);
+  for (std::size_t i = 0; i < pools.sources().size(); ++i) {
+    const std::size_t s = detail::sum_of(graph, pools.sources()[i]);
+    const Var v = total.empty() ? sums[i] : ctx.gather_rows(sums[i], total.subspan(s * size, size));
     all = all.id == 0 ? v : ctx.concat(all, v);
   }
   return all;
 }
 
-/// What run_pools() gives of C configurations of a segment, from distinct rows alone.
+/// What run_pools() gives of C configurations of a segment, from distinct rows alone: `rows` are its plan, to
+/// which those of the configurations are added, and `store` what is there of them, or null.
 /// Shapes: (copies, PoolSums::channels()).
 template <class C, class Encode>
-Var run_planned(const NetOn<C>& net, C& ctx, const NetPlan& plan, PlannedSegment& segment,
+Var run_planned(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows, RowStore* store,
                 const NodeRows<typename C::Scalar>& nodes, const PlannedConfigs<typename C::Scalar>& configs,
                 const Encode& encode) {
   Span<std::int32_t> total;
   if (plan.takes_nodes()) {
-    const std::size_t size = segment.rows.sums().size() * static_cast<std::size_t>(configs.num_configs);
+    const std::size_t size = rows.sums().size() * static_cast<std::size_t>(configs.num_configs);
     total = {ctx.arena().template allocate<std::int32_t>(size), size};
-    segment.rows.plan(configs.ids, configs.num_configs, ctx.arena(), total);
+    plan_configs(rows, configs.ids, configs.num_configs, ctx.arena(), total);
   }
-  Var sums[2];
-  run_new_rows(net, ctx, plan, segment, nodes, configs, encode, sums);
-  return gather_totals(ctx, plan, segment.rows.graph(), sums, total, configs.num_configs);
+  Var sums[4];
+  run_new_rows(net, ctx, plan, rows, store, nodes, configs, encode, sums);
+  return gather_totals(ctx, plan, rows.graph(), sums, total, configs.num_configs);
 }
 
 MLGRAPH_END_ISA

@@ -14,11 +14,11 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/node_encoder.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 
 namespace mlgraph {
@@ -33,7 +33,12 @@ struct Segment {
   std::int64_t num_halo = 0;             // nodes
   std::int64_t num_halo_config = 0;      // configurable nodes
   std::vector<std::int32_t> config_row;  // which rows of a configuration its configurable nodes have
-  SharedRows shared;  // what its configurations have in common in each layer; no layers where that is little
+  FlowPlan rows;  // those that no configuration changes; not made where NetPlan::merges_rows() is false
+
+  // A plan of rows borrows the edges of the graph.
+  Segment() = default;
+  Segment(Segment&&) = default;
+  Segment& operator=(Segment&&) = default;
 };
 
 /// Cuts a graph into segments of at most max_size nodes: the form of locality_partition() and of

@@ -36,6 +36,7 @@ struct FlowGraph {
   std::vector<FlowStage> stages;
   std::int32_t join_stage = -1;           ///< -1: no configuration joins
   std::vector<std::int32_t> config_node;  ///< (K) those that configurations change
+  bool config_only = false;               ///< after the join there are no others; pools_all is false
   std::int32_t num_inner = 0;             ///< nodes that are pooled come first
   std::int32_t num_inner_config = 0;      ///< and so do configurable ones
   bool pools_all = true;

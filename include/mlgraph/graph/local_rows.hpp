@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 
 #include "mlgraph/core/arena.hpp"
@@ -17,31 +18,38 @@ MLGRAPH_BEGIN_ISA
 /// The rows of a node, or of a block of a sum, under C configurations. Small numbers stand for them, so that
 /// where two nodes meet a configuration costs a look into a table of pairs.
 struct LocalRows {
-  const std::int32_t* of = nullptr;     ///< (C) each configuration's number; null: all have the same row
-  const std::int32_t* first = nullptr;  ///< (count) a configuration of each number
-  std::int32_t* row = nullptr;          ///< (count) its row
+  using Number = std::uint16_t;  ///< of a row among those of a node, or of a configuration
+  static constexpr std::int32_t kMostConfigs = 1 << 15;
+
+  const Number* of = nullptr;     ///< (C) each configuration's number; null: all have the same row
+  const Number* first = nullptr;  ///< (count) a configuration of each number
+  std::int32_t* row = nullptr;    ///< (count) its row
   std::int32_t count = 1;
 
   [[nodiscard]] std::int32_t row_of(std::int32_t c) const { return row[of == nullptr ? 0 : of[c]]; }
   [[nodiscard]] std::int32_t config(std::int32_t l) const { return first == nullptr ? 0 : first[l]; }
 
-  /// Memory for C configurations: an arena, two buffers for what is met on the way to a result, and a table.
+  /// Memory for C <= kMostConfigs configurations: an arena, two buffers for what is met on the way to a result,
+  /// and a table.
   struct Memory {
     Memory(std::int32_t count, Arena& arena) : num_configs(count), scratch(arena) {
       while (table_size < 2 * static_cast<std::size_t>(count)) table_size *= 2;
-      table = ids(table_size);
+      table = numbers(table_size);
       for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
-        of[i] = ids();
-        first[i] = ids();
+        of[i] = numbers();
+        first[i] = numbers();
       }
     }
     std::int32_t num_configs;
     Arena& scratch;
     std::size_t table_size = 64;
-    std::int32_t *table, *of[2], *first[2];
+    Number *table, *of[2], *first[2];
 
-    [[nodiscard]] std::int32_t* ids(std::size_t size) const { return scratch.allocate<std::int32_t>(size); }
-    [[nodiscard]] std::int32_t* ids() const { return ids(static_cast<std::size_t>(num_configs)); }
+    [[nodiscard]] Number* numbers(std::size_t size) const { return scratch.allocate<Number>(size); }
+    [[nodiscard]] Number* numbers() const { return numbers(static_cast<std::size_t>(num_configs)); }
+    [[nodiscard]] std::int32_t* rows(std::int32_t size) const {
+      return scratch.allocate<std::int32_t>(static_cast<std::size_t>(size));
+    }
   };
 
   /// Those of `count` nodes, each with one row.
@@ -52,45 +60,44 @@ struct LocalRows {
   }
   /// Memory of its own for one that lies in a buffer, and room for its rows.
   [[nodiscard]] static LocalRows kept(LocalRows local, const Memory& memory) {
-    const auto count = static_cast<std::size_t>(local.count);
     if (local.of == memory.of[0] || local.of == memory.of[1]) {
-      std::int32_t* const of = memory.ids();
-      std::int32_t* const first = memory.ids(count);
+      Number* const of = memory.numbers();
+      Number* const first = memory.numbers(static_cast<std::size_t>(local.count));
       std::copy_n(local.of, memory.num_configs, of);
-      std::copy_n(local.first, count, first);
+      std::copy_n(local.first, local.count, first);
       local.of = of;
       local.first = first;
     }
-    local.row = memory.ids(count);
+    local.row = memory.rows(local.count);
     return local;
   }
   /// Numbers for configurations that differ in either of two; without rows, and in a buffer.
   [[nodiscard]] static LocalRows meet(const LocalRows& a, const LocalRows& b, const Memory& memory) {
     if (b.of == nullptr || a.of == b.of || a.count == memory.num_configs) return a;
     if (a.of == nullptr) return b;
+    constexpr Number kNone = std::numeric_limits<Number>::max();
     const std::size_t to = a.of == memory.of[0] ? 1 : 0;
-    std::int32_t* const of = memory.of[to];
-    std::int32_t* const first = memory.first[to];
+    Number* const of = memory.of[to];
+    Number* const first = memory.first[to];
     std::int32_t count = 0;
     // Pairs find their number in a table: by themselves, where it has a place for each, else by their hash.
     const std::size_t num_pairs = static_cast<std::size_t>(a.count) * static_cast<std::size_t>(b.count);
     const bool direct = num_pairs <= memory.table_size;
-    std::fill_n(memory.table, direct ? num_pairs : memory.table_size, -1);
+    std::fill_n(memory.table, direct ? num_pairs : memory.table_size, kNone);
     for (std::int32_t c = 0; c < memory.num_configs; ++c) {
-      const std::size_t pair = static_cast<std::size_t>(a.of[c]) * static_cast<std::size_t>(b.count) +
-                               static_cast<std::size_t>(b.of[c]);
+      const std::size_t pair = std::size_t{a.of[c]} * static_cast<std::size_t>(b.count) + std::size_t{b.of[c]};
       std::size_t slot = pair;
       if (!direct) {
         for (slot = (pair * 0x9e3779b97f4a7c15u >> 32) & (memory.table_size - 1);;
              slot = (slot + 1) & (memory.table_size - 1)) {
-          const std::int32_t there = memory.table[slot];
-          if (there < 0 || (a.of[first[there]] == a.of[c] && b.of[first[there]] == b.of[c])) break;
+          const Number there = memory.table[slot];
+          if (there == kNone || (a.of[first[there]] == a.of[c] && b.of[first[there]] == b.of[c])) break;
         }
       }
-      std::int32_t& number = memory.table[slot];
-      if (number < 0) {
-        number = count;
-        first[count++] = c;
+      Number& number = memory.table[slot];
+      if (number == kNone) {
+        number = static_cast<Number>(count);
+        first[count++] = static_cast<Number>(c);
       }
       of[c] = number;
     }

@@ -133,14 +133,29 @@ MLGRAPH_DETAIL_C_FUNCTION std::size_t mlgraph_model_metadata(const mlgraph_model
 MLGRAPH_DETAIL_C_FUNCTION mlgraph_session* mlgraph_session_bind(const mlgraph_model* model,
                                                                 const mlgraph_program* program, int num_threads,
                                                                 char* message, std::size_t message_size) {
+  return mlgraph_session_bind_within(model, program, num_threads, mlgraph::BindOptions().memory_bytes, message,
+                                     message_size);
+}
+
+MLGRAPH_DETAIL_C_FUNCTION mlgraph_session* mlgraph_session_bind_within(const mlgraph_model* model,
+                                                                       const mlgraph_program* program,
+                                                                       int num_threads,
+                                                                       std::size_t memory_bytes, char* message,
+                                                                       std::size_t message_size) {
   mlgraph::BindOptions options;
   options.num_threads = num_threads;
+  options.memory_bytes = memory_bytes;
   std::vector<std::string_view> names;
   mlgraph::Result<mlgraph::CostSession> session =
       model->model.bind(mlgraph::detail::from_c(*program, names), options);
   if (session.ok()) return new mlgraph_session{std::move(*session), {}};
   mlgraph::detail::copy_text(session.status().message(), message, message_size);
   return nullptr;
+}
+
+MLGRAPH_DETAIL_C_FUNCTION mlgraph_row_stats mlgraph_session_stats(const mlgraph_session* session) {
+  const mlgraph::RowStats stats = session->session.stats();
+  return {stats.num_rows, stats.num_made, stats.num_found, stats.bytes};
 }
 
 MLGRAPH_DETAIL_C_FUNCTION void mlgraph_session_free(mlgraph_session* session) { delete session; }

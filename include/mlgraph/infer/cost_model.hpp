@@ -57,6 +57,7 @@ class CostSessionOfIsa final : public interface::CostSessionCode {
   void rollback() override { session_.rollback(); }
   [[nodiscard]] Span<const float> current() const override { return session_.current(); }
   [[nodiscard]] float current_score() const override { return session_.current_score(); }
+  [[nodiscard]] RowStats stats() const override { return session_.stats(); }
 
  private:
   Base base_;
@@ -101,8 +102,9 @@ class CostModelOfIsa final : public interface::CostModelCode {
     CostSessionOfIsa::Base base{model_, nullptr, std::make_unique<const std::string>(program.name)};
     view.name = *base.name;
     if (options.num_threads != 1) base.pool = std::make_unique<ThreadPool>(options.num_threads);
-    MLGRAPH_ASSIGN_OR_RETURN(Session session,
-                             Session::bind(*model_, view, {base.pool.get(), options.rows_at_a_time}));
+    MLGRAPH_ASSIGN_OR_RETURN(
+        Session session,
+        Session::bind(*model_, view, {base.pool.get(), options.rows_at_a_time, options.memory_bytes}));
     return CostSession(interface::Owned<interface::CostSessionCode>(
         new CostSessionOfIsa(std::move(base), std::move(session))));
   }

@@ -70,7 +70,7 @@ class CurrentConfig {
     const std::size_t width = at(num_features_);
     for (std::size_t i = 0; i < rows.size(); ++i) {
       float* const row = values_.data() + at(rows[i]) * width;
-      if (std::exchange(is_changed_[at(rows[i])], kNow) == 0) {
+      if (std::exchange(is_changed_[at(rows[i])], char(1)) == 0) {
         changed_rows_.push_back(rows[i]);
         const std::size_t begin = old_.size();
         old_.resize(begin + width);
@@ -79,12 +79,6 @@ class CurrentConfig {
       std::copy_n(features.data() + i * width, width, row);
     }
   }
-  /// Whether the last change() changed a row, until seen().
-  [[nodiscard]] bool is_new(std::int32_t row) const { return is_changed_[at(row)] == kNow; }
-  void seen() {
-    for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = kBefore;
-  }
-
   void commit() {
     for (const std::int32_t row : changed_rows_) is_changed_[at(row)] = 0;
     changed_rows_.clear();
@@ -98,8 +92,6 @@ class CurrentConfig {
   }
 
  private:
-  static constexpr char kBefore = 1, kNow = 2;  // since the last commit, by the last change
-
   template <class Int>
   static std::size_t at(Int i) {
     return static_cast<std::size_t>(i);

@@ -100,7 +100,7 @@ class Explainer {
   [[nodiscard]] Status add_rows(const Segment& segment) {
     ctx_.begin();
     const NetOn<Eager>& net = model_.net<Eager>();
-    const NetInput<float> in = model_.net_input(ctx_, program_, segment, ids_);
+    const NetInput<float> in = model_.net_input(ctx_.arena(), program_, segment, ids_);
     const Var h = run_configs(net, ctx_, plan_, run_prefix(net, ctx_, plan_, in), in);
     const Var pooled = run_pools(ctx_, plan_, h, in);
     MLGRAPH_RETURN_IF_ERROR(ctx_.status());
@@ -127,7 +127,7 @@ class Explainer {
     const NetOn<Tape>& net = model_.net<Tape>();
     const Var leaf = tape_.leaf(at);
     Var config;
-    if (plan_.config_in_readout) config = net.config(tape_, model_.graph_config(tape_, program_, ids_));
+    if (plan_.config_in_readout) config = net.config(tape_, model_.graph_config(tape_.arena(), program_, ids_));
     const Var score = net.readout(tape_, leaf, config);
     MLGRAPH_RETURN_IF_ERROR(tape_.backward(score));
     const MatrixView<const float> g = tape_.grad(leaf);  // empty where the read-out does not look at it

@@ -19,34 +19,38 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/model.hpp"
+#include "mlgraph/cost/program_rows.hpp"
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/infer/current_config.hpp"
 #include "mlgraph/infer/kept_embeddings.hpp"
-#include "mlgraph/infer/row_matrix.hpp"
-#include "mlgraph/infer/session_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// None of them decides results.
 struct SessionOptions {
-  ThreadPool* pool = nullptr;          ///< borrowed; null computes on the calling thread
-  std::int64_t rows_at_a_time = 1024;  ///< of the largest matrix; decides time and memory, not results
+  ThreadPool* pool = nullptr;                         ///< borrowed; null computes on the calling thread
+  std::int64_t rows_at_a_time = 1024;                 ///< about so many rows of a matrix are new in one go
+  std::size_t memory_bytes = std::size_t{256} << 20;  ///< for rows that are kept from call to call
+  RowsMade rows_made = RowsMade::kDistinct;           ///< which rows are computed; others for comparison
 };
 
 /// Scores configurations of one program.
 ///
 /// bind() does once what does not depend on the configuration: validation, normalisation, the packed weights,
-/// and where configurations share rows (NetPlan::shares_rows()) those of every layer that none changes. Scores
-/// have the bits of Model::predict(), whatever is scored together.
+/// and the rows that no configuration changes. After that every distinct row is computed once and kept
+/// (ProgramRows), within SessionOptions::memory_bytes: whatever comes back, in the same or another
+/// configuration, or at another node, is found, unless it came with many that had hardly a row in common.
+/// Scores have the bits of Model::predict(), whatever is scored together, and whatever was scored before.
 ///
 /// Search: start() makes a configuration the current one, update() changes it at some rows and gives the new
-/// score; where configurations share rows it computes only what the change can reach. commit() keeps the
-/// changes since the last commit, rollback() takes them back.
+/// score; of networks that join configurations at nodes it computes only rows that the change can reach and
+/// that nobody had before. commit() keeps the changes since the last commit, rollback() takes them back.
 ///
-/// The model, the pool and the arrays behind the ProgramView are borrowed. After bind() nothing is allocated
-/// but by rank() and top_k() for more configurations than before. One thread uses a session at a time; sessions
-/// share a model.
+/// The model, the pool and the arrays behind the ProgramView are borrowed. A call that needs no new row
+/// allocates nothing, but rank() and top_k() for more configurations than before. One thread uses a session at
+/// a time; sessions share a model.
 class Session {
  public:
   /// Errors: those of Model::prepare(); a model that compares configurations, or has several outputs.  Cost: an
@@ -56,7 +60,6 @@ class Session {
     MLGRAPH_RETURN_IF_ERROR(check_has_scores(model, program));
     MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program));
     Session session(model, std::move(prepared), options);
-    session.bind_segments();
     MLGRAPH_RETURN_IF_ERROR(session.warm_up());
     return session;
   }
@@ -120,7 +123,9 @@ class Session {
           str_cat(program_.view.name, ": there is no config ", c, "; there are ", configs.num_configs));
     }
     current_.assign(configs, c);
-    MLGRAPH_ASSIGN_OR_RETURN(const float score, start_current());
+    if (rows_->follows_nodes()) rows_->start(current_.view(), 0);
+    MLGRAPH_ASSIGN_OR_RETURN(const float score, score_current());
+    commit();
     has_current_ = true;
     score_ = committed_score_ = score;
     return score;
@@ -134,14 +139,15 @@ class Session {
   /// Shapes: rows (d), features (d, num_features()); of a row that is given twice the last counts.
   /// Errors: no current configuration; a row that the program does not have, features of another size or not
   ///         finite: nothing is changed. A score that is not finite: as after rollback().
-  /// Cost:   the rows within num_layers hops of the changed nodes, and a sum over up to 256 rows for each part
-  ///         of the program that has some of them. Other models: a full evaluation.
+  /// Cost:   a look for each row within num_layers hops of the changed nodes, and the rows that are new among
+  ///         them. Where configurations do not join at nodes: a full evaluation.
   [[nodiscard]] Result<float> update(Span<const std::int32_t> rows, Span<const float> features) {
     if (!has_current_)
       return Status::invalid_argument(str_cat(program_.view.name, ": start() with a config before update()"));
     MLGRAPH_RETURN_IF_ERROR(current_.check(program_.view.name, rows, features));
     current_.change(rows, features);
-    Result<float> score = segments_.empty() ? start_current() : update_segments();
+    if (rows_->follows_nodes()) rows_->update(rows, features);
+    Result<float> score = score_current();
     if (!score.ok()) {
       rollback();
       return score;
@@ -153,16 +159,19 @@ class Session {
     return update({&row, 1}, features);
   }
 
+  /// What became of the rows that calls needed, and the memory that they take.
+  [[nodiscard]] RowStats stats() const { return rows_->stats(); }
+
   /// Keeps the changes since the last commit() or start().
   void commit() {
-    for (SessionRows& segment : segments_) segment.commit();
+    rows_->commit();
     embeddings_.commit();
     current_.commit();
     committed_score_ = score_;
   }
   /// Takes them back.
   void rollback() {
-    for (SessionRows& segment : segments_) segment.rollback();
+    rows_->rollback();
     embeddings_.rollback();
     current_.rollback();
     score_ = committed_score_;
@@ -173,7 +182,16 @@ class Session {
       : model_(&model), program_(std::move(program)), ctx_(std::make_unique<Eager>(options.pool)) {
     ctx_->bind(model.spec(), Span<const float>(model.parameters().value));
     ctx_->keep_packed_weights();
-    rows_at_a_time_ = std::max<std::int64_t>(1, options.rows_at_a_time);
+    program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
+    ProgramRowsOptions rows;
+    rows.memory_bytes = options.memory_bytes;
+    rows.rows_at_a_time = std::max<std::int64_t>(1, options.rows_at_a_time);
+    rows.made = options.rows_made;
+    rows_ = std::make_unique<ProgramRows>(model.net<Eager>(), model.plan(), model.encoder(),
+                                          Span<const Segment>(program_.segments), program_.view.configs, rows);
+    current_.bind(rows_per_config(), num_features());
+    embeddings_.bind(program_.segments.size(), model.embedding_channels());
+    ids_.reserve(at(rows_->most_configs()));
   }
 
   template <class Int>
@@ -194,62 +212,20 @@ class Session {
                                             " outputs; a session ranks by one: use predict()"));
   }
 
-  void bind_segments() {
-    // A configuration of zeros stands in until there is one.
-    const std::vector<float> zeros(at(rows_per_config() * num_features()), 0.0f);
-    program_.view.configs = {{}, zeros, 1, rows_per_config(), num_features()};
-    std::int64_t rows = model_->rows_per_config(program_);
-    if (model_->plan().shares_rows()) {
-      std::vector<SharedRows> shared;
-      rows = 1;
-      for (const Segment& segment : program_.segments) {
-        shared.push_back(make_shared_rows(model_->plan(), segment));
-        rows = std::max<std::int64_t>(rows, shared.back().level(shared.back().num_layers()).num_own());
-      }
-      set_chunk(rows);
-      segments_.resize(shared.size());
-      for (std::size_t j = 0; j < shared.size(); ++j) {
-        ctx_->begin();
-        ids_[0] = 0;
-        const Segment& segment = program_.segments[j];
-        segments_[j].bind(*ctx_, model_->net<Eager>(), model_->plan(), model_->net_input(segment),
-                          std::move(shared[j]), chunk_, encode(segment.config_row, 1));
-      }
-    }
-    set_chunk(rows);
-    if (segments_.empty()) bind_prefixes();
-    program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
-    current_.bind(rows_per_config(), num_features());
-    local_rows_.reserve(at(rows_per_config()));
-    local_.reserve(at(rows_per_config()));
-    embeddings_.bind(segments_.size(), model_->embedding_channels());
-  }
-
-  void bind_prefixes() {
-    prefix_.resize(program_.segments.size());
-    for (std::size_t j = 0; j < prefix_.size(); ++j) {
-      ctx_->begin();
-      const MatrixView<const float> value = ctx_->value(model_->prefix(*ctx_, program_.segments[j]));
-      prefix_[j].resize(value.rows, value.cols);
-      std::copy_n(value.data, value.size(), prefix_[j].value.data());
-    }
-  }
-
-  void set_chunk(std::int64_t rows) {
-    constexpr std::int64_t kMost = 256;
-    chunk_ = std::clamp<std::int64_t>(rows_at_a_time_ / rows, 1, kMost);
-    ids_.resize(at(chunk_));
-  }
-
-  // The largest calls: what they allocated is there for all others.
+  // The rows that no configuration changes; and memory for the largest calls.
   Status warm_up() {
-    const AlignedVector<float> zeros(at(chunk_) * current_.values().size(), 0.0f);
-    AlignedVector<float> scores(at(chunk_));
+    const std::int64_t count = std::min<std::int64_t>(rows_->most_configs(), 64);
+    const AlignedVector<float> zeros(at(count) * current_.values().size(), 0.0f);
+    AlignedVector<float> scores(at(count));
     ConfigView configs = program_.view.configs;
-    configs.narrow = {};
     configs.wide = zeros;
-    configs.num_configs = chunk_;
+    configs.num_configs = count;
     Status status = score(configs, Span<float>(scores));
+    if (status.ok()) status = score(configs, Span<float>(scores));  // which makes no new row
+    const std::size_t bytes = ctx_->used_bytes() * at((rows_->most_configs() + count - 1) / count);
+    ctx_->begin();
+    (void)ctx_->arena().allocate<std::byte>(2 * bytes);
+    ctx_->begin();
     if (status.ok()) status = start(configs).status();
     if (status.ok()) {
       std::vector<std::int32_t> rows(at(rows_per_config()));
@@ -258,7 +234,8 @@ class Session {
     }
     rollback();
     has_current_ = false;
-    program_.view.configs = ConfigView{{}, {}, 0, rows_per_config(), num_features()};
+    rows_->restart_chunks();
+    program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
     return status;
   }
 
@@ -270,31 +247,23 @@ class Session {
 
   Status score_checked(const ConfigView& configs, float* scores) {
     program_.view.configs = configs;
-    for (std::int64_t begin = 0; begin < configs.num_configs; begin += chunk_) {
-      const std::int64_t count = std::min(chunk_, configs.num_configs - begin);
-      MLGRAPH_RETURN_IF_ERROR(score_chunk(begin, count, scores + begin));
+    for (std::int64_t begin = 0; begin < configs.num_configs;) {
+      ids_.resize(at(std::min(rows_->most_configs(), configs.num_configs - begin)));
+      std::iota(ids_.begin(), ids_.end(), static_cast<std::int32_t>(begin));
+      const std::int64_t count = rows_->plan(configs, ids_);
+      MLGRAPH_RETURN_IF_ERROR(
+          score_planned(Span<const std::int32_t>(ids_).subspan(0, at(count)), scores + begin));
+      begin += count;
     }
     return {};
   }
 
-  // Rows of the configurations ids_[0 ... count) of the program's configs, as the network made them.
-  Var encode(Span<const std::int32_t> rows, std::int64_t count) {
-    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
-    return model_->net<Eager>().config(*ctx_, model_->config_rows(*ctx_, program_, ids, rows));
-  }
-
-  Status score_chunk(std::int64_t begin, std::int64_t count, float* out) {
+  Status score_planned(Span<const std::int32_t> ids, float* out) {
     Eager& ctx = *ctx_;
-    std::iota(ids_.begin(), ids_.begin() + count, static_cast<std::int32_t>(begin));
-    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, at(count));
     Var total;
     for (std::size_t j = 0; j < program_.segments.size(); ++j) {
       ctx.begin();
-      const Segment& segment = program_.segments[j];
-      total = segments_.empty()
-                  ? model_->embed(ctx, program_, segment, ctx.input(prefix_[j].view()), ids)
-                  : model_->embedding_of(ctx, segments_[j].score(ctx, encode(segment.config_row, count), count),
-                                         program_, segment, ids);
+      total = model_->embedding_of(ctx, rows_->sums(ctx, j), program_, program_.segments[j], ids);
       const MatrixView<const float> value = ctx.value(total);
       if (j > 0)
         total = ctx.add(ctx.input(MatrixView<const float>(total_.data(), value.rows, value.cols)), total);
@@ -317,70 +286,37 @@ class Session {
     return {};
   }
 
-  void see_current() {
+  // Of the current configuration: of each segment that changed, or where rows are not followed all of it.
+  Result<float> score_current() {
     program_.view.configs = current_.view();
-    ids_[0] = 0;
-  }
-
-  // Everything that the current configuration decides, from the beginning.
-  Result<float> start_current() {
-    see_current();
+    ids_.assign(1, 0);
     float score = 0;
-    if (segments_.empty()) {
-      MLGRAPH_RETURN_IF_ERROR(score_chunk(0, 1, &score));
+    if (!rows_->follows_nodes()) {
+      (void)rows_->plan(program_.view.configs, ids_);
+      MLGRAPH_RETURN_IF_ERROR(score_planned(ids_, &score));
       return score;
     }
-    for (std::size_t j = 0; j < segments_.size(); ++j) {
-      ctx_->begin();
-      keep_sums(j, segments_[j].start(*ctx_, encode(program_.segments[j].config_row, 1)));
+    if (const float* const known = rows_->find_score()) return *known;
+    Eager& ctx = *ctx_;
+    for (std::size_t j = 0; j < program_.segments.size(); ++j) {
+      if (!rows_->is_changed(j)) continue;
+      ctx.begin();
+      const Var sums = rows_->current_sums(ctx, j);
+      embeddings_.set(j, ctx.value(model_->embedding_of(ctx, sums, program_, program_.segments[j], ids_)).data);
     }
-    embeddings_.commit();
-    MLGRAPH_RETURN_IF_ERROR(total_score(score));
+    ctx.begin();
+    Var total = ctx.input(embeddings_.of(0));
+    for (std::size_t j = 1; j < program_.segments.size(); ++j)
+      total = ctx.add(total, ctx.input(embeddings_.of(j)));
+    MLGRAPH_RETURN_IF_ERROR(finish(total, ids_, &score));
+    rows_->keep_score(score);
     return score;
-  }
-
-  Result<float> update_segments() {
-    see_current();
-    for (std::size_t j = 0; j < segments_.size(); ++j) {
-      const std::vector<std::int32_t>& config_row = program_.segments[j].config_row;
-      local_.clear();
-      for (std::size_t q = 0; q < config_row.size(); ++q) {
-        if (current_.is_new(config_row[q])) local_.push_back(static_cast<std::int32_t>(q));
-      }
-      if (local_.empty()) continue;
-      ctx_->begin();
-      keep_sums(j, segments_[j].update(*ctx_, local_, [&](Span<const std::int32_t> positions) {
-        local_rows_.clear();
-        for (const std::int32_t q : positions) local_rows_.push_back(config_row[at(q)]);
-        return encode(local_rows_, 1);
-      }));
-    }
-    current_.seen();
-    float score = 0;
-    MLGRAPH_RETURN_IF_ERROR(total_score(score));
-    return score;
-  }
-
-  void keep_sums(std::size_t j, Var sums) {
-    const Span<const std::int32_t> ids = Span<const std::int32_t>(ids_).subspan(0, 1);
-    embeddings_.set(j,
-                    ctx_->value(model_->embedding_of(*ctx_, sums, program_, program_.segments[j], ids)).data);
-  }
-
-  Status total_score(float& score) {
-    ctx_->begin();
-    Var total = ctx_->input(embeddings_.of(0));
-    for (std::size_t j = 1; j < segments_.size(); ++j) total = ctx_->add(total, ctx_->input(embeddings_.of(j)));
-    return finish(total, Span<const std::int32_t>(ids_).subspan(0, 1), &score);
   }
 
   const Model* model_;
   PreparedProgram program_;
   std::unique_ptr<Eager> ctx_;
-  std::vector<SessionRows> segments_;  // where configurations share rows
-  std::vector<RowMatrix> prefix_;      // of all others, which are evaluated as a whole from there
-  std::int64_t rows_at_a_time_ = 1;
-  std::int64_t chunk_ = 1;  // configurations that are scored together
+  std::unique_ptr<ProgramRows> rows_;
   std::vector<std::int32_t> ids_;
   AlignedVector<float> total_;
 
@@ -391,7 +327,6 @@ class Session {
   float score_ = 0;
   float committed_score_ = 0;
   KeptEmbeddings embeddings_;
-  std::vector<std::int32_t> local_, local_rows_;  // configurable nodes of a segment, and their rows
 };
 
 MLGRAPH_END_ISA

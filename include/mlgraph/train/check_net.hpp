@@ -24,8 +24,8 @@
 #include "mlgraph/cost/net_of.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/pools.hpp"
+#include "mlgraph/cost/row_store.hpp"
 #include "mlgraph/cost/run_net.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/train/check_rows.hpp"
 #include "mlgraph/train/net_sample.hpp"
 #include "mlgraph/train/net_walk.hpp"
@@ -81,8 +81,8 @@ class NetCheck {
         parameters_(weights_for_checks<float>(spec, seed)) {}
 
   [[nodiscard]] Status run(const NetSample<float>& sample, Rng& rng) {
-    const NetInput<float> in = sample.input();
     Eager eager;
+    const NetInput<float> in = sample.input(eager);
     eager.bind(spec_, Span<const float>(parameters_.value));
     NetWalk<Eager> walk(name_, net_, eager, plan_, in);
     MLGRAPH_RETURN_IF_ERROR(walk.run());
@@ -93,7 +93,7 @@ class NetCheck {
     MLGRAPH_RETURN_IF_ERROR(RowCheck(net_, eager, plan_, in, walk).run(rng));
     MLGRAPH_RETURN_IF_ERROR(check_tape(in, eager, walk, all));
     MLGRAPH_RETURN_IF_ERROR(check_alone(sample, eager, all));
-    MLGRAPH_RETURN_IF_ERROR(check_shared(sample, eager, walk, all));
+    MLGRAPH_RETURN_IF_ERROR(check_distinct(sample, eager, all));
     return check_readout(in);
   }
 
@@ -106,8 +106,8 @@ class NetCheck {
     return first_difference(a.value(x), b.value(y)) == -1;
   }
 
-  /// Training draws random numbers in the stages that say so, and beside them only where rows are pooled or
-  /// read out.
+  /// Training draws random numbers in the stages that say so and in node_out() where that is said, and beside
+  /// them only where pools are read out.
   [[nodiscard]] Status check_draws(const NetInput<float>& in) {
     Tape one, two;
     one.bind(spec_, Span<const float>(parameters_.value));
@@ -129,7 +129,9 @@ class NetCheck {
       }
       if (is_stage) ++stage;
     }
-    return {};
+    if (plan_.node_out_draws || first_difference(one.value(first.out()), two.value(second.out())) == -1)
+      return {};
+    return wrong("node_out() draws random numbers in training; NetPlan::node_out_draws should say so");
   }
 
   /// A Tape that does not train has the bits of an Eager context.
@@ -157,7 +159,7 @@ class NetCheck {
     for (std::int64_t c = 0; c < NetSample<float>::kConfigs; ++c) {
       Eager ctx;
       ctx.bind(spec_, Span<const float>(parameters_.value));
-      const SampleRun alone = run_sample<Eager>(net_, ctx, plan_, sample.input(c, 1));
+      const SampleRun alone = run_sample<Eager>(net_, ctx, plan_, sample.input(ctx, c, 1));
       MLGRAPH_RETURN_IF_ERROR(failed(ctx, "one config alone"));
       if (first_difference(ctx.value(alone.scores), scores.row_block(c, 1)) != -1)
         return wrong("config ", c,
@@ -167,28 +169,39 @@ class NetCheck {
     return {};
   }
 
-  /// Rows that configurations share are those that each would have had.
-  [[nodiscard]] Status check_shared(const NetSample<float>& sample, const Eager& eager, NetWalk<Eager>& walk,
-                                    const SampleRun& all) {
-    const SharedRows& shared = sample.shared();
-    if (shared.num_layers() == 0) return {};
-    NetInput<float> in = sample.input();
-    in.shared = &shared;
-    Eager ctx;
-    ctx.bind(spec_, Span<const float>(parameters_.value));
-    const SampleRun run = run_sample<Eager>(net_, ctx, plan_, in);
-    MLGRAPH_RETURN_IF_ERROR(failed(ctx, "configs that share rows"));
-    const SharedLevel level = shared.level(shared.num_layers());
-    for (std::int64_t c = 0; c < in.num_configs; ++c) {
-      for (std::int64_t v = 0; v < in.num_nodes(); ++v) {
-        const std::int32_t row = level.of_config(level.row[static_cast<std::size_t>(v)], c);
-        const MatrixView<const float> own = eager.value(all.rows).row_block(c * in.num_nodes() + v, 1);
-        if (first_difference(ctx.value(run.rows).row_block(row, 1), own) != -1)
-          return walk.wrong("row ", v, " of config ", c, " is another when configs share rows");
-      }
+  /// Equal rows that are made once are those that each node of each configuration would have had.
+  [[nodiscard]] Status check_distinct(const NetSample<float>& sample, const Eager& eager,
+                                      const SampleRun& all) {
+    if (!sample.rows().is_made()) return {};
+    const std::int64_t count = NetSample<float>::kConfigs;
+    const std::int64_t copies = plan_.num_copies(1);
+    FlowPlan rows = sample.rows();
+    RowStore store(rows.num_all_levels());
+    for (std::int64_t c = 0; c < count; ++c) {
+      Eager ctx;
+      ctx.bind(spec_, Span<const float>(parameters_.value));
+      const Var sums = sample.pools_of_distinct<Eager>(net_, ctx, rows, &store, c, 1);
+      MLGRAPH_RETURN_IF_ERROR(failed(ctx, "equal rows made once"));
+      const std::int64_t row = plan_.num_copies(count) == 1 ? 0 : c * copies;
+      if (first_difference(ctx.value(sums), eager.value(all.sums).row_block(row, copies)) != -1)
+        return wrong("the pools of config ", c, " are others when equal rows are made once");
     }
-    if (same(ctx, run.scores, eager, all.scores)) return {};
-    return wrong("scores are others when configs share rows");
+    return plan_.draws() ? Status() : check_distinct_training(sample);
+  }
+  /// In training, too, where no stage says that it looks at more.
+  [[nodiscard]] Status check_distinct_training(const NetSample<float>& sample) {
+    const std::int64_t count = NetSample<float>::kConfigs;
+    Tape tape, every;
+    tape.bind(spec_, Span<const float>(parameters_.value));
+    every.bind(spec_, Span<const float>(parameters_.value));
+    FlowPlan rows = sample.rows();
+    const Var sums = sample.pools_of_distinct<Tape>(net_, tape, rows, nullptr, 0, count);
+    const SampleRun all = run_sample<Tape>(net_, every, plan_, sample.input(every));
+    MLGRAPH_RETURN_IF_ERROR(tape.status());
+    if (first_difference(tape.value(sums), every.value(all.sums)) == -1) return {};
+    return wrong(
+        "in training the pools are others when equal rows are made once; a stage that takes statistics of its "
+        "rows says so by Stage::draws");
   }
 
   /// The tensors after begin_readout() are those of the read-out alone.
@@ -229,7 +242,7 @@ class NetCheck {
   for (std::uint64_t attempt = 0; attempt < 2; ++attempt) {
     Parameters<double> parameters = weights_for_checks<double>(spec, seed + 100 * attempt);
     const auto scores = [&](DoubleTape& tape, const std::vector<Var>&) {
-      return run_sample<DoubleTape>(net, tape, plan, sample.input()).scores;
+      return run_sample<DoubleTape>(net, tape, plan, sample.input(tape)).scores;
     };
     status = gradcheck(scores, {}, spec, parameters);
     if (status.ok()) return status;
@@ -247,8 +260,9 @@ class NetCheck {
 ///   reads, unless Stage::mixes_nodes says otherwise; configurations count where the plan says, and apart from
 ///   each other unless they are compared.
 /// * A stage makes some rows alone with the bits that they have among all: it uses flow.roots() and flow.edges.
-/// * Configurations that share rows, and one alone, have the bits of each with rows of its own beside others.
-/// * Eager and Tape have the same bits; training draws random numbers only in the stages that say so.
+/// * Equal rows made once, and one configuration alone, have the bits of each with rows of its own beside
+/// others.
+/// * Eager and Tape have the same bits; training draws random numbers only where the plan says so.
 /// * Pools and scores have the shapes that the plan says; rows do not depend on what readout() owns.
 /// * Gradients are those of central differences, in double.
 ///

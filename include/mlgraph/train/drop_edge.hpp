@@ -11,11 +11,11 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/flow_of_net.hpp"
 #include "mlgraph/cost/net_plan.hpp"
-#include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/segments.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 #include "mlgraph/graph/topology.hpp"
 
 namespace mlgraph {
@@ -49,8 +49,7 @@ MLGRAPH_BEGIN_ISA
   kept.num_halo = segment.num_halo;
   kept.num_halo_config = segment.num_halo_config;
   kept.config_row = segment.config_row;
-  SharedRows shared = make_shared_rows(plan, kept);
-  if (shared.pays()) kept.shared = std::move(shared);
+  if (plan.merges_rows()) kept.rows = FlowPlan(make_flow_graph(plan, kept));
   return kept;
 }
 

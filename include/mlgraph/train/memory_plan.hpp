@@ -92,7 +92,7 @@ class SumObjective final : public Objective {
   if (program.selection.empty()) return named(*largest, Status::invalid_argument("has no configs"));
   double bytes[2], rows = 0;
   for (const std::int64_t i : {0, 1}) {
-    SlateWorker worker(nullptr);
+    SlateWorker worker(nullptr, RowsMade::kReached);  // the most that there can be
     Slate slate;
     const auto configs = static_cast<std::size_t>(i == 0 ? 2 : 6);
     for (std::size_t c = 0; c < configs; ++c)
@@ -126,6 +126,7 @@ class SumObjective final : public Objective {
   MLGRAPH_ASSIGN_OR_RETURN(const detail::MemoryModel memory,
                            detail::measure_memory(programs, options, encoder));
   constexpr std::int64_t kLeastNodes = 64;
+  constexpr std::int64_t kEvaluatedRows = 20000;  // about so many are made at a time
   std::int64_t most_nodes = kLeastNodes;
   for (const ProgramView& program : programs)
     most_nodes = std::max<std::int64_t>(most_nodes, program.graph.num_nodes());
@@ -138,7 +139,8 @@ class SumObjective final : public Objective {
     const double tapes =
         nodes * configs < train.large_slate_rows ? static_cast<double>(recipe.graphs_per_step) : 1;
     const std::int64_t together = nodes * std::max<std::int64_t>(1, memory.config_chunk);
-    const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kPredictRows, together));
+    const double evaluation = memory.eager_bytes * static_cast<double>(std::max(kEvaluatedRows, together)) +
+                              static_cast<double>(kPredictBytes);
     const std::int64_t num_segments = (largest + nodes - 1) / nodes;
     const std::int64_t recorded = recipe.gst.variant == GstVariant::kFull
                                       ? num_segments

@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_TRAIN_NET_SAMPLE_HPP
 #define MLGRAPH_TRAIN_NET_SAMPLE_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -13,15 +14,17 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/flow.hpp"
+#include "mlgraph/cost/flow_of_net.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/node_encoder.hpp"
-#include "mlgraph/cost/prepare.hpp"
+#include "mlgraph/cost/row_store.hpp"
+#include "mlgraph/cost/run_planned.hpp"
 #include "mlgraph/cost/segments.hpp"
+#include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/graph_view.hpp"
-#include "mlgraph/graph/shared_rows.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -56,7 +59,8 @@ struct SampleGraph {
   return graphs;
 }
 
-/// One such graph with random features and configurations; T is the scalar of a context.
+/// One such graph with random features and configurations, of which some are equal; T is the scalar of a
+/// context.
 template <class T>
 class NetSample {
  public:
@@ -70,13 +74,10 @@ class NetSample {
     NetSample sample;
     sample.plan_ = &plan;
     Rng rng(seed);
-    const auto num_nodes = static_cast<std::size_t>(graph.num_nodes);
-    std::vector<std::int32_t> opcode;
-    for (std::size_t v = 0; v < num_nodes; ++v)
-      opcode.push_back(static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.num_opcodes))));
+    sample.make_nodes(graph.num_nodes, options, rng);
     GraphView view;
-    view.x.rows = graph.num_nodes;
-    view.opcode = opcode;
+    view.x = {sample.features_.data(), graph.num_nodes, kWidths.num_node_features};
+    view.opcode = sample.opcode_;
     view.edge_source = graph.source;
     view.edge_target = graph.target;
     if (plan.takes_nodes()) view.config_node = graph.config_node;
@@ -85,50 +86,74 @@ class NetSample {
     MLGRAPH_ASSIGN_OR_RETURN(sample.segment_.graph, Graph::from_view(view, edges));
     sample.segment_.num_halo = graph.num_halo;
     if (plan.takes_nodes()) sample.segment_.num_halo_config = graph.num_halo_config;
-    sample.shared_ = make_shared_rows(plan, sample.segment_);
+    if (plan.merges_rows()) sample.segment_.rows = FlowPlan(make_flow_graph(plan, sample.segment_));
     const auto num_rows = static_cast<std::size_t>(sample.num_config_rows()) * kConfigs;
-    sample.x_ = random_numbers(num_nodes * static_cast<std::size_t>(kWidths.num_node_features), rng);
-    sample.config_ = random_numbers(num_rows * static_cast<std::size_t>(kWidths.num_config_features), rng);
-    sample.graph_config_ =
-        random_numbers(static_cast<std::size_t>(kConfigs * kWidths.num_config_features), rng);
-    if (options.node_encoding.embed_layout) sample.layout_ = random_classes(6 * num_nodes, rng);
-    if (options.config_encoding == ConfigEncoding::kEmbedding)
-      sample.classes_ = random_classes(sample.config_.size(), rng);
+    for (std::size_t i = 0; i < num_rows; ++i)
+      sample.config_id_.push_back(static_cast<std::int32_t>(rng.below(kConfigKinds)));
+    const auto width = static_cast<std::size_t>(kWidths.num_config_features);
+    sample.config_ = random_numbers(kConfigKinds * width, rng);
+    sample.graph_config_ = random_numbers(kConfigs * width, rng);
+    sample.embeds_config_ = options.config_encoding == ConfigEncoding::kEmbedding;
+    sample.classes_ = random_classes(kConfigKinds * width, rng);
     return sample;
   }
 
   /// Configurations [begin, begin + count), each with a copy of every node.
-  [[nodiscard]] NetInput<T> input(std::int64_t begin = 0, std::int64_t count = kConfigs) const {
-    const std::int64_t width = kWidths.num_config_features;
+  template <class C>
+  [[nodiscard]] NetInput<T> input(C& ctx, std::int64_t begin = 0, std::int64_t count = kConfigs) const {
     NetInput<T> in;
-    in.nodes.x = {x_.data(), segment_.graph.num_nodes(), kWidths.num_node_features};
-    in.nodes.layout = layout_;
-    in.nodes.opcode = segment_.graph.opcode();
+    in.nodes = nodes();
     in.edges = segment_.graph.edges();
     in.config_node = segment_.graph.config_node();
     in.num_configs = count;
     in.num_halo = segment_.num_halo;
     in.num_halo_config = segment_.num_halo_config;
-    if (plan_->takes_nodes()) {
-      const std::int64_t rows = num_config_rows();
-      in.config.num_rows = count * rows;
-      if (classes_.empty()) {
-        in.config.x = {config_.data() + begin * rows * width, count * rows, width};
-      } else {
-        in.config.classes = Span<const std::int32_t>(classes_).subspan(
-            static_cast<std::size_t>(begin * rows * width), static_cast<std::size_t>(count * rows * width));
-      }
-    }
-    if (plan_->takes_graph()) {
-      in.graph_config.num_rows = count;
-      in.graph_config.x = {graph_config_.data() + begin * width, count, width};
-    }
+    if (plan_->takes_nodes()) in.config = config(ctx, config_ids(begin, count));
+    in.graph_config = graph_config(begin, count);
     return in;
   }
-  /// The rows that its configurations share; without layers where the plan shares none.
-  [[nodiscard]] const SharedRows& shared() const { return shared_; }
+  /// What run_pools() gives of these configurations, from distinct rows: those that `rows` and `store` lack.
+  template <class C>
+  [[nodiscard]] Var pools_of_distinct(const NetOn<C>& net, C& ctx, FlowPlan& rows, RowStore* store,
+                                      std::int64_t begin, std::int64_t count) const {
+    PlannedConfigs<T> configs;
+    configs.num_configs = count;
+    configs.graph_config = graph_config(begin, count);
+    if (plan_->takes_nodes()) configs.ids = config_ids(begin, count);
+    configs.num_ids = kConfigKinds;
+    const auto encode = [this](C& context, Span<const std::int32_t> ids) { return config(context, ids); };
+    return run_planned(net, ctx, *plan_, rows, store, nodes(), configs, encode);
+  }
+  /// The rows that no configuration changes; not made where the plan merges none.
+  [[nodiscard]] const FlowPlan& rows() const { return segment_.rows; }
 
  private:
+  static constexpr std::int32_t kConfigKinds = 3;
+
+  /// Every second node is like one before it.
+  void make_nodes(std::int32_t num_nodes, const InputOptions& options, Rng& rng) {
+    const auto width = static_cast<std::size_t>(kWidths.num_node_features);
+    const bool embeds = options.node_encoding.embed_layout;
+    for (std::int32_t v = 0; v < num_nodes; ++v) {
+      std::vector<float> x;
+      for (std::size_t f = 0; f < width; ++f) x.push_back(static_cast<float>(rng.uniform(-1, 1)));
+      auto opcode = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(options.num_opcodes)));
+      std::vector<std::int32_t> layout = random_classes(embeds ? 6 : 0, rng);
+      if (v % 2 == 1) {
+        const auto like = static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint64_t>(v)));
+        const auto from = features_.begin() + like * static_cast<std::ptrdiff_t>(width);
+        x.assign(from, from + static_cast<std::ptrdiff_t>(width));
+        opcode = opcode_[static_cast<std::size_t>(like)];
+        const auto entries = segment_.node_layout.begin() + like * static_cast<std::ptrdiff_t>(layout.size());
+        layout.assign(entries, entries + static_cast<std::ptrdiff_t>(layout.size()));
+      }
+      features_.insert(features_.end(), x.begin(), x.end());
+      opcode_.push_back(opcode);
+      segment_.node_layout.insert(segment_.node_layout.end(), layout.begin(), layout.end());
+      segment_.node.push_back(v);
+    }
+    x_.assign(features_.begin(), features_.end());
+  }
   static std::vector<T> random_numbers(std::size_t count, Rng& rng) {
     std::vector<T> numbers(count);
     for (T& number : numbers) number = static_cast<T>(rng.uniform(-1, 1));
@@ -139,17 +164,56 @@ class NetSample {
     for (std::int32_t& c : classes) c = static_cast<std::int32_t>(rng.below(kLayoutClasses));
     return classes;
   }
+
   /// Rows of configurable nodes in one configuration.
   [[nodiscard]] std::int64_t num_config_rows() const {
     const auto all = static_cast<std::int64_t>(segment_.graph.config_node().size());
     return plan_->join == Join::kConfigurableOnly ? all - segment_.num_halo_config : all;
   }
+  [[nodiscard]] NodeRows<T> nodes() const {
+    return {{x_.data(), segment_.graph.num_nodes(), kWidths.num_node_features},
+            segment_.node_layout,
+            segment_.graph.opcode()};
+  }
+  [[nodiscard]] Span<const std::int32_t> config_ids(std::int64_t begin, std::int64_t count) const {
+    const std::int64_t rows = num_config_rows();
+    return Span<const std::int32_t>(config_id_)
+        .subspan(static_cast<std::size_t>(begin * rows), static_cast<std::size_t>(count * rows));
+  }
+  template <class C>
+  [[nodiscard]] ConfigRows<T> config(C& ctx, Span<const std::int32_t> ids) const {
+    const auto width = static_cast<std::size_t>(kWidths.num_config_features);
+    T* const x = ctx.arena().template allocate<T>(ids.size() * width);
+    auto* const classes = ctx.arena().template allocate<std::int32_t>(ids.size() * width);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::size_t from = static_cast<std::size_t>(ids[i]) * width;
+      std::copy_n(config_.data() + from, width, x + i * width);
+      std::copy_n(classes_.data() + from, width, classes + i * width);
+    }
+    ConfigRows<T> rows;
+    rows.num_rows = static_cast<std::int64_t>(ids.size());
+    if (embeds_config_) {
+      rows.classes = {classes, ids.size() * width};
+    } else {
+      rows.x = {x, rows.num_rows, kWidths.num_config_features};
+    }
+    return rows;
+  }
+  [[nodiscard]] ConfigRows<T> graph_config(std::int64_t begin, std::int64_t count) const {
+    if (!plan_->takes_graph()) return {};
+    const std::int64_t width = kWidths.num_config_features;
+    return {{graph_config_.data() + begin * width, count, width}, {}, count};
+  }
 
   const NetPlan* plan_ = nullptr;
   Segment segment_;
-  SharedRows shared_;
-  std::vector<T> x_, config_, graph_config_;
-  std::vector<std::int32_t> layout_, classes_;
+  std::vector<float> features_;
+  std::vector<std::int32_t> opcode_;
+  std::vector<T> x_;
+  std::vector<std::int32_t> config_id_;  // (C rows) which of the kinds each is
+  std::vector<T> config_, graph_config_;
+  std::vector<std::int32_t> classes_;
+  bool embeds_config_ = false;
 };
 
 }  // namespace detail

@@ -73,8 +73,8 @@ class NetWalk {
       for (std::int64_t k = prefix_end; k < plan_.num_stages(); ++k) MLGRAPH_RETURN_IF_ERROR(step(k, h));
     }
     last_ = h;
-    const Var out = node_out(h);
-    return expect_rows("node_out()", out, ctx_.rows(h));
+    out_ = node_out(h);
+    return expect_rows("node_out()", out_, ctx_.rows(h));
   }
 
   [[nodiscard]] bool joins() const { return plan_.join != Join::kNone; }
@@ -104,6 +104,7 @@ class NetWalk {
   [[nodiscard]] Var before(std::int64_t k) const { return before_[static_cast<std::size_t>(k)]; }
   [[nodiscard]] Var entering() const { return entering_; }  // join()
   [[nodiscard]] Var last() const { return last_; }          // what enters node_out()
+  [[nodiscard]] Var out() const { return out_; }            // what leaves it
   [[nodiscard]] Var config() const { return config_; }
   [[nodiscard]] Var graph_config() const { return graph_config_; }
   [[nodiscard]] Var first() const { return first_; }
@@ -114,9 +115,8 @@ class NetWalk {
     return run_stages(net_, ctx_, plan_, k, k + 1, h, rows);
   }
   Var join(Var h, Var config, Var graph_config) {
-    Flow<T> flow = rows_of(plan_.join_stage, config, graph_config).here(ctx_, plan_.join_stage);
-    if (plan_.join == Join::kGraph) flow.degree = degrees<C>(ctx_, plan_, in_.edges);
-    return net_.join(ctx_, h, flow);
+    const CopiesOfNodes<C> rows = rows_of(plan_.join_stage, config, graph_config);
+    return net_.join(ctx_, h, flow_of_join(ctx_, plan_, in_.edges, num_nodes(plan_.join_stage), rows));
   }
   Var node_out(Var h) {
     return net_.node_out(ctx_, h, rows_of(plan_.num_stages(), config_, graph_config_).last());
@@ -168,7 +168,7 @@ class NetWalk {
   const NetPlan& plan_;
   const NetInput<T>& in_;
   std::vector<Var> made_, before_;
-  Var entering_, last_, config_, graph_config_, first_;
+  Var entering_, last_, out_, config_, graph_config_, first_;
 };
 
 }  // namespace detail

@@ -19,6 +19,8 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/call_rows.hpp"
+#include "mlgraph/cost/equal_segments.hpp"
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/graph.hpp"
@@ -48,7 +50,8 @@ struct Slate {
 /// What computes a slate: contexts and buffers of one thread, or of one pool.
 class SlateWorker {
  public:
-  explicit SlateWorker(ThreadPool* pool) : tape_(pool), eager_(pool) {}
+  explicit SlateWorker(ThreadPool* pool, RowsMade made = RowsMade::kDistinct)
+      : made_(made), tape_(pool), eager_(pool), eager_rows_(made) {}
 
   /// The loss of a slate and its gradient. `table` is only read.
   /// Errors, in slate.status: those of embed() and of the objective; a score that is not finite, which is named
@@ -79,10 +82,11 @@ class SlateWorker {
     const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
     MLGRAPH_RETURN_IF_ERROR(drop(model, program, slate));
     const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
-      const auto i = static_cast<std::size_t>(j);
-      const bool drops = slate.drop_edge > 0 && std::decay_t<decltype(ctx)>::kRecords;
-      return model.embed(ctx, program, drops ? dropped_[i] : program.segments[i], part);
+      return embed_segment(ctx, model, program, slate, static_cast<std::size_t>(j), part);
     };
+    if (tape_rows_.size() < program.segments.size())
+      tape_rows_.resize(program.segments.size(), CallRows(made_));
+    fresh_.assign(program.segments.size(), Var{});
     MLGRAPH_ASSIGN_OR_RETURN(
         const Var total,
         aggregate_segments(tape_, eager_, slate.plan, table, static_cast<std::uint32_t>(slate.program), ids,
@@ -95,6 +99,24 @@ class SlateWorker {
     slate.loss = static_cast<double>(*tape_.value(loss).data);
     MLGRAPH_RETURN_IF_ERROR(check_loss(program, slate, tape_.value(scores)));
     return tape_.backward(loss);
+  }
+
+  /// A fresh segment that is equal to one before has its embedding: only what draws random numbers differs.
+  template <class C>
+  Var embed_segment(C& ctx, const Model& model, const PreparedProgram& program, const Slate& slate,
+                    std::size_t j, Span<const std::int32_t> ids) {
+    const Segment& segment = program.segments[j];
+    if constexpr (!C::kRecords) {
+      return model.embed(ctx, program, segment, ids, eager_rows_);
+    } else {
+      const bool drops = slate.drop_edge > 0;
+      for (std::size_t i = 0; i < j && !drops && !model.plan().draws(); ++i) {
+        if (program.equal[i] != program.equal[j] || fresh_[i].id == 0) continue;
+        if (have_equal_configs(program.segments[i], segment, program.view.configs, ids)) return fresh_[i];
+      }
+      // A tape reads the rows until it has been played back, so each segment has its own.
+      return fresh_[j] = model.embed(ctx, program, drops ? dropped_[j] : segment, ids, tape_rows_[j]);
+    }
   }
 
   // A loss can be finite without them: an infinite score may be in its right place.
@@ -134,9 +156,13 @@ class SlateWorker {
     return {};
   }
 
+  RowsMade made_;
   Tape tape_;
   Eager eager_;
+  std::vector<CallRows> tape_rows_;  // of each segment
+  CallRows eager_rows_;
   std::vector<Segment> dropped_;
+  std::vector<Var> fresh_;  // embeddings of segments on the tape
 };
 
 MLGRAPH_END_ISA

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// CurrentRows: which rows the current configuration of a session has in one segment.
-#ifndef MLGRAPH_INFER_CURRENT_ROWS_HPP
-#define MLGRAPH_INFER_CURRENT_ROWS_HPP
+// CurrentRows: which rows one configuration has, as it is changed, kept and taken back.
+#ifndef MLGRAPH_GRAPH_CURRENT_ROWS_HPP
+#define MLGRAPH_GRAPH_CURRENT_ROWS_HPP
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -13,10 +14,31 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/flow_graph.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
-#include "mlgraph/infer/row_matrix.hpp"
+#include "mlgraph/graph/sum_tree.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
+
+namespace detail {
+
+/// A set of ids that is emptied in O(1).
+class MarkedIds {
+ public:
+  void resize(std::size_t size) { epoch_of_.assign(size, 0); }
+  void reset() {
+    if (++epoch_ != 0) return;
+    std::fill(epoch_of_.begin(), epoch_of_.end(), 0u);
+    epoch_ = 1;
+  }
+  /// False when it was there already.
+  bool insert(std::size_t id) { return std::exchange(epoch_of_[id], epoch_) != epoch_; }
+
+ private:
+  std::vector<std::uint32_t> epoch_of_;
+  std::uint32_t epoch_ = 0;
+};
+
+}  // namespace detail
 
 /// Ids of rows, and nothing else: a change looks up the rows of the nodes that it reaches, as far as their ids
 /// change, and of the sums above them; what is taken back are ids. Rows that nobody had before are new in the
@@ -44,7 +66,7 @@ class CurrentRows {
         most += blocks.size();
       }
     }
-    log_.reserve(most);
+    log_.reserve(2 * most + 1);  // twice as many changes as there are places
     now_.reserve(num_nodes);
     next_.reserve(num_nodes);
   }
@@ -74,15 +96,17 @@ class CurrentRows {
     log_.clear();
   }
 
-  /// Changes configurable nodes `position` to the configurations `config`.
-  void update(FlowPlan& plan, Span<const std::int32_t> position, Span<const std::int32_t> config) {
+  /// Changes configurable nodes `position` to the configurations `config` -> how many rows of nodes it looked
+  /// up.
+  std::int64_t update(FlowPlan& plan, Span<const std::int32_t> position, Span<const std::int32_t> config) {
     const FlowGraph& graph = plan.graph();
-    if (!graph.joins()) return;  // nothing can change
+    if (!graph.joins()) return 0;  // nothing can change
+    auto num_looks = static_cast<std::int64_t>(position.size());
     auto level = static_cast<std::size_t>(graph.join_level());
     now_.clear();
     for (std::size_t i = 0; i < position.size(); ++i) {
       const std::int32_t node = graph.config_node[static_cast<std::size_t>(position[i])];
-      if (set(rows_[level][static_cast<std::size_t>(plan.place(level, node))],
+      if (set(level, rows_[level][static_cast<std::size_t>(plan.place(level, node))],
               plan.find_joined(node, config[i])))
         now_.push_back(node);
     }
@@ -92,8 +116,9 @@ class CurrentRows {
       const CsrView& users = graph.stages[level - 1].edges.transposed;
       const auto look = [&](std::int32_t node) {
         if (!seen_.insert(static_cast<std::size_t>(node))) return;
+        ++num_looks;
         std::int32_t& row = rows_[level + 1][static_cast<std::size_t>(plan.place(level + 1, node))];
-        if (set(row, find_staged(plan, level, node))) next_.push_back(node);
+        if (set(level + 1, row, find_staged(plan, level, node))) next_.push_back(node);
       };
       for (const std::int32_t node : now_) {
         look(node);
@@ -105,18 +130,75 @@ class CurrentRows {
       std::swap(now_, next_);
     }
     for (std::size_t s = 0; s < sums_.size(); ++s) update_sum(plan, s);
+    return num_looks;
   }
 
   void commit() { log_.clear(); }
   void rollback() {
-    for (std::size_t i = log_.size(); i-- > 0;) *log_[i].first = log_[i].second;
+    for (std::size_t i = log_.size(); i-- > 0;) *log_[i].place = log_[i].row;
     log_.clear();
+  }
+
+  /// Marks all rows that are current, or that rollback() brings back, as used: see FlowPlan::forget().
+  void use(FlowPlan& plan) const {
+    const auto use_all = [&plan](std::size_t level, const std::vector<std::int32_t>& rows) {
+      for (const std::int32_t row : rows) {
+        if (row >= 0) plan.use(level, row);
+      }
+    };
+    for (std::size_t k = 0; k < rows_.size(); ++k) use_all(k, rows_[k]);
+    for (std::size_t s = 0; s < sums_.size(); ++s) {
+      for (std::size_t t = 0; t < sums_[s].size(); ++t) use_all(plan.sum_level(s, t), sums_[s][t]);
+    }
+    for (const Change& change : log_) {
+      if (change.row >= 0) plan.use(change.level, change.row);
+    }
+  }
+  /// Follows the rows to where forget() put them.
+  void move(const FlowPlan& plan, const std::vector<std::vector<std::int32_t>>& to) {
+    const auto follow = [&to](std::size_t level, std::int32_t& row) {
+      if (row >= 0 && !to[level].empty()) row = to[level][static_cast<std::size_t>(row)];
+    };
+    for (std::size_t k = 0; k < rows_.size(); ++k) {
+      for (std::int32_t& row : rows_[k]) follow(k, row);
+    }
+    for (std::size_t s = 0; s < sums_.size(); ++s) {
+      for (std::size_t t = 0; t < sums_[s].size(); ++t) {
+        for (std::int32_t& row : sums_[s][t]) follow(plan.sum_level(s, t), row);
+      }
+    }
+    for (Change& change : log_) follow(change.level, change.row);
+  }
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t bytes = log_.capacity() * sizeof(Change);
+    for (const auto& rows : rows_) bytes += 4 * rows.size();
+    for (const auto& levels : sums_) {
+      for (const auto& blocks : levels) bytes += 4 * blocks.size();
+    }
+    return bytes + 4 * (config_at_.size() + now_.capacity() + next_.capacity());
   }
 
   /// The row of the total of sum s.
   [[nodiscard]] std::int32_t total(std::size_t s) const { return sums_[s].back()[0]; }
 
  private:
+  struct Change {  // what was where
+    std::int32_t* place;
+    std::size_t level;
+    std::int32_t row;
+    std::size_t time;
+  };
+
+  /// Of what was in a place only the oldest counts.
+  void shorten_log() {
+    std::sort(log_.begin(), log_.end(), [](const Change& a, const Change& b) {
+      return a.place != b.place ? std::less<>()(a.place, b.place) : a.time < b.time;
+    });
+    const auto same = [](const Change& a, const Change& b) { return a.place == b.place; };
+    log_.erase(std::unique(log_.begin(), log_.end(), same), log_.end());
+    for (Change& change : log_) change.time = 0;
+  }
+
   [[nodiscard]] std::int32_t row_of(const FlowPlan& plan, std::size_t level, std::int32_t node) const {
     const std::int32_t place = plan.place(level, node);
     return place >= 0 ? rows_[level][static_cast<std::size_t>(place)] : plan.free_row(level, node);
@@ -146,7 +228,7 @@ class CurrentRows {
       for (const std::int32_t part : next_) {
         const std::int32_t block = part / kSumFanIn;
         if (!seen_.insert(static_cast<std::size_t>(block))) continue;
-        if (set(sums_[s][t][static_cast<std::size_t>(block)],
+        if (set(plan.sum_level(s, t), sums_[s][t][static_cast<std::size_t>(block)],
                 find_sum(plan, s, t, static_cast<std::size_t>(block))))
           next_[count++] = block;
       }
@@ -155,9 +237,10 @@ class CurrentRows {
   }
 
   /// Whether the row is another one now.
-  bool set(std::int32_t& row, std::int32_t value) {
+  bool set(std::size_t level, std::int32_t& row, std::int32_t value) {
     if (row == value) return false;
-    log_.emplace_back(&row, row);
+    if (log_.size() == log_.capacity()) shorten_log();
+    log_.push_back({&row, level, row, log_.size()});
     row = value;
     return true;
   }
@@ -165,12 +248,12 @@ class CurrentRows {
   std::vector<std::vector<std::int32_t>> rows_;               // of the reached nodes of each level
   std::vector<std::vector<std::vector<std::int32_t>>> sums_;  // (blocks) of each level of each sum
   std::vector<std::int32_t> config_at_;                       // (N) which configurable node each is; -1: none
-  std::vector<std::pair<std::int32_t*, std::int32_t>> log_;   // what was where, since the last commit
+  std::vector<Change> log_;                                   // since the last commit
   std::vector<std::int32_t> now_, next_;
-  MarkedIds seen_;
+  detail::MarkedIds seen_;
 };
 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
-#endif  // MLGRAPH_INFER_CURRENT_ROWS_HPP
+#endif  // MLGRAPH_GRAPH_CURRENT_ROWS_HPP
