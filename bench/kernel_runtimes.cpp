@@ -243,7 +243,8 @@ Predictions best_possible(const std::vector<Kernel>& kernels, const Groups& grou
 /// backward.
 mg::Status train_step(mg::Model& model, const std::vector<mg::PreparedProgram>& programs,
                       const std::vector<double>& target, mg::Span<const std::size_t> batch, double lr,
-                      mg::Tape& tape, mg::AdamW<float>& optimizer) {
+                      mg::Tape& tape, mg::AdamW<float>& optimizer,
+                      std::vector<std::vector<mg::CallRows>>& rows) {
   const std::int32_t slate[] = {0, 1};
   const std::int32_t only_config[] = {0};
   mg::LossOptions squared_error;
@@ -252,7 +253,7 @@ mg::Status train_step(mg::Model& model, const std::vector<mg::PreparedProgram>& 
   tape.begin();
   mg::Var total;
   for (std::size_t j = 0; j < batch.size(); ++j) {
-    const mg::Var score = model.score(tape, programs[batch[j]], only_config);
+    const mg::Var score = model.score(tape, programs[batch[j]], only_config, rows[j]);
     const double label[] = {target[batch[j]]};
     const mg::Var loss = mg::ranking_loss(tape, score, label, slate, squared_error);
     total = j == 0 ? loss : tape.add(total, loss);
@@ -287,14 +288,15 @@ mg::Result<Predictions> train_and_predict(const std::vector<Kernel>& kernels, in
   mg::AdamW<float> optimizer(model.parameters().grad.size());
   mg::Tape tape;
   tape.bind(model.spec(), model.parameters());
+  std::vector<std::vector<mg::CallRows>> rows(kGraphsPerStep);  // the tape reads them until the end of a step
   mg::Rng rng(seed);
   for (int epoch = 0; epoch < epochs; ++epoch) {
     rng.shuffle(mg::Span<std::size_t>(order));
     for (std::size_t begin = 0; begin < order.size(); begin += kGraphsPerStep) {
       const auto batch =
           mg::Span<const std::size_t>(order).subspan(begin, std::min(kGraphsPerStep, order.size() - begin));
-      MLGRAPH_RETURN_IF_ERROR(
-          train_step(model, programs, target, batch, schedule.at(optimizer.state().step), tape, optimizer));
+      const double lr = schedule.at(optimizer.state().step);
+      MLGRAPH_RETURN_IF_ERROR(train_step(model, programs, target, batch, lr, tape, optimizer, rows));
     }
   }
 

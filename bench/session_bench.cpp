@@ -42,13 +42,6 @@ const bench::LayoutProgram& layout_program() {
   return program;
 }
 
-/// The program as if every configuration had a copy of every node.
-PreparedProgram unshared(const Model& model, const ProgramView& view) {
-  PreparedProgram program = model.prepare(view).value();
-  for (Segment& segment : program.segments) segment.shared = SharedRows();
-  return program;
-}
-
 // Many configurations. The unshared way is measured on 24 of them.
 void session_score(benchmark::State& state, Direction direction) {
   const ProgramView view = layout_program().view();
@@ -61,16 +54,17 @@ void session_score(benchmark::State& state, Direction direction) {
     if (!session.score(view.configs, Span<float>(scores)).ok()) state.SkipWithError("score");
     fastest = std::min(fastest, cpu_seconds() - start);
   }
-  const PreparedProgram plain = unshared(model, view);
+  const PreparedProgram plain = model.prepare(view).value();
   const std::vector<std::int32_t> ids = first(24);
   std::vector<float> expected;
-  const double slow = fastest_cpu_seconds(3, [&] { expected = model.predict(plain, ids).value(); }) / 24;
-  const SharedRows rows = make_shared_rows(model.plan(), plain.segments[0]);
+  const double slow =
+      fastest_cpu_seconds(3, [&] { expected = model.predict(plain, ids, nullptr, RowsMade::kEvery).value(); }) /
+      24;
   state.counters["us_per_config"] = 1e6 * fastest / kConfigs;
   state.counters["unshared_us_per_config"] = 1e6 * slow;
   state.counters["times_faster"] = slow * kConfigs / fastest;
-  state.counters["rows_percent"] =
-      100.0 * static_cast<double>(rows.own_rows()) / static_cast<double>(3 * rows.num_nodes());
+  state.counters["rows_percent"] = 100.0 * static_cast<double>(session.stats().num_made) /
+                                   static_cast<double>(kConfigs * 3 * plain.segments[0].graph.num_nodes());
   state.counters["same_bits"] = std::equal(expected.begin(), expected.end(), scores.begin()) ? 1 : 0;
 }
 BENCHMARK_CAPTURE(session_score, forward, Direction::kForward)->Unit(benchmark::kMillisecond)->UseRealTime();
@@ -100,10 +94,11 @@ void session_update(benchmark::State& state, Direction direction) {
     }
     fastest = std::min(fastest, cpu_seconds() - start);
   }
-  const PreparedProgram plain = unshared(model, view);
+  const PreparedProgram plain = model.prepare(view).value();
   const std::vector<std::int32_t> one = {1};
   std::vector<float> expected;
-  const double slow = fastest_cpu_seconds(10, [&] { expected = model.predict(plain, one).value(); });
+  const double slow =
+      fastest_cpu_seconds(10, [&] { expected = model.predict(plain, one, nullptr, RowsMade::kEvery).value(); });
   const double us = 1e6 * fastest / static_cast<double>(num_rows);
   state.counters["us_per_update"] = us;
   state.counters["updates_per_s"] = 1e6 / us;
@@ -132,10 +127,10 @@ using LayoutSageOnTape =
 /// The gradient of a random function of the scores, in T.
 template <class T>
 std::vector<double> gradient(const Model& model, Direction direction, const Segment& segment,
-                             const ProgramView& view, const SharedRows* shared) {
+                             const ProgramView& view, RowsMade made) {
   const auto convert = [](const auto& values) { return AlignedVector<T>(values.begin(), values.end()); };
   const std::int64_t configs = view.configs.num_configs;
-  const NetInput<float> from = model.net_input(segment);
+  const NetInput<float> from = net_input(segment);
   const MatrixView<const float> nodes = from.nodes.x;
   const AlignedVector<T> x = convert(Span<const float>(nodes.data, static_cast<std::size_t>(nodes.size())));
   const InputWidths in_widths{model.encoder().node.num_outputs(), model.encoder().num_config_outputs()};
@@ -151,7 +146,6 @@ std::vector<double> gradient(const Model& model, Direction direction, const Segm
   in.config.num_rows = configs * view.configs.rows_per_config;
   in.config.x = {config.data(), in.config.num_rows, width};
   in.num_configs = configs;
-  in.shared = shared;
   const AlignedVector<T> value = convert(model.parameters().value);
   AlignedVector<T> grad(static_cast<std::size_t>(model.spec().num_trainable()), T(0));
   Rng rng(4);
@@ -162,8 +156,38 @@ std::vector<double> gradient(const Model& model, Direction direction, const Segm
   Context<T, Mode::kRecord> tape;
   tape.bind(spec, Span<const T>(value), Span<T>(grad));
   tape.begin();
-  const Var rows = run_configs(net, tape, net.plan(), run_prefix(net, tape, net.plan(), in), in);
-  const Var sums = run_pools(tape, net.plan(), rows, in);
+  FlowPlan rows = segment.rows;
+  const auto num_nodes = static_cast<std::int64_t>(segment.config_row.size());
+  ConfigTable table(view.configs.num_features);
+  std::vector<std::int32_t> place;  // a row of `config` of each id
+  PlannedConfigs<T> planned;
+  std::vector<std::int32_t> ids;
+  for (std::int64_t c = 0; c < configs; ++c) {
+    for (std::int64_t k = 0; k < num_nodes; ++k) {
+      ids.push_back(table.find(view.configs, c, segment.config_row[static_cast<std::size_t>(k)]));
+      if (table.size() > static_cast<std::int32_t>(place.size()))
+        place.push_back(static_cast<std::int32_t>(c * num_nodes + k));
+    }
+  }
+  planned.num_configs = configs;
+  planned.ids = ids;
+  planned.num_ids = table.size();
+  const auto encode = [&](Context<T, Mode::kRecord>& ctx, Span<const std::int32_t> wanted) {
+    T* const values = ctx.arena().template allocate<T>(wanted.size() * static_cast<std::size_t>(width));
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::int64_t at = place[static_cast<std::size_t>(wanted[i])];
+      std::copy_n(config.data() + at * width, width, values + static_cast<std::int64_t>(i) * width);
+    }
+    const auto num_rows = static_cast<std::int64_t>(wanted.size());
+    return ConfigRows<T>{{values, num_rows, width}, {}, num_rows};
+  };
+  const auto of_every_row = [&] {
+    const Var h = run_configs(net, tape, net.plan(), run_prefix(net, tape, net.plan(), in), in);
+    return run_pools(tape, net.plan(), h, in);
+  };
+  const Var sums = made == RowsMade::kEvery
+                       ? of_every_row()
+                       : run_planned(net, tape, net.plan(), rows, nullptr, in.nodes, planned, encode);
   const Var y = run_readout(net, tape, net.plan(), sums, configs, in.num_inner(), in.num_inner_config(), {});
   if (!tape.backward(tape.sum(tape.scale_rows(y, factor))).ok()) return {};
   return {grad.begin(), grad.end()};
@@ -187,13 +211,13 @@ void shared_gradient(benchmark::State& state, Direction direction) {
   const PreparedProgram program = model.prepare(view).value();
   const Segment& segment = program.segments[0];
   for (auto _ : state) {
-    const std::vector<double> exact = gradient<double>(model, direction, segment, view, nullptr);
+    const std::vector<double> exact = gradient<double>(model, direction, segment, view, RowsMade::kEvery);
     state.counters["double"] =
-        relative_difference(gradient<double>(model, direction, segment, view, &segment.shared), exact);
+        relative_difference(gradient<double>(model, direction, segment, view, RowsMade::kDistinct), exact);
     state.counters["float"] =
-        relative_difference(gradient<float>(model, direction, segment, view, &segment.shared), exact);
+        relative_difference(gradient<float>(model, direction, segment, view, RowsMade::kDistinct), exact);
     state.counters["unshared_float"] =
-        relative_difference(gradient<float>(model, direction, segment, view, nullptr), exact);
+        relative_difference(gradient<float>(model, direction, segment, view, RowsMade::kEvery), exact);
   }
 }
 BENCHMARK_CAPTURE(shared_gradient, forward, Direction::kForward)->Iterations(1)->Unit(benchmark::kMillisecond);
@@ -205,8 +229,8 @@ void shared_training_step(benchmark::State& state, Direction direction) {
   const ProgramView view = layout_program().view(configs);
   const Model model = bench::layout_model(layout_program(), direction);
   const PreparedProgram shared = model.prepare(view).value();
-  const PreparedProgram plain = unshared(model, view);
-  const bench::HingeStep step(model, configs);
+  const PreparedProgram plain = model.prepare(view).value();
+  bench::HingeStep step(model, configs), every(model, configs, RowsMade::kEvery);
   AlignedVector<float> grad, expected;
   double fastest = 1e30;
   double shared_mb = 0;
@@ -220,7 +244,7 @@ void shared_training_step(benchmark::State& state, Direction direction) {
     shared_mb = 1e-6 * static_cast<double>(tape.peak_bytes());
   }
   Tape tape;
-  const double slow = fastest_cpu_seconds(2, [&] { (void)step(tape, plain, expected); });
+  const double slow = fastest_cpu_seconds(2, [&] { (void)every(tape, plain, expected); });
   state.counters["ms"] = 1e3 * fastest;
   state.counters["unshared_ms"] = 1e3 * slow;
   state.counters["times_faster"] = slow / fastest;

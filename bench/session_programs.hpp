@@ -44,7 +44,25 @@ inline std::vector<std::int32_t> first(std::int64_t count) {
   return ids;
 }
 
-/// A layout program and 1,000 random configurations of it.
+/// How configurations are drawn: each node's from the few that it has in a file, as compilers draw them; or
+/// every entry by chance, so that no row is ever equal to another.
+enum class Draw { kByNode, kByChance };
+
+/// `count` configurations of which each node's is drawn from those that it has in `configs`.
+inline std::vector<std::int8_t> draw_by_node(const ConfigView& configs, std::int64_t count,
+                                             std::uint64_t seed) {
+  Rng rng(seed);
+  std::vector<std::int8_t> drawn(static_cast<std::size_t>(count * configs.config_size()));
+  auto* to = drawn.data();
+  for (std::int64_t i = 0; i < count * configs.rows_per_config; ++i, to += configs.num_features) {
+    const auto from = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(configs.num_configs)));
+    const std::int64_t row = from * configs.rows_per_config + i % configs.rows_per_config;
+    std::copy_n(configs.narrow.data() + row * configs.num_features, configs.num_features, to);
+  }
+  return drawn;
+}
+
+/// A layout program and 1,000 configurations of it.
 struct LayoutProgram {
   static constexpr std::int64_t kConfigs = 1000;
 
@@ -55,7 +73,7 @@ struct LayoutProgram {
   std::int64_t config_features = 18;
 
   /// The size of the real module, with random operands.
-  LayoutProgram() {
+  explicit LayoutProgram(Draw draw = Draw::kByChance) {
     constexpr std::int32_t kNodes = 3163;
     Rng rng(2);
     std::set<std::pair<std::int32_t, std::int32_t>> edges;
@@ -73,10 +91,11 @@ struct LayoutProgram {
       for (std::int64_t j = 0; j < num_features; ++j) x.push_back(static_cast<float>(rng.uniform()));
     }
     for (std::int32_t k = 0; k < 62; ++k) config_node.push_back(k * (kNodes - 1) / 61);
-    draw_configs();
+    config = draw_by_chance(draw == Draw::kByChance ? kConfigs : 5);
+    if (draw == Draw::kByNode) config = draw_by_node(view(5).configs, kConfigs, 1);
   }
   /// The graph of a real one.
-  explicit LayoutProgram(const ProgramView& real)
+  explicit LayoutProgram(const ProgramView& real, Draw draw = Draw::kByChance)
       : opcode(real.graph.opcode.begin(), real.graph.opcode.end()),
         source(real.graph.edge_source.begin(), real.graph.edge_source.end()),
         target(real.graph.edge_target.begin(), real.graph.edge_target.end()),
@@ -85,7 +104,7 @@ struct LayoutProgram {
         config_features(real.configs.num_features) {
     for (std::int64_t r = 0; r < real.graph.x.rows; ++r)
       x.insert(x.end(), real.graph.x.row(r), real.graph.x.row(r) + num_features);
-    draw_configs();
+    config = draw == Draw::kByNode ? draw_by_node(real.configs, kConfigs, 1) : draw_by_chance(kConfigs);
   }
   [[nodiscard]] ProgramView view(std::int64_t num_configs = kConfigs) const {
     ProgramView view;
@@ -102,12 +121,14 @@ struct LayoutProgram {
   }
 
  private:
-  void draw_configs() {
+  [[nodiscard]] std::vector<std::int8_t> draw_by_chance(std::int64_t count) const {
     Rng rng(1);
     const auto size =
-        static_cast<std::size_t>(kConfigs) * config_node.size() * static_cast<std::size_t>(config_features);
+        static_cast<std::size_t>(count) * config_node.size() * static_cast<std::size_t>(config_features);
+    std::vector<std::int8_t> drawn;
     for (std::size_t i = 0; i < size; ++i)
-      config.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
+      drawn.push_back(static_cast<std::int8_t>(static_cast<int>(rng.below(7)) - 1));
+    return drawn;
   }
 };
 
@@ -165,19 +186,20 @@ inline Model kernel_model(const KernelProgram& program) {
 /// A training step but for the optimizer: forward, pairwise hinge over all configurations, backward.
 class HingeStep {
  public:
-  HingeStep(const Model& model, std::int64_t configs)
-      : model_(model), ids_(first(configs)), slate_{0, static_cast<std::int32_t>(configs)} {
+  HingeStep(const Model& model, std::int64_t configs, RowsMade made = RowsMade::kDistinct)
+      : model_(model), made_(made), ids_(first(configs)), slate_{0, static_cast<std::int32_t>(configs)} {
     for (std::int64_t c = 0; c < configs; ++c) runtime_.push_back(static_cast<double>((7 * c) % configs));
   }
   [[nodiscard]] Span<const double> runtime() const { return runtime_; }
 
   /// The loss. `grad` becomes the gradient, with the positions of ParamSpec.
   [[nodiscard]] Result<float> operator()(Tape& tape, const PreparedProgram& program,
-                                         AlignedVector<float>& grad) const {
+                                         AlignedVector<float>& grad) {
     grad.assign(static_cast<std::size_t>(model_.spec().num_trainable()), 0.0F);
     tape.bind(model_.spec(), Span<const float>(model_.parameters().value), Span<float>(grad));
     tape.begin(1);
-    const Var score = model_.score(tape, program, ids_);
+    if (rows_.size() < program.segments.size()) rows_.resize(program.segments.size(), CallRows(made_));
+    const Var score = model_.score(tape, program, ids_, rows_);
     const Var loss = ranking_loss(tape, score, runtime_, slate_, LossOptions{});
     MLGRAPH_RETURN_IF_ERROR(tape.backward(loss));
     return *tape.value(loss).data;
@@ -185,6 +207,8 @@ class HingeStep {
 
  private:
   const Model& model_;
+  RowsMade made_;
+  std::vector<CallRows> rows_;
   std::vector<std::int32_t> ids_, slate_;
   std::vector<double> runtime_;
 };

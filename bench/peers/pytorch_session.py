@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The PyTorch side of `bench/run --peers`: sessions of mlgraph's beside eager PyTorch, with the same weights and the same encoded inputs.
 
-usage: pytorch_session.py KERNEL.npz MODULE.npz      what the program session_peers wrote; skips (exit 0) where torch is absent
+usage: pytorch_session.py [--floors] KERNEL.npz MODULE.npz      what the program session_peers wrote; skips (exit 0) where torch is absent
 
 Prints a table of processor times, one thread, the fastest of several; PyTorch's is that of its fastest variant. Exit code 1 when a result
 differs from mlgraph's by more than 1e-4: a score, of the range of all scores; the loss, of it; a gradient, of the largest of its tensor.
 
 What no configuration changes is computed before the clock starts: the encoded nodes of the module, the nodes' part of the kernel's first
-layer, the encoded configurations. After that PyTorch computes every node of every configuration, and mlgraph only the rows that a
-configuration can change. In "sharing by hand" a PyTorch program for this one graph does the same.
+layer, the encoded configurations. After that PyTorch computes every node of every configuration, and mlgraph each distinct row once. In
+"sharing by hand" a PyTorch program for this one graph computes only the rows that a configuration can change.
 
 Variants: how neighbours are added up, how the configurations are laid out, and how many of them one call has.
   index_add   gather + index_add         csr     torch.sparse CSR product, backward by the transposed CSR
@@ -254,7 +254,7 @@ def score_kernel(data):
 
 def score_module(data):
     name = f"module of {len(data['opcode'])} nodes, each of 1000 configurations"
-    row, sharing = Row(name, "us", data["seconds_each"], 12), Row("  PyTorch sharing rows by hand", "us", data["seconds_each"], "")
+    row, sharing = Row(name, "us", data["seconds_each"], 300), Row("  PyTorch sharing rows by hand", "us", data["seconds_each"], 20)
     for together in 1, 4, 16:
         chunks = data["config"][:16].split(together)
         for variant in "index_add", "index_add_wide", "csr", "csr_wide":
@@ -269,7 +269,7 @@ def score_module(data):
 
 
 def train_module(data):
-    row = Row(f"module of {len(data['opcode'])} nodes, training step of {len(data['config'])}", "ms", data["seconds_step"], 8)
+    row = Row(f"module of {len(data['opcode'])} nodes, training step of {len(data['config'])}", "ms", data["seconds_step"], 75)
     expected = {name[5:]: tensor for name, tensor in data.items() if name.startswith("grad.")}
     weights = {name: data[name].clone().requires_grad_() for name in expected}
     for variant in "index_add", "index_add_wide", "csr", "csr_wide":
@@ -295,18 +295,30 @@ def load(path):
         return {name: torch.from_numpy(file[name].astype(np.int64) if file[name].dtype == np.int32 else file[name]) for name in file}
 
 
+def print_floors(rows):
+    """The module's ratios as bench/floors.cpp prints its own. True where none is short."""
+    for row in rows:
+        ratio = row.best / row.ours
+        print(f"{'PyTorch: ' + row.name.strip():66} {ratio:8.2f} >= {row.aim:6.2f}  {'ok' if ratio >= row.aim else 'short':5} {row.variant}")
+    return all(row.best / row.ours >= row.aim for row in rows)
+
+
 def main():
+    floors = "--floors" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--floors"]
     if len(sys.argv) != 3:
-        sys.exit("usage: pytorch_session.py KERNEL.npz MODULE.npz")
+        sys.exit("usage: pytorch_session.py [--floors] KERNEL.npz MODULE.npz")
     torch.set_num_threads(1)
     kernel, module = load(sys.argv[1]), load(sys.argv[2])
     with torch.inference_mode():
-        rows = [*score_kernel(kernel), *score_module(module)]
+        rows = [*([] if floors else score_kernel(kernel)), *score_module(module)]
     rows.append(train_module(module))
+    if floors:
+        sys.exit(0 if print_floors(rows) and all(row.agrees() for row in rows) else 1)
     print(f"{'':50}{'mlgraph':>9}{'PyTorch':>10}{'':3}{'ratio':>7} {'aim':>4}{'difference':>12}  fastest variant of PyTorch {torch.__version__}")
     for row in rows:
         print(row.text())
-    print(f"For a configuration mlgraph computes {100 * float(module['computed_rows']):.0f} % of the module's rows. Load average {os.getloadavg()[0]:.1f}.")
+    print(f"For a configuration mlgraph computes {100 * float(module['computed_rows']):.2f} % of the module's rows. Load average {os.getloadavg()[0]:.1f}.")
     agree = all(row.agrees() for row in rows)
     print(f"scores, loss and gradients agree to {TOLERANCE:.0e}" if agree else f"scores, loss or gradients DIFFER by more than {TOLERANCE:.0e}")
     sys.exit(0 if agree else 1)
