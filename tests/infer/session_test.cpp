@@ -285,5 +285,39 @@ TEST_CASE("a session of a pruned program has the bits of predict() and updates t
   }
 }
 
+TEST_CASE("a change of one segment counts beside what was kept and taken back of another") {
+  for (const char* const readout : {"embedding", "scalar"}) {
+    const auto options = small_net("layout-sage", {{"segment_size", "4"}, {"segment_readout", readout}});
+    const OwnedProgram program = program_for(*options, 3, 4);
+    const Model model = model_for(program, *options);
+    Session session = Session::bind(model, program.view()).value();
+    Session fresh = Session::bind(model, program.view()).value();
+    const auto width = static_cast<std::size_t>(session.num_features());
+    const auto is_right = [&] {
+      const ConfigView now = {{}, session.current(), 1, session.rows_per_config(), session.num_features()};
+      return session.current_score() == fresh.start(now).value();
+    };
+    const std::vector<float> x(width, 1), y(width, 2), z(width, 3);
+    for (std::int32_t a = 0; a < session.rows_per_config(); ++a) {
+      for (std::int32_t b = 0; b < session.rows_per_config(); ++b) {
+        if (a == b) continue;
+        INFO(readout, ": rows ", a, " and ", b);
+        REQUIRE(session.start(program.view().configs, 0).ok());
+        REQUIRE(session.update(a, x).ok());
+        session.rollback();
+        REQUIRE(session.update(a, x).ok());  // its score is known
+        session.commit();
+        REQUIRE(session.update(a, y).ok());
+        session.rollback();
+        CHECK(is_right());
+        REQUIRE(session.update(b, z).ok());
+        CHECK(is_right());
+        session.rollback();
+        CHECK(is_right());
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mlgraph

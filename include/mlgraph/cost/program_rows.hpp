@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -50,8 +49,7 @@ struct ProgramRowsOptions {
 /// configuration, and of the committed one, stay. Those of many configurations that have hardly a row in common
 /// are not kept: they would drive out others.
 ///
-/// Networks that mix the nodes of a configuration or compare configurations (NetPlan::merges_rows()) have each
-/// of their rows computed, from the kept rows of nodes before the join.
+/// Other networks than NetPlan::merges_rows() have each row computed, from the kept rows before the join.
 ///
 /// Borrows the network, the encoder and the segments. Calls that make no new row allocate nothing.
 class ProgramRows {
@@ -127,7 +125,7 @@ class ProgramRows {
       for (std::size_t q = 0; q < part.rows.graph().config_node.size(); ++q)
         changed_ids_.push_back(table_.find(configs, c, part.segment->config_row[q]));
       part.current.start(part.rows, changed_ids_);
-      part.has_current = part.is_changed = true;
+      part.has_current = true;
       num_needed_ += part.rows.num_reached();
     }
   }
@@ -145,8 +143,6 @@ class ProgramRows {
         changed_.push_back(at);
         changed_ids_.push_back(table_.find(features.data() + i * width));
       }
-      const bool has_graph = plan_->takes_graph();  // its configuration may be read with every segment
-      part.is_changed = part.is_changed || has_graph || !changed_.empty();
       if (!changed_.empty()) num_needed_ += part.current.update(part.rows, changed_, changed_ids_);
     }
   }
@@ -156,18 +152,24 @@ class ProgramRows {
   void rollback() {
     for (Part& part : parts_) part.current.rollback();
   }
-  /// Whether start() or update() changed a segment, since this was last asked.
-  [[nodiscard]] bool is_changed(std::size_t segment) {
-    return std::exchange(parts_[segment].is_changed, false);
+  /// Whether the current configuration has other pools than the last current_sums() gave, or rows to be made.
+  [[nodiscard]] bool is_changed(std::size_t segment) const {
+    const Part& part = parts_[segment];
+    const std::size_t last = part.rows.num_levels() - 1;
+    bool is_same = !part.summed.empty() && part.store.num_rows(last) == part.rows.level(last).size() &&
+                   !plan_->takes_graph();  // with whose configuration a segment may be read
+    for (std::size_t s = 0; is_same && s < part.summed.size(); ++s)
+      is_same = part.summed[s] == part.current.total(s);
+    return !is_same;
   }
   /// The pools of a segment under the current configuration.  (1, PoolSums::channels())
   [[nodiscard]] Var current_sums(Eager& ctx, std::size_t segment) {
     Part& part = parts_[segment];
     Var sums[4];
     run(ctx, part, sums);
-    auto* const total = ctx.arena().allocate<std::int32_t>(part.rows.sums().size());
-    for (std::size_t s = 0; s < part.rows.sums().size(); ++s) total[s] = part.current.total(s);
-    return gather_totals(ctx, *plan_, part.rows.graph(), sums, {total, part.rows.sums().size()}, 1);
+    part.summed.clear();
+    for (std::size_t k = 0; k < part.rows.sums().size(); ++k) part.summed.push_back(part.current.total(k));
+    return gather_totals(ctx, *plan_, part.rows.graph(), sums, part.summed, 1);
   }
 
   /// The score that keep_score() was told of a configuration with the pools of the current one, or null.
@@ -209,20 +211,20 @@ class ProgramRows {
     std::vector<std::int32_t> position;  // (rows of a configuration) among its configurable nodes, or -1
     std::vector<std::int32_t> total;     // (sums num_configs_) of the planned configurations
     FlowPlan::Counts before;             // rows before the last plan()
-    bool has_prefix = false, has_current = false, is_changed = false;
+    std::vector<std::int32_t> summed;    // (sums) of what current_sums() gave
+    bool has_prefix = false, has_current = false;
   };
 
   void choose_chunk() {
-    const NetPlan& plan = *plan_;
     std::int64_t rows = 1;  // of the largest matrix of a configuration
     for (const Part& part : parts_) {
-      if (plan.join == Join::kConfigurableOnly)
-        rows = std::max(rows, static_cast<std::int64_t>(part.segment->config_row.size()));
-      else if (plan.join != Join::kNone)
-        rows = std::max(rows, static_cast<std::int64_t>(part.segment->graph.num_nodes()));
+      const bool only = plan_->join == Join::kConfigurableOnly;
+      const auto count = only ? static_cast<std::int64_t>(part.segment->config_row.size())
+                              : std::int64_t{part.segment->graph.num_nodes()};
+      if (plan_->join != Join::kNone) rows = std::max(rows, count);
     }
     std::int64_t most = std::clamp<std::int64_t>(options_.rows_at_a_time / rows, 1, kMostOfEveryRow);
-    if (plan.compares_configs()) most = plan.config_chunk;
+    if (plan_->compares_configs()) most = plan_->config_chunk;
     if (!follows_nodes()) return chunk_.start(most, most);
     most = kMostConfigs;
     for (const Part& part : parts_) most = std::min(most, part.rows.max_configs());
@@ -240,6 +242,7 @@ class ProgramRows {
       part.position.assign(static_cast<std::size_t>(rows_per_config_), -1);
       for (std::size_t q = 0; q < part.rows.graph().config_node.size(); ++q)
         part.position[static_cast<std::size_t>(part.segment->config_row[q])] = static_cast<std::int32_t>(q);
+      part.summed.reserve(part.rows.sums().size());
       part.total.reserve(part.rows.sums().size() * static_cast<std::size_t>(chunk_.most()));
       std::size_t blocks = 0;
       for (const SumTree& sum : part.rows.sums()) {
@@ -310,14 +313,13 @@ class ProgramRows {
     run_new_rows(*net_, ctx, *plan_, part.rows, &part.store, node_rows(*part.segment), given, encode, sums);
   }
   Var sums_of_every_row(Eager& ctx, Part& part) {
-    const NetPlan& plan = *plan_;
-    const NetInput<float> in = net_input(ctx.arena(), plan, *encoder_, *part.segment, configs_, ids_);
+    const NetInput<float> in = net_input(ctx.arena(), *plan_, *encoder_, *part.segment, configs_, ids_);
     Var prefix = part.store.all(ctx, 0);
     if (!part.has_prefix) {
-      prefix = part.store.keep(ctx, 0, run_prefix(*net_, ctx, plan, in));
+      prefix = part.store.keep(ctx, 0, run_prefix(*net_, ctx, *plan_, in));
       part.has_prefix = ctx.status().ok();
     }
-    return run_pools(ctx, plan, run_configs(*net_, ctx, plan, prefix, in), in);
+    return run_pools(ctx, *plan_, run_configs(*net_, ctx, *plan_, prefix, in), in);
   }
 
   // ---- memory --------------------------------------------------------------------------------------------
@@ -366,6 +368,7 @@ class ProgramRows {
     for (Part& part : parts_) {
       const std::vector<std::vector<std::int32_t>> to = part.rows.forget(since, config_to);
       part.store.move(to);
+      part.summed.clear();
       part.current.move(part.rows, to);
     }
   }
@@ -384,9 +387,7 @@ class ProgramRows {
   std::uint32_t generation_ = 0;
   bool is_kept_ = true;  // what the last plan() added
   std::int64_t num_made_ = 0, num_needed_ = 0;
-
-  // The planned configurations.
-  ConfigView configs_;
+  ConfigView configs_;  // the planned ones
   std::int64_t num_configs_ = 0;
   std::vector<std::int32_t> ids_, config_ids_;
   std::vector<std::int32_t> changed_, changed_ids_;  // of an update

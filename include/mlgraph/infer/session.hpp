@@ -23,7 +23,6 @@
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/infer/current_config.hpp"
-#include "mlgraph/infer/kept_embeddings.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -165,14 +164,12 @@ class Session {
   /// Keeps the changes since the last commit() or start().
   void commit() {
     rows_->commit();
-    embeddings_.commit();
     current_.commit();
     committed_score_ = score_;
   }
   /// Takes them back.
   void rollback() {
     rows_->rollback();
-    embeddings_.rollback();
     current_.rollback();
     score_ = committed_score_;
   }
@@ -190,7 +187,7 @@ class Session {
     rows_ = std::make_unique<ProgramRows>(model.net<Eager>(), model.plan(), model.encoder(),
                                           Span<const Segment>(program_.segments), program_.view.configs, rows);
     current_.bind(rows_per_config(), num_features());
-    embeddings_.bind(program_.segments.size(), model.embedding_channels());
+    embeddings_.resize(program_.segments.size() * at(model.embedding_channels()));
     ids_.reserve(at(rows_->most_configs()));
   }
 
@@ -298,16 +295,22 @@ class Session {
     }
     if (const float* const known = rows_->find_score()) return *known;
     Eager& ctx = *ctx_;
+    const std::int64_t channels = model_->embedding_channels();
     for (std::size_t j = 0; j < program_.segments.size(); ++j) {
       if (!rows_->is_changed(j)) continue;
       ctx.begin();
       const Var sums = rows_->current_sums(ctx, j);
-      embeddings_.set(j, ctx.value(model_->embedding_of(ctx, sums, program_, program_.segments[j], ids_)).data);
+      const Var embedding = model_->embedding_of(ctx, sums, program_, program_.segments[j], ids_);
+      if (!ctx.status().ok()) return named(program_.view, ctx.status());
+      std::copy_n(ctx.value(embedding).data, channels,
+                  embeddings_.data() + static_cast<std::int64_t>(j) * channels);
     }
     ctx.begin();
-    Var total = ctx.input(embeddings_.of(0));
-    for (std::size_t j = 1; j < program_.segments.size(); ++j)
-      total = ctx.add(total, ctx.input(embeddings_.of(j)));
+    const auto embedding_of = [&](std::size_t j) {
+      return ctx.input({embeddings_.data() + static_cast<std::int64_t>(j) * channels, 1, channels});
+    };
+    Var total = embedding_of(0);
+    for (std::size_t j = 1; j < program_.segments.size(); ++j) total = ctx.add(total, embedding_of(j));
     MLGRAPH_RETURN_IF_ERROR(finish(total, ids_, &score));
     rows_->keep_score(score);
     return score;
@@ -326,7 +329,7 @@ class Session {
   CurrentConfig current_;
   float score_ = 0;
   float committed_score_ = 0;
-  KeptEmbeddings embeddings_;
+  AlignedVector<float> embeddings_;  // (segments, channels) of what each was last computed for
 };
 
 MLGRAPH_END_ISA
