@@ -55,7 +55,7 @@ TEST_CASE("the rows of a call have the bits of every row, whichever are made, an
   }
 }
 
-TEST_CASE("rows are merged where a network that draws is asked, and all made where it is trained") {
+TEST_CASE("rows are merged where a network that draws is asked, and up to the draw where it is trained") {
   const auto options = small_net("own-net", {{"dropout", "0.5"}});
   const OwnedProgram program = program_for(*options, 3, 9);
   const Model model = model_for(program, *options);
@@ -71,8 +71,8 @@ TEST_CASE("rows are merged where a network that draws is asked, and all made whe
     (void)pools_of(model, prepared, segment, ids, tape, rows);
     return tape.peak_bytes();
   };
-  CHECK(bytes(distinct, true) == bytes(every, true));
-  CHECK(bytes(distinct, false) < bytes(every, false));
+  CHECK(bytes(distinct, true) < bytes(every, true));
+  CHECK(bytes(distinct, false) < bytes(distinct, true));
   Tape one, two;
   for (Tape* const tape : {&one, &two}) {
     tape->bind(model.spec(), Span<const float>(model.parameters().value));

@@ -181,7 +181,7 @@ struct PlannedProgram {
         configs.view().copy_row(wanted[i], 0, values + static_cast<std::int64_t>(i) * kConfigFeatures);
       return config_rows_of(context, values, static_cast<std::int64_t>(wanted.size()));
     };
-    return run_planned(net, ctx, plan, rows, store.get(), in.nodes, given, encode);
+    return run_planned(net, ctx, plan, rows, store.get(), in, given, encode);
   }
 };
 

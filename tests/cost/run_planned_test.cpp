@@ -120,6 +120,21 @@ std::vector<double> planned_gradient(const typename N::Options& options, const R
 }
 
 template <class N>
+void check_planned_gradient(const typename N::Options& options, const RepeatedProgram& program) {
+  const std::vector<double> every = planned_gradient<N>(options, program, true);
+  const std::vector<double> distinct = planned_gradient<N>(options, program, false);
+  REQUIRE(every.size() == distinct.size());
+  double largest = 0, worst = 0;
+  for (std::size_t i = 0; i < every.size(); ++i) {
+    largest = std::max(largest, std::abs(every[i]));
+    worst = std::max(worst, std::abs(every[i] - distinct[i]));
+  }
+  const bool is_only = plan_of<N>(options).join == Join::kConfigurableOnly;
+  CHECK((largest > 0 || (is_only ? program.num_config_nodes : program.segment.graph.num_nodes()) == 0));
+  CHECK(worst <= 1e-12 * largest);
+}
+
+template <class N>
 void check_planned_gradients(const typename N::Options& options) {
   Rng rng(41);
   std::vector<RepeatedSize> sizes = small_repeated_sizes();
@@ -127,19 +142,7 @@ void check_planned_gradients(const typename N::Options& options) {
   sizes.back().num_nodes = 70;
   for (const RepeatedSize& size : sizes) {
     INFO(size.num_nodes, " nodes, ", size.num_config_nodes, " of them configurable");
-    const RepeatedProgram program(rng, size);
-    const std::vector<double> every = planned_gradient<N>(options, program, true);
-    const std::vector<double> distinct = planned_gradient<N>(options, program, false);
-    REQUIRE(every.size() == distinct.size());
-    double largest = 0, worst = 0;
-    for (std::size_t i = 0; i < every.size(); ++i) {
-      largest = std::max(largest, std::abs(every[i]));
-      worst = std::max(worst, std::abs(every[i] - distinct[i]));
-    }
-    const bool has_rows =
-        plan_of<N>(options).join == Join::kConfigurableOnly ? size.num_config_nodes > 0 : size.num_nodes > 0;
-    CHECK((largest > 0 || !has_rows));
-    CHECK(worst <= 1e-12 * largest);
+    check_planned_gradient<N>(options, RepeatedProgram(rng, size));
   }
 }
 
@@ -185,6 +188,119 @@ TEST_CASE("and so they do whatever the stages read and wherever configurations j
 
 TEST_CASE("and so they do the gradients" * testing::kLong) {
   for_each_mix([](const MixNet::Options& options) { check_planned_gradients<MixNet>(options); });
+}
+
+/// What training pools with the masks of a seed, and the statistics after it.
+struct DrawnPools {
+  std::vector<float> pools;
+  AlignedVector<float> parameters;
+  std::size_t bytes = 0;
+};
+template <class N>
+DrawnPools drawn_pools(const typename N::Options& options, const RepeatedProgram& program, std::uint64_t seed,
+                       PlannedProgram* planned) {
+  BoundNet<N, Tape> tape(options);
+  tape.ctx.begin(seed);
+  const std::int64_t count = program.num_configs;
+  const Var sums = planned == nullptr ? tape.pools_of_every_row(program, 0, count)
+                                      : planned->pools<Tape>(tape.net, tape.ctx, 0, count);
+  return {tape.values(sums), tape.parameters.value, tape.ctx.peak_bytes()};
+}
+
+/// In training of a network that draws, the pools have the bits of every row with the same masks; after the
+/// first stage that draws no row of a configuration is planned.
+template <class N>
+void check_drawn_bits(const typename N::Options& options, const RepeatedProgram& program, bool is_random) {
+  const NetPlan plan = plan_of<N>(options);
+  REQUIRE((plan.draws() && plan.merges_rows()));
+  PlannedProgram planned(plan, program, false);
+  if (program.num_configs % 2 == 0) planned.rows.set_merging(false);
+  std::vector<std::vector<float>> drawn;
+  for (const std::uint64_t seed : {3u, 4u}) {
+    planned.rows.truncate();
+    const DrawnPools every = drawn_pools<N>(options, program, seed, nullptr);
+    const DrawnPools distinct = drawn_pools<N>(options, program, seed, &planned);
+    CHECK(distinct.pools == every.pools);
+    CHECK(distinct.parameters == every.parameters);
+    drawn.push_back(every.pools);
+  }
+  CHECK((drawn[0] != drawn[1]) == is_random);
+  const FlowGraph& graph = planned.rows.graph();
+  for (auto k = static_cast<std::size_t>(graph.level_of(static_cast<std::int32_t>(plan.first_drawing()))) + 1;
+       k < planned.rows.num_all_levels(); ++k)
+    CHECK(planned.rows.level(k).size() == planned.rows.num_free()[k]);
+}
+
+std::vector<RepeatedSize> drawing_sizes() {
+  RepeatedSize whole, halo;
+  whole.num_configs = 5;
+  halo.num_nodes = 33;
+  halo.num_halo = 5;
+  halo.num_halo_config = 2;
+  return {whole, halo};
+}
+
+template <class N>
+void check_drawing(const typename N::Options& options, bool is_random = true) {
+  Rng rng(53);
+  for (const RepeatedSize& size : drawing_sizes())
+    check_drawn_bits<N>(options, RepeatedProgram(rng, size), is_random);
+}
+
+/// Calls f(options) for every stage that draws, of networks of all joins and kinds of stages.
+template <class F>
+void for_each_drawing_mix(F&& f) {
+  for_each_mix([&](MixNet::Options options) {
+    for (const Join join : {Join::kConfigurable, Join::kConfigurableOnly, Join::kGraph, Join::kNone}) {
+      MixNet::Options joined = options;
+      joined.join = join;
+      if (join == Join::kNone) joined.join_stage = 0;
+      if (join == Join::kConfigurableOnly) joined.kinds &= (1 << 2 * joined.join_stage) - 1;  // then no edges
+      for (joined.draws_at = 0; joined.draws_at <= 3; ++joined.draws_at) {
+        joined.takes_statistics = (joined.draws_at + joined.kinds) % 3 == 0;
+        INFO("join ", static_cast<int>(join), ", draws at ", joined.draws_at);
+        f(joined);
+      }
+    }
+  });
+}
+
+TEST_CASE("training that draws has the bits and masks of every row, and distinct rows before the draw") {
+  for_each_drawing_mix(
+      [](const MixNet::Options& options) { check_drawing<MixNet>(options, !options.takes_statistics); });
+  for (const bool is_late : {false, true}) {
+    for_each_planned_options<TileSage>([&](TileSage::Options options) {
+      options.dropout = 0.3;
+      if (!is_late) return check_drawing<TileSage>(options);
+      TileSageLate::Options late;
+      static_cast<TileOptions&>(late) = options;
+      check_drawing<TileSageLate>(late);
+    });
+  }
+  auto options = net_options_of<OwnNet>(Direction::kBoth, 6);
+  options.dropout = 0.5;
+  check_drawing<OwnNet>(options);
+}
+
+TEST_CASE("and the gradient of every row" * testing::kLong) {
+  for_each_drawing_mix([](const MixNet::Options& options) {
+    Rng rng(59);
+    for (const RepeatedSize& size : drawing_sizes())
+      check_planned_gradient<MixNet>(options, RepeatedProgram(rng, size));
+  });
+}
+
+TEST_CASE("where training draws before the pool, what is before that is shared") {
+  Rng rng(61);
+  RepeatedSize size;
+  size.num_nodes = 200;
+  size.num_configs = 20;
+  const RepeatedProgram program(rng, size);
+  TileSage::Options options = net_options_of<TileSage>(Direction::kForward, 8);
+  options.dropout = 0.3;
+  PlannedProgram planned(plan_of<TileSage>(options), program, false);
+  const std::size_t bytes = drawn_pools<TileSage>(options, program, 1, &planned).bytes;
+  CHECK(4 * bytes < 3 * drawn_pools<TileSage>(options, program, 1, nullptr).bytes);
 }
 
 template <class N>

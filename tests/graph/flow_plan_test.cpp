@@ -47,6 +47,29 @@ std::vector<Ids> plan_contents(const FlowPlan& plan) {
   return all;
 }
 
+/// The rows of nodes that plan_configs() gives beside totals, and plan_configs_to() at each level, are those of
+/// `by_hash`, (levels N) of each configuration.
+void check_rows_given(FlowPlan& plan, const Ids& config, const std::vector<Ids>& by_hash) {
+  if (!plan.graph().joins()) return;
+  const auto num_configs = static_cast<std::int64_t>(by_hash.size());
+  const auto n = static_cast<std::size_t>(plan.graph().num_nodes);
+  Arena arena;
+  for (auto k = static_cast<std::size_t>(plan.graph().join_level()); k < plan.num_levels(); ++k) {
+    Ids wanted;
+    for (const Ids& rows : by_hash) {
+      for (const std::int32_t v : plan.reached(k)) wanted.push_back(rows[k * n + static_cast<std::size_t>(v)]);
+    }
+    Ids given(wanted.size());
+    plan_configs_to(plan, k, config, num_configs, arena, Span<std::int32_t>(given));
+    CHECK(given == wanted);
+    if (k + 1 < plan.num_levels()) continue;
+    Ids last(wanted.size()), totals(plan.sums().size() * by_hash.size());
+    plan_configs(plan, config, num_configs, arena, Span<std::int32_t>(totals), Span<std::int32_t>(last));
+    CHECK(last == wanted);
+    CHECK(totals == totals_of(plan, config, by_hash.size()));
+  }
+}
+
 /// The plan's rows after plan_configs() of these configurations are the reference's: as many, and of each node
 /// and configuration by hashing every one.
 void check_plan_of(const FlowCase& flow, FlowPlan& plan, const Ids& config) {
@@ -60,6 +83,7 @@ void check_plan_of(const FlowCase& flow, FlowPlan& plan, const Ids& config) {
     by_hash[c] = rows.all;
     for (std::size_t s = 0; s < plan.sums().size(); ++s) CHECK(rows.total[s] == totals[s * num_configs + c]);
   }
+  check_rows_given(plan, config, by_hash);
   CHECK(plan_sizes(plan) == sizes);  // hashing every row finds none that is new
   const auto n = static_cast<std::size_t>(flow.graph.num_nodes);
   for (std::size_t k = 0; k < plan.num_levels(); ++k) {

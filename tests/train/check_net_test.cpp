@@ -32,6 +32,7 @@ enum class Flaw {
   kDrawsEarly,
   kDrawsLate,
   kStatistics,
+  kStatisticsThenDraws,
   kGradient,
   kNodesMix,
   kNodeOutMixes,
@@ -58,6 +59,8 @@ struct WrongGradient {
 /// GraphSAGE on nodes with configurations; the second of three stages has messages.
 template <Flaw kFlaw>
 class FlawedNet {
+  static constexpr bool kTakesStatistics = kFlaw == Flaw::kStatistics || kFlaw == Flaw::kStatisticsThenDraws;
+
  public:
   static constexpr std::string_view kName = "my-net";
   struct Options : InputOptions {
@@ -75,7 +78,7 @@ class FlawedNet {
     config_ = Linear(p, "config", in.num_config_features, hidden, false);
     message_ = Linear(p, "message", hidden, hidden);
     sage_ = SAGEConv(p, "sage", hidden, hidden);
-    if (kFlaw == Flaw::kStatistics) norm_ = BatchNorm(p, "norm", hidden);
+    if (kTakesStatistics) norm_ = BatchNorm(p, "norm", hidden);
     p.begin_readout();
     head_ = Linear(p, "head", hidden, kFlaw == Flaw::kOutputs ? 2 : 1);
   }
@@ -89,6 +92,7 @@ class FlawedNet {
     plan.join = Join::kConfigurable;
     plan.join_stage = kFlaw == Flaw::kPlan ? 4 : 0;
     plan.channels = kFlaw == Flaw::kChannels ? 4 : 3;
+    plan.node_out_draws = kFlaw == Flaw::kStatisticsThenDraws;
     return plan;
   }
 
@@ -131,14 +135,14 @@ class FlawedNet {
       return ctx.scale(root, static_cast<typename C::Scalar>(ctx.rows(root) / flow.num_configs));
     if (kFlaw == Flaw::kStageRows) return ctx.repeat_rows(root, 2);
     if (kFlaw == Flaw::kDraws) return ctx.dropout(root, 0.5);
-    if (kFlaw == Flaw::kStatistics) return norm_(ctx, root);
+    if (kTakesStatistics) return norm_(ctx, root);
     if (kFlaw == Flaw::kOnTape && C::kRecords) return ctx.scale(root, typename C::Scalar(1.25));
     if (kFlaw == Flaw::kReadsConfig) return add_config(ctx, root, config_(ctx, flow.config), flow);
     return root;
   }
   template <class C>
   Var node_out(C& ctx, Var h, const Flow<typename C::Scalar>&) const {
-    if (kFlaw == Flaw::kDrawsLate) return ctx.dropout(h, 0.5);
+    if (kFlaw == Flaw::kDrawsLate || kFlaw == Flaw::kStatisticsThenDraws) return ctx.dropout(h, 0.5);
     return kFlaw == Flaw::kNodeOutMixes ? ctx.add(h, mean_of(ctx, h, 1)) : h;
   }
   template <class C>
@@ -214,6 +218,7 @@ TEST_CASE("a network that keeps its plan passes, and each that breaks it is told
         "my-net: in training the pools are others when equal rows are made once; a stage that takes statistics "
         "of "
         "its rows says so by Stage::draws");
+  CHECK(message<Flaw::kStatisticsThenDraws>() == message<Flaw::kStatistics>());
   CHECK(message<Flaw::kOnTape>() == "my-net: stage 2: Eager and Tape differ in row 0");
   CHECK(message<Flaw::kReadoutWeight>() ==
         "my-net: head.weight is made after begin_readout(), and rows of nodes depend on it");

@@ -111,8 +111,8 @@ Slate slate_on_rows(const Model& model, const PreparedProgram& program, RowsMade
   return {};
 }
 
-/// The loss has the bits that it has with every row made, and the gradient is near; the same where the network
-/// draws random numbers.
+/// The loss has the bits that it has with every row made, and the gradient is near: so it is where the network
+/// draws random numbers, from the same masks.
 void check_rows_of_slate(const NetOptions& options, double drop_edge) {
   const OwnedProgram owned = program_for(options, 1);
   const Model model = model_for(owned, options);
@@ -121,7 +121,6 @@ void check_rows_of_slate(const NetOptions& options, double drop_edge) {
   for (const RowsMade made : {RowsMade::kDistinct, RowsMade::kReached}) {
     const Slate slate = slate_on_rows(model, program, made, drop_edge);
     CHECK(slate.loss == every.loss);
-    if (model.plan().draws()) CHECK(slate.grad == every.grad);
     float largest = 0, worst = 0;
     for (std::size_t i = 0; i < every.grad.size(); ++i) {
       largest = std::max(largest, std::abs(every.grad[i]));

@@ -44,7 +44,7 @@ class CallRows {
   Var pools(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FeatureEncoder& encoder,
             const Segment& segment, const ConfigView& configs, Span<const std::int32_t> ids) {
     Arena& arena = ctx.arena();
-    if (made_ == RowsMade::kEvery || !plan.merges_rows() || (ctx.training() && plan.draws())) {
+    if (made_ == RowsMade::kEvery || !plan.merges_rows()) {
       const NetInput<float> in = net_input(arena, plan, encoder, segment, configs, ids);
       return run_pools(ctx, plan, run_configs(net, ctx, plan, run_prefix(net, ctx, plan, in), in), in);
     }
@@ -66,7 +66,7 @@ class CallRows {
     const auto encode = [&](C& context, Span<const std::int32_t> wanted) {
       return configs_.encode(context.arena(), encoder, wanted);
     };
-    return run_planned(net, ctx, plan, rows_, nullptr, node_rows(segment), given, encode);
+    return run_planned(net, ctx, plan, rows_, nullptr, net_input(segment), given, encode);
   }
 
  private:

@@ -34,8 +34,11 @@ struct Stage {
   EdgeWeights weights = EdgeWeights::kNone;
   bool has_messages = false;  ///< neighbours read what message() makes of a row, not the row
   bool mixes_nodes = false;   ///< a row depends on all nodes of its configuration (instance norm)
-  bool draws = false;  ///< training draws random numbers in it (dropout), or takes statistics of its rows
-                       ///< (batch norm): the rows of every configuration are made then
+  /// Training draws random numbers in it (dropout), or takes statistics of its rows (batch norm). From the
+  /// first such stage on, training makes a row for every node of every configuration, with the same bits: masks
+  /// are drawn by (configuration, node, channel), and statistics count a row as often as it stands, in its
+  /// order, which weights of distinct rows would not.
+  bool draws = false;
 };
 
 /// Which rows a configuration enters at.
@@ -88,11 +91,12 @@ struct NetPlan {
     return false;
   }
   /// Whether training draws random numbers before the rows are pooled.
-  [[nodiscard]] bool draws() const {
-    for (const Stage& stage : stages) {
-      if (stage.draws) return true;
-    }
-    return node_out_draws;
+  [[nodiscard]] bool draws() const { return node_out_draws || first_drawing() < num_stages(); }
+  /// The first stage that does; num_stages() where none does, or node_out() alone.
+  [[nodiscard]] std::int64_t first_drawing() const {
+    std::int64_t k = 0;
+    while (k < num_stages() && !stages[static_cast<std::size_t>(k)].draws) ++k;
+    return k;
   }
   /// Whether a row is decided by the row it was and the rows it reads, so that equal ones are made once.
   [[nodiscard]] bool merges_rows() const { return !mixes_nodes() && !compares_configs(); }

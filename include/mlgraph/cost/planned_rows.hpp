@@ -24,6 +24,27 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+namespace detail {
+
+/// Rows [from, to) of a level over all rows of the one before, how many these are left open.
+[[nodiscard]] inline AdjacencyView rows_between(Arena& arena, const FlowRows& rows, std::size_t from,
+                                                std::size_t to) {
+  AdjacencyView adjacency;
+  const Span<const std::int32_t> ptr = rows.read_ptr().subspan(from, to - from + 1);
+  const auto first = static_cast<std::size_t>(ptr[0]);
+  adjacency.csr.col = rows.reads().subspan(first, static_cast<std::size_t>(ptr.back()) - first);
+  if (from == 0) {
+    adjacency.csr.row_ptr = ptr;
+    return adjacency;
+  }
+  auto* const rebased = arena.allocate<std::int32_t>(ptr.size());
+  for (std::size_t i = 0; i < ptr.size(); ++i) rebased[i] = ptr[i] - ptr[0];
+  adjacency.csr.row_ptr = {rebased, ptr.size()};
+  return adjacency;
+}
+
+}  // namespace detail
+
 /// Rows of run_stages(): every distinct row of a plan once, as often as there are copies of the graph after the
 /// join. With a store, the next rows of each level that it lacks, beside those that it has.
 ///
@@ -79,6 +100,30 @@ class PlannedRows {
     return m;
   }
 
+  // ---- for who has a row for each node of each configuration, from here on ---------------------------------
+
+  /// The rows h of a level, all of them, as rows of nodes: those with the numbers `ids`, in every copy.
+  [[nodiscard]] Var of_nodes(C& ctx, std::size_t level, Var h, Span<const std::int32_t> ids) const {
+    const std::int32_t size = rows_.level(level).size();
+    const bool are_same = static_cast<std::int32_t>(ids.size()) == size && is_each(ids);
+    return are_same ? h : ctx.gather_rows(h, in_copies(ctx, ids, size));
+  }
+  /// What these were before stage NetPlan::first_rows_of; nothing where that is not over.
+  [[nodiscard]] Var first_of_nodes(C& ctx, std::size_t level, Span<const std::int32_t> ids) const {
+    if (first_.id == 0) return {};
+    const std::int32_t from = first_level();
+    auto* const was = ctx.arena().template allocate<std::int32_t>(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      was[i] = origin(static_cast<std::int32_t>(level), ids[i], from);
+    return of_nodes(ctx, static_cast<std::size_t>(from), first_, {was, ids.size()});
+  }
+  /// Which row of `config` each of some configurations has, by their ids.
+  [[nodiscard]] Span<const std::int32_t> places(C& ctx, Span<const std::int32_t> ids) const {
+    auto* const place = ctx.arena().template allocate<std::int32_t>(ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) place[i] = config_place_[static_cast<std::size_t>(ids[i])];
+    return {place, ids.size()};
+  }
+
   /// What stage k reads of the store.
   [[nodiscard]] StageInputs inputs(C& ctx, std::int64_t k) {
     const std::size_t level = level_of(k);
@@ -118,31 +163,6 @@ class PlannedRows {
     return {degree, ptr.size() - 1};
   }
 
-  /// The totals of sum `s`, or the maxima over its nodes: all of its last rows, once for each copy.
-  Var sum(C& ctx, std::size_t s, bool is_max, Var h) {
-    const Reduce reduce = is_max ? Reduce::kMax : Reduce::kSum;
-    const RowStore::Kind kind = is_max ? RowStore::kOthers : RowStore::kValues;
-    if (rows_.level(rows_.num_levels() - 1).size() == 0)  // h has the columns all the same
-      return ctx.segment_reduce(reduce, detail::equal_segments(ctx.arena(), copies_, 0), h);
-    for (std::size_t t = 0; t < rows_.sums()[s].num_levels(); ++t) {
-      const std::size_t level = rows_.sum_level(s, t);
-      bool is_kept = false;
-      if constexpr (!C::kRecords) {
-        if (store_ != nullptr) {
-          while (store_->num_rows(level, kind) < rows_.level(level).size()) {
-            const typename C::Mark mark = ctx.mark();
-            store_->keep(ctx, level, sum_level(ctx, s, t, reduce, store_->num_rows(level, kind), h), kind);
-            ctx.rewind(mark);
-          }
-          h = store_->all(ctx, level, kind);
-          is_kept = true;
-        }
-      }
-      if (!is_kept) h = sum_level(ctx, s, t, reduce, 0, h);
-    }
-    return h;
-  }
-
  private:
   [[nodiscard]] std::size_t level_of(std::int64_t k) const {
     return static_cast<std::size_t>(rows_.graph().level_of(static_cast<std::int32_t>(k)));
@@ -150,41 +170,12 @@ class PlannedRows {
   [[nodiscard]] std::int32_t first_level() const {
     return rows_.graph().level_of(static_cast<std::int32_t>(plan_.first_rows_of));
   }
-  /// Rows [from, to) of a level over all rows of the one before.
-  [[nodiscard]] static AdjacencyView slice(C& ctx, const FlowRows& rows, std::size_t from, std::size_t to) {
-    AdjacencyView adjacency;
-    const Span<const std::int32_t> ptr = rows.read_ptr().subspan(from, to - from + 1);
-    const auto first = static_cast<std::size_t>(ptr[0]);
-    adjacency.csr.col = rows.reads().subspan(first, static_cast<std::size_t>(ptr.back()) - first);
-    if (from == 0) {
-      adjacency.csr.row_ptr = ptr;
-      return adjacency;
-    }
-    auto* const rebased = ctx.arena().template allocate<std::int32_t>(ptr.size());
-    for (std::size_t i = 0; i < ptr.size(); ++i) rebased[i] = ptr[i] - ptr[0];
-    adjacency.csr.row_ptr = {rebased, ptr.size()};
-    return adjacency;
-  }
-
-  /// The next rows of level t of a sum, from row `from` on.
-  Var sum_level(C& ctx, std::size_t s, std::size_t t, Reduce reduce, std::int32_t from, Var h) const {
-    const std::size_t level = rows_.sum_level(s, t);
-    const auto first = static_cast<std::size_t>(from),
-               size = static_cast<std::size_t>(rows_.level(level).size());
-    const std::size_t last =
-        store_ == nullptr ? size : std::min(size, first + static_cast<std::size_t>(most_rows_));
-    AdjacencyView adjacency = slice(ctx, rows_.level(level), first, last);
-    adjacency.num_cols = rows_.level(t == 0 ? rows_.num_levels() - 1 : level - 1).size();
-    if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());
-    return ctx.spmm(reduce, adjacency, h);
-  }
-
   void add_rows(C& ctx, std::int32_t level, const Stage& stage, Flow<T>& flow) const {
     const FlowRows& rows = rows_.level(static_cast<std::size_t>(level));
     const std::size_t from = begin(static_cast<std::size_t>(level)), to = end(static_cast<std::size_t>(level));
     const std::int32_t before = rows_.level(static_cast<std::size_t>(level) - 1).size();
     if (stage.reads_edges) {
-      flow.edges = slice(ctx, rows, from, to);
+      flow.edges = detail::rows_between(ctx.arena(), rows, from, to);
       flow.edges.num_cols = before;
       if constexpr (C::kRecords) add_transpose(flow.edges, ctx.arena());
     }

@@ -118,6 +118,12 @@ class CopiesOfNodes {
     if (config.id != 0)
       flow_.config_rows = detail::rows_in_copies(ctx.arena(), config_node, num_copies, num_nodes);
   }
+  /// Where `config` has one row for equal configurations: which of its `num_rows` each node has.
+  /// Shapes: place (copies config_node), config-major.
+  void set_place(Span<const std::int32_t> place, std::int64_t num_rows) {
+    flow_.config_of = place;
+    flow_.num_config_rows = num_rows;
+  }
 
   [[nodiscard]] Flow<T> here(C&, std::int64_t) const { return flow_; }
   [[nodiscard]] Flow<T> last() const { return flow_; }
@@ -143,16 +149,40 @@ class CopiesOfNodes {
   Flow<T> flow_;
 };
 
+/// The nodes before a configuration joins, and the copies of them that configurations have after that.
+template <class C>
+[[nodiscard]] CopiesOfNodes<C> copies_before_join(C& ctx, const NetPlan& plan,
+                                                  const NetInput<typename C::Scalar>& in) {
+  return CopiesOfNodes<C>(ctx, plan, in.edges, in.num_nodes(), 1, {}, Var{}, Var{});
+}
+template <class C>
+[[nodiscard]] CopiesOfNodes<C> copies_after_join(C& ctx, const NetPlan& plan,
+                                                 const NetInput<typename C::Scalar>& in, Var config,
+                                                 Var graph_config) {
+  const bool is_only = plan.join == Join::kConfigurableOnly;
+  const std::int64_t num_nodes = is_only ? in.num_inner_config() : in.num_nodes();
+  Span<const std::int32_t> config_node = in.config_node;
+  if (is_only) config_node = detail::first_ids(ctx.arena(), num_nodes);  // they are all that is left
+  return CopiesOfNodes<C>(ctx, plan, in.edges, num_nodes, in.num_configs, config_node, config, graph_config);
+}
+
+/// run_prefix() from the rows h that enter `stage`, of copies_before_join().
+template <class C>
+Var finish_prefix(const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInput<typename C::Scalar>& in,
+                  std::int64_t stage, Var h, CopiesOfNodes<C>& rows) {
+  const std::int64_t end = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
+  h = run_stages(net, ctx, plan, stage, end, h, rows);
+  if (plan.join == Join::kNone) return net.node_out(ctx, h, rows.last());
+  if (plan.join != Join::kConfigurableOnly) return h;
+  return ctx.gather_rows(h, in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config())));
+}
+
 /// What no configuration changes: the rows of nodes before the join; of those that go on, where not all do.
 /// Shapes: (N or inner K, width).
 template <class C>
 Var run_prefix(const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInput<typename C::Scalar>& in) {
-  CopiesOfNodes<C> rows(ctx, plan, in.edges, in.num_nodes(), 1, {}, Var{}, Var{});
-  const std::int64_t end = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
-  const Var h = run_stages(net, ctx, plan, 0, end, net.nodes(ctx, in.nodes), rows);
-  if (plan.join == Join::kNone) return net.node_out(ctx, h, rows.last());
-  if (plan.join != Join::kConfigurableOnly) return h;
-  return ctx.gather_rows(h, in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config())));
+  CopiesOfNodes<C> rows = copies_before_join(ctx, plan, in);
+  return finish_prefix(net, ctx, plan, in, 0, net.nodes(ctx, in.nodes), rows);
 }
 
 /// What join() is told where every configuration has a copy of `num_nodes` nodes.
@@ -169,6 +199,14 @@ template <class C>
   return flow;
 }
 
+/// run_configs() from the rows h that enter `stage`, of copies_after_join().
+template <class C>
+Var finish_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t stage, Var h,
+                   CopiesOfNodes<C>& rows) {
+  h = run_stages(net, ctx, plan, stage, plan.num_stages(), h, rows);
+  return net.node_out(ctx, h, rows.last());
+}
+
 /// The rows that are pooled, after node_out(), of all configurations, from run_prefix().
 template <class C>
 Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
@@ -176,15 +214,11 @@ Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
   if (plan.join == Join::kNone) return prefix;
   const Var config = plan.takes_nodes() ? net.config(ctx, in.config) : Var{};
   const Var graph_config = plan.join == Join::kGraph ? net.config(ctx, in.graph_config) : Var{};
-  const bool is_only = plan.join == Join::kConfigurableOnly;
-  const std::int64_t num_nodes = is_only ? in.num_inner_config() : in.num_nodes();
-  Span<const std::int32_t> config_node = in.config_node;
-  if (is_only) config_node = detail::first_ids(ctx.arena(), num_nodes);  // they are all that is left
-  CopiesOfNodes<C> rows(ctx, plan, in.edges, num_nodes, in.num_configs, config_node, config, graph_config);
+  CopiesOfNodes<C> rows = copies_after_join(ctx, plan, in, config, graph_config);
   if (plan.join == Join::kConfigurable) prefix = ctx.repeat_rows(prefix, in.num_configs);
-  Var h = net.join(ctx, prefix, flow_of_join(ctx, plan, in.edges, num_nodes, rows));
-  h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, rows);
-  return net.node_out(ctx, h, rows.last());
+  const std::int64_t num_nodes = plan.join == Join::kConfigurableOnly ? in.num_inner_config() : in.num_nodes();
+  const Var h = net.join(ctx, prefix, flow_of_join(ctx, plan, in.edges, num_nodes, rows));
+  return finish_configs(net, ctx, plan, plan.join_stage, h, rows);
 }
 
 MLGRAPH_END_ISA

@@ -14,7 +14,9 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net.hpp"
+#include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/net_plan.hpp"
+#include "mlgraph/cost/planned_pools.hpp"
 #include "mlgraph/cost/planned_rows.hpp"
 #include "mlgraph/cost/pools.hpp"
 #include "mlgraph/cost/row_store.hpp"
@@ -33,6 +35,10 @@ struct PlannedConfigs {
   Span<const std::int32_t> ids;  // (C K)
   std::int32_t num_ids = 0;      // they are below
   ConfigRows<T> graph_config;    // (C), where they join at the graph
+  // What plan_configs() said of them, where they join at nodes: the row of each total, and for a Tape those of
+  // the last level.
+  Span<const std::int32_t> total;  // (sums C)
+  Span<const std::int32_t> last;   // (C reached)
 };
 
 /// Rows that are made in one go where they are kept: what is between them stays in the cache of each thread.
@@ -96,22 +102,32 @@ void give_configs(const NetOn<C>& net, C& ctx, const FlowPlan& rows, std::size_t
   made.set_configs(config, count, {place, static_cast<std::size_t>(num_ids)});
 }
 
-/// The rows that configurations change, all of them -> those of the last level.
-template <class C, class Encode>
-Var make_joined(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& rows, Var before_join,
-                std::int32_t num_ids, const Encode& encode) {
-  PlannedRows<C> made(plan, rows, nullptr);
-  const auto join = static_cast<std::size_t>(rows.graph().join_level());
-  give_configs(net, ctx, rows, join, plan.joins_every_stage ? rows.num_levels() - 1 : join, num_ids, encode,
-               made);
-  if (plan.join == Join::kConfigurable) before_join = ctx.gather_rows(before_join, made.join_roots());
-  Var h = net.join(ctx, before_join, made.flow_of_join(ctx));
-  h = run_stages(net, ctx, plan, plan.join_stage, plan.num_stages(), h, made);
-  return net.node_out(ctx, h, made.last());
+/// The distinct rows before the join that enter stage `end`.
+template <class C>
+Var run_to_join(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& rows,
+                const NodeRows<typename C::Scalar>& nodes, std::int64_t end, PlannedRows<C>& made) {
+  const Var h = net.nodes(ctx, gather_inputs(ctx, nodes, rows.node_of_input()));
+  return run_stages(net, ctx, plan, 0, end, h, made);
 }
 
-/// The same where they are kept: those that the store lacks, some at a time, so that what is between them stays
-/// in a cache. What stages read is in the store.
+/// Those after the join, from those before it: of a plan, or copies of them where it is at the graph.
+template <class C, class Encode>
+Var join_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& rows, Var h,
+              const PlannedConfigs<typename C::Scalar>& configs, const Encode& encode, PlannedRows<C>& made) {
+  if (plan.join == Join::kGraph) {
+    made.set_copies(configs.num_configs, net.config(ctx, configs.graph_config));
+    Flow<typename C::Scalar> flow = made.here(ctx, plan.join_stage);
+    if (plan.join_stage > 0) flow.degree = made.degrees(ctx, plan.join_stage);
+    return net.join(ctx, h, flow);
+  }
+  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  give_configs(net, ctx, rows, join, join, configs.num_ids, encode, made);
+  if (plan.join == Join::kConfigurable) h = ctx.gather_rows(h, made.join_roots());
+  return net.join(ctx, h, made.flow_of_join(ctx));
+}
+
+/// The rows that configurations change where they are kept: those that the store lacks, some at a time, so that
+/// what is between them stays in a cache. What stages read is in the store.
 template <class Encode>
 void keep_joined(const NetOn<Eager>& net, Eager& ctx, const NetPlan& plan, const FlowPlan& rows,
                  RowStore& store, std::int32_t num_ids, const Encode& encode) {
@@ -143,6 +159,34 @@ void keep_joined(const NetOn<Eager>& net, Eager& ctx, const NetPlan& plan, const
   }
 }
 
+/// The row of every node of every configuration at a level, of which plan_configs_to() adds those of
+/// configurations. Shapes: (copies nodes), where copies are one before configurations join at nodes.
+template <class T>
+[[nodiscard]] Span<const std::int32_t> rows_of_nodes(FlowPlan& rows, std::size_t level,
+                                                     const PlannedConfigs<T>& configs, Arena& arena) {
+  const FlowGraph& graph = rows.graph();
+  const bool is_joined = graph.joins() && level >= static_cast<std::size_t>(graph.join_level());
+  const std::int64_t copies = is_joined ? configs.num_configs : 1;
+  const std::size_t num_reached = rows.reached(level).size();
+  const std::size_t num_changed = static_cast<std::size_t>(copies) * num_reached;
+  auto* const changed = arena.allocate<std::int32_t>(num_changed);
+  if (is_joined)
+    plan_configs_to(rows, level, configs.ids, configs.num_configs, arena,
+                    Span<std::int32_t>(changed, num_changed));
+  const Span<const std::int32_t> nodes = is_joined && graph.config_only
+                                             ? Span<const std::int32_t>(graph.config_node)
+                                             : first_ids(arena, graph.num_nodes);
+  const std::size_t size = static_cast<std::size_t>(copies) * nodes.size();
+  auto* const ids = arena.allocate<std::int32_t>(size);
+  std::int32_t* to = ids;
+  for (std::int64_t c = 0; c < copies; ++c) {
+    const std::int32_t* const mine = changed + static_cast<std::size_t>(c) * num_reached;
+    for (const std::int32_t v : nodes)
+      *to++ = rows.place(level, v) >= 0 ? mine[rows.place(level, v)] : rows.free_row(level, v);
+  }
+  return {ids, size};
+}
+
 }  // namespace detail
 
 /// Makes the rows of a plan that `store` lacks, or without one all of them -> the last rows of each source of
@@ -169,35 +213,33 @@ void run_new_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPl
   };
   const std::int64_t join = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
   const auto before = static_cast<std::size_t>(join);  // its level
+  PlannedRows<C> made(plan, rows, nullptr);
   Var h = all(before);
   if (h.id == 0) {  // rows on the way there are read by no call after this
-    PlannedRows<C> to_join(plan, rows, nullptr);
-    h = net.nodes(ctx, detail::gather_inputs(ctx, nodes, rows.node_of_input()));
-    h = run_stages(net, ctx, plan, 0, join, h, to_join);
-    if (plan.join == Join::kNone) h = net.node_out(ctx, h, to_join.last());
+    h = detail::run_to_join(net, ctx, plan, rows, nodes, join, made);
+    if (plan.join == Join::kNone) h = net.node_out(ctx, h, made.last());
     h = keep(before, h);
   }
-  PlannedRows<C> run(plan, rows, plan.join == Join::kGraph ? nullptr : store, rows_at_a_time(ctx.pool()));
-  if (plan.takes_nodes()) {
-    bool is_kept = false;
-    if constexpr (!C::kRecords) {
-      if (store != nullptr && rows.level(rows.num_levels() - 1).size() > 0) {
-        is_kept = true;
-        detail::keep_joined(net, ctx, plan, rows, *store, configs.num_ids, encode);
-        h = store->all(ctx, rows.num_levels() - 1);
-      }
+  bool is_kept = plan.join == Join::kNone;
+  if constexpr (!C::kRecords) {
+    if (store != nullptr && plan.takes_nodes() && rows.level(rows.num_levels() - 1).size() > 0) {
+      is_kept = true;
+      detail::keep_joined(net, ctx, plan, rows, *store, configs.num_ids, encode);
+      h = store->all(ctx, rows.num_levels() - 1);
     }
-    if (!is_kept) h = detail::make_joined(net, ctx, plan, rows, h, configs.num_ids, encode);
-  } else if (plan.join == Join::kGraph) {  // what each configuration has of its own is not kept
-    run.set_copies(configs.num_configs, net.config(ctx, configs.graph_config));
-    Flow<typename C::Scalar> flow = run.here(ctx, join);
-    if (join > 0) flow.degree = run.degrees(ctx, join);
-    h = run_stages(net, ctx, plan, join, plan.num_stages(), net.join(ctx, h, flow), run);
-    h = net.node_out(ctx, h, run.last());
   }
+  if (!is_kept) {  // what each configuration of the graph has of its own never is
+    h = detail::join_rows(net, ctx, plan, rows, h, configs, encode, made);
+    h = run_stages(net, ctx, plan, join, plan.num_stages(), h, made);
+    h = net.node_out(ctx, h, made.last());
+  }
+  const bool has_copies = plan.join == Join::kGraph;
+  PlannedPools<C> pooled(rows, has_copies ? nullptr : store, has_copies ? configs.num_configs : 1,
+                         rows_at_a_time(ctx.pool()));
+  pooled.set_configs(configs.num_configs, configs.total, configs.last);
   const PoolSums pools(plan);
   for (std::size_t i = 0; i < pools.sources().size(); ++i)
-    sums[i] = run.sum(ctx, detail::sum_of(rows.graph(), pools.sources()[i]), pools.sources()[i].is_max, h);
+    sums[i] = pooled.sum(ctx, detail::sum_of(rows.graph(), pools.sources()[i]), pools.sources()[i].is_max, h);
 }
 
 /// The pools of C configurations from the last rows of each source. `total`: the row of each configuration, one
@@ -217,22 +259,66 @@ Var gather_totals(C& ctx, const NetPlan& plan, const FlowGraph& graph, const Var
   return all;
 }
 
+namespace detail {
+
+/// run_planned() in the training of a network that draws: distinct rows before the first stage that does, from
+/// there on those of every node of every configuration, in the order and with the masks of run_configs().
+template <class C, class Encode>
+Var run_drawing(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows,
+                NetInput<typename C::Scalar> in, const PlannedConfigs<typename C::Scalar>& configs,
+                const Encode& encode) {
+  const std::int64_t stage = plan.first_drawing();
+  const auto level = static_cast<std::size_t>(rows.graph().level_of(static_cast<std::int32_t>(stage)));
+  const Span<const std::int32_t> ids = rows_of_nodes(rows, level, configs, ctx.arena());
+  in.num_configs = configs.num_configs;
+  in.graph_config = configs.graph_config;
+  PlannedRows<C> made(plan, rows, nullptr);
+  if (plan.join == Join::kNone || stage < plan.join_stage) {
+    if (plan.takes_nodes()) in.config = encode(ctx, configs.ids);
+    Var h = run_to_join(net, ctx, plan, rows, in.nodes, stage, made);
+    CopiesOfNodes<C> every = copies_before_join(ctx, plan, in);
+    (void)every.keep(ctx, plan.first_rows_of, made.first_of_nodes(ctx, level, ids));
+    h = finish_prefix(net, ctx, plan, in, stage, made.of_nodes(ctx, level, h, ids), every);
+    return run_pools(ctx, plan, run_configs(net, ctx, plan, h, in), in);
+  }
+  Var h = run_to_join(net, ctx, plan, rows, in.nodes, plan.join_stage, made);
+  h = join_rows(net, ctx, plan, rows, h, configs, encode, made);
+  h = run_stages(net, ctx, plan, plan.join_stage, stage, h, made);
+  const Flow<typename C::Scalar> flow = made.last();
+  CopiesOfNodes<C> every = copies_after_join(ctx, plan, in, flow.config, flow.graph_config);
+  if (plan.takes_nodes()) every.set_place(made.places(ctx, configs.ids), flow.num_config_rows);
+  (void)every.keep(ctx, plan.first_rows_of, made.first_of_nodes(ctx, level, ids));
+  h = finish_configs(net, ctx, plan, stage, made.of_nodes(ctx, level, h, ids), every);
+  return run_pools(ctx, plan, h, in);
+}
+
+}  // namespace detail
+
 /// What run_pools() gives of C configurations of a segment, from distinct rows alone: `rows` are its plan, to
-/// which those of the configurations are added, and `store` what is there of them, or null.
+/// which those of the configurations are added, `store` what is there of them, or null, and `in` the segment
+/// without configurations. In training, rows are distinct up to the first stage that draws random numbers.
 /// Shapes: (copies, PoolSums::channels()).
 template <class C, class Encode>
 Var run_planned(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows, RowStore* store,
-                const NodeRows<typename C::Scalar>& nodes, const PlannedConfigs<typename C::Scalar>& configs,
+                const NetInput<typename C::Scalar>& in, PlannedConfigs<typename C::Scalar> configs,
                 const Encode& encode) {
-  Span<std::int32_t> total;
+  if constexpr (C::kRecords) {
+    if (ctx.training() && plan.draws()) return detail::run_drawing(net, ctx, plan, rows, in, configs, encode);
+  }
   if (plan.takes_nodes()) {
-    const std::size_t size = rows.sums().size() * static_cast<std::size_t>(configs.num_configs);
-    total = {ctx.arena().template allocate<std::int32_t>(size), size};
-    plan_configs(rows, configs.ids, configs.num_configs, ctx.arena(), total);
+    const auto count = static_cast<std::size_t>(configs.num_configs);
+    const auto ids = [&](std::size_t size) {
+      return Span<std::int32_t>(ctx.arena().template allocate<std::int32_t>(size), size);
+    };
+    const Span<std::int32_t> total = ids(rows.sums().size() * count);
+    const Span<std::int32_t> last = ids(C::kRecords ? count * rows.reached(rows.num_levels() - 1).size() : 0);
+    plan_configs(rows, configs.ids, configs.num_configs, ctx.arena(), total, last);
+    configs.total = total;
+    configs.last = last;
   }
   Var sums[4];
-  run_new_rows(net, ctx, plan, rows, store, nodes, configs, encode, sums);
-  return gather_totals(ctx, plan, rows.graph(), sums, total, configs.num_configs);
+  run_new_rows(net, ctx, plan, rows, store, in.nodes, configs, encode, sums);
+  return gather_totals(ctx, plan, rows.graph(), sums, configs.total, configs.num_configs);
 }
 
 MLGRAPH_END_ISA

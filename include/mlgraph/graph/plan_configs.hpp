@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// plan_configs(): adds the rows of many configurations to a plan, node by node.
+// plan_configs(): adds the rows of many configurations to a plan, node by node, and says which each has.
 #ifndef MLGRAPH_GRAPH_PLAN_CONFIGS_HPP
 #define MLGRAPH_GRAPH_PLAN_CONFIGS_HPP
 
@@ -113,41 +113,82 @@ namespace detail {
   return parts;
 }
 
+// The nodes that configurations change at a level, which is not before the join.
+[[nodiscard]] inline const LocalRows* plan_level(FlowPlan& rows, const LocalRows::Memory& call,
+                                                 Span<const std::int32_t> config, std::size_t level) {
+  const LocalRows* nodes = plan_join(rows, call, config);
+  for (auto k = static_cast<std::size_t>(rows.graph().join_level()); k < level; ++k)
+    nodes = plan_stage(rows, call, k, nodes);
+  return nodes;
+}
+
+// Calls piece(call, config, first) for as many configurations as have local numbers, from `first` on.
+template <class Piece>
+void for_pieces_of_configs(const FlowPlan& rows, Span<const std::int32_t> config, std::int64_t num_configs,
+                           Arena& scratch, const Piece& piece) {
+  const std::size_t num_nodes = rows.graph().config_node.size();
+  const auto all = static_cast<std::int32_t>(num_configs);
+  for (std::int32_t first = 0; first < all; first += LocalRows::kMostConfigs) {
+    const ArenaScope scope(scratch);
+    const LocalRows::Memory call(std::min(LocalRows::kMostConfigs, all - first), scratch);
+    piece(call,
+          config.subspan(static_cast<std::size_t>(first) * num_nodes,
+                         static_cast<std::size_t>(call.num_configs) * num_nodes),
+          first);
+  }
+}
+
+// Rows (C, nodes) of these configurations, into those of all.
+inline void copy_local_rows(const LocalRows* nodes, std::size_t num_nodes, const LocalRows::Memory& call,
+                            std::int32_t first, Span<std::int32_t> out) {
+  std::int32_t* to = out.data() + static_cast<std::size_t>(first) * num_nodes;
+  for (std::int32_t c = 0; c < call.num_configs; ++c) {
+    for (std::size_t i = 0; i < num_nodes; ++i) *to++ = nodes[i].row_of(c);
+  }
+}
+
 }  // namespace detail
 
 /// Adds the rows of C configurations. `config` says what each configurable node has: equal numbers are equal
 /// configurations of a node. The row of each configuration's total goes to `total`, one after the other for
-/// each sum.
+/// each sum; and where `last` is not empty, the row of each node of reached(last level) to it.
 ///
 /// Goes node by node over all of them: at each node they have few different rows, which get small local ids, so
 /// that a configuration costs a look into a table of pairs, and hashing is done once for each distinct row of a
 /// node.
 ///
-/// Shapes: config (C K), config-major; total (sums C).
+/// Shapes: config (C K), config-major; total (sums C); last (C reached), config-major.
 /// Cost:   two nanoseconds for each place where two nodes that configurations change meet, and each
 ///         configuration; find() for each distinct row of a node. Memory of `scratch`: 2 bytes for each of
 ///         these places.
 inline void plan_configs(FlowPlan& rows, Span<const std::int32_t> config, std::int64_t num_configs,
-                         Arena& scratch, Span<std::int32_t> total) {
-  const auto all = static_cast<std::int32_t>(num_configs);
-  const std::size_t num_nodes = rows.graph().config_node.size();
-  for (std::int32_t begin = 0; begin < all; begin += LocalRows::kMostConfigs) {
-    const ArenaScope scope(scratch);
-    const LocalRows::Memory call(std::min(LocalRows::kMostConfigs, all - begin), scratch);
-    const bool joins = rows.graph().joins();
-    const Span<const std::int32_t> some = config.subspan(
-        static_cast<std::size_t>(begin) * num_nodes, static_cast<std::size_t>(call.num_configs) * num_nodes);
-    const LocalRows* last = joins ? detail::plan_join(rows, call, some) : nullptr;
-    for (std::size_t k = joins ? static_cast<std::size_t>(rows.graph().join_level()) : rows.num_levels();
-         k + 1 < rows.num_levels(); ++k)
-      last = detail::plan_stage(rows, call, k, last);
-    for (std::size_t s = 0; s < rows.sums().size(); ++s) {
-      const LocalRows* const blocks = detail::plan_sums(rows, call, s, last);
-      const std::int32_t free = rows.sums()[s].free.back()[0];
-      std::int32_t* const out = total.data() + static_cast<std::int64_t>(s) * all + begin;
-      for (std::int32_t c = 0; c < call.num_configs; ++c) out[c] = free >= 0 ? free : blocks[0].row_of(c);
-    }
-  }
+                         Arena& scratch, Span<std::int32_t> total, Span<std::int32_t> last = {}) {
+  const std::size_t level = rows.num_levels() - 1;
+  detail::for_pieces_of_configs(
+      rows, config, num_configs, scratch,
+      [&](const LocalRows::Memory& call, Span<const std::int32_t> some, std::int32_t first) {
+        const LocalRows* const nodes =
+            rows.graph().joins() ? detail::plan_level(rows, call, some, level) : nullptr;
+        if (!last.empty()) detail::copy_local_rows(nodes, rows.reached(level).size(), call, first, last);
+        for (std::size_t s = 0; s < rows.sums().size(); ++s) {
+          const LocalRows* const blocks = detail::plan_sums(rows, call, s, nodes);
+          const std::int32_t free = rows.sums()[s].free.back()[0];
+          std::int32_t* const out = total.data() + static_cast<std::int64_t>(s) * num_configs + first;
+          for (std::int32_t c = 0; c < call.num_configs; ++c) out[c] = free >= 0 ? free : blocks[0].row_of(c);
+        }
+      });
+}
+
+/// The same up to a level, from the join on: -> the row of each node of reached(level).
+/// Shapes: config (C K), config-major; out (C reached), config-major.
+inline void plan_configs_to(FlowPlan& rows, std::size_t level, Span<const std::int32_t> config,
+                            std::int64_t num_configs, Arena& scratch, Span<std::int32_t> out) {
+  detail::for_pieces_of_configs(
+      rows, config, num_configs, scratch,
+      [&](const LocalRows::Memory& call, Span<const std::int32_t> some, std::int32_t first) {
+        const LocalRows* const nodes = detail::plan_level(rows, call, some, level);
+        detail::copy_local_rows(nodes, rows.reached(level).size(), call, first, out);
+      });
 }
 
 MLGRAPH_END_ISA

@@ -186,9 +186,9 @@ class NetCheck {
       if (first_difference(ctx.value(sums), eager.value(all.sums).row_block(row, copies)) != -1)
         return wrong("the pools of config ", c, " are others when equal rows are made once");
     }
-    return plan_.draws() ? Status() : check_distinct_training(sample);
+    return check_distinct_training(sample);
   }
-  /// In training, too, where no stage says that it looks at more.
+  /// In training, too: up to the first stage that says that it draws random numbers, or looks at more.
   [[nodiscard]] Status check_distinct_training(const NetSample<float>& sample) {
     const std::int64_t count = NetSample<float>::kConfigs;
     Tape tape, every;
@@ -262,7 +262,8 @@ class NetCheck {
 /// * A stage makes some rows alone with the bits that they have among all: it uses flow.roots() and flow.edges.
 /// * Equal rows made once, and one configuration alone, have the bits of each with rows of its own beside
 /// others.
-/// * Eager and Tape have the same bits; training draws random numbers only where the plan says so.
+/// * Eager and Tape have the same bits; training draws random numbers only where the plan says so, and the same
+///   ones when equal rows before that are made once.
 /// * Pools and scores have the shapes that the plan says; rows do not depend on what readout() owns.
 /// * Gradients are those of central differences, in double.
 ///

@@ -101,13 +101,8 @@ class NetSample {
   /// Configurations [begin, begin + count), each with a copy of every node.
   template <class C>
   [[nodiscard]] NetInput<T> input(C& ctx, std::int64_t begin = 0, std::int64_t count = kConfigs) const {
-    NetInput<T> in;
-    in.nodes = nodes();
-    in.edges = segment_.graph.edges();
-    in.config_node = segment_.graph.config_node();
+    NetInput<T> in = input_without_configs();
     in.num_configs = count;
-    in.num_halo = segment_.num_halo;
-    in.num_halo_config = segment_.num_halo_config;
     if (plan_->takes_nodes()) in.config = config(ctx, config_ids(begin, count));
     in.graph_config = graph_config(begin, count);
     return in;
@@ -122,7 +117,7 @@ class NetSample {
     if (plan_->takes_nodes()) configs.ids = config_ids(begin, count);
     configs.num_ids = kConfigKinds;
     const auto encode = [this](C& context, Span<const std::int32_t> ids) { return config(context, ids); };
-    return run_planned(net, ctx, *plan_, rows, store, nodes(), configs, encode);
+    return run_planned(net, ctx, *plan_, rows, store, input_without_configs(), configs, encode);
   }
   /// The rows that no configuration changes; not made where the plan merges none.
   [[nodiscard]] const FlowPlan& rows() const { return segment_.rows; }
@@ -170,10 +165,16 @@ class NetSample {
     const auto all = static_cast<std::int64_t>(segment_.graph.config_node().size());
     return plan_->join == Join::kConfigurableOnly ? all - segment_.num_halo_config : all;
   }
-  [[nodiscard]] NodeRows<T> nodes() const {
-    return {{x_.data(), segment_.graph.num_nodes(), kWidths.num_node_features},
-            segment_.node_layout,
-            segment_.graph.opcode()};
+  [[nodiscard]] NetInput<T> input_without_configs() const {
+    NetInput<T> in;
+    in.nodes = {{x_.data(), segment_.graph.num_nodes(), kWidths.num_node_features},
+                segment_.node_layout,
+                segment_.graph.opcode()};
+    in.edges = segment_.graph.edges();
+    in.config_node = segment_.graph.config_node();
+    in.num_halo = segment_.num_halo;
+    in.num_halo_config = segment_.num_halo_config;
+    return in;
   }
   [[nodiscard]] Span<const std::int32_t> config_ids(std::int64_t begin, std::int64_t count) const {
     const std::int64_t rows = num_config_rows();
