@@ -56,15 +56,15 @@ struct PreparedProgram {
   return Status(status.code(), str_cat(view.name, ": ", status.message()));
 }
 
-/// Cuts a checked program as the options say. Errors: those of make_segments() and PrunedGraph; name the
+/// Cuts a checked program as the options say. Errors: those of make_segments() and prune_graph(); name the
 /// program.
 [[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
                                                              const InputOptions& options, const NetPlan& plan,
                                                              PartitionFunction metis) {
   ProgramView seen = view;
-  PrunedGraph pruned;
+  ReducedGraph pruned;
   if (options.prune.kind != Prune::kNone) {
-    Result<PrunedGraph> rest = PrunedGraph::make(view.graph, options.prune);
+    Result<ReducedGraph> rest = prune_graph(view.graph, options.prune);
     if (!rest.ok()) return named(view, rest.status());
     pruned = *std::move(rest);
     seen.graph = pruned.view();
@@ -76,7 +76,7 @@ struct PreparedProgram {
   prepared.equal = first_equal(prepared.segments);
   for (Segment& segment : prepared.segments) {
     if (options.prune.kind != Prune::kNone) {
-      for (std::int32_t& v : segment.node) v = pruned.new_to_old()[static_cast<std::size_t>(v)];
+      for (std::int32_t& v : segment.node) v = pruned.new_to_old[static_cast<std::size_t>(v)];
     }
     if (plan.merges_rows()) segment.rows = FlowPlan(make_flow_graph(plan, segment));
   }

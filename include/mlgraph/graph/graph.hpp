@@ -94,8 +94,6 @@ class Graph {
   [[nodiscard]] Span<const std::int32_t> opcode() const { return opcode_; }                            // (N)
   [[nodiscard]] Span<const std::int32_t> config_node() const { return config_node_; }                  // (K)
   [[nodiscard]] EdgesView edges() const { return edges_.view(); }
-  /// The owner of edges(), which also knows the order of the edge list.
-  [[nodiscard]] const Edges& edge_store() const { return edges_; }
   /// {0, N} and {0, K}: the pointers of this graph as a batch of one; see as_batch().
   [[nodiscard]] Span<const std::int32_t> ptr() const { return ptr_; }
   [[nodiscard]] Span<const std::int32_t> config_ptr() const { return config_ptr_; }

@@ -36,16 +36,6 @@ struct Partition {
   }
 };
 
-/// How good a partition is.
-struct PartitionStats {
-  std::int32_t num_segments = 0;
-  std::int32_t smallest = 0;  // nodes
-  std::int32_t largest = 0;   // nodes
-  double balance = 1;         // largest / mean size; 1 is even
-  std::int64_t edge_cut = 0;  // edges between two segments
-  double cut_fraction = 0;    // of all edges
-};
-
 namespace detail {
 
 inline Status check_max_size(std::int32_t max_size) {
@@ -98,7 +88,7 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
   std::int64_t cut = 0;
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
     const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
-    for_each_neighbour(edges.forward.csr, v, [&](std::int32_t, std::int32_t w) {
+    for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
       if (segment_of[static_cast<std::size_t>(w)] != own) ++cut;
     });
   }
@@ -106,27 +96,6 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
 }
 
 }  // namespace detail
-
-/// Counts the edges between segments and the sizes of the segments. Cost: O(N + E).
-[[nodiscard]] inline PartitionStats partition_stats(const EdgesView& edges, const Partition& partition) {
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(partition.segment_of.size()) == edges.num_nodes(),
-                 "the partition is of another graph");
-  PartitionStats stats;
-  stats.num_segments = partition.num_segments();
-  for (std::int32_t j = 0; j < stats.num_segments; ++j) {
-    const auto size = static_cast<std::int32_t>(partition.segment(j).size());
-    stats.smallest = j == 0 ? size : std::min(stats.smallest, size);
-    stats.largest = std::max(stats.largest, size);
-  }
-  stats.edge_cut = detail::count_cut(edges, partition.segment_of);
-  if (stats.num_segments > 0) {
-    stats.balance = static_cast<double>(stats.largest) * stats.num_segments / edges.num_nodes();
-  }
-  if (edges.num_edges() > 0) {
-    stats.cut_fraction = static_cast<double>(stats.edge_cut) / static_cast<double>(edges.num_edges());
-  }
-  return stats;
-}
 
 /// As few intervals of the topological order as have at most `max_size` nodes; their sizes differ by one at
 /// most. What the authors of graph segment training do on TpuGraphs (arXiv:2305.12322).

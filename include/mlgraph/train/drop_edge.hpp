@@ -34,7 +34,7 @@ MLGRAPH_BEGIN_ISA
   Rng rng(seed);
   const CsrView& csr = segment.graph.edges().forward.csr;
   for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
-    detail::for_each_neighbour(csr, v, [&](std::int32_t, std::int32_t from) {
+    detail::for_each_neighbour(csr, v, [&](std::int32_t from) {
       if (rng.uniform() < p) return;
       source.push_back(from);
       target.push_back(v);
