@@ -13,6 +13,7 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace mlgraph {
@@ -140,10 +141,7 @@ void add_in_tree(Span<T* const> vectors, std::int64_t n, ThreadPool* pool = null
     for (std::size_t stride = 1; stride < vectors.size(); stride *= 2) {
       for (std::size_t i = 0; i + stride < vectors.size(); i += 2 * stride) {
         T* const to = vectors[i] + begin;
-        const T* const from = vectors[i + stride] + begin;
-        kernels::for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t lanes) {
-          kernels::store_n(to + j, kernels::load_n(to + j, lanes) + kernels::load_n(from + j, lanes), lanes);
-        });
+        kernels::add<T>(to, vectors[i + stride] + begin, to, end - begin, nullptr);
       }
     }
   });
