@@ -77,12 +77,6 @@ class JsonReader {
     const std::from_chars_result got = std::from_chars(text_.data(), last, value);
     return token_ == JsonToken::kNumber && got.ec == std::errc() && got.ptr == last;
   }
-  /// The last token's number.
-  [[nodiscard]] double to_double() const {
-    double value = 0;
-    (void)std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    return value;
-  }
 
  private:
   enum class Expect : std::uint8_t { kValue, kFirstValue, kKey, kFirstKey, kCommaOrEnd, kNothing };

@@ -43,7 +43,6 @@ class Ema {
     state_.average.assign(params.begin(), params.end());
   }
 
-  [[nodiscard]] const EmaOptions& options() const { return options_; }
   [[nodiscard]] const EmaState<T>& state() const { return state_; }
   [[nodiscard]] Span<const T> average() const { return state_.average; }
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
@@ -25,6 +26,15 @@ struct ParamRange {
 };
 
 MLGRAPH_BEGIN_ISA
+
+/// All that an optimizer carries from step to step; what a checkpoint stores.
+template <class T>
+struct OptimizerState {
+  AlignedVector<T> first;   ///< Adam's mean of the gradient (torch: exp_avg), the momentum buffer of SGD
+  AlignedVector<T> second;  ///< Adam's mean of its square (torch: exp_avg_sq)
+  std::int64_t step = 0;    ///< steps taken
+};
+
 namespace detail {
 
 /// Elements per block of an elementwise pass over parameters.
