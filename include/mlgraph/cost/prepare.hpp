@@ -103,10 +103,6 @@ struct PreparedProgram {
 
 /// What only a model or the unnormalised numbers can tell of nodes; the rest is Graph::from_view's.
 [[nodiscard]] inline Status check_nodes(const ProgramView& view, std::int64_t num_opcodes) {
-  if (view.graph.x.rows != view.graph.num_nodes()) {
-    return Status::invalid_argument(
-        str_cat(view.name, ": x has ", view.graph.x.rows, " rows; opcode has ", view.graph.num_nodes()));
-  }
   for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
     if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < num_opcodes) continue;
     return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],

@@ -4,7 +4,6 @@
 #define MLGRAPH_COST_RECIPE_HPP
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>

@@ -3,11 +3,9 @@
 #ifndef MLGRAPH_GRAPH_BATCH_HPP
 #define MLGRAPH_GRAPH_BATCH_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <utility>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <utility>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"

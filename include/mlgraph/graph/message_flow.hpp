@@ -4,7 +4,6 @@
 #ifndef MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
 #define MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
 
-#include <cstddef>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"

@@ -3,12 +3,10 @@
 #ifndef MLGRAPH_GRAPH_PARTITION_HPP
 #define MLGRAPH_GRAPH_PARTITION_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -41,6 +39,21 @@ namespace detail {
 inline Status check_max_size(std::int32_t max_size) {
   if (max_size >= 1) return {};
   return Status::invalid_argument(str_cat("max_size is ", max_size, "; should be 1 or more"));
+}
+
+/// An error unless the splits are 0, then ascending, then num_nodes; none are fine.
+inline Status check_node_splits(Span<const std::int32_t> splits, std::int32_t num_nodes) {
+  if (splits.empty()) return {};
+  if (splits[0] != 0) return Status::invalid_argument(str_cat("node_splits 0 is ", splits[0], "; should be 0"));
+  for (std::size_t i = 1; i < splits.size(); ++i) {
+    if (splits[i] <= splits[i - 1]) {
+      return Status::invalid_argument(
+          str_cat("node_splits ", i, " is ", splits[i], " after ", splits[i - 1], "; should ascend"));
+    }
+  }
+  if (splits.back() == num_nodes) return {};
+  return Status::invalid_argument(
+      str_cat("node_splits ends with ", splits.back(), "; num_nodes is ", num_nodes));
 }
 
 /// Where part j of `count` things in `num_parts` nearly equal parts begins.
@@ -125,21 +138,8 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
                                                        Span<const std::int32_t> node_splits,
                                                        std::int32_t max_size) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_max_size(max_size));
-  if (node_splits.empty() || node_splits[0] != 0) {
-    return Status::invalid_argument(node_splits.empty()
-                                        ? std::string("node_splits is empty; should begin with 0")
-                                        : str_cat("node_splits 0 is ", node_splits[0], "; should be 0"));
-  }
-  for (std::size_t i = 1; i < node_splits.size(); ++i) {
-    if (node_splits[i] <= node_splits[i - 1]) {
-      return Status::invalid_argument(
-          str_cat("node_splits ", i, " is ", node_splits[i], " after ", node_splits[i - 1], "; should ascend"));
-    }
-  }
-  if (node_splits.back() != num_nodes) {
-    return Status::invalid_argument(
-        str_cat("node_splits ends with ", node_splits.back(), "; num_nodes is ", num_nodes));
-  }
+  if (node_splits.empty()) return Status::invalid_argument("node_splits is empty; should begin with 0");
+  MLGRAPH_RETURN_IF_ERROR(detail::check_node_splits(node_splits, num_nodes));
   Partition partition;
   partition.node.resize(static_cast<std::size_t>(num_nodes));
   std::iota(partition.node.begin(), partition.node.end(), 0);

@@ -9,7 +9,6 @@
 #include <functional>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"

@@ -3,7 +3,6 @@
 #ifndef MLGRAPH_IO_HLO_MODULE_HPP
 #define MLGRAPH_IO_HLO_MODULE_HPP
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

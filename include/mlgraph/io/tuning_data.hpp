@@ -3,8 +3,6 @@
 #ifndef MLGRAPH_IO_TUNING_DATA_HPP
 #define MLGRAPH_IO_TUNING_DATA_HPP
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

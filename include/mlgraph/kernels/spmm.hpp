@@ -4,9 +4,7 @@
 #define MLGRAPH_KERNELS_SPMM_HPP
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/parallel.hpp"

@@ -3,7 +3,6 @@
 #ifndef MLGRAPH_KERNELS_SPMM_HEADS_HPP
 #define MLGRAPH_KERNELS_SPMM_HEADS_HPP
 
-#include <cstddef>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"

@@ -3,14 +3,12 @@
 #ifndef MLGRAPH_TRAIN_ADAM_HPP
 #define MLGRAPH_TRAIN_ADAM_HPP
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"

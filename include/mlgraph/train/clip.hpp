@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_CLIP_HPP
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"

@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_DROP_EDGE_HPP
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -16,7 +15,6 @@
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
-#include "mlgraph/graph/topology.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA

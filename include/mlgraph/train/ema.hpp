@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_EMA_HPP
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <utility>
 
