@@ -95,6 +95,7 @@ struct SoftmaxRows {
 
 }  // namespace ops
 
+/// Parameters of normalisations are (1, F) rows; what is kept for the backward pass lives in the arena.
 template <class Ctx, class T>
 class NormOps {
  public:

@@ -28,6 +28,7 @@ enum class Prune : std::uint8_t {
   kKHop,       ///< what is within `hops` of a configurable node
   kKHopMerge,  ///< the same, and one node for each connected part of the rest
 };
+/// A pruning and how far it reaches.
 struct PruneOptions {
   Prune kind = Prune::kNone;
   std::int64_t hops = 0;  ///< of kKHop and kKHopMerge, along edges in either direction

@@ -20,6 +20,8 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
+
+/// What JsonReader reads at a time.
 enum class JsonToken : std::uint8_t {
   kBeginObject,
   kEndObject,

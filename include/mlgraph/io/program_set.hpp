@@ -38,6 +38,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
+/// How load_programs() reads.
 struct LoadOptions {
   /// What each file must hold, and the most bytes of one program. (A pack holds at least configs.)
   TpuGraphsOptions tpugraphs;

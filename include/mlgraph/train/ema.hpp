@@ -18,6 +18,7 @@
 
 namespace mlgraph {
 
+/// How fast an Ema forgets.
 struct EmaOptions {
   double decay = 0.999;
   /// Uses min(decay, (1 + t) / (10 + t)) after t updates, so that early weights are forgotten soon.

@@ -37,6 +37,7 @@ struct EpochReport {
   bool is_best = false;
 };
 
+/// What a training did.
 struct TrainReport {
   std::vector<EpochReport> epochs;
   std::int64_t best_epoch = 0;  // 0: the start weights, when no epoch was validated
