@@ -21,11 +21,7 @@ Graph random_graph(Rng& rng, std::int32_t num_nodes, std::int64_t num_features, 
   for (float& value : x) value = static_cast<float>(rng.normal());
   Ids opcode;
   for (std::int32_t v = 0; v < num_nodes; ++v) opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
-  Ids config_node;
-  for (std::int32_t v = num_nodes - 1; v >= 0; --v) {
-    if (rng.below(3) == 0) config_node.push_back(v);
-  }
-  const GraphView view{{x.data(), num_nodes, num_features}, opcode, list.source, list.target, config_node};
+  const GraphView view{{x.data(), num_nodes, num_features}, opcode, list.source, list.target, {}};
   Result<Graph> graph = Graph::from_view(view, keep_all(both));
   REQUIRE(graph.ok());
   return std::move(*graph);
@@ -34,9 +30,7 @@ Graph random_graph(Rng& rng, std::int32_t num_nodes, std::int64_t num_features, 
 void check_batch(const BatchView& batch, const std::vector<Graph>& graphs, bool both) {
   REQUIRE(batch.num_graphs() == static_cast<std::int32_t>(graphs.size()));
   REQUIRE(batch.ptr.size() == graphs.size() + 1);
-  REQUIRE(batch.config_ptr.size() == graphs.size() + 1);
   CHECK(batch.ptr.front() == 0);
-  CHECK(batch.config_ptr.front() == 0);
   std::vector<Pair> edges;
   for (std::size_t g = 0; g < graphs.size(); ++g) {
     const Graph& graph = graphs[g];
@@ -47,17 +41,11 @@ void check_batch(const BatchView& batch, const std::vector<Graph>& graphs, bool 
       REQUIRE(batch.opcode[static_cast<std::size_t>(begin + v)] == graph.opcode()[static_cast<std::size_t>(v)]);
       for (std::int64_t c = 0; c < batch.x.cols; ++c) REQUIRE(batch.x(begin + v, c) == graph.x()(v, c));
     }
-    const std::int32_t config_begin = batch.config_ptr[g];
-    REQUIRE(batch.config_ptr[g + 1] - config_begin == static_cast<std::int32_t>(graph.config_node().size()));
-    for (std::size_t k = 0; k < graph.config_node().size(); ++k) {
-      REQUIRE(batch.config_node[static_cast<std::size_t>(config_begin) + k] == begin + graph.config_node()[k]);
-    }
     for (const Pair& pair : sorted_edges(graph.edges()))
       edges.emplace_back(pair.first + begin, pair.second + begin);
   }
   CHECK(batch.num_nodes() == batch.ptr.back());
   CHECK(batch.x.rows == batch.ptr.back());
-  CHECK(batch.config_ptr.back() == static_cast<std::int32_t>(batch.config_node.size()));
   CHECK(sorted_edges(batch.edges) == edges);
   check_edges(batch.edges, batch.num_nodes(), both);
 }
@@ -110,8 +98,6 @@ TEST_CASE("assign uses the memory of the batch again") {
     CHECK(after.x.data == before.x.data);
     CHECK(after.opcode.data() == before.opcode.data());
     CHECK(after.ptr.data() == before.ptr.data());
-    CHECK(after.config_node.data() == before.config_node.data());
-    CHECK(after.config_ptr.data() == before.config_ptr.data());
     for (const auto direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
       CHECK(after.edges.along(direction).csr.row_ptr.data() ==
             before.edges.along(direction).csr.row_ptr.data());

@@ -21,13 +21,10 @@ namespace mlgraph {
 
 /// Many graphs as one, borrowed: what a model's forward() takes. N and E are sums over the G graphs.
 struct BatchView {
-  MatrixView<const float> x;             // (N, F)
-  Span<const std::int32_t> opcode;       // (N)
-  EdgesView edges;                       // block-diagonal: no edge between two graphs
-  Span<const std::int32_t> ptr;          // (G + 1) nodes of graph g: [ptr[g], ptr[g + 1])
-  Span<const std::int32_t> config_node;  // (K) ids of the configurable nodes in this batch
-  Span<const std::int32_t>
-      config_ptr;  // (G + 1) configurable nodes of graph g: [config_ptr[g], config_ptr[g + 1])
+  MatrixView<const float> x;        // (N, F)
+  Span<const std::int32_t> opcode;  // (N)
+  EdgesView edges;                  // block-diagonal: no edge between two graphs
+  Span<const std::int32_t> ptr;     // (G + 1) nodes of graph g: [ptr[g], ptr[g + 1])
 
   [[nodiscard]] std::int32_t num_nodes() const { return static_cast<std::int32_t>(opcode.size()); }
   [[nodiscard]] std::int32_t num_graphs() const {
@@ -67,7 +64,7 @@ class Batch {
 
   [[nodiscard]] BatchView view() const {
     const auto num_nodes = static_cast<std::int64_t>(opcode_.size());
-    return {{x_.data(), num_nodes, num_features_}, opcode_, edges_.view(), ptr_, config_node_, config_ptr_};
+    return {{x_.data(), num_nodes, num_features_}, opcode_, edges_.view(), ptr_};
   }
 
  private:
@@ -75,30 +72,23 @@ class Batch {
     num_features_ = 0;
     x_.clear();
     opcode_.clear();
-    config_node_.clear();
     ptr_.assign(1, 0);
-    config_ptr_.assign(1, 0);
     edges_.clear();
     views_.clear();
   }
 
   // Totals were checked by assign_blocks: every shift fits.
   void append(const Graph& graph) {
-    const std::int32_t node_shift = ptr_.back();
     const MatrixView<const float> x = graph.x();
     x_.insert(x_.end(), x.data, x.data + x.size());
     opcode_.insert(opcode_.end(), graph.opcode().begin(), graph.opcode().end());
-    for (const std::int32_t v : graph.config_node()) config_node_.push_back(v + node_shift);
-    ptr_.push_back(node_shift + graph.num_nodes());
-    config_ptr_.push_back(static_cast<std::int32_t>(config_node_.size()));
+    ptr_.push_back(ptr_.back() + graph.num_nodes());
   }
 
   std::int64_t num_features_ = 0;
   AlignedVector<float> x_;
   AlignedVector<std::int32_t> opcode_;
-  AlignedVector<std::int32_t> config_node_;
   AlignedVector<std::int32_t> ptr_ = {0};
-  AlignedVector<std::int32_t> config_ptr_ = {0};
   Edges edges_;
   std::vector<EdgesView> views_;  // scratch of assign()
 };
