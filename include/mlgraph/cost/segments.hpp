@@ -87,7 +87,7 @@ class SegmentCutter {
 
   [[nodiscard]] Result<Segment> cut(Span<const std::int32_t> nodes, bool halo) {
     MLGRAPH_ASSIGN_OR_RETURN(Subgraph part, halo ? halo_subgraph(edges_, nodes, scratch_)
-                                                       : induced_subgraph(edges_, nodes, scratch_));
+                                                 : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
     segment.node = part.node;
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
