@@ -62,21 +62,15 @@ struct Item {
 };
 
 mg::Result<mg::Graph> cut(const mg::Graph& graph, mg::Span<const std::int32_t> nodes) {
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::Subgraph part, mg::induced_subgraph(graph.edges(), nodes));
-  std::vector<std::int32_t> opcode, source, target;
-  for (std::size_t i = 0; i < part.node.size(); ++i) {
-    opcode.push_back(graph.opcode()[static_cast<std::size_t>(part.node[i])]);
-    const mg::CsrView csr = part.edges.view().forward.csr;
-    for (std::int32_t e = csr.row_ptr[i]; e < csr.row_ptr[i + 1]; ++e) {
-      source.push_back(csr.col[static_cast<std::size_t>(e)]);
-      target.push_back(static_cast<std::int32_t>(i));
-    }
-  }
+  mg::NodeMap scratch;
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::Subgraph part, mg::induced_subgraph(graph.edges(), nodes, scratch));
+  std::vector<std::int32_t> opcode;
+  for (const std::int32_t v : part.node) opcode.push_back(graph.opcode()[static_cast<std::size_t>(v)]);
   mg::GraphView view;
   view.x = {nullptr, static_cast<std::int64_t>(opcode.size()), 0};
   view.opcode = opcode;
-  view.edge_source = source;
-  view.edge_target = target;
+  view.edge_source = part.source;
+  view.edge_target = part.target;
   return mg::Graph::from_view(view);
 }
 

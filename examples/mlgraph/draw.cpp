@@ -30,7 +30,7 @@ mg::Result<Drawing> make_drawing(const mg::ProgramView& program, std::int64_t no
     MLGRAPH_ASSIGN_OR_RETURN(const mg::Edges edges,
                              mg::Edges::from_list(graph.num_nodes(), graph.edge_source, graph.edge_target));
     const std::int32_t seed[] = {static_cast<std::int32_t>(node)};
-    MLGRAPH_ASSIGN_OR_RETURN(drawing.node, mg::k_hop(edges.view(), seed, hops, mg::Direction::kBoth));
+    MLGRAPH_ASSIGN_OR_RETURN(drawing.node, mg::k_hop(edges.view(), seed, hops));
   }
   constexpr std::size_t kNotDrawn = static_cast<std::size_t>(-1);
   std::vector<std::size_t> place(static_cast<std::size_t>(graph.num_nodes()), kNotDrawn);

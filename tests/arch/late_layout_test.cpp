@@ -30,8 +30,8 @@ TEST_CASE("the sizes of late layout networks are those of the early ones") {
 
 TEST_CASE("late layout networks' gradients are right for every direction, encoding and config layer" *
           testing::kLong) {
-  check_layout_gradients<LayoutSageLate>();
-  check_layout_gradients<LayoutResGcnLate>();
+  check_gradients<LayoutSageLate>();
+  check_gradients<LayoutResGcnLate>();
 }
 
 /// The score from the nodes after the graph layers.
@@ -76,13 +76,15 @@ TEST_CASE("late layout networks compute the documented formulas") {
 }
 
 TEST_CASE("late layout networks: configs together have the bits of each alone") {
-  check_layout_configs_alone<LayoutSageLate>();
-  check_layout_configs_alone<LayoutResGcnLate>();
+  check_configs_alone<LayoutSageLate>();
+  check_configs_alone<LayoutResGcnLate>();
 }
 
 TEST_CASE("late layout networks see edges, and score 0 where there is nothing to configure") {
-  check_layout_edges<LayoutSageLate>();
-  check_layout_edges<LayoutResGcnLate>();
+  check_sees_edges<LayoutSageLate>(true);
+  check_transposed<LayoutSageLate>();
+  check_sees_edges<LayoutResGcnLate>(true);
+  check_transposed<LayoutResGcnLate>();
   check_nothing_to_configure<LayoutSageLate>(true);
   check_nothing_to_configure<LayoutResGcnLate>(true);
 }

@@ -28,7 +28,7 @@ TEST_CASE("LayoutResGcn has the sizes of its authors") {
 }
 
 TEST_CASE("LayoutResGcn's gradients are right for every direction and encoding" * testing::kLong) {
-  check_layout_gradients<LayoutResGcn>();
+  check_gradients<LayoutResGcn>();
 }
 
 TEST_CASE("LayoutResGcn computes the documented formulas") {
@@ -40,13 +40,12 @@ TEST_CASE("LayoutResGcn computes the documented formulas") {
   });
 }
 
-TEST_CASE("LayoutResGcn: configs together have the bits of each alone") {
-  check_layout_configs_alone<LayoutResGcn>();
-}
+TEST_CASE("LayoutResGcn: configs together have the bits of each alone") { check_configs_alone<LayoutResGcn>(); }
 
 TEST_CASE("LayoutResGcn sees layouts, edges, and nothing where there is nothing to configure") {
-  check_layout_joins<LayoutResGcn, LayoutResGcnLate>();
-  check_layout_edges<LayoutResGcn>();
+  check_joins<LayoutResGcn, LayoutResGcnLate>();
+  check_sees_edges<LayoutResGcn>(true);
+  check_transposed<LayoutResGcn>();
   check_nothing_to_configure<LayoutResGcn>(false);
 }
 

@@ -28,7 +28,7 @@ TEST_CASE("the defaults of LayoutSage") {
 }
 
 TEST_CASE("LayoutSage's gradients are right for every direction and encoding" * testing::kLong) {
-  check_layout_gradients<LayoutSage>();
+  check_gradients<LayoutSage>();
 }
 
 TEST_CASE("LayoutSage computes the documented formulas") {
@@ -42,13 +42,12 @@ TEST_CASE("LayoutSage computes the documented formulas") {
   });
 }
 
-TEST_CASE("LayoutSage: configs together have the bits of each alone") {
-  check_layout_configs_alone<LayoutSage>();
-}
+TEST_CASE("LayoutSage: configs together have the bits of each alone") { check_configs_alone<LayoutSage>(); }
 
 TEST_CASE("LayoutSage sees layouts, edges, and nothing where there is nothing to configure") {
-  check_layout_joins<LayoutSage, LayoutSageLate>();
-  check_layout_edges<LayoutSage>();
+  check_joins<LayoutSage, LayoutSageLate>();
+  check_sees_edges<LayoutSage>(true);
+  check_transposed<LayoutSage>();
   check_nothing_to_configure<LayoutSage>(false);
 }
 

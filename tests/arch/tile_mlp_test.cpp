@@ -25,8 +25,8 @@ TEST_CASE("TileMlp has the sizes of its authors") {
 }
 
 TEST_CASE("TileMlp's gradients are right for every join and encoding" * testing::kLong) {
-  check_tile_gradients<TileMlp>();
-  check_tile_gradients<TileMlpLate>();
+  check_gradients<TileMlp>();
+  check_gradients<TileMlpLate>();
 }
 
 TEST_CASE("TileMlp computes the documented formulas") {
@@ -41,14 +41,14 @@ TEST_CASE("TileMlp computes the documented formulas") {
 }
 
 TEST_CASE("TileMlp: configs together have the bits of each alone") {
-  check_tile_configs_alone<TileMlp>();
-  check_tile_configs_alone<TileMlpLate>();
+  check_configs_alone<TileMlp>();
+  check_configs_alone<TileMlpLate>();
 }
 
 TEST_CASE("TileMlp sees configs early and late, no edges, and drops in training alone") {
-  check_tile_joins<TileMlp, TileMlpLate>();
-  check_tile_sees_edges<TileMlp>(false);
-  check_tile_sees_edges<TileMlpLate>(false);
+  check_joins<TileMlp, TileMlpLate>();
+  check_sees_edges<TileMlp>(false);
+  check_sees_edges<TileMlpLate>(false);
   check_tile_dropout<TileMlp>();
 }
 

@@ -30,8 +30,8 @@ TEST_CASE("TileResGcn has the sizes of its authors") {
 }
 
 TEST_CASE("TileResGcn's gradients are right for every join, direction and encoding" * testing::kLong) {
-  check_tile_gradients<TileResGcn>();
-  check_tile_gradients<TileResGcnLate>();
+  check_gradients<TileResGcn>();
+  check_gradients<TileResGcnLate>();
 }
 
 TEST_CASE("TileResGcn computes the documented formulas") {
@@ -53,14 +53,14 @@ TEST_CASE("TileResGcn computes the documented formulas") {
 }
 
 TEST_CASE("TileResGcn: configs together have the bits of each alone") {
-  check_tile_configs_alone<TileResGcn>();
-  check_tile_configs_alone<TileResGcnLate>();
+  check_configs_alone<TileResGcn>();
+  check_configs_alone<TileResGcnLate>();
 }
 
 TEST_CASE("TileResGcn sees configs early and late, edges, and drops in training alone") {
-  check_tile_joins<TileResGcn, TileResGcnLate>();
-  check_tile_sees_edges<TileResGcn>(true);
-  check_tile_sees_edges<TileResGcnLate>(true);
+  check_joins<TileResGcn, TileResGcnLate>();
+  check_sees_edges<TileResGcn>(true);
+  check_sees_edges<TileResGcnLate>(true);
   check_tile_dropout<TileResGcn>();
 }
 

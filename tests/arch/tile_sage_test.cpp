@@ -32,8 +32,8 @@ TEST_CASE("TileSage has the sizes and the recipe of its authors") {
 }
 
 TEST_CASE("TileSage's gradients are right for every join, direction and encoding" * testing::kLong) {
-  check_tile_gradients<TileSage>();
-  check_tile_gradients<TileSageLate>();
+  check_gradients<TileSage>();
+  check_gradients<TileSageLate>();
 }
 
 TEST_CASE("TileSage computes the documented formulas") {
@@ -50,23 +50,15 @@ TEST_CASE("TileSage computes the documented formulas") {
 }
 
 TEST_CASE("TileSage: configs together have the bits of each alone") {
-  check_tile_configs_alone<TileSage>();
-  check_tile_configs_alone<TileSageLate>();
+  check_configs_alone<TileSage>();
+  check_configs_alone<TileSageLate>();
 }
 
 TEST_CASE("TileSage sees configs early and late, edges, and drops in training alone") {
-  check_tile_joins<TileSage, TileSageLate>();
-  check_tile_sees_edges<TileSage>(true);
-  check_tile_sees_edges<TileSageLate>(true);
+  check_joins<TileSage, TileSageLate>();
+  check_sees_edges<TileSage>(true);
+  check_sees_edges<TileSageLate>(true);
   check_tile_dropout<TileSage>();
-}
-
-template <class N>
-void check_transposed() {
-  const auto forward = net_options_of<N>(Direction::kForward), reverse = net_options_of<N>(Direction::kReverse);
-  const NetGraph graph = hub_net_graph();
-  CHECK(run_net<N>(reverse, graph) == run_net<N>(forward, graph.transposed()));
-  CHECK(run_net<N>(reverse, graph) != run_net<N>(forward, graph));
 }
 
 TEST_CASE("along the reverse direction TileSage sees the transposed graph") {

@@ -50,8 +50,8 @@ std::vector<char> read_file(const std::string& path) {
 }
 
 TEST_CASE("model files of an earlier version load and score as they did") {
-  const testing::GoldenProgram tile = testing::golden_tile_program(), layout = testing::golden_layout_program();
-  const testing::GoldenProgram named_layout = testing::golden_layout_program(true);
+  const testing::OwnedProgram tile = testing::golden_tile_program(), layout = testing::golden_layout_program();
+  const testing::OwnedProgram named_layout = testing::golden_layout_program(true);
   const std::vector<GoldenModel> models = golden_models();
   CHECK(models.size() == 29);
   for (const GoldenModel& golden : models) {
@@ -65,7 +65,7 @@ TEST_CASE("model files of an earlier version load and score as they did") {
       CHECK(model->plan().takes_nodes() == !is_tile);
       const bool is_named = golden.name.find("named") != std::string::npos;
       CHECK(model->encoder().node_names.empty() == !is_named);
-      for (const testing::GoldenProgram* program :
+      for (const testing::OwnedProgram* program :
            {is_tile ? &tile : &layout, is_tile ? &tile : &named_layout}) {
         const PreparedProgram prepared = model->prepare(program->view()).value();
         const std::vector<float> scores = model->predict(prepared, prepared.selection).value();

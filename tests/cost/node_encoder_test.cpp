@@ -72,7 +72,6 @@ TEST_CASE("without encodings a node's features are the scaled ones") {
   const NodeEncoder encoder = NodeEncoder::fit(normalizer(), {}).value();
   CHECK(encoder.num_inputs() == 140);
   CHECK(encoder.num_outputs() == 4);
-  CHECK(encoder.num_layout_classes() == 0);
   std::vector<float> y(4);
   std::vector<std::int32_t> classes;
   encoder.apply(row(3).data(), 0, y.data(), classes);
@@ -94,7 +93,6 @@ TEST_CASE("embedded layouts are classes and no numbers") {
   const NodeEncoder encoder = NodeEncoder::fit(normalizer(), encoding(false, true)).value();
   CHECK(encoder.scaled().column() == std::vector<std::int32_t>{0, 21, 40});
   CHECK(encoder.num_outputs() == 3);
-  CHECK(encoder.num_layout_classes() == 6);
   std::vector<float> y(3);
   std::vector<std::int32_t> classes = {9};
   encoder.apply(row(3).data(), 0, y.data(), classes);
@@ -155,7 +153,6 @@ TEST_CASE("an encoder comes back from its parts, and parts that do not fit are n
   back.apply(row(77).data(), 0, b.data(), b_classes);
   CHECK(a == b);
   CHECK(a_classes == b_classes);
-  CHECK(back.num_layout_classes() == 6);
   CHECK(NodeEncoder::make(normalizer(), {21, 140}, {}).status().message() ==
         "node encoder: split column 1 is 140; there are 140 features");
   CHECK(NodeEncoder::make(normalizer(), {-1}, {}).status().message() ==

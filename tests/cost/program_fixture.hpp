@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cost/own_net.hpp"
+#include "cost/owned_program.hpp"
 #include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
@@ -21,34 +22,6 @@
 #include "mlgraph/train/trainable_net.hpp"
 
 namespace mlgraph::testing {
-
-/// The arrays behind a ProgramView.
-struct OwnedProgram {
-  std::string name;
-  std::int64_t num_features = 0;
-  std::vector<float> x;
-  std::vector<std::int32_t> opcode, edge_source, edge_target, config_node;
-  std::int64_t num_configs = 0;
-  std::int64_t rows_per_config = 1;
-  std::int64_t config_features = 0;
-  std::vector<std::int8_t> narrow;
-  std::vector<float> wide;
-  std::vector<std::int64_t> runtime, runtime_normalizer;
-
-  [[nodiscard]] ProgramView view() const {
-    ProgramView view;
-    view.name = name;
-    view.graph.x = {x.data(), static_cast<std::int64_t>(opcode.size()), num_features};
-    view.graph.opcode = opcode;
-    view.graph.edge_source = edge_source;
-    view.graph.edge_target = edge_target;
-    view.graph.config_node = config_node;
-    view.configs = {narrow, wide, num_configs, rows_per_config, config_features};
-    view.runtime = runtime;
-    view.runtime_normalizer = runtime_normalizer;
-    return view;
-  }
-};
 
 inline constexpr std::int64_t kFixtureOpcodes = 5;
 

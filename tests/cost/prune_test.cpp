@@ -43,7 +43,7 @@ struct Kept {
 
 Kept kept(const char* prune) {
   const Chain chain;
-  const Result<PrunedGraph> pruned = PrunedGraph::make(chain.view(), parse_prune(prune).value());
+  const Result<ReducedGraph> pruned = prune_graph(chain.view(), parse_prune(prune).value());
   REQUIRE_MESSAGE(pruned.ok(), pruned.status().message());
   const GraphView view = pruned->view();
   Kept k;
@@ -82,7 +82,7 @@ TEST_CASE("what is outside can be merged: the mean of its features, opcode 0") {
 TEST_CASE("a bad graph is an error") {
   Chain chain;
   chain.target[2] = 99;
-  CHECK(PrunedGraph::make(chain.view(), {Prune::kEdges, 0}).status().message() ==
+  CHECK(prune_graph(chain.view(), {Prune::kEdges, 0}).status().message() ==
         "edge 2 is (2, 99); num_nodes is 9");
 }
 

@@ -30,7 +30,9 @@ std::string number_text(const std::string& digits, const JsonReader& reader) {
   std::int64_t integer = 0;
   const std::from_chars_result got = std::from_chars(digits.data(), digits.data() + digits.size(), integer);
   if (got.ec == std::errc() && got.ptr == digits.data() + digits.size()) return str_cat('i', integer);
-  return str_cat('d', reader.to_double());
+  double real = 0;
+  (void)std::from_chars(digits.data(), digits.data() + digits.size(), real);
+  return str_cat('d', real);
 }
 
 /// What a text says as one line, up to its end or its error.

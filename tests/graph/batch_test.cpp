@@ -21,11 +21,7 @@ Graph random_graph(Rng& rng, std::int32_t num_nodes, std::int64_t num_features, 
   for (float& value : x) value = static_cast<float>(rng.normal());
   Ids opcode;
   for (std::int32_t v = 0; v < num_nodes; ++v) opcode.push_back(static_cast<std::int32_t>(rng.below(121)));
-  Ids config_node;
-  for (std::int32_t v = num_nodes - 1; v >= 0; --v) {
-    if (rng.below(3) == 0) config_node.push_back(v);
-  }
-  const GraphView view{{x.data(), num_nodes, num_features}, opcode, list.source, list.target, config_node};
+  const GraphView view{{x.data(), num_nodes, num_features}, opcode, list.source, list.target, {}};
   Result<Graph> graph = Graph::from_view(view, keep_all(both));
   REQUIRE(graph.ok());
   return std::move(*graph);
@@ -34,9 +30,7 @@ Graph random_graph(Rng& rng, std::int32_t num_nodes, std::int64_t num_features, 
 void check_batch(const BatchView& batch, const std::vector<Graph>& graphs, bool both) {
   REQUIRE(batch.num_graphs() == static_cast<std::int32_t>(graphs.size()));
   REQUIRE(batch.ptr.size() == graphs.size() + 1);
-  REQUIRE(batch.config_ptr.size() == graphs.size() + 1);
   CHECK(batch.ptr.front() == 0);
-  CHECK(batch.config_ptr.front() == 0);
   std::vector<Pair> edges;
   for (std::size_t g = 0; g < graphs.size(); ++g) {
     const Graph& graph = graphs[g];
@@ -47,19 +41,19 @@ void check_batch(const BatchView& batch, const std::vector<Graph>& graphs, bool 
       REQUIRE(batch.opcode[static_cast<std::size_t>(begin + v)] == graph.opcode()[static_cast<std::size_t>(v)]);
       for (std::int64_t c = 0; c < batch.x.cols; ++c) REQUIRE(batch.x(begin + v, c) == graph.x()(v, c));
     }
-    const std::int32_t config_begin = batch.config_ptr[g];
-    REQUIRE(batch.config_ptr[g + 1] - config_begin == static_cast<std::int32_t>(graph.config_node().size()));
-    for (std::size_t k = 0; k < graph.config_node().size(); ++k) {
-      REQUIRE(batch.config_node[static_cast<std::size_t>(config_begin) + k] == begin + graph.config_node()[k]);
-    }
     for (const Pair& pair : sorted_edges(graph.edges()))
       edges.emplace_back(pair.first + begin, pair.second + begin);
   }
   CHECK(batch.num_nodes() == batch.ptr.back());
   CHECK(batch.x.rows == batch.ptr.back());
-  CHECK(batch.config_ptr.back() == static_cast<std::int32_t>(batch.config_node.size()));
   CHECK(sorted_edges(batch.edges) == edges);
   check_edges(batch.edges, batch.num_nodes(), both);
+}
+
+std::vector<const Graph*> pointers_to(const std::vector<Graph>& graphs) {
+  std::vector<const Graph*> pointers;
+  for (const Graph& graph : graphs) pointers.push_back(&graph);
+  return pointers;
 }
 
 }  // namespace
@@ -73,41 +67,21 @@ TEST_CASE("a batch is its graphs one after the other, without an edge between tw
     for (std::uint64_t g = 0; g < rng.below(5); ++g) {
       graphs.push_back(random_graph(rng, static_cast<std::int32_t>(rng.below(10)), 3, both));
     }
-    const Result<Batch> batch = Batch::from_graphs(graphs);
-    REQUIRE(batch.ok());
-    check_batch(batch->view(), graphs, both);
-    CHECK(batch->num_graphs() == static_cast<std::int32_t>(graphs.size()));
-    CHECK(batch->num_nodes() == batch->view().num_nodes());
-    CHECK(batch->num_edges() == batch->view().edges.num_edges());
-
-    std::vector<const Graph*> pointers;
-    for (const Graph& graph : graphs) pointers.push_back(&graph);
-    const Result<Batch> from_pointers = Batch::from_graphs(pointers);
-    REQUIRE(from_pointers.ok());
-    check_batch(from_pointers->view(), graphs, both);
+    Batch batch;
+    REQUIRE(batch.assign(pointers_to(graphs)).ok());
+    check_batch(batch.view(), graphs, both);
   }
-}
-
-TEST_CASE("a graph is a batch of one without a copy") {
-  Rng rng(2);
-  std::vector<Graph> graphs;
-  graphs.push_back(random_graph(rng, 7, 4, true));
-  const BatchView batch = as_batch(graphs[0]);
-  CHECK(batch.x.data == graphs[0].x().data);
-  check_batch(batch, graphs, true);
 }
 
 TEST_CASE("a batch of no graphs and a batch of graphs without nodes are batches") {
   const std::vector<Graph> none;
-  const Result<Batch> empty = Batch::from_graphs(none);
-  REQUIRE(empty.ok());
-  check_batch(empty->view(), none, false);
-  const Batch never_assigned;
-  check_batch(never_assigned.view(), none, false);
+  Batch batch;
+  check_batch(batch.view(), none, false);
+  REQUIRE(batch.assign(pointers_to(none)).ok());
+  check_batch(batch.view(), none, false);
   const std::vector<Graph> three(3);
-  const Result<Batch> hollow = Batch::from_graphs(three);
-  REQUIRE(hollow.ok());
-  check_batch(hollow->view(), three, false);
+  REQUIRE(batch.assign(pointers_to(three)).ok());
+  check_batch(batch.view(), three, false);
 }
 
 TEST_CASE("assign uses the memory of the batch again") {
@@ -116,16 +90,14 @@ TEST_CASE("assign uses the memory of the batch again") {
   for (int g = 0; g < 6; ++g) large.push_back(random_graph(rng, 30, 5, true));
   for (int g = 0; g < 4; ++g) small.push_back(random_graph(rng, 12, 5, true));
   Batch batch;
-  REQUIRE(batch.assign(large).ok());
+  REQUIRE(batch.assign(pointers_to(large)).ok());
   const BatchView before = batch.view();
   for (int round = 0; round < 3; ++round) {
-    REQUIRE(batch.assign(round % 2 == 0 ? small : large).ok());
+    REQUIRE(batch.assign(pointers_to(round % 2 == 0 ? small : large)).ok());
     const BatchView after = batch.view();
     CHECK(after.x.data == before.x.data);
     CHECK(after.opcode.data() == before.opcode.data());
     CHECK(after.ptr.data() == before.ptr.data());
-    CHECK(after.config_node.data() == before.config_node.data());
-    CHECK(after.config_ptr.data() == before.config_ptr.data());
     for (const auto direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
       CHECK(after.edges.along(direction).csr.row_ptr.data() ==
             before.edges.along(direction).csr.row_ptr.data());
@@ -143,14 +115,13 @@ TEST_CASE("graphs that do not fit together are named, and the batch is empty the
   graphs.push_back(random_graph(rng, 4, 3, false));
   graphs.push_back(random_graph(rng, 4, 3, false));
   Batch batch;
-  REQUIRE(batch.assign(graphs).ok());
+  REQUIRE(batch.assign(pointers_to(graphs)).ok());
   graphs.push_back(random_graph(rng, 4, 2, false));
-  CHECK(batch.assign(graphs).message() == "graph 2 has 2 features per node; graph 0 has 3");
-  CHECK(batch.num_graphs() == 0);
-  CHECK(batch.num_nodes() == 0);
+  CHECK(batch.assign(pointers_to(graphs)).message() == "graph 2 has 2 features per node; graph 0 has 3");
+  CHECK(batch.view().num_graphs() == 0);
+  CHECK(batch.view().num_nodes() == 0);
   graphs.pop_back();
   graphs.push_back(random_graph(rng, 4, 3, true));
-  const Result<Batch> mixed = Batch::from_graphs(graphs);
-  REQUIRE_FALSE(mixed.ok());
-  CHECK(mixed.status().message() == "graph 2 has the edges of EdgeOptions::both; graph 0 does not");
+  CHECK(batch.assign(pointers_to(graphs)).message() ==
+        "graph 2 has the edges of EdgeOptions::both; graph 0 does not");
 }

@@ -19,6 +19,15 @@
 
 namespace mlgraph::testing::flow {
 
+/// How many rows there are beside those that no configuration changes, without those of sums.
+inline std::int64_t num_added(const FlowPlan& plan) {
+  FlowPlan::Counts counts;
+  plan.count(counts);
+  std::int64_t added = 0;
+  for (std::size_t k = 0; k < plan.num_levels(); ++k) added += counts[k] - plan.num_free()[k];
+  return added;
+}
+
 inline Ids random_kinds(Rng& rng, std::size_t count, std::uint64_t kinds) {
   Ids values(count);
   for (std::int32_t& v : values) v = static_cast<std::int32_t>(rng.below(kinds));

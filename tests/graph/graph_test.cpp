@@ -58,10 +58,8 @@ TEST_CASE("a graph owns what it was made of") {
   CHECK(to_ids(graph.opcode()) == Ids{3, 0, 120, 7, 7});
   CHECK(to_ids(graph.config_node()) == Ids{4, 1});
   CHECK(to_ids(graph.ptr()) == Ids{0, 5});
-  CHECK(to_ids(graph.config_ptr()) == Ids{0, 2});
   CHECK(sorted_edges(graph.edges()) == std::vector<Pair>{{0, 1}, {0, 2}, {1, 2}, {3, 4}});
   check_edges(graph.edges(), 5, true);
-  CHECK(to_ids(graph.edge_store().list_position()) == Ids{1, 2, 0, 3});
 }
 
 TEST_CASE("graphs copy, move and assign like values") {

@@ -10,6 +10,7 @@
 
 #include "graph_test_util.hpp"
 #include "long_tests.hpp"
+#include "partition_stats.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;

@@ -32,15 +32,23 @@ Ids random_choice(Rng& rng, std::int32_t num_nodes, std::uint64_t one_in) {
 bool contains(const Ids& ids, std::int32_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
 
 // Maps agree: a representative leads back to its new node, and old nodes lead to new nodes or nowhere.
-void check_maps(const Reduction& reduction, std::int32_t num_old, bool both) {
+void check_maps(const Reduction& reduction, std::int32_t num_old) {
   REQUIRE(reduction.old_to_new.size() == static_cast<std::size_t>(num_old));
-  REQUIRE(reduction.edges.num_nodes() == reduction.num_nodes());
   for (std::int32_t i = 0; i < reduction.num_nodes(); ++i) {
     const std::int32_t old = reduction.new_to_old[static_cast<std::size_t>(i)];
     REQUIRE(reduction.old_to_new[static_cast<std::size_t>(old)] == i);
   }
   for (const std::int32_t i : reduction.old_to_new) REQUIRE((i >= -1 && i < reduction.num_nodes()));
-  check_edges(reduction.edges.view(), reduction.num_nodes(), both);
+}
+
+// (source, target) of every edge of a Reduction or a ReducedGraph, sorted.
+template <class Reduced>
+std::vector<Pair> edges_of(const Reduced& reduced) {
+  std::vector<Pair> pairs;
+  for (std::size_t e = 0; e < reduced.source.size(); ++e)
+    pairs.emplace_back(reduced.source[e], reduced.target[e]);
+  std::sort(pairs.begin(), pairs.end());
+  return pairs;
 }
 
 // The edges of the list for which `keep(source, target)`, in new numbers, sorted.
@@ -75,14 +83,13 @@ std::vector<std::vector<bool>> reachable(std::int32_t num_nodes, const std::vect
 TEST_CASE("pruning keeps the edges that touch a chosen node, and their ends") {
   Rng rng(1);
   for (int round = 0; round < 150; ++round) {
-    const bool both = round % 2 == 0;
     const EdgeList list = random_edges(rng, static_cast<std::int32_t>(rng.below(20)), 30);
-    const Edges edges = make_edges(list, keep_all(both));
+    const Edges edges = make_edges(list);
     Ids nodes = random_choice(rng, list.num_nodes, 5);
     if (!nodes.empty()) nodes.push_back(nodes[0]);  // repeating one changes nothing
     const Result<Reduction> pruned = prune_edges(edges.view(), nodes);
     REQUIRE(pruned.ok());
-    check_maps(*pruned, list.num_nodes, both);
+    check_maps(*pruned, list.num_nodes);
     const auto touches = [&](std::int32_t s, std::int32_t t) {
       return contains(nodes, s) || contains(nodes, t);
     };
@@ -91,7 +98,7 @@ TEST_CASE("pruning keeps the edges that touch a chosen node, and their ends") {
       if (touches(list.source[e], list.target[e])) kept.insert({list.source[e], list.target[e]});
     }
     CHECK(pruned->new_to_old == Ids(kept.begin(), kept.end()));
-    CHECK(sorted_edges(pruned->edges.view()) == mapped(list, *pruned, touches));
+    CHECK(edges_of(*pruned) == mapped(list, *pruned, touches));
   }
 }
 
@@ -101,43 +108,39 @@ TEST_CASE("an isolated configurable node survives pruning") {
   REQUIRE(pruned.ok());
   CHECK(pruned->new_to_old == Ids{0, 1, 2, 4});
   CHECK(pruned->old_to_new == Ids{0, 1, 2, -1, 3});
-  CHECK(sorted_edges(pruned->edges.view()) == std::vector<Pair>{{0, 1}, {1, 2}});
+  CHECK(edges_of(*pruned) == std::vector<Pair>{{0, 1}, {1, 2}});
 }
 
 TEST_CASE("a k-hop reduction is the subgraph that k hops reach") {
   Rng rng(2);
   for (int round = 0; round < 100; ++round) {
-    const bool both = round % 2 == 0;
     const EdgeList list = random_edges(rng, static_cast<std::int32_t>(rng.below(25)), 25);
-    const Edges edges = make_edges(list, keep_all(both));
+    const Edges edges = make_edges(list);
     const Ids nodes = random_choice(rng, list.num_nodes, 8);
-    for (const auto direction : {Direction::kForward, Direction::kReverse, Direction::kBoth}) {
-      const int k = static_cast<int>(rng.below(4));
-      const Result<Reduction> reduced = reduce_to_k_hop(edges.view(), nodes, k, direction);
-      REQUIRE(reduced.ok());
-      check_maps(*reduced, list.num_nodes, both);
-      const Ids reached = *k_hop(edges.view(), nodes, k, direction);
-      CHECK(reduced->new_to_old == reached);
-      CHECK(sorted_edges(reduced->edges.view()) == mapped(list, *reduced, [&](std::int32_t s, std::int32_t t) {
-              return contains(reached, s) && contains(reached, t);
-            }));
-    }
+    const int k = static_cast<int>(rng.below(4));
+    const Result<Reduction> reduced = reduce_to_k_hop(edges.view(), nodes, k);
+    REQUIRE(reduced.ok());
+    check_maps(*reduced, list.num_nodes);
+    const Ids reached = *k_hop(edges.view(), nodes, k);
+    CHECK(reduced->new_to_old == reached);
+    CHECK(edges_of(*reduced) == mapped(list, *reduced, [&](std::int32_t s, std::int32_t t) {
+            return contains(reached, s) && contains(reached, t);
+          }));
   }
 }
 
 TEST_CASE("what lies outside k hops is merged by component and stays connected") {
   Rng rng(3);
   for (int round = 0; round < 150; ++round) {
-    const bool both = round % 2 == 0;
     const EdgeList list =
         random_edges(rng, static_cast<std::int32_t>(rng.below(25)), static_cast<std::int64_t>(rng.below(40)));
-    const Edges edges = make_edges(list, keep_all(both));
+    const Edges edges = make_edges(list);
     const Ids nodes = random_choice(rng, list.num_nodes, 8);
     const int k = static_cast<int>(rng.below(3));
     const Result<Reduction> merged = merge_outside_k_hop(edges.view(), nodes, k);
     REQUIRE(merged.ok());
-    check_maps(*merged, list.num_nodes, both);
-    const Ids kept = *k_hop(edges.view(), nodes, k, Direction::kBoth);
+    check_maps(*merged, list.num_nodes);
+    const Ids kept = *k_hop(edges.view(), nodes, k);
     const auto num_kept = static_cast<std::int32_t>(kept.size());
     CHECK(Ids(merged->new_to_old.begin(), merged->new_to_old.begin() + num_kept) == kept);
     CHECK(std::is_sorted(merged->new_to_old.begin() + num_kept, merged->new_to_old.end()));
@@ -169,7 +172,7 @@ TEST_CASE("what lies outside k hops is merged by component and stays connected")
     at_merged.erase(std::unique(at_merged.begin(), at_merged.end()), at_merged.end());
     expected.insert(expected.end(), at_merged.begin(), at_merged.end());
     std::sort(expected.begin(), expected.end());
-    CHECK(sorted_edges(merged->edges.view()) == expected);
+    CHECK(edges_of(*merged) == expected);
   }
 }
 
@@ -180,86 +183,23 @@ TEST_CASE("merging by hand: two components outside become two nodes") {
   REQUIRE(merged.ok());
   CHECK(merged->new_to_old == Ids{1, 2, 3, 5, 6, 0, 4});
   CHECK(merged->old_to_new == Ids{5, 0, 1, 2, 6, 3, 4, 5});
-  CHECK(sorted_edges(merged->edges.view()) ==
-        std::vector<Pair>{{0, 1}, {1, 2}, {2, 6}, {3, 1}, {3, 4}, {4, 1}, {5, 0}});
-}
-
-TEST_CASE("chains become one node each, and paths between what is left stay") {
-  Rng rng(4);
-  for (int round = 0; round < 200; ++round) {
-    const bool both = round % 2 == 0;
-    const auto num_nodes = static_cast<std::int32_t>(rng.below(25));
-    const auto num_edges = static_cast<std::int64_t>(rng.below(30));
-    const EdgeList list =
-        round % 3 == 0 ? random_edges(rng, num_nodes, num_edges) : random_dag(rng, num_nodes, num_edges, true);
-    const Edges edges = make_edges(list, merge_all(both));
-    const Ids keep = random_choice(rng, num_nodes, 6);
-    const Result<Reduction> compressed = compress_chains(edges.view(), keep);
-    REQUIRE(compressed.ok());
-    check_maps(*compressed, num_nodes, both);
-    CHECK(std::is_sorted(compressed->new_to_old.begin(), compressed->new_to_old.end()));
-    Ids num_members(static_cast<std::size_t>(compressed->num_nodes()), 0);
-    for (const std::int32_t i : compressed->old_to_new) ++num_members[static_cast<std::size_t>(i)];
-    for (const std::int32_t v : keep) {
-      CHECK(num_members[static_cast<std::size_t>(compressed->old_to_new[static_cast<std::size_t>(v)])] == 1);
-    }
-    // One edge disappears with each merged node.
-    const std::vector<Pair> before = sorted_edges(edges.view());
-    const std::vector<Pair> after = sorted_edges(compressed->edges.view());
-    CHECK(before.size() - after.size() == static_cast<std::size_t>(num_nodes - compressed->num_nodes()));
-    CHECK(std::adjacent_find(after.begin(), after.end()) == after.end());
-    // Nothing is left to merge, unless the edge closes a ring.
-    const EdgesView view = compressed->edges.view();
-    for (const Pair& pair : after) {
-      const bool fixed = contains(keep, compressed->new_to_old[static_cast<std::size_t>(pair.first)]) ||
-                         contains(keep, compressed->new_to_old[static_cast<std::size_t>(pair.second)]);
-      const bool chain = view.reverse.csr.degree(pair.first) == 1 && view.forward.csr.degree(pair.second) == 1;
-      CHECK((fixed || !chain || pair.first == pair.second));
-    }
-    // Paths between different new nodes are those between their members.
-    const auto old_reach = reachable(num_nodes, before);
-    const auto new_reach = reachable(compressed->num_nodes(), after);
-    for (std::size_t a = 0; a < old_reach.size(); ++a) {
-      for (std::size_t b = 0; b < old_reach.size(); ++b) {
-        const auto i = static_cast<std::size_t>(compressed->old_to_new[a]);
-        const auto j = static_cast<std::size_t>(compressed->old_to_new[b]);
-        if (i != j) CHECK(old_reach[a][b] == new_reach[i][j]);
-      }
-    }
-  }
-}
-
-TEST_CASE("chains by hand: a branch ends one, a kept node interrupts one, a ring becomes a self edge") {
-  // 4 -> 1 -> 0 -> 3 (branches to 5 and 6); ring 7 -> 9 -> 8 -> 7; 2 alone.
-  const EdgeList list = {10, {4, 1, 0, 3, 3, 7, 9, 8}, {1, 0, 3, 5, 6, 9, 8, 7}};
-  const Edges edges = make_edges(list);
-  const Result<Reduction> all = compress_chains(edges.view(), Ids{});
-  REQUIRE(all.ok());
-  CHECK(all->new_to_old == Ids{2, 4, 5, 6, 7});
-  CHECK(all->old_to_new == Ids{1, 1, 0, 1, 1, 2, 3, 4, 4, 4});
-  CHECK(sorted_edges(all->edges.view()) == std::vector<Pair>{{1, 2}, {1, 3}, {4, 4}});
-  const Result<Reduction> interrupted = compress_chains(edges.view(), Ids{0, 9});
-  REQUIRE(interrupted.ok());
-  CHECK(interrupted->new_to_old == Ids{0, 2, 3, 4, 5, 6, 8, 9});
-  CHECK(sorted_edges(interrupted->edges.view()) ==
-        std::vector<Pair>{{0, 2}, {2, 4}, {2, 5}, {3, 0}, {6, 7}, {7, 6}});
+  CHECK(edges_of(*merged) == std::vector<Pair>{{0, 1}, {1, 2}, {2, 6}, {3, 1}, {3, 4}, {4, 1}, {5, 0}});
 }
 
 TEST_CASE("reductions refuse nodes that do not exist") {
   const Edges edges = make_edges({3, {0}, {1}});
   CHECK(prune_edges(edges.view(), Ids{0, 3}).status().message() == "node 1 is 3; num_nodes is 3");
-  CHECK(compress_chains(edges.view(), Ids{-1}).status().message() == "node 0 is -1; num_nodes is 3");
   CHECK(reduce_to_k_hop(edges.view(), Ids{5}, 1).status().message() == "seed 0 is 5; num_nodes is 3");
   CHECK(merge_outside_k_hop(edges.view(), Ids{0}, -1).status().message() == "k is -1; should be 0 or more");
 }
 
 TEST_CASE("empty graphs reduce to empty graphs") {
-  const Edges none = make_edges({0, {}, {}}, keep_all(true));
+  const Edges none = make_edges({0, {}, {}});
   for (const Result<Reduction>& reduced :
        {prune_edges(none.view(), Ids{}), reduce_to_k_hop(none.view(), Ids{}, 2),
-        merge_outside_k_hop(none.view(), Ids{}, 2), compress_chains(none.view(), Ids{})}) {
+        merge_outside_k_hop(none.view(), Ids{}, 2)}) {
     REQUIRE(reduced.ok());
-    check_maps(*reduced, 0, true);
+    check_maps(*reduced, 0);
   }
   const Edges some = make_edges({4, {0, 1}, {1, 2}});
   CHECK(prune_edges(some.view(), Ids{})->num_nodes() == 0);
@@ -270,54 +210,44 @@ TEST_CASE("a reduced graph has the features of its nodes, and means where nodes 
   // 0 -> 1 -> 2 -> 3 -> 4, node 3 configurable.
   const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   const Ids opcode = {10, 11, 12, 13, 14}, source = {0, 1, 2, 3}, target = {1, 2, 3, 4}, config_node = {3};
-  const Result<Graph> graph =
-      Graph::from_view({{x.data(), 5, 2}, opcode, source, target, config_node}, EdgeOptions{{}, {}, true});
-  REQUIRE(graph.ok());
+  const GraphView graph{{x.data(), 5, 2}, opcode, source, target, config_node};
+  const Edges edges = make_edges({5, source, target});
 
-  const Result<Graph> compressed = reduce_graph(*graph, *compress_chains(graph->edges(), config_node), 99);
-  REQUIRE(compressed.ok());
-  CHECK(to_ids(compressed->opcode()) == Ids{99, 13, 14});
-  CHECK(to_ids(compressed->config_node()) == Ids{1});
-  CHECK(compressed->x()(0, 0) == 3.0f);
-  CHECK(compressed->x()(0, 1) == 4.0f);
-  CHECK(compressed->x()(1, 0) == 7.0f);
-  CHECK(compressed->x()(2, 1) == 10.0f);
-  CHECK(sorted_edges(compressed->edges()) == std::vector<Pair>{{0, 1}, {1, 2}});
-  check_edges(compressed->edges(), 3, true);
+  const ReducedGraph merged = reduce_graph(graph, *merge_outside_k_hop(edges.view(), config_node, 1));
+  CHECK(merged.opcode == Ids{12, 13, 14, 0});
+  CHECK(merged.config_node == Ids{1});
+  CHECK(merged.new_to_old == Ids{2, 3, 4, 0});
+  CHECK(std::vector<float>(merged.x.begin(), merged.x.end()) == std::vector<float>{5, 6, 7, 8, 9, 10, 2, 3});
+  CHECK(edges_of(merged) == std::vector<Pair>{{0, 1}, {1, 2}, {3, 0}});
+  CHECK(merged.view().num_nodes() == 4);
+  CHECK(merged.view().x(3, 1) == 3.0f);
 
-  const Result<Graph> pruned = reduce_graph(*graph, *prune_edges(graph->edges(), config_node));
-  REQUIRE(pruned.ok());
-  CHECK(to_ids(pruned->opcode()) == Ids{12, 13, 14});
-  CHECK(pruned->x()(0, 0) == 5.0f);
-
-  CHECK(reduce_graph(*graph, *reduce_to_k_hop(graph->edges(), Ids{0}, 1)).status().message() ==
-        "config_node 0 is 3, which the reduction removed");
-  CHECK(reduce_graph(*graph, *compress_chains(graph->edges(), Ids{})).status().message() ==
-        "config_node 0 is 3, which the reduction merged");
-  const Edges other = make_edges({2, {0}, {1}});
-  CHECK(reduce_graph(*graph, *prune_edges(other.view(), Ids{0})).status().message() ==
-        "the reduction is of a graph of 2 nodes; this graph has 5");
+  const ReducedGraph pruned = reduce_graph(graph, *prune_edges(edges.view(), config_node));
+  CHECK(pruned.opcode == Ids{12, 13, 14});
+  CHECK(pruned.view().x(0, 0) == 5.0f);
 }
 
-TEST_CASE("a node that was not merged keeps its features bit by bit") {
+TEST_CASE("a node that was not merged keeps its features bit by bit, also of rows with gaps") {
   const float tiny = std::numeric_limits<float>::denorm_min();
-  const std::vector<float> x = {-0.0f, tiny};
+  const std::vector<float> x = {-0.0f, 1, tiny, 1};
   const Ids opcode = {1, 2};
-  const Result<Graph> graph = Graph::from_view({{x.data(), 2, 1}, opcode, {}, {}, {}});
-  REQUIRE(graph.ok());
-  const Result<Graph> same = reduce_graph(*graph, *compress_chains(graph->edges(), Ids{}));
-  REQUIRE(same.ok());
-  CHECK(std::memcmp(same->x().data, x.data(), x.size() * sizeof(float)) == 0);
+  const GraphView graph{{x.data(), 2, 1, 2}, opcode, {}, {}, {}};
+  const Edges edges = make_edges({2, {}, {}});
+  const ReducedGraph same = reduce_graph(graph, *reduce_to_k_hop(edges.view(), Ids{0, 1}, 0));
+  const float expected[] = {-0.0f, tiny};
+  REQUIRE(same.x.size() == 2);
+  CHECK(std::memcmp(same.x.data(), expected, sizeof expected) == 0);
 }
 
-TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced without recursion" * testing::kLong) {
+TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced without recursion" *
+          testing::kLong) {
   Rng rng(5);
   const EdgeList program = random_dag(rng, 43615, 73881);
   const Edges edges = make_edges(program, merge_all(true));
   const Ids config_node = random_choice(rng, program.num_nodes, 14);
   for (const Result<Reduction>& reduced :
        {prune_edges(edges.view(), config_node), reduce_to_k_hop(edges.view(), config_node, 3),
-        merge_outside_k_hop(edges.view(), config_node, 1), compress_chains(edges.view(), config_node)}) {
+        merge_outside_k_hop(edges.view(), config_node, 1)}) {
     REQUIRE(reduced.ok());
     CHECK(reduced->num_nodes() >= static_cast<std::int32_t>(config_node.size()));
     CHECK(reduced->num_nodes() <= program.num_nodes);
@@ -327,7 +257,5 @@ TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced 
   line.num_nodes = n;
   for (std::int32_t v = 1; v < n; ++v) line.add(v, v - 1);
   const Edges path = make_edges(line);
-  CHECK(compress_chains(path.view(), Ids{})->num_nodes() == 1);
-  CHECK(compress_chains(path.view(), Ids{n / 2})->num_nodes() == 3);
   CHECK(merge_outside_k_hop(path.view(), Ids{n / 2}, 2)->num_nodes() == 7);
 }

@@ -81,26 +81,6 @@ TEST_CASE("ids that are in topological order already stay as they are") {
   CHECK(*topological_order(make_edges({1, {}, {}}).view()) == Ids{0});
 }
 
-TEST_CASE("levels are longest paths") {
-  Rng rng(3);
-  for (int round = 0; round < 100; ++round) {
-    const EdgeList list = random_dag(rng, static_cast<std::int32_t>(rng.below(25)), 40, true);
-    Ids expected(static_cast<std::size_t>(list.num_nodes), 0);
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (std::size_t e = 0; e < list.size(); ++e) {
-        std::int32_t& level = expected[static_cast<std::size_t>(list.target[e])];
-        const std::int32_t via = expected[static_cast<std::size_t>(list.source[e])] + 1;
-        if (level < via) {
-          level = via;
-          changed = true;
-        }
-      }
-    }
-    CHECK(*topological_levels(make_edges(list).view()) == expected);
-  }
-}
-
 TEST_CASE("a cycle is named, from its smallest node along the edges") {
   const auto error_of = [](const EdgeList& list) {
     return topological_order(make_edges(list).view()).status().message();
@@ -114,9 +94,7 @@ TEST_CASE("a cycle is named, from its smallest node along the edges") {
   ring.num_nodes = 12;
   for (std::int32_t v = 0; v < 12; ++v) ring.add(v, (v + 5) % 12);
   CHECK(error_of(ring) == "the edges have a cycle of length 12: 0 -> 5 -> 10 -> 3 -> 8 -> 1 -> 6 -> 11 -> ...");
-  const Edges edges = make_edges(ring);
-  CHECK(topological_levels(edges.view()).status().message() == error_of(ring));
-  CHECK(topological_levels(edges.view()).status().code() == StatusCode::kInvalidArgument);
+  CHECK(topological_order(make_edges(ring).view()).status().code() == StatusCode::kInvalidArgument);
 }
 
 TEST_CASE("random graphs have an order exactly when no node is left over") {
@@ -154,11 +132,14 @@ TEST_CASE("random graphs have an order exactly when no node is left over") {
   CHECK(num_cyclic < 300);
 }
 
-TEST_CASE("components are what labels that spread along edges agree on") {
+TEST_CASE("components of some nodes are what labels that spread along the edges among them agree on") {
   Rng rng(5);
   for (int round = 0; round < 100; ++round) {
     const EdgeList list =
         random_edges(rng, static_cast<std::int32_t>(rng.below(25)), static_cast<std::int64_t>(rng.below(25)));
+    std::vector<bool> included;
+    for (std::int32_t v = 0; v < list.num_nodes; ++v) included.push_back(round % 2 == 0 || rng.below(3) > 0);
+    const auto is_included = [&](std::int32_t v) { return included[static_cast<std::size_t>(v)]; };
     Ids label(static_cast<std::size_t>(list.num_nodes));
     std::iota(label.begin(), label.end(), 0);
     for (bool changed = true; changed;) {
@@ -166,21 +147,19 @@ TEST_CASE("components are what labels that spread along edges agree on") {
       for (std::size_t e = 0; e < list.size(); ++e) {
         std::int32_t& a = label[static_cast<std::size_t>(list.source[e])];
         std::int32_t& b = label[static_cast<std::size_t>(list.target[e])];
-        if (a == b) continue;
+        if (a == b || !is_included(list.source[e]) || !is_included(list.target[e])) continue;
         a = b = std::min(a, b);
         changed = true;
       }
     }
     Ids number(label.size(), -1), expected;
     std::int32_t num_components = 0;
-    for (const std::int32_t smallest : label) {
-      std::int32_t& own = number[static_cast<std::size_t>(smallest)];
-      if (own < 0) own = num_components++;
-      expected.push_back(own);
+    for (std::size_t v = 0; v < label.size(); ++v) {
+      std::int32_t& own = number[static_cast<std::size_t>(label[v])];
+      if (included[v] && own < 0) own = num_components++;
+      expected.push_back(included[v] ? own : -1);
     }
-    const Components components = connected_components(make_edges(list).view());
-    CHECK(components.num_components == num_components);
-    CHECK(components.component_of == expected);
+    CHECK(components_among(make_edges(list).view(), is_included) == expected);
   }
 }
 
@@ -194,14 +173,14 @@ TEST_CASE("orders and components of a million nodes in a line take no recursion"
   REQUIRE(order.ok());
   CHECK(order->front() == n - 1);
   CHECK(order->back() == 0);
-  CHECK((*topological_levels(edges.view()))[0] == n - 1);
-  CHECK(connected_components(edges.view()).num_components == 1);
+  const auto all = [](std::int32_t) { return true; };
+  CHECK(components_among(edges.view(), all) == Ids(static_cast<std::size_t>(n), 0));
   line.add(0, n - 1);
   const std::string message = topological_order(make_edges(line).view()).status().message();
   CHECK(message.substr(0, 62) == "the edges have a cycle of length 1000000: 0 -> 999999 -> 99999");
 }
 
-TEST_CASE("real tile kernels are built, ordered and levelled") {
+TEST_CASE("real tile kernels are built and ordered") {
   MLGRAPH_REQUIRE_DATA(dir);
   std::ifstream file(dir + "/tpugraphs/tile_kernels_mean_runtime.jsonl");
   int num_graphs = 0;
@@ -213,11 +192,14 @@ TEST_CASE("real tile kernels are built, ordered and levelled") {
     const Result<Edges> edges = Edges::from_list(list.num_nodes, list.source, list.target, {{}, {}, true});
     REQUIRE_MESSAGE(edges.ok(), edges.status().message());
     check_edges(edges->view(), list.num_nodes, true);
-    const Result<Ids> level = topological_levels(edges->view());
-    REQUIRE_MESSAGE(level.ok(), level.status().message());
+    const Result<Ids> order = topological_order(edges->view());
+    REQUIRE_MESSAGE(order.ok(), order.status().message());
+    Ids place(order->size());
+    for (std::size_t i = 0; i < order->size(); ++i)
+      place[static_cast<std::size_t>((*order)[i])] = static_cast<std::int32_t>(i);
     for (std::size_t e = 0; e < list.size(); ++e) {
-      REQUIRE((*level)[static_cast<std::size_t>(list.source[e])] <
-              (*level)[static_cast<std::size_t>(list.target[e])]);
+      REQUIRE(place[static_cast<std::size_t>(list.source[e])] <
+              place[static_cast<std::size_t>(list.target[e])]);
     }
   }
   CHECK(num_graphs == 630);

@@ -123,6 +123,33 @@ SIZE_MISTAKES = [
 ]
 
 
+# Types that users see, of which B and D have nothing said of them; a specialisation needs nothing.
+TYPES = """
+namespace mlgraph {
+/// A.
+struct A {
+  struct Inner {
+  };
+};
+class B final : A {
+};
+namespace detail {
+struct C {
+};
+}
+template <class T>
+struct D {
+};
+// A table.
+template <class T>
+struct Table;
+template <>
+struct Table<B> {
+};
+}
+"""
+
+
 def write_tree(root, headers):
     for name, text in headers.items():
         path = root / "mlgraph" / name
@@ -164,6 +191,9 @@ def main():
             failures.append(f"sizes.py finds fault with a good tree: {found}")
     for text, message in SIZE_MISTAKES:
         expect(problems_of(size_problems, {"core/a.hpp": text}), message, f"sizes.py, {text[:60]!r}")
+    found = list(sizes.undocumented_types(TYPES))
+    if found != [(8, "B"), (15, "D")]:
+        failures.append(f"sizes.py finds these types without a docstring: {found}")
 
     alone = lambda folder: headers_alone.check_tree(folder, every_way=True)[1]  # noqa: E731
     found = problems_of(alone, {"core/a.hpp": "inline int f() { return 1; }"})

@@ -5,7 +5,8 @@
 usage: sizes.py [--table] <folder that holds mlgraph/>
 
 * A header has at most 400 lines, a function at most 60, from its first line to its last.
-* --table prints the lines of each room, too.
+* --table prints, too: the lines of each room, public types without a docstring, headers without a test of their name,
+  and the lines of the README beside the folder.
 """
 import pathlib
 import re
@@ -55,6 +56,53 @@ def functions(text):
                 open_at = None
 
 
+NAMESPACE_OR_BRACE = re.compile(r"\bnamespace\s+(\w*)[^;{}]*\{|[{}]")
+TYPE = re.compile(r"^(?:struct|class|enum class)\s+(\w+)(?!\s*<)[^;]*$")
+NOT_PUBLIC = {"detail", "ops", "reference"}
+
+
+def undocumented_types(text):
+    """(line, name) of each type of a namespace for users that has no comment before it; specialisations count as none."""
+    lines, code = text.split("\n"), without_comments_and_strings(text).split("\n")
+    scopes = []  # the name of each namespace that is open, None for other braces
+    for number, line in enumerate(code):
+        found = TYPE.match(line)
+        if found and None not in scopes and not NOT_PUBLIC & set(scopes):
+            above = number - 1
+            while above > 0 and code[above].startswith("template"):
+                above -= 1
+            specialises = "template <>" in code[above + 1:number]
+            if not specialises and not lines[above].lstrip().startswith(("//", "*", "/*")):
+                yield number + 1, found.group(1)
+        for brace in NAMESPACE_OR_BRACE.finditer(line):
+            if brace.group(0) == "}":
+                scopes[-1:] = []
+            else:
+                scopes.append(None if brace.group(0) == "{" else brace.group(1))
+
+
+def print_table(root, lines_of):
+    """What is looked at, and not required everywhere."""
+    for room, lines in lines_of.items():
+        print(f"{room:12} {lines:6}")
+    print(f"{'all':12} {sum(lines_of.values()):6}")
+    headers = sorted((root / "mlgraph").rglob("*.hpp"))
+    undocumented = [f"{path.relative_to(root / 'mlgraph')}:{line}: {name}" for path in headers
+                    for line, name in undocumented_types(path.read_text(encoding="utf-8"))]
+    print(f"public types without a docstring: {len(undocumented)}")
+    for place in undocumented:
+        print(f"  {place}")
+    tests = root.parent / "tests"
+    untested = [str(path.relative_to(root / "mlgraph")) for path in headers
+                if path.parent != root / "mlgraph" and path.parent.name != "reference"
+                and not (tests / path.relative_to(root / "mlgraph")).with_name(f"{path.stem}_test.cpp").exists()]
+    print(f"headers without a test of their name: {len(untested)}")
+    print(f"  {', '.join(untested)}")
+    readme = root.parent / "README.md"
+    if readme.exists():
+        print(f"lines of README.md: {len(readme.read_text(encoding='utf-8').splitlines())}")
+
+
 def check_tree(root):
     """Problems of the headers below a folder, and how many lines each room has."""
     root = pathlib.Path(root)
@@ -81,13 +129,12 @@ def check_tree(root):
 
 def main():
     arguments = sys.argv[1:]
-    problems, lines_of = check_tree([a for a in arguments if a != "--table"][0])
+    root = pathlib.Path([a for a in arguments if a != "--table"][0]).resolve()
+    problems, lines_of = check_tree(root)
     for problem in problems:
         print(problem)
     if "--table" in arguments:
-        for room, lines in lines_of.items():
-            print(f"{room:12} {lines:6}")
-        print(f"{'all':12} {sum(lines_of.values()):6}")
+        print_table(root, lines_of)
     sys.exit(1 if problems else 0)
 
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graph/graph_test_util.hpp"
+#include "graph/partition_stats.hpp"
 
 using namespace mlgraph;
 using namespace mlgraph::testing;

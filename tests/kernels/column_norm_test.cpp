@@ -14,10 +14,8 @@
 namespace {
 
 using namespace mlgraph;  // NOLINT
-using testing::kOddSizes;
 using testing::kTolerance;
 using testing::random_matrix;
-using testing::random_values;
 using testing::TestMatrix;
 
 /// Boundaries of segments of these lengths.
@@ -130,58 +128,6 @@ TEST_CASE("the gradient through a segment of several blocks is orthogonal to 1 a
     CHECK(energy > 1000);
     CHECK(std::fabs(sum) < 1e-9);
     CHECK(std::fabs(along) < 1e-9);
-  }
-}
-
-TEST_CASE_TEMPLATE("batch_norm agrees with the reference, and evaluation repeats it from its statistics", T,
-                   float, double) {
-  for (const std::int64_t cols : kOddSizes) {
-    for (const std::int64_t rows : {0, 2, 50, 3000}) {
-      for (const bool affine : {false, true}) {
-        CAPTURE(rows);
-        CAPTURE(cols);
-        const TestMatrix<T> x = random_matrix<T>(rows, cols, 6);
-        const std::vector<T> gamma = random_values<T>(affine ? cols : 0, 7);
-        const std::vector<T> beta = random_values<T>(affine ? cols : 0, 8);
-        std::vector<T> mean(static_cast<std::size_t>(cols)), rstd(mean.size());
-        TestMatrix<T> y(rows, cols, 2), expected(rows, cols), again(rows, cols, 4);
-        Arena scratch;
-        kernels::batch_norm<T>(x.view(), gamma, beta, T(1e-5), y.view(), mean, rstd, scratch, nullptr);
-        reference::batch_norm<T>(x.view(), gamma, beta, T(1e-5), expected.view());
-        CHECK(testing::max_error(y, expected) <= 40 * kTolerance<T>);
-        CHECK(y.gaps_untouched());
-        kernels::batch_norm_eval<T>(x.view(), gamma, beta, mean, rstd, again.view(), nullptr);
-        CHECK(testing::max_error(again, y) == 0);
-      }
-    }
-  }
-}
-
-TEST_CASE("batch_norm's gradients agree with central differences") {
-  for (const bool affine : {false, true}) {
-    CAPTURE(affine);
-    TestMatrix<double> x = random_matrix<double>(21, 17, 9);
-    const TestMatrix<double> w = random_matrix<double>(21, 17, 10);
-    std::vector<double> gamma = random_values<double>(affine ? 17 : 0, 11);
-    std::vector<double> beta = random_values<double>(affine ? 17 : 0, 12);
-    std::vector<double> mean(17), rstd(17);
-    TestMatrix<double> y(21, 17);
-    Arena scratch;
-    const auto loss = [&] {
-      kernels::batch_norm<double>(x.view(), gamma, beta, 1e-2, y.view(), mean, rstd, scratch, nullptr);
-      return testing::weighted_sum(w, y);
-    };
-    for (const bool accumulate : {false, true}) {
-      loss();
-      TestMatrix<double> dx(21, 17, 3);
-      if (accumulate) dx.fill(0);
-      std::vector<double> dgamma(gamma.size(), 0.0), dbeta(beta.size(), 0.0);
-      kernels::batch_norm_backward<double>(x.view(), gamma, mean, rstd, w.view(), dx.view(), accumulate, dgamma,
-                                           dbeta, scratch, nullptr);
-      CHECK(testing::gradient_error(x.values, dx.values, loss) < testing::kGradientTolerance);
-      CHECK(testing::gradient_error(gamma, dgamma, loss) < testing::kGradientTolerance);
-      CHECK(testing::gradient_error(beta, dbeta, loss) < testing::kGradientTolerance);
-    }
   }
 }
 

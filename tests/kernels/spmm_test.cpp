@@ -118,25 +118,6 @@ TEST_CASE_TEMPLATE("spmm_backward gives the bits of the reference", T, float, do
   });
 }
 
-TEST_CASE_TEMPLATE("spmm_backward_weight is close to the reference and accumulates", T, float, double) {
-  const TestCsr g = random_csr(30, 26, 90, 1);
-  for (const Reduce reduce : {Reduce::kSum, Reduce::kMean}) {
-    for (const std::int64_t width : kWidths) {
-      for (const std::int64_t copies : {1, 3}) {
-        INFO(str_cat("reduce ", static_cast<int>(reduce), ", width ", width, ", copies ", copies));
-        const SparseTestMatrix<T> x(26 * copies, width, 3, 2);
-        const SparseTestMatrix<T> dy(30 * copies, width, 5, 1);
-        std::vector<T> fast = random_values<T>(g.num_edges(), 6);
-        std::vector<T> slow = fast;
-        kernels::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), fast, nullptr);
-        reference::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), slow);
-        const double epsilon = static_cast<double>(std::numeric_limits<T>::epsilon());
-        CHECK(largest_difference(fast, slow) <= epsilon * static_cast<double>(8 * width * copies));
-      }
-    }
-  }
-}
-
 TEST_CASE_TEMPLATE("the number of threads does not change a bit" * mlgraph::testing::kLong, T, float, double) {
   const TestCsr g = random_csr(900, 1000, 2500, 7);
   const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
@@ -148,14 +129,9 @@ TEST_CASE_TEMPLATE("the number of threads does not change a bit" * mlgraph::test
       SparseTestMatrix<T> y(1800, width, 1);
       SparseTestMatrix<T> dx(2000, width, 1);
       std::vector<std::int32_t> argmax(reduce == Reduce::kMax ? y.values.size() : 0);
-      std::vector<T> dw(weights.size());
       kernels::spmm<T>(reduce, g.csr(), weights, x.view(), y.view(), argmax, false, pool);
       kernels::spmm_backward<T>(reduce, g.adjacency(), weights, dy.view(), argmax, dx.view(), false, pool);
-      if (reduce != Reduce::kMax) {
-        kernels::spmm_backward_weight<T>(reduce, g.csr(), x.view(), dy.view(), dw, pool);
-      }
       y.values.insert(y.values.end(), dx.values.begin(), dx.values.end());
-      y.values.insert(y.values.end(), dw.begin(), dw.end());
       return y.values;
     };
     const std::vector<T> serial = run(nullptr);
@@ -165,23 +141,6 @@ TEST_CASE_TEMPLATE("the number of threads does not change a bit" * mlgraph::test
       CHECK(same_bits(run(&pool), serial));
     }
   }
-}
-
-TEST_CASE_TEMPLATE("spmm_row gives the bits of spmm", T, float, double) {
-  const TestCsr g = random_csr(30, 26, 90, 1);
-  const std::vector<T> weights = random_values<T>(g.num_edges(), 2);
-  for_all_cases([&](const Case& c) {
-    if (c.copies != 1 || c.accumulate) return;
-    const SparseTestMatrix<T> x(26, c.width, 3, c.gap);
-    SparseTestMatrix<T> all(30, c.width, 4);
-    SparseTestMatrix<T> each(30, c.width, 5);
-    const Span<const T> w = c.weighted ? Span<const T>(weights) : Span<const T>();
-    kernels::spmm<T>(c.reduce, g.csr(), w, x.view(), all.view(), {}, false, nullptr);
-    for (std::int32_t i = 0; i < 30; ++i) {
-      kernels::spmm_row<T>(c.reduce, g.csr(), w, x.view(), i, each.view().row(i));
-    }
-    CHECK(same_bits(all.values, each.values));
-  });
 }
 
 TEST_CASE("a node without edges becomes zero, or stays as it is when accumulating") {
@@ -225,7 +184,6 @@ TEST_CASE("graphs without nodes, without edges and matrices without columns are 
     CHECK(two.values == std::vector<float>(8, 0.0f));
     CHECK(back.values == std::vector<float>(12, 0.0f));
   }
-  kernels::spmm_backward_weight<float>(Reduce::kSum, none.csr(), empty.view(), empty.view(), {}, nullptr);
 }
 
 TEST_CASE_TEMPLATE("of equal maxima the first edge counts, and a NaN is never lost", T, float, double) {
@@ -328,12 +286,6 @@ TEST_CASE("gradients agree with finite differences") {
     kernels::spmm_backward<double>(reduce, g.adjacency(), w, dy.view(), argmax, dx.view(), false, nullptr);
     for (std::size_t i = 0; i < x.values.size(); ++i) {
       CHECK(dx.values[i] == doctest::Approx(slope(x.values[i])).epsilon(1e-6));
-    }
-    if (reduce == Reduce::kMax) continue;
-    std::vector<double> dw(w.size());
-    kernels::spmm_backward_weight<double>(reduce, g.csr(), std::as_const(x).view(), dy.view(), dw, nullptr);
-    for (std::size_t e = 0; e < w.size(); ++e) {
-      CHECK(dw[e] == doctest::Approx(slope(w[e])).epsilon(1e-6));
     }
   }
 }

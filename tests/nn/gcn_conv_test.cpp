@@ -48,11 +48,11 @@ struct WeightedRows {
 
   WeightedRows(Arena& arena, const AdjacencyView& adjacency, const BipartiteRows& rows)
       : all(adjacency), some(rows.flow<T>()) {
-    const GcnNorm<T> norm = gcn_norm<T>(arena, adjacency);
-    all.edge_weight = norm.edge_weight;
-    all.self_weight = norm.self_weight;
-    for (const std::int32_t e : rows.position) edge.push_back(norm.edge_weight[static_cast<std::size_t>(e)]);
-    for (const std::int32_t v : rows.made) self.push_back(norm.self_weight[static_cast<std::size_t>(v)]);
+    const RowWeights<T> norm = gcn_norm<T>(arena, adjacency);
+    all.edge_weight = norm.edge;
+    all.self_weight = norm.self;
+    for (const std::int32_t e : rows.position) edge.push_back(norm.edge[static_cast<std::size_t>(e)]);
+    for (const std::int32_t v : rows.made) self.push_back(norm.self[static_cast<std::size_t>(v)]);
     some.edge_weight = edge;
     some.self_weight = self;
   }

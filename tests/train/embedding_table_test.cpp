@@ -94,7 +94,6 @@ TEST_CASE("a full table forgets the key that came first, as a plain model of it 
     std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, float> model;
     std::deque<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>> age;
     Rng rng(rows);
-    std::uint64_t evicted = 0;
     for (int i = 0; i < 4000; ++i) {
       const Key key{static_cast<std::uint32_t>(rng.below(3)), static_cast<std::uint32_t>(rng.below(20)),
                     static_cast<std::uint32_t>(rng.below(5))};
@@ -105,7 +104,6 @@ TEST_CASE("a full table forgets the key that came first, as a plain model of it 
         if (age.size() == rows) {
           model.erase(age.front());
           age.pop_front();
-          ++evicted;
         }
         age.push_back(name);
       }
@@ -117,10 +115,9 @@ TEST_CASE("a full table forgets the key that came first, as a plain model of it 
     for (std::uint32_t g = 0; g < 3; ++g) {
       for (std::uint32_t c = 0; c < 20; ++c) {
         for (std::uint32_t s = 0; s < 5; ++s)
-          CHECK(table.contains({g, c, s}) == (model.find({g, c, s}) != model.end()));
+          CHECK(read(table, {g, c, s}).empty() == (model.find({g, c, s}) == model.end()));
       }
     }
-    CHECK(table.num_evictions() == evicted);
   }
 }
 
@@ -174,10 +171,10 @@ TEST_CASE("a restored table goes on as the one it was saved from") {
         REQUIRE(to.write({0, static_cast<std::uint32_t>(draws.below(40)), 0}, row.data()).ok());
       }
     };
-    write_some(table, rng.split());
+    write_some(table, Rng(rng.next()));
     EmbeddingTable copy = table_of(2, 20, dtype);
     REQUIRE(copy.restore(table.keys(), table.f32(), table.bf16(), table.next()).ok());
-    const Rng same = rng.split();
+    const Rng same = Rng(rng.next());
     write_some(table, same);
     write_some(copy, same);
     for (std::uint32_t c = 0; c < 40; ++c) CHECK(read(table, {0, c, 0}) == read(copy, {0, c, 0}));

@@ -209,7 +209,6 @@ TEST_CASE("the placeholder labels of a test split give an error, not a number") 
   CHECK(pearson(s, zeros).status().message() == "pearson: the labels are all 0; at least one should differ");
   CHECK(slowdown_at_k(s, zeros, 1).status().message() ==
         "slowdown_at_k: the fastest label is 0; it should be positive and finite");
-  CHECK(mape(s, zeros).status().message() == "mape: label 0 is 0; it should not be");
 }
 
 TEST_CASE("equal scores have no tau but order no pair rightly") {
@@ -233,7 +232,6 @@ TEST_CASE("every metric reports a nan, a wrong size and too few items") {
   CHECK(ordered_pair_accuracy(s, y).status().message() == "ordered_pair_accuracy: score 1 is nan");
   CHECK(spearman(s, y).status().message() == "spearman: score 1 is nan");
   CHECK(pearson(s, y).status().message() == "pearson: score 1 is nan");
-  CHECK(mape(s, y).status().message() == "mape: score 1 is nan");
   CHECK(slowdown_at_k(s, y, 1).status().message() == "slowdown_at_k: score 1 is nan");
   CHECK(slowdown_at_k(none, none, 1).status().message() ==
         "slowdown_at_k: there are 0 items; it needs at least 1");
@@ -248,11 +246,7 @@ TEST_CASE("pearson reports a variance that overflows or vanishes") {
         "pearson: the sums of squared deviations are 0 and 0.5; they should be positive and finite");
 }
 
-TEST_CASE("mape and mean_and_std follow their formulas") {
-  const std::vector<float> s = {11, 18, 30};
-  const std::vector<std::int64_t> y = {10, 20, 30};
-  CHECK(*mape(s, y) == doctest::Approx((0.1 + 0.1 + 0) / 3).epsilon(1e-14));
-
+TEST_CASE("mean_and_std follows its formula") {
   const std::vector<double> values = {2, 4, 4, 4, 5, 5, 7, 9};
   const Result<MeanStd> spread = mean_and_std(values);
   REQUIRE(spread.ok());

@@ -49,7 +49,7 @@ TEST_CASE("ten steps of sgd give torch's parameters") {
                          1.1888804342245802});
 }
 
-TEST_CASE("sgd without momentum keeps no buffer") { CHECK(Sgd<float>(100).state().momentum_buffer.empty()); }
+TEST_CASE("sgd without momentum keeps no buffer") { CHECK(Sgd<float>(100).state().first.empty()); }
 
 TEST_CASE_TEMPLATE("sgd gives the same bits for any pool, and continues from its state", T, float, double) {
   constexpr std::size_t kSize = 20011;
@@ -80,8 +80,8 @@ TEST_CASE("sgd reports what it cannot use and changes nothing then") {
   CHECK(params == before);
   CHECK(sgd.state().step == 0);
 
-  SgdState<float> wrong;
-  wrong.momentum_buffer.resize(3);
+  OptimizerState<float> wrong;
+  wrong.first.resize(3);
   CHECK(sgd.set_state(wrong).message() ==
         "sgd: the state has a momentum buffer of 3 at step 0; it should have 0");
 

@@ -252,7 +252,7 @@ TEST_CASE("a checkpoint of version 1 is refused, and its weights can be saved as
   Model model = model_from_bytes(weights, fixture_nets()).value();
   const AlignedVector<float> expected = model.parameters().value;
 
-  const GoldenProgram program = golden_layout_program();
+  const OwnedProgram program = golden_layout_program();
   Recipe recipe;
   recipe.epochs = 4;
   std::vector<PreparedProgram> programs;

@@ -139,11 +139,13 @@ class LateLayout {
   MLP head_;
 };
 
+/// LayoutSage whose configurations join after the layers.
 class LayoutSageLate : public LateLayout<SageLayers> {
  public:
   static constexpr std::string_view kName = "layout-sage-late";
   using LateLayout::LateLayout;
 };
+/// LayoutResGcn whose configurations join after the layers.
 class LayoutResGcnLate : public LateLayout<ResGcnLayers> {
  public:
   static constexpr std::string_view kName = "layout-resgcn-late";

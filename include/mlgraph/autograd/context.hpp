@@ -159,6 +159,10 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   [[nodiscard]] std::int64_t rows(Var v) const { return slot(v).rows; }
   [[nodiscard]] std::int64_t cols(Var v) const { return slot(v).cols; }
   [[nodiscard]] MatrixView<const T> value(Var v) const { return {slot(v).value, slot(v).rows, slot(v).cols}; }
+  /// The elements of a row, as a list; empty for Var{}.
+  [[nodiscard]] Span<const T> row(Var v) const {
+    return {slot(v).value, static_cast<std::size_t>(slot(v).rows * slot(v).cols)};
+  }
   /// The gradient of a leaf after backward(); 0 x 0 when nothing reached it.
   [[nodiscard]] MatrixView<const T> grad(Var v) const {
     if (!slot(v).has_grad) return {};
@@ -213,11 +217,21 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     s.has_grad = true;
     return {{s.grad, s.rows, s.cols}, accumulate};
   }
+  /// The same, and a null view where v needs no gradient.
+  [[nodiscard]] GradTarget grad_target_if_needed(Var v) {
+    return needs_grad(v) ? grad_target(v) : GradTarget{};
+  }
   /// The same, for an op that can only add: cleared first when nothing is there.
   [[nodiscard]] MatrixView<T> grad_accumulator(Var v) {
     const GradTarget target = grad_target(v);
     if (!target.accumulate) kernels::fill(T(0), target.view.data, target.view.size(), pool_);
     return target.view;
+  }
+  /// The same for the elements of a row, one after the other; empty where v needs no gradient or is Var{}.
+  [[nodiscard]] Span<T> row_grad(Var v) {
+    if (!needs_grad(v)) return {};
+    const MatrixView<T> d = grad_accumulator(v);
+    return {d.data, static_cast<std::size_t>(d.size())};
   }
   /// Adds the gradient of `out` to that of `v` of the same size, by handing over the buffer where nothing is
   /// there yet. The op must not touch out's gradient after it.

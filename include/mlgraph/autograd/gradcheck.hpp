@@ -22,6 +22,7 @@ MLGRAPH_BEGIN_ISA
 /// The context a gradient check runs in.
 using DoubleTape = Context<double, Mode::kRecord>;
 
+/// How close gradients must be to central differences; see gradcheck().
 struct GradCheckOptions {
   double rtol = 1e-6;
   double atol = 1e-8;

@@ -81,19 +81,9 @@ struct Prelu {
   template <class Ctx>
   void backward(Ctx& ctx) const {
     using T = typename Ctx::Scalar;
-    MatrixView<T> dx, dslope;
-    bool accumulate = false;
-    if (ctx.needs_grad(x)) {
-      const auto target = ctx.grad_target(x);
-      dx = target.view;
-      accumulate = target.accumulate;
-    }
-    if (ctx.needs_grad(slope)) dslope = ctx.grad_accumulator(slope);
-    const MatrixView<const T> a = ctx.value(slope);
-    kernels::prelu_backward(ctx.value(x), Span<const T>(a.data, static_cast<std::size_t>(a.size())),
-                            MatrixView<const T>(ctx.out_grad(y)), dx,
-                            Span<T>(dslope.data, static_cast<std::size_t>(dslope.size())), accumulate,
-                            ctx.arena(), ctx.pool());
+    const auto dx = ctx.grad_target_if_needed(x);
+    kernels::prelu_backward(ctx.value(x), ctx.row(slope), MatrixView<const T>(ctx.out_grad(y)), dx.view,
+                            ctx.row_grad(slope), dx.accumulate, ctx.arena(), ctx.pool());
   }
 };
 
@@ -257,8 +247,7 @@ class ElementwiseOps {
       return {};
     }
     const Var y = like(x, ctx.needs_grad(x, slope));
-    kernels::prelu(ctx.value(x), Span<const T>(data(slope), static_cast<std::size_t>(n)), ctx.mutable_value(y),
-                   ctx.pool());
+    kernels::prelu(ctx.value(x), ctx.row(slope), ctx.mutable_value(y), ctx.pool());
     ctx.record(y, ops::Prelu{x, slope, y});
     return y;
   }

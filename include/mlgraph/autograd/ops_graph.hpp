@@ -142,16 +142,10 @@ struct CrossConfigAttention {
   template <class Ctx>
   void backward(Ctx& ctx) const {
     const MatrixView<const T> dy = ctx.out_grad(y);
-    MatrixView<T> dx;
-    bool accumulate = false;
-    if (ctx.needs_grad(x)) {
-      const auto target = ctx.grad_target(x);
-      dx = target.view;
-      accumulate = target.accumulate;
-    }
-    T* const d_temperature = ctx.needs_grad(temperature) ? ctx.grad_accumulator(temperature).data : nullptr;
+    const auto dx = ctx.grad_target_if_needed(x);
     kernels::cross_config_attention_backward(ctx.value(x), attention, num_configs, *ctx.value(temperature).data,
-                                             dy, dx, accumulate, d_temperature, ctx.arena(), ctx.pool());
+                                             dy, dx.view, dx.accumulate, ctx.row_grad(temperature).data(),
+                                             ctx.arena(), ctx.pool());
   }
 };
 

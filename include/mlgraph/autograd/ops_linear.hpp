@@ -22,11 +22,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// True when an activation's derivative can be had from its output, so that the input need not be kept.
-[[nodiscard]] constexpr bool derivative_from_output(Activation activation) {
-  return activation != Activation::kGelu && activation != Activation::kSilu;
-}
-
 namespace ops {
 
 /// y = a b.  da += dy b^T, db += a^T dy.
@@ -68,11 +63,7 @@ struct Linear {
   template <class Ctx>
   void backward(Ctx& ctx) const {
     const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    if (bias.id != 0 && ctx.needs_grad(bias)) {
-      const MatrixView<T> db = ctx.grad_accumulator(bias);
-      kernels::bias_backward(dz, Span<T>(db.data, static_cast<std::size_t>(db.size())), ctx.arena(),
-                             ctx.pool());
-    }
+    if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), ctx.arena(), ctx.pool());
     if (ctx.needs_grad(weight)) {
       const auto dw = ctx.grad_target(weight);
       kernels::gemm_tn(dz, ctx.value(x), dw.view, dw.accumulate, ctx.arena(), ctx.pool());
@@ -102,10 +93,7 @@ struct Sage {
     ThreadPool* const pool = ctx.pool();
     const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
     const std::int64_t width = ctx.cols(x);
-    if (bias.id != 0 && ctx.needs_grad(bias)) {
-      const MatrixView<T> db = ctx.grad_accumulator(bias);
-      kernels::bias_backward(dz, Span<T>(db.data, static_cast<std::size_t>(db.size())), arena, pool);
-    }
+    if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), arena, pool);
     if (ctx.needs_grad(weight_l)) {
       const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
       kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
@@ -139,18 +127,12 @@ struct ConfigAffine {
   template <class Ctx>
   void backward(Ctx& ctx) const {
     const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    MatrixView<T> d_nodes;
-    bool accumulate = false;
-    if (ctx.needs_grad(nodes)) {
-      const auto target = ctx.grad_target(nodes);
-      d_nodes = target.view;
-      accumulate = target.accumulate;
-    }
+    const auto d_nodes = ctx.grad_target_if_needed(nodes);
     const auto accumulator = [&](Var v) {
-      return v.id != 0 && ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
+      return ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
     };
-    kernels::config_affine_backward(dz, factor, d_nodes, accumulate, accumulator(shift), accumulator(scaled),
-                                    ctx.rows(shift), ctx.pool());
+    kernels::config_affine_backward(dz, factor, d_nodes.view, d_nodes.accumulate, accumulator(shift),
+                                    accumulator(scaled), ctx.rows(shift), ctx.pool());
   }
 };
 
@@ -190,16 +172,16 @@ class LinearOps {
         })) {
       return {};
     }
-    if (Ctx::kRecords && !derivative_from_output(activation)) {
+    if (Ctx::kRecords && kernels::backward_reads_x(activation)) {
       return ctx.activation(activation, linear(x, weight, bias), slope);
     }
     const Var y =
         ctx.allocate(ctx.rows(x), ctx.rows(weight), ctx.needs_grad(x, weight) || ctx.needs_grad(bias));
     if (ctx.keeps_packed(ctx.value(weight))) {
-      kernels::linear_packed(ctx.value(x), pack(ctx.value(weight)), row(bias), activation,
+      kernels::linear_packed(ctx.value(x), pack(ctx.value(weight)), ctx.row(bias), activation,
                              static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
     } else {
-      kernels::linear(ctx.value(x), ctx.value(weight), row(bias), activation, static_cast<T>(slope),
+      kernels::linear(ctx.value(x), ctx.value(weight), ctx.row(bias), activation, static_cast<T>(slope),
                       ctx.mutable_value(y), ctx.arena(), ctx.pool());
     }
     ctx.record(y, ops::Linear<T>{x, weight, bias, y, activation, static_cast<T>(slope)});
@@ -237,7 +219,7 @@ class LinearOps {
         })) {
       return {};
     }
-    if (Ctx::kRecords && !derivative_from_output(activation)) {
+    if (Ctx::kRecords && kernels::backward_reads_x(activation)) {
       return ctx.activation(
           activation, sage(reduce, adjacency, x, root, weight_l, weight_r, bias, Activation::kNone, slope),
           slope);
@@ -256,7 +238,7 @@ class LinearOps {
       const auto packed_l = pack(ctx.value(weight_l).col_block(0, in));
       const auto packed_r =
           weight_r.id == 0 ? kernels::PackedMatrix<T>{} : pack(ctx.value(weight_r).col_block(col_r, in));
-      kernels::sage(reduce, adjacency.csr, ctx.value(x), ctx.value(root), packed_l, packed_r, row(bias),
+      kernels::sage(reduce, adjacency.csr, ctx.value(x), ctx.value(root), packed_l, packed_r, ctx.row(bias),
                     activation, static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
     }
     ctx.record(y, ops::Sage<T>{x, root, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated,
@@ -287,7 +269,7 @@ class LinearOps {
             })) {
       return {};
     }
-    if (Ctx::kRecords && !derivative_from_output(activation))
+    if (Ctx::kRecords && kernels::backward_reads_x(activation))
       return ctx.activation(activation, config_affine(nodes, shift, scaled, factor), slope);
     const bool with_grad = ctx.needs_grad(nodes, shift) || ctx.needs_grad(scaled);
     const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
@@ -299,10 +281,6 @@ class LinearOps {
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
-  auto row(Var v) {
-    const auto view = self().value(v);
-    return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
-  }
   kernels::PackedMatrix<T> pack(MatrixView<const T> weight) {
     const auto place = self().packed_place(weight, kernels::packed_size<T>(weight.cols, weight.rows));
     if (place.is_packed) return {place.data, weight.cols, weight.rows};

@@ -25,28 +25,11 @@ struct LayerNorm {
   Span<T> mean, rstd;
   template <class Ctx>
   void backward(Ctx& ctx) const {
-    const auto dgamma = row_grad(ctx, gamma);
-    const auto dbeta = row_grad(ctx, beta);
-    MatrixView<T> dx;
-    bool accumulate = false;
-    if (ctx.needs_grad(x)) {
-      const auto target = ctx.grad_target(x);
-      dx = target.view;
-      accumulate = target.accumulate;
-    }
+    const auto dx = ctx.grad_target_if_needed(x);
     const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::layer_norm_backward(ctx.value(x), row_value(ctx, gamma), Span<const T>(mean), Span<const T>(rstd),
-                                 dy, dx, accumulate, dgamma, dbeta, ctx.arena(), ctx.pool());
-  }
-  template <class Ctx>
-  static Span<const T> row_value(Ctx& ctx, Var v) {
-    return {ctx.value(v).data, static_cast<std::size_t>(ctx.value(v).size())};
-  }
-  template <class Ctx>
-  static Span<T> row_grad(Ctx& ctx, Var v) {
-    if (v.id == 0 || !ctx.needs_grad(v)) return {};
-    const MatrixView<T> d = ctx.grad_accumulator(v);
-    return {d.data, static_cast<std::size_t>(d.size())};
+    kernels::layer_norm_backward(ctx.value(x), ctx.row(gamma), Span<const T>(mean), Span<const T>(rstd), dy,
+                                 dx.view, dx.accumulate, ctx.row_grad(gamma), ctx.row_grad(beta), ctx.arena(),
+                                 ctx.pool());
   }
 };
 
@@ -72,22 +55,9 @@ struct ColumnAffine {
   void backward(Ctx& ctx) const {
     using T = typename Ctx::Scalar;
     const MatrixView<const T> dy = ctx.out_grad(y);
-    const auto row = [&](Var v) {
-      const MatrixView<T> d = ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
-      return Span<T>(d.data, static_cast<std::size_t>(d.size()));
-    };
-    const Span<T> dscale = row(scale);
-    const Span<T> dshift = row(shift);
-    MatrixView<T> dx;
-    bool accumulate = false;
-    if (ctx.needs_grad(x)) {
-      const auto target = ctx.grad_target(x);
-      dx = target.view;
-      accumulate = target.accumulate;
-    }
-    const MatrixView<const T> s = ctx.value(scale);
-    kernels::column_affine_backward(ctx.value(x), Span<const T>(s.data, static_cast<std::size_t>(s.size())), dy,
-                                    dx, accumulate, dscale, dshift, ctx.arena(), ctx.pool());
+    const auto dx = ctx.grad_target_if_needed(x);
+    kernels::column_affine_backward(ctx.value(x), ctx.row(scale), dy, dx.view, dx.accumulate,
+                                    ctx.row_grad(scale), ctx.row_grad(shift), ctx.arena(), ctx.pool());
   }
 };
 
@@ -125,6 +95,7 @@ struct SoftmaxRows {
 
 }  // namespace ops
 
+/// Parameters of normalisations are (1, F) rows; what is kept for the backward pass lives in the arena.
 template <class Ctx, class T>
 class NormOps {
  public:
@@ -136,8 +107,8 @@ class NormOps {
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x) || ctx.needs_grad(gamma, beta));
     const Span<T> mean = scratch(ctx.rows(x));
     const Span<T> rstd = scratch(ctx.rows(x));
-    kernels::layer_norm(ctx.value(x), row(gamma), row(beta), static_cast<T>(eps), ctx.mutable_value(y), mean,
-                        rstd, ctx.pool());
+    kernels::layer_norm(ctx.value(x), ctx.row(gamma), ctx.row(beta), static_cast<T>(eps), ctx.mutable_value(y),
+                        mean, rstd, ctx.pool());
     ctx.record(y, ops::LayerNorm<T>{x, gamma, beta, y, mean, rstd});
     return y;
   }
@@ -152,14 +123,8 @@ class NormOps {
         })) {
       return {};
     }
-    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
-    const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
-    const MatrixView<T> mean(scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x));
-    const MatrixView<T> rstd(scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x));
-    kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
-                           ctx.arena(), ctx.pool());
-    ctx.record(y, ops::InstanceNorm<T>{x, y, ptr, mean, rstd});
-    return y;
+    MatrixView<T> mean, rstd;
+    return normalize_columns(ptr, x, eps, mean, rstd);
   }
 
   /// Normalises each column over all rows, then scales and shifts it. In training the batch's statistics are
@@ -179,13 +144,8 @@ class NormOps {
     auto* const ptr = ctx.arena().template allocate<std::int32_t>(2);
     ptr[0] = 0;
     ptr[1] = static_cast<std::int32_t>(n);
-    const Var normalized = ctx.allocate(n, width, ctx.needs_grad(x));
-    const MatrixView<T> mean(scratch(width).data(), 1, width);
-    const MatrixView<T> rstd(scratch(width).data(), 1, width);
-    const Span<const std::int32_t> all(ptr, 2);
-    kernels::instance_norm(all, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(normalized), mean, rstd,
-                           ctx.arena(), ctx.pool());
-    ctx.record(normalized, ops::InstanceNorm<T>{x, normalized, all, mean, rstd});
+    MatrixView<T> mean, rstd;
+    const Var normalized = normalize_columns({ptr, 2}, x, eps, mean, rstd);
 
     T* const state_mean = ctx.state(running_mean);
     T* const state_var = ctx.state(running_var);
@@ -222,7 +182,7 @@ class NormOps {
     Ctx& ctx = self();
     if (!row_of("column_affine", scale, x) || !row_of("column_affine", shift, x)) return {};
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x) || ctx.needs_grad(scale, shift));
-    kernels::column_affine(ctx.value(x), row(scale), row(shift), ctx.mutable_value(y), ctx.pool());
+    kernels::column_affine(ctx.value(x), ctx.row(scale), ctx.row(shift), ctx.mutable_value(y), ctx.pool());
     ctx.record(y, ops::ColumnAffine{x, scale, shift, y});
     return y;
   }
@@ -230,6 +190,18 @@ class NormOps {
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
 
+  Var normalize_columns(Span<const std::int32_t> ptr, Var x, double eps, MatrixView<T>& mean,
+                        MatrixView<T>& rstd) {
+    Ctx& ctx = self();
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
+    mean = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
+    rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
+    kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
+                           ctx.arena(), ctx.pool());
+    ctx.record(y, ops::InstanceNorm<T>{x, y, ptr, mean, rstd});
+    return y;
+  }
   Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
                           double eps) {
     Ctx& ctx = self();
@@ -264,10 +236,6 @@ class NormOps {
       return str_cat(op, ": a parameter has ", ctx.value(v).size(), " elements; x has ", ctx.cols(x),
                      " columns");
     });
-  }
-  auto row(Var v) {
-    const auto view = self().value(v);
-    return Span<const T>(view.data, static_cast<std::size_t>(view.size()));
   }
   Span<T> scratch(std::int64_t n) {
     const auto size = static_cast<std::size_t>(n);

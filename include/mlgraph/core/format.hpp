@@ -4,7 +4,6 @@
 #define MLGRAPH_CORE_FORMAT_HPP
 
 #include <charconv>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>

@@ -24,25 +24,16 @@ MLGRAPH_BEGIN_ISA
   return x ^ (x >> 31);
 }
 
-/// xoshiro256++: small, fast, equidistributed; the whole state is four words that a checkpoint can store.
+/// xoshiro256++: small, fast, equidistributed.
 /// Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators", arXiv:1805.01407.
 class Rng {
  public:
-  /// What a checkpoint stores to continue the same sequence.
-  struct State {
-    std::uint64_t words[4];
-  };
-
   explicit Rng(std::uint64_t seed = 0) {
-    for (std::uint64_t& word : state_.words) word = mix64(seed += 0x9e3779b97f4a7c15u);
+    for (std::uint64_t& word : state_) word = mix64(seed += 0x9e3779b97f4a7c15u);
   }
-  explicit Rng(const State& state) : state_(state) {}
-
-  [[nodiscard]] const State& state() const { return state_; }
-
   /// 64 uniform bits.
   std::uint64_t next() {
-    std::uint64_t* const s = state_.words;
+    std::uint64_t* const s = state_;
     const std::uint64_t result = rotl(s[0] + s[3], 23) + s[0];
     const std::uint64_t t = s[1] << 17;
     s[2] ^= s[0];
@@ -88,13 +79,10 @@ class Rng {
     }
   }
 
-  /// An independent generator, for a sub-task whose number of draws must not shift the others'.
-  [[nodiscard]] Rng split() { return Rng(next()); }
-
  private:
   static constexpr std::uint64_t rotl(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
-  State state_;
+  std::uint64_t state_[4];
 };
 
 MLGRAPH_END_ISA

@@ -11,16 +11,11 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-
-/// Weights of edges in the order of a CSR, and of the rows themselves.
-template <class T>
-struct RowWeights {
-  Span<const T> edge, self;
-};
 
 /// D^-1 (A + I) of EdgeWeights::kRowNorm along a direction; d_i counts the edges into i, and i itself.
 ///
@@ -66,12 +61,8 @@ class StageWeights {
         known_[stage.weights == EdgeWeights::kGcn ? 0 : 1][static_cast<std::size_t>(stage.direction)];
     if (!known.is_made) {
       known.is_made = true;
-      if (stage.weights == EdgeWeights::kGcn) {
-        const GcnNorm<T> norm = gcn_norm<T>(arena, edges_.along(stage.direction));
-        known.weights = {norm.edge_weight, norm.self_weight};
-      } else {
-        known.weights = row_norm<T>(arena, edges_, stage.direction);
-      }
+      known.weights = stage.weights == EdgeWeights::kGcn ? gcn_norm<T>(arena, edges_.along(stage.direction))
+                                                         : row_norm<T>(arena, edges_, stage.direction);
     }
     return known.weights;
   }

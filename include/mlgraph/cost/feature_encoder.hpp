@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/name_list.hpp"

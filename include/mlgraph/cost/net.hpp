@@ -3,13 +3,11 @@
 #ifndef MLGRAPH_COST_NET_HPP
 #define MLGRAPH_COST_NET_HPP
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"

@@ -139,8 +139,6 @@ class NodeEncoder {
   [[nodiscard]] std::int64_t num_outputs() const {
     return scaled_.num_outputs() + 2 * static_cast<std::int64_t>(split_.size());
   }
-  /// 6, or 0 where layouts are not embedded.
-  [[nodiscard]] std::int64_t num_layout_classes() const { return static_cast<std::int64_t>(layout_.size()); }
 
   /// The columns that it reads, sorted.
   [[nodiscard]] std::vector<std::int32_t> columns() const {
@@ -171,8 +169,8 @@ class NodeEncoder {
     return other;
   }
 
-  /// One node: its numbers, and num_layout_classes() rows of the layout table, which are appended to `classes`.
-  /// Shapes: x (num_inputs), y (num_outputs).
+  /// One node: its numbers, and where layouts are embedded 6 rows of the layout table, which are appended to
+  /// `classes`. Shapes: x (num_inputs), y (num_outputs).
   void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
     std::vector<float> padded;
     if (pads_lists_) {

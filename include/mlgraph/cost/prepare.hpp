@@ -56,15 +56,15 @@ struct PreparedProgram {
   return Status(status.code(), str_cat(view.name, ": ", status.message()));
 }
 
-/// Cuts a checked program as the options say. Errors: those of make_segments() and PrunedGraph; name the
+/// Cuts a checked program as the options say. Errors: those of make_segments() and prune_graph(); name the
 /// program.
 [[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
                                                              const InputOptions& options, const NetPlan& plan,
                                                              PartitionFunction metis) {
   ProgramView seen = view;
-  PrunedGraph pruned;
+  ReducedGraph pruned;
   if (options.prune.kind != Prune::kNone) {
-    Result<PrunedGraph> rest = PrunedGraph::make(view.graph, options.prune);
+    Result<ReducedGraph> rest = prune_graph(view.graph, options.prune);
     if (!rest.ok()) return named(view, rest.status());
     pruned = *std::move(rest);
     seen.graph = pruned.view();
@@ -76,7 +76,7 @@ struct PreparedProgram {
   prepared.equal = first_equal(prepared.segments);
   for (Segment& segment : prepared.segments) {
     if (options.prune.kind != Prune::kNone) {
-      for (std::int32_t& v : segment.node) v = pruned.new_to_old()[static_cast<std::size_t>(v)];
+      for (std::int32_t& v : segment.node) v = pruned.new_to_old[static_cast<std::size_t>(v)];
     }
     if (plan.merges_rows()) segment.rows = FlowPlan(make_flow_graph(plan, segment));
   }
@@ -103,10 +103,6 @@ struct PreparedProgram {
 
 /// What only a model or the unnormalised numbers can tell of nodes; the rest is Graph::from_view's.
 [[nodiscard]] inline Status check_nodes(const ProgramView& view, std::int64_t num_opcodes) {
-  if (view.graph.x.rows != view.graph.num_nodes()) {
-    return Status::invalid_argument(
-        str_cat(view.name, ": x has ", view.graph.x.rows, " rows; opcode has ", view.graph.num_nodes()));
-  }
   for (std::size_t i = 0; i < view.graph.opcode.size(); ++i) {
     if (view.graph.opcode[i] >= 0 && view.graph.opcode[i] < num_opcodes) continue;
     return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],

@@ -9,14 +9,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/graph/reduce.hpp"
-#include "mlgraph/graph/topology.hpp"
 
 namespace mlgraph {
 
@@ -30,6 +28,7 @@ enum class Prune : std::uint8_t {
   kKHop,       ///< what is within `hops` of a configurable node
   kKHopMerge,  ///< the same, and one node for each connected part of the rest
 };
+/// A pruning and how far it reaches.
 struct PruneOptions {
   Prune kind = Prune::kNone;
   std::int64_t hops = 0;  ///< of kKHop and kKHopMerge, along edges in either direction
@@ -68,56 +67,20 @@ MLGRAPH_BEGIN_ISA
       "prune is \"", name, "\"; should be none, edge, khop:K or khop-merge:K, K in [1, ", kMaxHops, "]"));
 }
 
-/// A graph without what its pruning leaves out; owns its arrays.
-class PrunedGraph {
- public:
-  /// Configurable nodes stay, with their places in the configurations, also those without an edge. A node of
-  /// several has the mean of their features and opcode 0.
-  /// Errors: those of Graph::from_view().  Cost: O(N F + E).
-  [[nodiscard]] static Result<PrunedGraph> make(const GraphView& view, const PruneOptions& options) {
-    EdgeOptions both;
-    both.both = true;
-    MLGRAPH_ASSIGN_OR_RETURN(const Graph graph, Graph::from_view(view, both));
-    MLGRAPH_ASSIGN_OR_RETURN(const Reduction reduction, reduce(graph, options));
-    PrunedGraph pruned;
-    MLGRAPH_ASSIGN_OR_RETURN(pruned.graph_, reduce_graph(graph, reduction));
-    const CsrView& csr = pruned.graph_.edges().forward.csr;
-    for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
-      detail::for_each_neighbour(csr, v, [&](std::int32_t, std::int32_t from) {
-        pruned.source_.push_back(from);
-        pruned.target_.push_back(v);
-      });
-    }
-    pruned.new_to_old_ = reduction.new_to_old;
-    return pruned;
-  }
-
-  /// The node of the whole graph that each is, or that stands for several.
-  [[nodiscard]] Span<const std::int32_t> new_to_old() const { return new_to_old_; }
-
-  [[nodiscard]] GraphView view() const {
-    return {graph_.x(), graph_.opcode(), source_, target_, graph_.config_node()};
-  }
-
- private:
-  static Result<Reduction> reduce(const Graph& graph, const PruneOptions& options) {
-    const EdgesView edges = graph.edges();
-    const auto hops = static_cast<int>(options.hops);
-    switch (options.kind) {
-      case Prune::kKHop:
-        return reduce_to_k_hop(edges, graph.config_node(), hops);
-      case Prune::kKHopMerge:
-        return merge_outside_k_hop(edges, graph.config_node(), hops);
-      case Prune::kEdges:
-      case Prune::kNone:
-        break;
-    }
-    return prune_edges(edges, graph.config_node());
-  }
-
-  Graph graph_;
-  std::vector<std::int32_t> source_, target_, new_to_old_;
-};
+/// A graph without what its pruning leaves out. Configurable nodes stay, with their places in the
+/// configurations, also those without an edge.
+///
+/// Errors: those of Graph::from_view().  Cost: O(N F + E).
+[[nodiscard]] inline Result<ReducedGraph> prune_graph(const GraphView& view, const PruneOptions& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const Graph graph, Graph::from_view(view));
+  const auto hops = static_cast<int>(options.hops);
+  Result<Reduction> reduction =
+      options.kind == Prune::kKHop        ? reduce_to_k_hop(graph.edges(), view.config_node, hops)
+      : options.kind == Prune::kKHopMerge ? merge_outside_k_hop(graph.edges(), view.config_node, hops)
+                                          : prune_edges(graph.edges(), view.config_node);
+  MLGRAPH_RETURN_IF_ERROR(reduction.status());
+  return reduce_graph(view, std::move(*reduction));
+}
 
 MLGRAPH_END_ISA
 }  // namespace mlgraph

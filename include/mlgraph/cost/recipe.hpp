@@ -4,7 +4,6 @@
 #define MLGRAPH_COST_RECIPE_HPP
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -32,6 +31,7 @@ struct EnumNames<ListMleOrder> {
   static constexpr std::string_view kNames[] = {"slowest-first", "fastest-first"};
 };
 
+/// A loss and its parameters.
 struct LossOptions {
   using Kind = Loss;
   Loss kind = Loss::kPairwiseHinge;
@@ -103,6 +103,7 @@ struct EnumNames<TableDtype> {
 
 MLGRAPH_BEGIN_ISA
 
+/// Graph segment training: which segments of a graph a step computes, and what stands for the others.
 struct GstOptions {
   GstVariant variant = GstVariant::kFull;
   std::int64_t segments_per_step = 1;  ///< S: of each graph, with gradient

@@ -3,17 +3,13 @@
 #ifndef MLGRAPH_COST_RUN_NET_HPP
 #define MLGRAPH_COST_RUN_NET_HPP
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
-#include <vector>
 
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
-#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/edge_weights.hpp"
 #include "mlgraph/cost/flow.hpp"

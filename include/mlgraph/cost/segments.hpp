@@ -5,11 +5,9 @@
 
 #include <cstdint>
 #include <numeric>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
-#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/input_options.hpp"
@@ -88,24 +86,20 @@ class SegmentCutter {
   }
 
   [[nodiscard]] Result<Segment> cut(Span<const std::int32_t> nodes, bool halo) {
-    MLGRAPH_ASSIGN_OR_RETURN(const Subgraph part, halo ? halo_subgraph(edges_, nodes, scratch_)
-                                                       : induced_subgraph(edges_, nodes, scratch_));
+    MLGRAPH_ASSIGN_OR_RETURN(Subgraph part, halo ? halo_subgraph(edges_, nodes, scratch_)
+                                                 : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
     segment.node = part.node;
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
     const std::int64_t width = encoder_.num_outputs();
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
-    std::vector<std::int32_t> opcode, config_node, source, target;
+    std::vector<std::int32_t> opcode, config_node;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
       opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
       encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
                      segment.node_layout);
       const auto local = static_cast<std::int32_t>(i);
-      for_each_neighbour(part.edges.view().forward.csr, local, [&](std::int32_t, std::int32_t from) {
-        source.push_back(from);
-        target.push_back(local);
-      });
       const std::int32_t row = config_row_[static_cast<std::size_t>(v)];
       if (row < 0) continue;
       config_node.push_back(local);
@@ -115,8 +109,8 @@ class SegmentCutter {
     GraphView local_view;
     local_view.x.rows = static_cast<std::int64_t>(part.node.size());
     local_view.opcode = opcode;
-    local_view.edge_source = source;
-    local_view.edge_target = target;
+    local_view.edge_source = part.source;
+    local_view.edge_target = part.target;
     local_view.config_node = config_node;
     MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width));
     return segment;

@@ -16,6 +16,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// What embed_header() makes of a file.
 struct EmbedOptions {
   std::string name = "kModel";  ///< of the constant; may be in namespaces: `my::kModel`
   std::string source;           ///< what the header's first comment says it was made of

@@ -20,6 +20,8 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
+
+/// What JsonReader reads at a time.
 enum class JsonToken : std::uint8_t {
   kBeginObject,
   kEndObject,
@@ -76,12 +78,6 @@ class JsonReader {
     const char* const last = text_.data() + text_.size();
     const std::from_chars_result got = std::from_chars(text_.data(), last, value);
     return token_ == JsonToken::kNumber && got.ec == std::errc() && got.ptr == last;
-  }
-  /// The last token's number.
-  [[nodiscard]] double to_double() const {
-    double value = 0;
-    (void)std::from_chars(text_.data(), text_.data() + text_.size(), value);
-    return value;
   }
 
  private:

@@ -33,6 +33,7 @@ MLGRAPH_BEGIN_ISA
 /// Name in the model, name in the file; tensors that are not listed have the same name in both.
 using NameMap = std::vector<std::pair<std::string, std::string>>;
 
+/// What load_weights() accepts.
 struct WeightsOptions {
   /// Tensors of the file that the model does not have are left alone instead of an error.
   bool allow_extra = false;

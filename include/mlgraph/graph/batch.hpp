@@ -3,11 +3,9 @@
 #ifndef MLGRAPH_GRAPH_BATCH_HPP
 #define MLGRAPH_GRAPH_BATCH_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
@@ -23,13 +21,10 @@ namespace mlgraph {
 
 /// Many graphs as one, borrowed: what a model's forward() takes. N and E are sums over the G graphs.
 struct BatchView {
-  MatrixView<const float> x;             // (N, F)
-  Span<const std::int32_t> opcode;       // (N)
-  EdgesView edges;                       // block-diagonal: no edge between two graphs
-  Span<const std::int32_t> ptr;          // (G + 1) nodes of graph g: [ptr[g], ptr[g + 1])
-  Span<const std::int32_t> config_node;  // (K) ids of the configurable nodes in this batch
-  Span<const std::int32_t>
-      config_ptr;  // (G + 1) configurable nodes of graph g: [config_ptr[g], config_ptr[g + 1])
+  MatrixView<const float> x;        // (N, F)
+  Span<const std::int32_t> opcode;  // (N)
+  EdgesView edges;                  // block-diagonal: no edge between two graphs
+  Span<const std::int32_t> ptr;     // (G + 1) nodes of graph g: [ptr[g], ptr[g + 1])
 
   [[nodiscard]] std::int32_t num_nodes() const { return static_cast<std::int32_t>(opcode.size()); }
   [[nodiscard]] std::int32_t num_graphs() const {
@@ -39,94 +34,61 @@ struct BatchView {
 
 MLGRAPH_BEGIN_ISA
 
-/// One graph as a batch of one; nothing is copied.
-[[nodiscard]] inline BatchView as_batch(const Graph& graph) {
-  return {graph.x(), graph.opcode(), graph.edges(), graph.ptr(), graph.config_node(), graph.config_ptr()};
-}
-
 /// Owns a batch. PyG's `Batch.from_data_list`, with buffers that the next assign() uses again.
 class Batch {
  public:
   /// The batch of no graphs.
   Batch() = default;
 
+  /// Copies the graphs into the memory this batch has: a second batch that is no larger allocates nothing.
+  /// After an error the batch is empty.
+  ///
   /// Errors: graphs of different widths, or with and without EdgeOptions::both (names the graph); totals beyond
   ///         int32.
   /// Cost:   O(N F + E).
-  [[nodiscard]] static Result<Batch> from_graphs(Span<const Graph> graphs) { return make(graphs); }
-  [[nodiscard]] static Result<Batch> from_graphs(Span<const Graph* const> graphs) { return make(graphs); }
-
-  /// As from_graphs, into the memory this batch has: a second batch that is no larger allocates nothing.
-  /// After an error the batch is empty.
-  Status assign(Span<const Graph> graphs) {
-    return assign_from(graphs.size(), [&](std::size_t g) -> const Graph& { return graphs[g]; });
-  }
   Status assign(Span<const Graph* const> graphs) {
-    return assign_from(graphs.size(), [&](std::size_t g) -> const Graph& {
+    clear();
+    for (std::size_t g = 0; g < graphs.size(); ++g) {
       MLGRAPH_ASSERT(graphs[g] != nullptr, "a batch is made of graphs, not of null pointers");
-      return *graphs[g];
-    });
+      if (graphs[g]->num_features() != graphs[0]->num_features()) {
+        return Status::invalid_argument(str_cat("graph ", g, " has ", graphs[g]->num_features(),
+                                                " features per node; graph 0 has ", graphs[0]->num_features()));
+      }
+      views_.push_back(graphs[g]->edges());
+    }
+    MLGRAPH_RETURN_IF_ERROR(edges_.assign_blocks(views_));
+    if (!graphs.empty()) num_features_ = graphs[0]->num_features();
+    for (const Graph* const graph : graphs) append(*graph);
+    return {};
   }
 
   [[nodiscard]] BatchView view() const {
-    return {{x_.data(), num_nodes(), num_features_}, opcode_, edges_.view(), ptr_, config_node_, config_ptr_};
+    const auto num_nodes = static_cast<std::int64_t>(opcode_.size());
+    return {{x_.data(), num_nodes, num_features_}, opcode_, edges_.view(), ptr_};
   }
-  [[nodiscard]] std::int32_t num_graphs() const { return view().num_graphs(); }
-  [[nodiscard]] std::int32_t num_nodes() const { return static_cast<std::int32_t>(opcode_.size()); }
-  [[nodiscard]] std::int64_t num_edges() const { return edges_.num_edges(); }
 
  private:
-  template <class Graphs>
-  static Result<Batch> make(const Graphs& graphs) {
-    Batch batch;
-    MLGRAPH_RETURN_IF_ERROR(batch.assign(graphs));
-    return batch;
-  }
-
   void clear() {
     num_features_ = 0;
     x_.clear();
     opcode_.clear();
-    config_node_.clear();
     ptr_.assign(1, 0);
-    config_ptr_.assign(1, 0);
     edges_.clear();
     views_.clear();
   }
 
-  template <class GetGraph>
-  Status assign_from(std::size_t num_graphs, const GetGraph& get) {
-    clear();
-    for (std::size_t g = 0; g < num_graphs; ++g) {
-      if (get(g).num_features() != get(0).num_features()) {
-        return Status::invalid_argument(str_cat("graph ", g, " has ", get(g).num_features(),
-                                                " features per node; graph 0 has ", get(0).num_features()));
-      }
-      views_.push_back(get(g).edges());
-    }
-    MLGRAPH_RETURN_IF_ERROR(edges_.assign_blocks(views_));
-    if (num_graphs > 0) num_features_ = get(0).num_features();
-    for (std::size_t g = 0; g < num_graphs; ++g) append(get(g));
-    return {};
-  }
-
   // Totals were checked by assign_blocks: every shift fits.
   void append(const Graph& graph) {
-    const std::int32_t node_shift = ptr_.back();
     const MatrixView<const float> x = graph.x();
     x_.insert(x_.end(), x.data, x.data + x.size());
     opcode_.insert(opcode_.end(), graph.opcode().begin(), graph.opcode().end());
-    for (const std::int32_t v : graph.config_node()) config_node_.push_back(v + node_shift);
-    ptr_.push_back(node_shift + graph.num_nodes());
-    config_ptr_.push_back(static_cast<std::int32_t>(config_node_.size()));
+    ptr_.push_back(ptr_.back() + graph.num_nodes());
   }
 
   std::int64_t num_features_ = 0;
   AlignedVector<float> x_;
   AlignedVector<std::int32_t> opcode_;
-  AlignedVector<std::int32_t> config_node_;
   AlignedVector<std::int32_t> ptr_ = {0};
-  AlignedVector<std::int32_t> config_ptr_ = {0};
   Edges edges_;
   std::vector<EdgesView> views_;  // scratch of assign()
 };

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <utility>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
@@ -123,10 +122,6 @@ class Edges {
   [[nodiscard]] std::int64_t num_edges() const { return static_cast<std::int64_t>(by_target_col_.size()); }
   [[nodiscard]] bool has_both() const { return !both_ptr_.empty(); }
 
-  /// (num_edges) position in the forward CSR -> position in the list it was built from, for edge attributes.
-  /// After assign_blocks: empty.
-  [[nodiscard]] Span<const std::int32_t> list_position() const { return list_position_; }
-
   /// Forgets the edges and keeps the memory.
   void clear() {
     for (Ids* ids : {&by_target_ptr_, &by_target_col_, &by_source_ptr_, &by_source_col_, &both_ptr_, &both_col_,
@@ -234,15 +229,12 @@ class Edges {
       const std::size_t end = at(by_target_ptr_[v + 1]);
       for (std::size_t p = begin; p < end; ++p) {
         if (p > begin && by_target_col_[p] == by_target_col_[p - 1]) continue;
-        by_target_col_[out] = by_target_col_[p];  // out <= p, and p - 1 is not read again after p
-        list_position_[out] = list_position_[p];
-        ++out;
+        by_target_col_[out++] = by_target_col_[p];  // out <= p, and p - 1 is not read again after p
       }
       begin = end;
       by_target_ptr_[v + 1] = id(out);
     }
     by_target_col_.resize(out);
-    list_position_.resize(out);
   }
 
   // The reverse CSR and both maps, from the forward CSR.
@@ -300,7 +292,7 @@ class Edges {
   Ids both_ptr_;                // (N + 1), or empty
   Ids both_col_;                // (2 E), or empty
   Ids both_map_;                // (2 E), or empty
-  Ids list_position_;           // (E)
+  Ids list_position_;           // (E) of the forward CSR in the list: scratch of assign()
 };
 
 inline Status Edges::assign_blocks(Span<const EdgesView> graphs) {

@@ -115,12 +115,6 @@ class FlowPlan {
   }
   /// How many rows no configuration changes.
   [[nodiscard]] const Counts& num_free() const { return fixed_->num_free; }
-  /// How many rows there are beside these, without those of sums.
-  [[nodiscard]] std::int64_t num_added() const {
-    std::int64_t added = 0;
-    for (std::size_t k = 0; k < num_levels(); ++k) added += rows_[k].size() - num_free()[k];
-    return added;
-  }
   /// Rows that each configuration can have of its own, without those of sums: in all, and at the largest level.
   [[nodiscard]] std::int64_t num_reached() const {
     std::int64_t reached = 0;

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <utility>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
@@ -82,7 +81,6 @@ class Graph {
     graph.opcode_.assign(view.opcode.begin(), view.opcode.end());
     graph.config_node_.assign(view.config_node.begin(), view.config_node.end());
     graph.ptr_.assign({0, graph.num_nodes()});
-    graph.config_ptr_.assign({0, static_cast<std::int32_t>(view.config_node.size())});
     return graph;
   }
 
@@ -94,11 +92,8 @@ class Graph {
   [[nodiscard]] Span<const std::int32_t> opcode() const { return opcode_; }                            // (N)
   [[nodiscard]] Span<const std::int32_t> config_node() const { return config_node_; }                  // (K)
   [[nodiscard]] EdgesView edges() const { return edges_.view(); }
-  /// The owner of edges(), which also knows the order of the edge list.
-  [[nodiscard]] const Edges& edge_store() const { return edges_; }
-  /// {0, N} and {0, K}: the pointers of this graph as a batch of one; see as_batch().
+  /// {0, N}: the nodes of this graph as those of a batch of one.
   [[nodiscard]] Span<const std::int32_t> ptr() const { return ptr_; }
-  [[nodiscard]] Span<const std::int32_t> config_ptr() const { return config_ptr_; }
 
  private:
   static Status check_nodes(const GraphView& view) {
@@ -145,11 +140,10 @@ class Graph {
   }
 
   std::int64_t num_features_ = 0;
-  AlignedVector<float> x_;                           // (N, F)
-  AlignedVector<std::int32_t> opcode_;               // (N)
-  AlignedVector<std::int32_t> config_node_;          // (K)
-  AlignedVector<std::int32_t> ptr_ = {0, 0};         // (2)
-  AlignedVector<std::int32_t> config_ptr_ = {0, 0};  // (2)
+  AlignedVector<float> x_;                    // (N, F)
+  AlignedVector<std::int32_t> opcode_;        // (N)
+  AlignedVector<std::int32_t> config_node_;   // (K)
+  AlignedVector<std::int32_t> ptr_ = {0, 0};  // (2)
   Edges edges_;
 };
 

@@ -35,7 +35,7 @@ class SegmentGrower {
     num_free_.assign(num_nodes, 0);
     seen_.assign(num_nodes, false);
     for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-      for_each_neighbour(edges, Direction::kBoth, v, [&](std::int32_t w) {
+      for_each_neighbour(edges, v, [&](std::int32_t w) {
         if (w != v) ++num_free_[at(v)];
       });
     }
@@ -74,7 +74,7 @@ class SegmentGrower {
 
   void add(std::int32_t v, std::int32_t segment) {
     segment_of_[at(v)] = segment;
-    for_each_neighbour(edges_, Direction::kBoth, v, [&](std::int32_t w) {
+    for_each_neighbour(edges_, v, [&](std::int32_t w) {
       if (!is_free(w)) return;
       --num_free_[at(w)];
       const bool is_new = !num_links_.contains(w);
@@ -122,7 +122,7 @@ class SegmentGrower {
     };
     reach(start);
     for (std::size_t i = 0; i < search_.size(); ++i) {
-      for_each_neighbour(edges_, Direction::kBoth, search_[i], reach);
+      for_each_neighbour(edges_, search_[i], reach);
     }
     MLGRAPH_ASSERT(!search_.empty(), "a component that was entered has free nodes only behind left_over_");
     return search_.back();
@@ -163,7 +163,7 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
       num_links.reset(num_segments);
       num_links.set(own, 0);
       neighbours.clear();
-      for_each_neighbour(edges, Direction::kBoth, v, [&](std::int32_t w) {
+      for_each_neighbour(edges, v, [&](std::int32_t w) {
         if (w == v) return;
         const std::int32_t j = segment_of[static_cast<std::size_t>(w)];
         if (!num_links.contains(j)) {
@@ -185,8 +185,7 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
       --size_of(own);
       ++size_of(best);
       moved = true;
-      for_each_neighbour(edges, Direction::kBoth, v,
-                         [&](std::int32_t w) { stale[static_cast<std::size_t>(w)] = true; });
+      for_each_neighbour(edges, v, [&](std::int32_t w) { stale[static_cast<std::size_t>(w)] = true; });
     }
   }
 }

@@ -4,7 +4,6 @@
 #ifndef MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
 #define MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
 
-#include <cstddef>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
@@ -13,6 +12,12 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
+
+/// The constant weights of a layer: of edges in the order of a CSR, and of the rows themselves.
+template <class T>
+struct RowWeights {
+  Span<const T> edge, self;
+};
 
 /// One layer of a message-flow graph (DGL's block, PyG's bipartite graph), borrowed: R rows are made of M rows.
 /// In a graph as it is, both are its nodes, and a row is made of itself and its neighbours; for C

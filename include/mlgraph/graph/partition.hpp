@@ -3,12 +3,10 @@
 #ifndef MLGRAPH_GRAPH_PARTITION_HPP
 #define MLGRAPH_GRAPH_PARTITION_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -36,21 +34,26 @@ struct Partition {
   }
 };
 
-/// How good a partition is.
-struct PartitionStats {
-  std::int32_t num_segments = 0;
-  std::int32_t smallest = 0;  // nodes
-  std::int32_t largest = 0;   // nodes
-  double balance = 1;         // largest / mean size; 1 is even
-  std::int64_t edge_cut = 0;  // edges between two segments
-  double cut_fraction = 0;    // of all edges
-};
-
 namespace detail {
 
 inline Status check_max_size(std::int32_t max_size) {
   if (max_size >= 1) return {};
   return Status::invalid_argument(str_cat("max_size is ", max_size, "; should be 1 or more"));
+}
+
+/// An error unless the splits are 0, then ascending, then num_nodes; none are fine.
+inline Status check_node_splits(Span<const std::int32_t> splits, std::int32_t num_nodes) {
+  if (splits.empty()) return {};
+  if (splits[0] != 0) return Status::invalid_argument(str_cat("node_splits 0 is ", splits[0], "; should be 0"));
+  for (std::size_t i = 1; i < splits.size(); ++i) {
+    if (splits[i] <= splits[i - 1]) {
+      return Status::invalid_argument(
+          str_cat("node_splits ", i, " is ", splits[i], " after ", splits[i - 1], "; should ascend"));
+    }
+  }
+  if (splits.back() == num_nodes) return {};
+  return Status::invalid_argument(
+      str_cat("node_splits ends with ", splits.back(), "; num_nodes is ", num_nodes));
 }
 
 /// Where part j of `count` things in `num_parts` nearly equal parts begins.
@@ -98,7 +101,7 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
   std::int64_t cut = 0;
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
     const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
-    for_each_neighbour(edges.forward.csr, v, [&](std::int32_t, std::int32_t w) {
+    for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
       if (segment_of[static_cast<std::size_t>(w)] != own) ++cut;
     });
   }
@@ -106,27 +109,6 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
 }
 
 }  // namespace detail
-
-/// Counts the edges between segments and the sizes of the segments. Cost: O(N + E).
-[[nodiscard]] inline PartitionStats partition_stats(const EdgesView& edges, const Partition& partition) {
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(partition.segment_of.size()) == edges.num_nodes(),
-                 "the partition is of another graph");
-  PartitionStats stats;
-  stats.num_segments = partition.num_segments();
-  for (std::int32_t j = 0; j < stats.num_segments; ++j) {
-    const auto size = static_cast<std::int32_t>(partition.segment(j).size());
-    stats.smallest = j == 0 ? size : std::min(stats.smallest, size);
-    stats.largest = std::max(stats.largest, size);
-  }
-  stats.edge_cut = detail::count_cut(edges, partition.segment_of);
-  if (stats.num_segments > 0) {
-    stats.balance = static_cast<double>(stats.largest) * stats.num_segments / edges.num_nodes();
-  }
-  if (edges.num_edges() > 0) {
-    stats.cut_fraction = static_cast<double>(stats.edge_cut) / static_cast<double>(edges.num_edges());
-  }
-  return stats;
-}
 
 /// As few intervals of the topological order as have at most `max_size` nodes; their sizes differ by one at
 /// most. What the authors of graph segment training do on TpuGraphs (arXiv:2305.12322).
@@ -156,21 +138,8 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
                                                        Span<const std::int32_t> node_splits,
                                                        std::int32_t max_size) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_max_size(max_size));
-  if (node_splits.empty() || node_splits[0] != 0) {
-    return Status::invalid_argument(node_splits.empty()
-                                        ? std::string("node_splits is empty; should begin with 0")
-                                        : str_cat("node_splits 0 is ", node_splits[0], "; should be 0"));
-  }
-  for (std::size_t i = 1; i < node_splits.size(); ++i) {
-    if (node_splits[i] <= node_splits[i - 1]) {
-      return Status::invalid_argument(
-          str_cat("node_splits ", i, " is ", node_splits[i], " after ", node_splits[i - 1], "; should ascend"));
-    }
-  }
-  if (node_splits.back() != num_nodes) {
-    return Status::invalid_argument(
-        str_cat("node_splits ends with ", node_splits.back(), "; num_nodes is ", num_nodes));
-  }
+  if (node_splits.empty()) return Status::invalid_argument("node_splits is empty; should begin with 0");
+  MLGRAPH_RETURN_IF_ERROR(detail::check_node_splits(node_splits, num_nodes));
   Partition partition;
   partition.node.resize(static_cast<std::size_t>(num_nodes));
   std::iota(partition.node.begin(), partition.node.end(), 0);

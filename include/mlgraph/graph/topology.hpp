@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shape of a graph as a program: topological order, levels, connected components.
+// The shape of a graph as a program: topological order, connected components.
 #ifndef MLGRAPH_GRAPH_TOPOLOGY_HPP
 #define MLGRAPH_GRAPH_TOPOLOGY_HPP
 
@@ -9,7 +9,6 @@
 #include <functional>
 #include <numeric>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -48,7 +47,7 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
     step.set(node, static_cast<std::int32_t>(path.size()));
     path.push_back(node);
     std::int32_t source = -1;
-    for_each_neighbour(edges.forward.csr, node, [&](std::int32_t, std::int32_t s) {
+    for_each_neighbour(edges.forward.csr, node, [&](std::int32_t s) {
       if (source < 0 && open(s)) source = s;
     });
     node = source;
@@ -89,7 +88,7 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
     const std::int32_t v = ready.back();
     ready.pop_back();
     order[num_placed++] = v;
-    detail::for_each_neighbour(edges.reverse.csr, v, [&](std::int32_t, std::int32_t target) {
+    detail::for_each_neighbour(edges.reverse.csr, v, [&](std::int32_t target) {
       if (--num_open[static_cast<std::size_t>(target)] > 0) return;
       ready.push_back(target);
       std::push_heap(ready.begin(), ready.end(), std::greater<>());
@@ -99,40 +98,18 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
   return order;
 }
 
-/// For each node, the number of edges on the longest path that ends there; 0 for a node without sources.
-///
-/// Errors and cost: as topological_order.
-[[nodiscard]] inline Result<std::vector<std::int32_t>> topological_levels(const EdgesView& edges) {
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::int32_t> order, topological_order(edges));
-  std::vector<std::int32_t> level(order.size(), 0);
-  for (const std::int32_t v : order) {
-    std::int32_t& own = level[static_cast<std::size_t>(v)];
-    detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t, std::int32_t source) {
-      own = std::max(own, level[static_cast<std::size_t>(source)] + 1);
-    });
-  }
-  return level;
-}
-
-/// The connected components of a graph whose edges are seen without direction.
-struct Components {
-  std::int32_t num_components = 0;
-  std::vector<std::int32_t> component_of;  // (N); components are numbered by their smallest node
-};
-
-namespace detail {
-
-// The components of the nodes for which `included(v)`; component_of is -1 for the others.
+/// (N) the connected component of each node for which `included(v)`, of edges without direction, or -1;
+/// numbered by their smallest nodes.  Cost: O(N + E).
 template <class Included>
-Components components_among(const EdgesView& edges, const Included& included) {
-  Components components;
-  components.component_of.assign(static_cast<std::size_t>(edges.num_nodes()), -1);
+[[nodiscard]] std::vector<std::int32_t> components_among(const EdgesView& edges, const Included& included) {
+  std::int32_t num_components = 0;
+  std::vector<std::int32_t> component_of(static_cast<std::size_t>(edges.num_nodes()), -1);
   std::vector<std::int32_t> open;
   for (std::int32_t root = 0; root < edges.num_nodes(); ++root) {
     const auto reach = [&](std::int32_t v) {
-      std::int32_t& component = components.component_of[static_cast<std::size_t>(v)];
+      std::int32_t& component = component_of[static_cast<std::size_t>(v)];
       if (component >= 0 || !included(v)) return false;
-      component = components.num_components;
+      component = num_components;
       open.push_back(v);
       return true;
     };
@@ -140,18 +117,11 @@ Components components_among(const EdgesView& edges, const Included& included) {
     while (!open.empty()) {
       const std::int32_t v = open.back();
       open.pop_back();
-      for_each_neighbour(edges, Direction::kBoth, v, reach);
+      detail::for_each_neighbour(edges, v, reach);
     }
-    ++components.num_components;
+    ++num_components;
   }
-  return components;
-}
-
-}  // namespace detail
-
-/// Cost: O(N + E).
-[[nodiscard]] inline Components connected_components(const EdgesView& edges) {
-  return detail::components_among(edges, [](std::int32_t) { return true; });
+  return component_of;
 }
 
 MLGRAPH_END_ISA

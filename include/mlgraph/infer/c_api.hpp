@@ -25,9 +25,11 @@
 // Emitted although nothing in this file calls it. Inline, so that a second file that includes this links.
 #define MLGRAPH_DETAIL_C_FUNCTION inline __attribute__((used))
 
+/// What C holds of a model.
 struct mlgraph_model {
   mlgraph::CostModel model;
 };
+/// What C holds of a session, with the message of its last error.
 struct mlgraph_session {
   mlgraph::CostSession session;
   std::string message;

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -60,9 +59,7 @@ class DatasetPack {
     return pack;
   }
 
-  [[nodiscard]] Task task() const { return task_; }
   [[nodiscard]] Span<const ProgramView> views() const { return views_; }
-  [[nodiscard]] std::uint64_t file_bytes() const { return bytes_.size(); }
   /// True when the duplicates of this program were removed as the pack was written.
   [[nodiscard]] bool is_distinct(std::size_t index) const {
     return (records_[index].flags & kPackDistinct) != 0;

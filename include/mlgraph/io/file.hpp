@@ -34,6 +34,16 @@ namespace io {
 /// What read_file() reads at most, unless told otherwise: 2 GiB.
 inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 31;
 
+namespace detail {
+
+/// `path: cannot be written: No space left on device`, from errno.
+[[nodiscard]] inline Status system_error(const std::string& path, std::string_view what) {
+  return Status::unavailable(
+      str_cat(path, ": ", what, ": ", std::error_code(errno, std::generic_category()).message()));
+}
+
+}  // namespace detail
+
 /// The bytes of `path`.
 ///
 /// Errors: kNotFound when there is no such file; kUnavailable when the system refuses to open or read it, and
@@ -50,10 +60,7 @@ inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 31;
   }
   const auto close = [](std::FILE* file) { std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rb"), close);
-  if (!file) {
-    return Status::unavailable(
-        str_cat(path, ": cannot be opened: ", std::error_code(errno, std::generic_category()).message()));
-  }
+  if (!file) return detail::system_error(path, "cannot be opened");
   // The size is a hint only: pipes have none, and a file may grow while it is read.
   const std::uintmax_t size = std::filesystem::file_size(path, error);
   const std::uint64_t hint = error ? 0 : static_cast<std::uint64_t>(size);
@@ -86,12 +93,6 @@ inline constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 31;
 }
 
 namespace detail {
-
-/// `path: cannot be written: No space left on device`, from errno.
-[[nodiscard]] inline Status system_error(const std::string& path, std::string_view what) {
-  return Status::unavailable(
-      str_cat(path, ": ", what, ": ", std::error_code(errno, std::generic_category()).message()));
-}
 
 /// A new file beside `path`, removed unless it took the place of `path`.
 ///

@@ -29,6 +29,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
+/// What a file of HLO is, as its first bytes say.
 enum class HloFileKind : std::uint8_t {
   kUnknown,
   kText,              ///< HLO text

@@ -3,7 +3,6 @@
 #ifndef MLGRAPH_IO_HLO_MODULE_HPP
 #define MLGRAPH_IO_HLO_MODULE_HPP
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -44,12 +43,14 @@ struct HloWindowDimension {
   bool window_reversal = false;
 };
 
+/// One dimension of a slice: start, start + stride, ... below limit.
 struct HloSliceDimension {
   std::int64_t start = 0;
   std::int64_t limit = 0;
   std::int64_t stride = 1;
 };
 
+/// What a pad adds along one dimension; negative at an edge: takes away.
 struct HloPaddingDimension {
   std::int64_t edge_padding_low = 0;
   std::int64_t edge_padding_high = 0;
@@ -69,6 +70,7 @@ struct HloConvolutionDimensions {
   std::vector<std::int64_t> output_spatial;
 };
 
+/// Which dimensions of its operands a dot sums over, and which it keeps apart.
 struct HloDotDimensions {
   std::vector<std::int64_t> lhs_contracting;
   std::vector<std::int64_t> rhs_contracting;
@@ -76,6 +78,7 @@ struct HloDotDimensions {
   std::vector<std::int64_t> rhs_batch;
 };
 
+/// Where a gather's indices point, and where its slices go. XLA: GatherDimensionNumbers.
 struct HloGatherDimensions {
   std::vector<std::int64_t> offset_dims;
   std::vector<std::int64_t> collapsed_slice_dims;
@@ -109,6 +112,7 @@ struct HloInstruction {
   std::optional<HloGatherDimensions> gather;
 };
 
+/// Instructions that are called together.
 struct HloComputation {
   std::string name;
   std::int64_t id = 0;

@@ -74,18 +74,15 @@ inline constexpr std::array<std::uint8_t, kNumOpcodeNames> kSortedOpcodeIds = so
 
 }  // namespace detail
 
-/// Number of opcode ids, the unknown one (0) included: what an embedding table needs at least.
 /// What model files call this table; another assignment of ids gets another name.
 inline constexpr std::string_view kHloOpcodeTable = "tpugraphs 1";
 
+/// Number of opcode ids, the unknown one (0) included: what an embedding table needs at least.
 inline constexpr int kNumOpcodes = static_cast<int>(detail::kNumOpcodeNames);
 static_assert(kNumOpcodes == 121, "ids 0 (unknown) to 120");
 
-/// XLA's numbers of the element types that readers treat specially.
-inline constexpr std::int32_t kInvalidType = 0;
+/// XLA's number of the element type that readers treat specially.
 inline constexpr std::int32_t kTupleType = 13;
-inline constexpr std::int32_t kOpaqueType = 14;
-inline constexpr std::int32_t kTokenType = 17;
 
 /// TpuGraphs' id of an opcode; 0 for names it does not know.
 [[nodiscard]] constexpr std::uint8_t hlo_opcode_id(std::string_view name) {

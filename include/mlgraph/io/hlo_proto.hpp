@@ -56,6 +56,12 @@ class HloProtoReader : public ProtoReader {
     if (module.computations.empty()) fail(StatusCode::kDataLoss, "the module has no computation");
   }
 
+ protected:
+  template <class T>
+  static T& present(std::optional<T>& value) {
+    return value ? *value : value.emplace();
+  }
+
  private:
   void read_computation(protozero::pbf_reader message, HloComputation& computation) {
     const Nest nest(*this);
@@ -163,20 +169,8 @@ class HloProtoReader : public ProtoReader {
     }
   }
 
-  template <class T>
-  static T& present(std::optional<T>& value) {
-    return value ? *value : value.emplace();
-  }
-
   void read_metadata(protozero::pbf_reader message, std::string& op_name) {
-    const Nest nest(*this);
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(2)) {
-        get_text(message, op_name);
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 2, [&](protozero::pbf_reader& field) { get_text(field, op_name); });
   }
 
   void read_shape(protozero::pbf_reader message, HloShape& shape) {
@@ -211,14 +205,7 @@ class HloProtoReader : public ProtoReader {
   /// A message inside another that only wraps `repeated ... dimensions = 1`.
   template <class Dimension, class Read>
   void read_dimensions(protozero::pbf_reader message, std::vector<Dimension>& list, Read&& read) {
-    const Nest nest(*this);
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        read(message.get_message(), append(list));
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 1, [&](protozero::pbf_reader& field) { read(field.get_message(), append(list)); });
   }
 
   void read_window_dimension(protozero::pbf_reader message, HloWindowDimension& dim) {
@@ -291,16 +278,11 @@ class HloProtoReader : public ProtoReader {
                                                       const HloLimits& limits = {}) {
   return detail::read_protobuf<detail::HloProtoReader, HloModule>(
       bytes, limits, [](detail::HloProtoReader& reader, protozero::pbf_reader message, HloModule& module) {
-        const detail::HloProtoReader::Nest nest(reader);
         bool found = false;
-        while (detail::HloProtoReader::next(message)) {
-          if (message.tag_and_type() == detail::bytes_field(1)) {
-            reader.read_module_part(message.get_message(), module);
-            found = true;
-          } else {
-            message.skip();
-          }
-        }
+        reader.for_field(message, 1, [&](protozero::pbf_reader& field) {
+          reader.read_module_part(field.get_message(), module);
+          found = true;
+        });
         if (!found) reader.fail(StatusCode::kDataLoss, "there is no module (field 1 of HloProto)");
         reader.check_module(module);
       });

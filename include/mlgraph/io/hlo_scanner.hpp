@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
-#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_attributes.hpp"
 #include "mlgraph/io/hlo_module.hpp"

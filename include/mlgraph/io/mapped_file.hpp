@@ -9,7 +9,6 @@
 #include <cstring>
 #include <limits>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -48,10 +47,9 @@ class MappedFile {
     MappedFile file;
 #if MLGRAPH_DETAIL_HAS_MMAP
     const auto refused = [&](const char* what) {
-      const int error = errno;
-      std::string message =
-          str_cat(path, ": ", what, ": ", std::error_code(error, std::generic_category()).message());
-      return error == ENOENT ? Status::not_found(std::move(message)) : Status::unavailable(std::move(message));
+      const bool is_missing = errno == ENOENT;
+      const Status status = detail::system_error(path, what);
+      return is_missing ? Status::not_found(status.message()) : status;
     };
     const Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (descriptor.fd < 0) return refused("cannot be opened");

@@ -50,7 +50,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
   col.reserve(static_cast<std::size_t>(edges.num_edges()) * 2);
   for (std::int32_t v = 0; v < num_nodes; ++v) {
     const auto begin = static_cast<std::ptrdiff_t>(col.size());
-    mlgraph::detail::for_each_neighbour(edges, Direction::kBoth, v, [&](std::int32_t w) {
+    mlgraph::detail::for_each_neighbour(edges, v, [&](std::int32_t w) {
       if (w != v) col.push_back(w);
     });
     std::sort(col.begin() + begin, col.end());

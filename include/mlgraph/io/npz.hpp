@@ -38,6 +38,7 @@ struct NpyArray {
 /// claims more is refused.
 inline constexpr std::uint64_t kMaxDeflateRatio = 1032;
 
+/// What a reader of npz may spend.
 struct NpzOptions {
   /// The most bytes of values that one call may hold, 4 GiB: an array in read(), a row in read_rows(). (An
   /// array in Fortran order is held twice while it is reordered.)

@@ -18,6 +18,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
+#include "mlgraph/graph/partition.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/hlo_feature_names.hpp"
 
@@ -137,20 +138,6 @@ inline Status check_program_edges(const GraphView& graph) {
   return {};
 }
 
-inline Status check_node_splits(Span<const std::int32_t> splits, std::int32_t num_nodes) {
-  if (splits.empty()) return {};
-  if (splits[0] != 0) return Status::invalid_argument(str_cat("node_splits 0 is ", splits[0], "; should be 0"));
-  for (std::size_t i = 1; i < splits.size(); ++i) {
-    if (splits[i] <= splits[i - 1]) {
-      return Status::invalid_argument(
-          str_cat("node_splits ", i, " is ", splits[i], " after ", splits[i - 1], "; should ascend"));
-    }
-  }
-  if (splits.back() == num_nodes) return {};
-  return Status::invalid_argument(
-      str_cat("node_splits ends with ", splits.back(), "; num_nodes is ", num_nodes));
-}
-
 inline Status check_config_ids(Span<const std::int32_t> ids, std::int32_t num_nodes) {
   if (ids.empty()) return {};
   std::vector<bool> seen(static_cast<std::size_t>(num_nodes));
@@ -256,7 +243,7 @@ enum class ProgramCheck : std::uint8_t {
     }
   }
   MLGRAPH_RETURN_IF_ERROR(detail::check_program_edges(graph));
-  MLGRAPH_RETURN_IF_ERROR(detail::check_node_splits(program.node_splits, graph.num_nodes()));
+  MLGRAPH_RETURN_IF_ERROR(mlgraph::detail::check_node_splits(program.node_splits, graph.num_nodes()));
   MLGRAPH_RETURN_IF_ERROR(detail::check_config_ids(graph.config_node, graph.num_nodes()));
   MLGRAPH_RETURN_IF_ERROR(detail::check_program_configs(program));
   if (what == ProgramCheck::kStructure) return {};

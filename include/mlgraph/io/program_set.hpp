@@ -27,6 +27,7 @@
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
+#include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/program_data.hpp"
 #include "mlgraph/io/program_summary.hpp"
@@ -37,6 +38,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace io {
 
+/// How load_programs() reads.
 struct LoadOptions {
   /// What each file must hold, and the most bytes of one program. (A pack holds at least configs.)
   TpuGraphsOptions tpugraphs;
@@ -101,10 +103,8 @@ namespace detail {
   const auto close = [](std::FILE* file) { std::fclose(file); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rb"), close);
   if (file == nullptr) {
-    const int error = errno;
-    if (error == ENOENT) return Status::not_found(str_cat(path, ": no such file or folder"));
-    return Status::unavailable(
-        str_cat(path, ": cannot be opened: ", std::error_code(error, std::generic_category()).message()));
+    if (errno == ENOENT) return Status::not_found(str_cat(path, ": no such file or folder"));
+    return system_error(path, "cannot be opened");
   }
   char bytes[8];
   return std::string(bytes, std::fread(bytes, 1, sizeof(bytes), file.get()));

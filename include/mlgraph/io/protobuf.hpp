@@ -96,6 +96,19 @@ class ProtoReader {
     return true;
   }
 
+  /// A whole message of which only a field of bytes is wanted: calls `use(message)` wherever it is.
+  template <class Use>
+  void for_field(protozero::pbf_reader message, std::uint32_t number, Use&& use) {
+    const Nest nest(*this);
+    while (next(message)) {
+      if (message.tag_and_type() == bytes_field(number)) {
+        use(message);
+      } else {
+        message.skip();
+      }
+    }
+  }
+
   [[noreturn]] void fail(StatusCode code, const std::string& what) const {
     throw ProtoError{Status(code, str_cat("protobuf: ", what, where()))};
   }

@@ -31,6 +31,7 @@ enum class Require : std::uint8_t {
   kRuntimes,  ///< and what was measured: enough to train and to evaluate
 };
 
+/// What a TpuGraphs file must have, and how large a program may be.
 struct TpuGraphsOptions {
   Require require = Require::kRuntimes;
   /// The most bytes that the arrays of one program may have in memory, 4 GiB; checked before they are

@@ -3,8 +3,6 @@
 #ifndef MLGRAPH_IO_TUNING_DATA_HPP
 #define MLGRAPH_IO_TUNING_DATA_HPP
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -85,15 +83,10 @@ class TuningReader : public HloProtoReader {
 
   /// TuningData
   void read_modules(protozero::pbf_reader message, std::vector<ModuleTuningData>& modules) {
-    const Nest nest(*this);
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        ++module_;
-        read_module_tuning(message.get_message(), append(modules));
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 1, [&](protozero::pbf_reader& field) {
+      ++module_;
+      read_module_tuning(field.get_message(), append(modules));
+    });
     module_ = 0;
     if (modules.empty()) fail(StatusCode::kDataLoss, "there is no module (field 1 of TuningData)");
   }
@@ -166,14 +159,8 @@ class TuningReader : public HloProtoReader {
   }
 
   void read_op_config(protozero::pbf_reader message, TuningRun& run) {
-    const Nest nest(*this);
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        read_tile(message.get_message(), run.tile ? *run.tile : run.tile.emplace());
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 1,
+              [&](protozero::pbf_reader& field) { read_tile(field.get_message(), present(run.tile)); });
   }
 
   void read_tile(protozero::pbf_reader message, TileSizes& tile) {
@@ -181,45 +168,30 @@ class TuningReader : public HloProtoReader {
   }
 
   void read_module_config(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
-    const Nest nest(*this);
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        read_layout_config(message.get_message(), run, layouts);
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 1,
+              [&](protozero::pbf_reader& field) { read_layout_config(field.get_message(), run, layouts); });
   }
 
   void read_layout_config(protozero::pbf_reader message, TuningRun& run, std::vector<std::int8_t>& layouts) {
-    const Nest nest(*this);
     if (run.num_layout_nodes >= 0)
       fail(StatusCode::kDataLoss, "the run has two layout configs, should have one");
     run.num_layout_nodes = 0;
     run.layout_offset = layouts.size();
-    while (next(message)) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        take(kLayoutConfigWidth);
-        layouts.resize(layouts.size() + kLayoutConfigWidth, std::int8_t{-1});
-        ++run.num_layout_nodes;
-        read_layout_node(message.get_message(), layouts.data() + layouts.size() - kLayoutConfigWidth);
-      } else {
-        message.skip();
-      }
-    }
+    for_field(message, 1, [&](protozero::pbf_reader& field) {
+      take(kLayoutConfigWidth);
+      layouts.resize(layouts.size() + kLayoutConfigWidth, std::int8_t{-1});
+      ++run.num_layout_nodes;
+      read_layout_node(field.get_message(), layouts.data() + layouts.size() - kLayoutConfigWidth);
+    });
   }
 
   /// The layouts of one node's tensors; more than three, or more than 6 dimensions, have no column.
   void read_layout_node(protozero::pbf_reader message, std::int8_t* row) {
-    const Nest nest(*this);
-    for (int tensor = 0; next(message);) {
-      if (message.tag_and_type() == bytes_field(1)) {
-        read_tensor(message.get_message(), tensor < 3 ? row + 6 * tensor : nullptr);
-        ++tensor;
-      } else {
-        message.skip();
-      }
-    }
+    int tensor = 0;
+    for_field(message, 1, [&](protozero::pbf_reader& field) {
+      read_tensor(field.get_message(), tensor < 3 ? row + 6 * tensor : nullptr);
+      ++tensor;
+    });
   }
 
   void read_tensor(protozero::pbf_reader message, std::int8_t* row) {

@@ -14,7 +14,6 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/format/safetensors.hpp"
-#include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/file.hpp"
 
 namespace mlgraph {
@@ -47,13 +46,6 @@ class WeightsFile {
   std::vector<std::byte> bytes_;
   SafeTensors tensors_;
 };
-
-/// write_safetensors() to a file, as write_file() does.
-[[nodiscard]] inline Status write_weights_file(const std::string& path, Span<const SafeTensor> tensors,
-                                               SafeTensorsMetadata metadata = {}) {
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, write_safetensors(tensors, std::move(metadata)));
-  return write_file(path, bytes);
-}
 
 }  // namespace io
 MLGRAPH_END_ISA

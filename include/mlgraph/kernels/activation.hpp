@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <type_traits>
-#include <utility>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/kernels/simd.hpp"

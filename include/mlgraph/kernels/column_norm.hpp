@@ -13,6 +13,7 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
+#include "mlgraph/kernels/segment_blocks.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace mlgraph {
@@ -26,61 +27,10 @@ template <class T>
   return v > T(0) ? T(1) / std::sqrt(v) : v == T(0) ? T(0) : v;  // the last case keeps NaN
 }
 
-/// Segments of rows cut into blocks that fit a core's cache. The cut of a segment depends on its length and on
-/// the number of columns alone.
-class SegmentBlocks {
- public:
-  /// One block: rows [begin, end) of segment `segment`; `index` counts the blocks of all segments.
-  struct Block {
-    std::int64_t segment, begin, end, index;
-  };
-
-  SegmentBlocks(Span<const std::int32_t> ptr, std::int64_t cols, Arena& scratch)
-      : ptr_(ptr),
-        rows_(std::clamp<std::int64_t>(kElements / std::max<std::int64_t>(1, cols), 16, 1024)),
-        first_(scratch.allocate<std::int64_t>(ptr.size() + 1)) {
-    first_[0] = 0;
-    for (std::int64_t s = 0; s < num_segments(); ++s) {
-      first_[s + 1] = first_[s] + (num_rows(s) + rows_ - 1) / rows_;
-    }
-    const std::int64_t total = num_segments() == 0 ? 0 : ptr_.back() - ptr_.front();
-    const std::int64_t num_tasks = std::max<std::int64_t>(1, total * cols / kElements);
-    blocks_per_task_ = std::max<std::int64_t>(1, (num_blocks() + num_tasks - 1) / num_tasks);
-  }
-
-  [[nodiscard]] std::int64_t num_segments() const {
-    return ptr_.empty() ? 0 : static_cast<std::int64_t>(ptr_.size()) - 1;
-  }
-  [[nodiscard]] std::int64_t num_rows(std::int64_t s) const {
-    return ptr_[static_cast<std::size_t>(s + 1)] - ptr_[static_cast<std::size_t>(s)];
-  }
-  [[nodiscard]] std::int64_t num_blocks() const { return first_[num_segments()]; }
-  [[nodiscard]] std::int64_t first_block(std::int64_t s) const { return first_[s]; }
-  /// Rows in the blocks before the last one of a segment.
-  [[nodiscard]] std::int64_t block_rows() const { return rows_; }
-
-  /// Calls `body(block)` for every block, several at a time.
-  template <class Body>
-  void for_each(ThreadPool* pool, const Body& body) const {
-    parallel_for(pool, num_blocks(), blocks_per_task_, [&](std::int64_t begin, std::int64_t end) {
-      std::int64_t s = std::upper_bound(first_, first_ + num_segments() + 1, begin) - first_ - 1;
-      for (std::int64_t b = begin; b < end; ++b) {
-        while (b >= first_[s + 1]) ++s;
-        const std::int64_t row = ptr_[static_cast<std::size_t>(s)] + (b - first_[s]) * rows_;
-        const std::int64_t last = ptr_[static_cast<std::size_t>(s + 1)];
-        body(Block{s, row, std::min(row + rows_, last), b});
-      }
-    });
-  }
-
- private:
-  static constexpr std::int64_t kElements = 16384;
-
-  Span<const std::int32_t> ptr_;
-  std::int64_t rows_;
-  std::int64_t* first_;  // (num_segments + 1) first block of each segment
-  std::int64_t blocks_per_task_ = 1;
-};
+/// Rows of a block that fits a core's cache.
+inline std::int64_t column_norm_block_rows(std::int64_t cols) {
+  return std::clamp<std::int64_t>(16384 / std::max<std::int64_t>(1, cols), 16, 1024);
+}
 
 /// Calls `body(width, c, lanes)` for groups of columns: `width` (an integral_constant) vectors at c, all full
 /// unless width is 1. Four vectors at once give independent chains of additions.
@@ -143,7 +93,7 @@ void column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, T eps
                    for_each_piece<T>(cols, [&](std::int64_t c, std::int64_t m) {
                      Vec<T> center(T(0)), squares(T(0));
                      std::int64_t seen = 0;
-                     for (std::int64_t b = blocks.first_block(s); b < blocks.first_block(s + 1); ++b) {
+                     for (std::int64_t b = blocks.begin(s); b < blocks.end(s); ++b) {
                        const std::int64_t count = std::min(blocks.block_rows(), num_rows - seen);
                        const Vec<T> block_mean = load_n(partial + 2 * b * cols + c, m);
                        const Vec<T> block_squares = load_n(partial + (2 * b + 1) * cols + c, m);
@@ -169,27 +119,24 @@ void column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, T eps
                });
 }
 
-/// y = (x - mean) * rstd [* gamma] [+ beta] with the mean and rstd of the row's segment.
+/// y = (x - mean) * rstd with the mean and rstd of the row's segment.
 template <class T>
 void apply_column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
-                             MatrixView<const T> rstd, Span<const T> gamma, Span<const T> beta, MatrixView<T> y,
-                             ThreadPool* pool) {
+                             MatrixView<const T> rstd, MatrixView<T> y, ThreadPool* pool) {
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
       constexpr int kWidth = decltype(width)::value;
-      Vec<T> center[kWidth], factor[kWidth], shift[kWidth];
+      Vec<T> center[kWidth], factor[kWidth];
       for (int j = 0; j < kWidth; ++j) {
         const std::int64_t col = c + j * kLanes<T>;
         center[j] = load_n(mean.row(b.segment) + col, m);
         factor[j] = load_n(rstd.row(b.segment) + col, m);
-        if (!gamma.empty()) factor[j] = factor[j] * load_n(gamma.data() + col, m);
-        shift[j] = beta.empty() ? Vec<T>(T(0)) : load_n(beta.data() + col, m);
       }
       for (std::int64_t r = b.begin; r < b.end; ++r) {
         for (int j = 0; j < kWidth; ++j) {
           const std::int64_t col = c + j * kLanes<T>;
-          store_n(y.row(r) + col, multiply_add<T>(load_n(x.row(r) + col, m) - center[j], factor[j], shift[j]),
-                  m);
+          const Vec<T> centred = load_n(x.row(r) + col, m) - center[j];
+          store_n(y.row(r) + col, multiply_add<T>(centred, factor[j], Vec<T>(T(0))), m);
         }
       }
     });
@@ -208,9 +155,9 @@ template <class T>
 void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, MatrixView<T> y,
                    MatrixView<T> mean, MatrixView<T> rstd, Arena& scratch, ThreadPool* pool) {
   const ArenaScope scope(scratch);
-  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  const SegmentBlocks blocks(ptr, column_norm_block_rows(x.cols), x.cols, scratch);
   column_statistics<T>(blocks, x, eps, mean, rstd, scratch, pool);
-  apply_column_statistics<T>(blocks, x, mean, rstd, {}, {}, y, pool);
+  apply_column_statistics<T>(blocks, x, mean, rstd, y, pool);
 }
 
 /// Sums over the rows of each segment of dy and of dy * x^, x^ = (x - mean) * rstd: what every backward needs.
@@ -249,18 +196,18 @@ void column_gradient_sums(const SegmentBlocks& blocks, MatrixView<const T> x, Ma
                [&](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t s = begin; s < end; ++s) {
                    fill(T(0), sums.row(2 * s), 2 * cols, nullptr);
-                   for (std::int64_t b = blocks.first_block(s); b < blocks.first_block(s + 1); ++b) {
+                   for (std::int64_t b = blocks.begin(s); b < blocks.end(s); ++b) {
                      add<T>(partial + 2 * b * cols, sums.row(2 * s), sums.row(2 * s), 2 * cols, nullptr);
                    }
                  }
                });
 }
 
-/// dx [+]= rstd * gamma * (dy - mean(dy) - x^ * mean(dy * x^)), the means over the rows of the segment.
+/// dx [+]= rstd * (dy - mean(dy) - x^ * mean(dy * x^)), the means over the rows of the segment.
 template <class T>
 void apply_column_gradient(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
-                           MatrixView<const T> rstd, Span<const T> gamma, MatrixView<const T> sums,
-                           MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
+                           MatrixView<const T> rstd, MatrixView<const T> sums, MatrixView<const T> dy,
+                           MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     const Vec<T> inverse(T(1) / static_cast<T>(blocks.num_rows(b.segment)));
     for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
@@ -268,11 +215,10 @@ void apply_column_gradient(const SegmentBlocks& blocks, MatrixView<const T> x, M
       const Vec<T> deviation = load_n(rstd.row(b.segment) + c, m);
       const Vec<T> mean_g = load_n(sums.row(2 * b.segment) + c, m) * inverse;
       const Vec<T> slope = load_n(sums.row(2 * b.segment + 1) + c, m) * inverse * deviation;
-      const Vec<T> factor = gamma.empty() ? deviation : Vec<T>(deviation * load_n(gamma.data() + c, m));
       for (std::int64_t r = b.begin; r < b.end; ++r) {
         const Vec<T> d =
             multiply_add<T>(-(load_n(x.row(r) + c, m) - center), slope, load_n(dy.row(r) + c, m) - mean_g);
-        store_or_add(dx.row(r) + c, Vec<T>(d * factor), m, accumulate);
+        store_or_add(dx.row(r) + c, Vec<T>(d * deviation), m, accumulate);
       }
     });
   });
@@ -284,59 +230,11 @@ void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x,
                             MatrixView<const T> rstd, MatrixView<const T> dy, MatrixView<T> dx, bool accumulate,
                             Arena& scratch, ThreadPool* pool) {
   const ArenaScope scope(scratch);
-  const SegmentBlocks blocks(ptr, x.cols, scratch);
+  const SegmentBlocks blocks(ptr, column_norm_block_rows(x.cols), x.cols, scratch);
   const std::int64_t num_sums = 2 * blocks.num_segments();
   const MatrixView<T> sums(scratch.allocate<T>(static_cast<std::size_t>(num_sums * x.cols)), num_sums, x.cols);
   column_gradient_sums<T>(blocks, x, mean, rstd, dy, sums, scratch, pool);
-  apply_column_gradient<T>(blocks, x, mean, rstd, {}, sums, dy, dx, accumulate, pool);
-}
-
-/// Batch normalisation in training: every column over all rows, y = (x - mean) * rstd * gamma + beta.
-///
-/// Shapes: x, y (N, F); gamma, beta (F) or empty; mean, rstd (F) receive this batch's statistics (biased
-/// variance). Source: Ioffe, Szegedy, arXiv:1502.03167, algorithm 1.
-template <class T>
-void batch_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, T eps, MatrixView<T> y,
-                Span<T> mean, Span<T> rstd, Arena& scratch, ThreadPool* pool) {
-  const ArenaScope scope(scratch);
-  const std::int32_t ptr[2] = {0, static_cast<std::int32_t>(x.rows)};
-  const SegmentBlocks blocks(ptr, x.cols, scratch);
-  const MatrixView<T> center(mean.data(), 1, x.cols);
-  const MatrixView<T> deviation(rstd.data(), 1, x.cols);
-  column_statistics<T>(blocks, x, eps, center, deviation, scratch, pool);
-  apply_column_statistics<T>(blocks, x, center, deviation, gamma, beta, y, pool);
-}
-
-/// Batch normalisation in evaluation, with stored statistics: y = (x - mean) * rstd * gamma + beta.
-template <class T>
-void batch_norm_eval(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, Span<const T> mean,
-                     Span<const T> rstd, MatrixView<T> y, ThreadPool* pool) {
-  for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
-    Vec<T> factor = load_n(rstd.data() + c, m);
-    if (!gamma.empty()) factor = factor * load_n(gamma.data() + c, m);
-    const Vec<T> shift = beta.empty() ? Vec<T>(T(0)) : load_n(beta.data() + c, m);
-    store_n(y.row(r) + c, multiply_add<T>(load_n(x.row(r) + c, m) - load_n(mean.data() + c, m), factor, shift),
-            m);
-  });
-}
-
-/// Backward of batch_norm in training. dx, dgamma, dbeta may each be empty; dgamma and dbeta are added to.
-template <class T>
-void batch_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const T> mean, Span<const T> rstd,
-                         MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, Span<T> dgamma,
-                         Span<T> dbeta, Arena& scratch, ThreadPool* pool) {
-  const ArenaScope scope(scratch);
-  const std::int32_t ptr[2] = {0, static_cast<std::int32_t>(x.rows)};
-  const SegmentBlocks blocks(ptr, x.cols, scratch);
-  const MatrixView<const T> center(mean.data(), 1, x.cols);
-  const MatrixView<const T> deviation(rstd.data(), 1, x.cols);
-  const MatrixView<T> sums(scratch.allocate<T>(static_cast<std::size_t>(2 * x.cols)), 2, x.cols);
-  column_gradient_sums<T>(blocks, x, center, deviation, dy, sums, scratch, pool);
-  if (!dbeta.empty()) add<T>(sums.row(0), dbeta.data(), dbeta.data(), x.cols, nullptr);
-  if (!dgamma.empty()) add<T>(sums.row(1), dgamma.data(), dgamma.data(), x.cols, nullptr);
-  if (dx.data != nullptr) {
-    apply_column_gradient<T>(blocks, x, center, deviation, gamma, sums, dy, dx, accumulate, pool);
-  }
+  apply_column_gradient<T>(blocks, x, mean, rstd, sums, dy, dx, accumulate, pool);
 }
 
 }  // namespace kernels

@@ -214,15 +214,6 @@ template <class T>
   return sum_of_pieces<T>(n, pool, [=](std::int64_t i, std::int64_t m) { return load_n(a + i, m); });
 }
 
-/// True when no element is infinite or NaN.
-template <class T>
-[[nodiscard]] bool all_finite(const T* x, std::int64_t n, ThreadPool* pool) {
-  // 0 * x is 0 for finite x and NaN for others, and NaN survives every sum.
-  return sum_of_pieces<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
-           return Vec<T>(load_n(x + i, m) * Vec<T>(T(0)));
-         }) == 0;
-}
-
 // ---- matrices ------------------------------------------------------------------------------------------
 
 /// Calls `body(row, col, lanes)` for the pieces of every row of a (rows, cols) matrix, blocks of rows in
@@ -248,17 +239,6 @@ void copy_block(MatrixView<const T> src, MatrixView<T> dst, bool accumulate, Thr
         std::copy_n(src.row(r), src.cols, dst.row(r));
       }
     }
-  });
-}
-
-/// y[r, :] = x[r, :] + b
-template <class T>
-void add_row_broadcast(MatrixView<const T> x, Span<const T> b, MatrixView<T> y, ThreadPool* pool) {
-  MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols && static_cast<std::int64_t>(b.size()) == x.cols,
-                 "add_row_broadcast: shapes differ");
-  const T* const row = b.data();
-  for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
-    store_n(y.row(r) + c, load_n(x.row(r) + c, m) + load_n(row + c, m), m);
   });
 }
 

@@ -176,6 +176,7 @@ void eigen_multiply(const Left& left, const Right& right, MatrixView<T> c, bool 
 
 }  // namespace detail
 
+/// A right operand as it is; its own kernels have one in panels.
 template <class T>
 struct PackedMatrix {
   const T* data = nullptr;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"

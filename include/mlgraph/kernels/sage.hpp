@@ -16,7 +16,6 @@
 #include "mlgraph/kernels/gemm.hpp"
 #include "mlgraph/kernels/linear.hpp"
 #include "mlgraph/kernels/reduce.hpp"
-#include "mlgraph/kernels/simd.hpp"
 #include "mlgraph/kernels/spmm.hpp"
 
 namespace mlgraph {

@@ -12,6 +12,7 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/reduce.hpp"
+#include "mlgraph/kernels/segment_blocks.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace mlgraph {
@@ -19,72 +20,30 @@ MLGRAPH_BEGIN_ISA
 namespace kernels {
 namespace detail {
 
-/// Rows of a segment that are reduced one after the other. Longer segments are cut, counted from their own
-/// start, and the results of their blocks are reduced in order: one huge graph keeps several threads busy,
-/// rounding errors do not grow with its size, and the bits depend on the segment alone.
+/// Rows of a segment that are reduced one after the other.
 inline constexpr std::int64_t kSegmentBlock = 256;
 
-/// The blocks of all segments, numbered from first to last.
-class SegmentBlocks {
- public:
-  SegmentBlocks(Span<const std::int32_t> ptr, Arena& scratch)
-      : ptr_(ptr.data()), num_segments_(static_cast<std::int64_t>(ptr.size()) - 1) {
-    auto* const block_ptr = scratch.allocate<std::int64_t>(ptr.size());
-    block_ptr[0] = 0;
-    for (std::int64_t g = 0; g < num_segments_; ++g) {
-      const std::int64_t blocks = (ptr_[g + 1] - ptr_[g] + kSegmentBlock - 1) / kSegmentBlock;
-      block_ptr[g + 1] = block_ptr[g] + blocks;
-      any_is_cut_ = any_is_cut_ || blocks > 1;
-    }
-    block_ptr_ = block_ptr;
+/// True when a segment has more than one block.
+inline bool any_is_cut(const SegmentBlocks& blocks) {
+  for (std::int64_t g = 0; g < blocks.num_segments(); ++g) {
+    if (blocks.is_cut(g)) return true;
   }
+  return false;
+}
 
-  [[nodiscard]] std::int64_t num_segments() const { return num_segments_; }
-  [[nodiscard]] std::int64_t num_blocks() const { return block_ptr_[num_segments_]; }
-  [[nodiscard]] bool any_is_cut() const { return any_is_cut_; }
-
-  /// The blocks of a segment.
-  [[nodiscard]] std::int64_t begin(std::int64_t segment) const { return block_ptr_[segment]; }
-  [[nodiscard]] std::int64_t end(std::int64_t segment) const { return block_ptr_[segment + 1]; }
-  [[nodiscard]] bool is_cut(std::int64_t segment) const { return end(segment) - begin(segment) > 1; }
-
-  /// Calls `body(segment, block, first, last)` for the blocks [begin, end), with the positions each one covers.
-  template <class Body>
-  void for_blocks(std::int64_t begin, std::int64_t end, const Body& body) const {
-    const std::int64_t* const after = std::upper_bound(block_ptr_, block_ptr_ + num_segments_ + 1, begin);
-    std::int64_t segment = after - block_ptr_ - 1;
-    for (std::int64_t block = begin; block < end; ++block) {
-      while (block >= block_ptr_[segment + 1]) ++segment;
-      const std::int64_t first = ptr_[segment] + (block - block_ptr_[segment]) * kSegmentBlock;
-      body(segment, block, first, std::min<std::int64_t>(first + kSegmentBlock, ptr_[segment + 1]));
-    }
-  }
-
- private:
-  const std::int32_t* ptr_;
-  const std::int64_t* block_ptr_ = nullptr;
-  std::int64_t num_segments_;
-  bool any_is_cut_ = false;
-};
-
-/// Runs `whole(segment, block, first, last)` for the blocks that are a whole segment, `part(...)` for the
-/// others and then `join(segment)` for the segments that were cut and `empty(segment)` for those without rows.
+/// Runs `whole(segment, first, last)` for the blocks that are a whole segment, `part(block, first, last)` for
+/// the others and then `join(segment)` for the segments that were cut and `empty(segment)` for those without
+/// rows.
 template <class Whole, class Part, class Join, class Empty>
-void for_segments(const SegmentBlocks& blocks, std::int64_t num_positions, std::int64_t cols, ThreadPool* pool,
-                  const Whole& whole, const Part& part, const Join& join, const Empty& empty) {
-  const std::int64_t num_blocks = blocks.num_blocks();
-  const std::int64_t mean_length = num_blocks == 0 ? 1 : std::max<std::int64_t>(1, num_positions / num_blocks);
-  parallel_for(pool, num_blocks, rows_per_task(cols * mean_length), [&](std::int64_t begin, std::int64_t end) {
-    blocks.for_blocks(begin, end,
-                      [&](std::int64_t g, std::int64_t block, std::int64_t first, std::int64_t last) {
-                        if (blocks.is_cut(g)) {
-                          part(block, first, last);
-                        } else {
-                          whole(g, first, last);
-                        }
-                      });
+void for_segments(const SegmentBlocks& blocks, std::int64_t cols, ThreadPool* pool, const Whole& whole,
+                  const Part& part, const Join& join, const Empty& empty) {
+  blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
+    if (blocks.is_cut(b.segment)) {
+      part(b.index, b.begin, b.end);
+    } else {
+      whole(b.segment, b.begin, b.end);
+    }
   });
-  if (num_blocks == blocks.num_segments() && !blocks.any_is_cut()) return;
   parallel_for(pool, blocks.num_segments(), rows_per_task(cols), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t g = begin; g < end; ++g) {
       if (blocks.is_cut(g)) {
@@ -101,16 +60,16 @@ template <class T, class Row>
 void sum_segments(Span<const std::int32_t> ptr, const Row& row, bool mean, MatrixView<const T> x,
                   MatrixView<T> y, bool accumulate, Arena& scratch, ThreadPool* pool) {
   const ArenaScope scope(scratch);
-  const SegmentBlocks blocks(ptr, scratch);
+  const SegmentBlocks blocks(ptr, kSegmentBlock, y.cols, scratch);
   const std::int64_t cols = y.cols;
   T* const partial =
-      blocks.any_is_cut() ? scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * cols)) : nullptr;
+      any_is_cut(blocks) ? scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * cols)) : nullptr;
   const auto finish = [&](std::int64_t g) {
     const auto i = static_cast<std::size_t>(g);
     return mean ? Finish<T>::mean(ptr[i + 1] - ptr[i]) : Finish<T>();
   };
   for_segments(
-      blocks, ptr.back() - ptr.front(), cols, pool,
+      blocks, cols, pool,
       [&](std::int64_t g, std::int64_t first, std::int64_t last) {
         sum_rows(first, last, row, UnitWeight(), x.data, x.stride, cols, finish(g), accumulate, y.row(g));
       },
@@ -132,16 +91,16 @@ template <class T>
 void max_segments(Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<T> y, std::int32_t* argmax,
                   bool accumulate, Arena& scratch, ThreadPool* pool) {
   const ArenaScope scope(scratch);
-  const SegmentBlocks blocks(ptr, scratch);
+  const SegmentBlocks blocks(ptr, kSegmentBlock, y.cols, scratch);
   const std::int64_t cols = y.cols;
-  const auto size = static_cast<std::size_t>(blocks.any_is_cut() ? blocks.num_blocks() * cols : 0);
+  const auto size = static_cast<std::size_t>(any_is_cut(blocks) ? blocks.num_blocks() * cols : 0);
   T* const partial = scratch.allocate<T>(size);
   auto* const partial_argmax = scratch.allocate<std::int32_t>(argmax == nullptr ? 0 : size);
   const auto where = [cols](std::int32_t* base, std::int64_t r) {
     return base == nullptr ? nullptr : base + r * cols;
   };
   for_segments(
-      blocks, ptr.back() - ptr.front(), cols, pool,
+      blocks, cols, pool,
       [&](std::int64_t g, std::int64_t first, std::int64_t last) {
         max_rows(first, last, SameRow(), UnitWeight(), x.data, x.stride, cols, accumulate, y.row(g),
                  where(argmax, g));

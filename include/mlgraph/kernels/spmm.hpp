@@ -4,9 +4,7 @@
 #define MLGRAPH_KERNELS_SPMM_HPP
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/parallel.hpp"
@@ -170,34 +168,6 @@ void spmm(Reduce reduce, CsrView csr, Span<const T> edge_weight, MatrixView<cons
   detail::for_rows_of_copies(num_copies, num_rows, detail::rows_per_task(y.cols), pool, piece);
 }
 
-/// The row `row` of spmm() over one copy of x, into `out` (x.cols): for kernels that use it while it is in
-/// cache.
-template <class T>
-void spmm_row(Reduce reduce, CsrView csr, Span<const T> edge_weight, MatrixView<const T> x, std::int32_t row,
-              T* out) {
-  const std::int64_t first = csr.row_ptr[static_cast<std::size_t>(row)];
-  const std::int64_t last = csr.row_ptr[static_cast<std::size_t>(row) + 1];
-  if (first == last) {
-    detail::clear_row(out, x.cols);
-    return;
-  }
-  const detail::IndexedRow index{csr.col.data()};
-  const auto run = [&](const auto& weight) {
-    if (reduce == Reduce::kMax) {
-      detail::max_rows(first, last, index, weight, x.data, x.stride, x.cols, false, out, nullptr);
-    } else {
-      using Finish = detail::Finish<T>;
-      const Finish finish = reduce == Reduce::kMean ? Finish::mean(last - first) : Finish();
-      detail::sum_rows(first, last, index, weight, x.data, x.stride, x.cols, finish, false, out);
-    }
-  };
-  if (edge_weight.empty()) {
-    run(detail::UnitWeight());
-  } else {
-    run(detail::PositionWeight<T>{edge_weight.data()});
-  }
-}
-
 namespace detail {
 
 /// One vector of n columns of dx[j]: the rows of dy at which the edge to j was the largest.
@@ -269,59 +239,6 @@ void spmm_backward(Reduce reduce, const AdjacencyView& adjacency, Span<const T> 
     }
   };
   detail::for_rows_of_copies(dx.rows / num_rows, num_rows, detail::rows_per_task(dx.cols), pool, piece);
-}
-
-namespace detail {
-
-/// a . b by four interleaved chains: a fixed tree, which depends on n alone.
-template <class T>
-T row_dot(const T* a, const T* b, std::int64_t n) {
-  constexpr std::int64_t kL = kLanes<T>;
-  Vec<T> sum[4] = {Vec<T>(T(0)), Vec<T>(T(0)), Vec<T>(T(0)), Vec<T>(T(0))};
-  std::int64_t i = 0;
-  for (; i + 4 * kL <= n; i += 4 * kL) {
-    unroll(std::make_index_sequence<4>(),
-           [&](auto v) { sum[v] = multiply_add<T>(load(a + i + v * kL), load(b + i + v * kL), sum[v]); });
-  }
-  for_each_piece<T>(n - i, [&](std::int64_t j, std::int64_t m) {
-    sum[0] = multiply_add<T>(load_n(a + i + j, m), load_n(b + i + j, m), sum[0]);
-  });
-  return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
-}
-
-}  // namespace detail
-
-/// The gradient of spmm() with respect to the edge weights, kSum and kMean.
-///
-///   d_edge_weight[e] += sum over copies of dy[i] . x[col[e]]     (kMean: / degree(i)), e an edge of row i
-///
-/// Shapes: as spmm(); d_edge_weight (E), accumulates.
-template <class T>
-void spmm_backward_weight(Reduce reduce, CsrView csr, MatrixView<const T> x, MatrixView<const T> dy,
-                          Span<T> d_edge_weight, ThreadPool* pool) {
-  MLGRAPH_ASSERT(reduce != Reduce::kMax, "a maximum has no gradient for edge weights");
-  MLGRAPH_ASSERT(d_edge_weight.size() == csr.col.size(), "one gradient per edge");
-  MLGRAPH_ASSERT(x.cols == dy.cols, "x and dy have the same number of columns");
-  if (dy.rows == 0 || csr.col.empty()) return;
-  const std::int64_t num_rows = csr.num_rows();
-  const std::int64_t num_copies = dy.rows / num_rows;
-  const std::int64_t num_sources = x.rows / num_copies;
-  const std::int64_t block = detail::rows_per_task(x.cols * num_copies);
-  parallel_for(pool, num_rows, block, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const auto row = static_cast<std::size_t>(i);
-      const auto degree = static_cast<T>(csr.row_ptr[row + 1] - csr.row_ptr[row]);
-      for (std::int32_t e = csr.row_ptr[row]; e < csr.row_ptr[row + 1]; ++e) {
-        const auto edge = static_cast<std::size_t>(e);
-        T sum = 0;
-        for (std::int64_t copy = 0; copy < num_copies; ++copy) {
-          sum +=
-              detail::row_dot(dy.row(copy * num_rows + i), x.row(copy * num_sources + csr.col[edge]), x.cols);
-        }
-        d_edge_weight[edge] += reduce == Reduce::kMean ? sum / degree : sum;
-      }
-    }
-  });
 }
 
 }  // namespace kernels

@@ -35,9 +35,6 @@ class Embedding {
     return ctx.param(weight_);
   }
 
-  [[nodiscard]] std::int64_t num_embeddings() const { return weight_.rows; }
-  [[nodiscard]] std::int64_t embedding_dim() const { return weight_.cols; }
-
  private:
   Param weight_;
 };

@@ -19,6 +19,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// Of GATv2Conv; names as in PyG.
 struct GATv2ConvOptions {
   std::int64_t heads = 1;
   double negative_slope = 0.2;

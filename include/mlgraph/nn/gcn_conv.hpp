@@ -19,17 +19,11 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// What A-hat is made of: the weight of each edge and of each node's self loop.
+/// Symmetric normalisation with self loops, 1 / sqrt(d_i d_j) for an edge and 1 / d_i for a node itself, d_i =
+/// 1 + number of neighbours of i, in the memory of `arena`; compute it once and share it between the layers
+/// that run over the same edges.
 template <class T>
-struct GcnNorm {
-  Span<const T> edge_weight;  // (E) in the order of adjacency.csr: 1 / sqrt(d_i d_j)
-  Span<const T> self_weight;  // (N): 1 / d_i
-};
-
-/// Symmetric normalisation with self loops, d_i = 1 + number of neighbours of i, in the memory of `arena`;
-/// compute it once and share it between the layers that run over the same edges.
-template <class T>
-[[nodiscard]] GcnNorm<T> gcn_norm(Arena& arena, const AdjacencyView& adjacency) {
+[[nodiscard]] RowWeights<T> gcn_norm(Arena& arena, const AdjacencyView& adjacency) {
   const CsrView& csr = adjacency.csr;
   const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
   const std::size_t num_edges = csr.col.size();
@@ -47,7 +41,7 @@ template <class T>
 }
 /// The same in the context's memory, for its step.
 template <class Ctx>
-GcnNorm<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacency) {
+RowWeights<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacency) {
   return gcn_norm<typename Ctx::Scalar>(ctx.arena(), adjacency);
 }
 
@@ -73,14 +67,14 @@ class GCNConv {
   }
   /// The same with the normalisation computed before.
   template <class Ctx>
-  Var operator()(Ctx& ctx, Var x, const EdgesView& edges, const GcnNorm<typename Ctx::Scalar>& norm,
+  Var operator()(Ctx& ctx, Var x, const EdgesView& edges, const RowWeights<typename Ctx::Scalar>& norm,
                  Activation activation = Activation::kNone) const {
     MessageFlow<typename Ctx::Scalar> flow(edges.along(direction_));
-    flow.edge_weight = norm.edge_weight;
-    flow.self_weight = norm.self_weight;
+    flow.edge_weight = norm.edge;
+    flow.self_weight = norm.self;
     return (*this)(ctx, x, flow, activation);
   }
-  /// The same on a message flow, whose weights are those of GcnNorm.  Shapes: x (M, in_channels) -> (R,
+  /// The same on a message flow, whose weights are those of gcn_norm().  Shapes: x (M, in_channels) -> (R,
   /// out_channels).
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, const MessageFlow<typename Ctx::Scalar>& flow,

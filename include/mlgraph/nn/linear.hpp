@@ -44,9 +44,6 @@ class Linear {
     return ctx.linear(x, weight, with_bias && bias_.exists() ? ctx.param(bias_) : Var{});
   }
 
-  [[nodiscard]] std::int64_t in_channels() const { return weight_.cols; }
-  [[nodiscard]] std::int64_t out_channels() const { return weight_.rows; }
-
  private:
   Param weight_;
   Param bias_;

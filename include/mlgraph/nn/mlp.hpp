@@ -17,6 +17,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// What stands between the layers of an MLP.
 struct MlpOptions {
   Activation activation = Activation::kRelu;
   double dropout = 0;      ///< after each activation, in training

@@ -18,6 +18,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// Of SAGEConv; names as in PyG where it has them.
 struct SAGEConvOptions {
   Reduce reduce = Reduce::kMean;
   Direction direction = Direction::kForward;

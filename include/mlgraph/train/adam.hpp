@@ -3,14 +3,12 @@
 #ifndef MLGRAPH_TRAIN_ADAM_HPP
 #define MLGRAPH_TRAIN_ADAM_HPP
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
@@ -41,14 +39,6 @@ struct AdamWOptions {
 
 MLGRAPH_BEGIN_ISA
 
-/// All that an Adam or AdamW carries from step to step; what a checkpoint stores.
-template <class T>
-struct AdamState {
-  AlignedVector<T> m;     ///< running mean of the gradient (torch: exp_avg)
-  AlignedVector<T> v;     ///< running mean of its square (torch: exp_avg_sq)
-  std::int64_t step = 0;  ///< steps taken
-};
-
 /// An error when an option is outside the range PyTorch accepts.
 template <class Options>
 [[nodiscard]] Status validate_adam(const Options& options) {
@@ -68,26 +58,6 @@ template <class Options>
   return {};
 }
 
-namespace detail {
-
-/// Calls `body(begin, end, decays)` for the runs of [begin, end) inside (decays = false) and outside of
-/// `no_decay`, which is sorted by offset.
-template <class Body>
-void for_each_decay_run(const std::vector<ParamRange>& no_decay, std::int64_t begin, std::int64_t end,
-                        Body&& body) {
-  for (const ParamRange& range : no_decay) {
-    const std::int64_t first = std::max(begin, static_cast<std::int64_t>(range.offset));
-    const std::int64_t last = std::min(end, static_cast<std::int64_t>(range.offset + range.size));
-    if (first >= last) continue;
-    if (begin < first) body(begin, first, true);
-    body(first, last, false);
-    begin = last;
-  }
-  if (begin < end) body(begin, end, true);
-}
-
-}  // namespace detail
-
 /// Adam (Options = AdamOptions) and AdamW (Options = AdamWOptions). With g the gradient and t the step, from 1:
 ///
 ///   Adam:  g <- g + weight_decay * p          AdamW:  p <- p - lr * weight_decay * p
@@ -101,29 +71,22 @@ template <class T, class Options>
 class BasicAdam {
  public:
   explicit BasicAdam(std::size_t num_params, const Options& options = {}) : options_(options) {
-    state_.m.assign(num_params, T(0));
-    state_.v.assign(num_params, T(0));
+    state_.first.assign(num_params, T(0));
+    state_.second.assign(num_params, T(0));
   }
 
-  [[nodiscard]] const Options& options() const { return options_; }
-  [[nodiscard]] const AdamState<T>& state() const { return state_; }
+  [[nodiscard]] const OptimizerState<T>& state() const { return state_; }
 
   /// Continues from a checkpoint. Errors: sizes that are not num_params, or a negative step.
-  [[nodiscard]] Status set_state(AdamState<T> state) {
-    if (state.m.size() != state_.m.size() || state.v.size() != state_.v.size() || state.step < 0) {
-      return Status::invalid_argument(str_cat("adam: the state has ", state.m.size(), " and ", state.v.size(),
-                                              " moments at step ", state.step, " but there are ",
-                                              state_.m.size(), " parameters"));
+  [[nodiscard]] Status set_state(OptimizerState<T> state) {
+    if (state.first.size() != state_.first.size() || state.second.size() != state_.second.size() ||
+        state.step < 0) {
+      return Status::invalid_argument(str_cat("adam: the state has ", state.first.size(), " and ",
+                                              state.second.size(), " moments at step ", state.step,
+                                              " but there are ", state_.first.size(), " parameters"));
     }
     state_ = std::move(state);
     return {};
-  }
-
-  /// Parameters that are not decayed, such as biases and norms. None by default.
-  void set_no_decay(std::vector<ParamRange> ranges) {
-    std::sort(ranges.begin(), ranges.end(),
-              [](const ParamRange& a, const ParamRange& b) { return a.offset < b.offset; });
-    no_decay_ = std::move(ranges);
   }
 
   /// One step with the learning rate `lr`, as an LrSchedule gives it; both arrays have num_params elements.
@@ -131,7 +94,7 @@ class BasicAdam {
   /// Errors: an option or `lr` is out of range; a gradient is not finite, or its square is not, which would
   ///         keep the parameter where it is for good (named by its index). Nothing has changed then.
   [[nodiscard]] Status step(Span<T> params, Span<const T> grads, double lr, ThreadPool* pool = nullptr) {
-    MLGRAPH_ASSERT(params.size() == state_.m.size() && grads.size() == state_.m.size(),
+    MLGRAPH_ASSERT(params.size() == state_.first.size() && grads.size() == state_.first.size(),
                    "adam was made for another number of parameters");
     MLGRAPH_RETURN_IF_ERROR(validate_adam(options_));
     if (!(lr >= 0) || std::isinf(lr)) {
@@ -145,13 +108,8 @@ class BasicAdam {
     factors.step_size = lr / (1 - std::pow(options_.betas[0], t));
     factors.sqrt_correction = std::sqrt(1 - std::pow(options_.betas[1], t));
     parallel_for(pool, static_cast<std::int64_t>(params.size()), detail::kParamBlock,
-                 [&](std::int64_t block_begin, std::int64_t block_end) {
-                   detail::for_each_decay_run(no_decay_, block_begin, block_end,
-                                              [&](std::int64_t begin, std::int64_t end, bool decays) {
-                                                const double decay = decays ? options_.weight_decay : 0;
-                                                update(params.data() + begin, grads.data() + begin, begin,
-                                                       end - begin, decay, factors);
-                                              });
+                 [&](std::int64_t begin, std::int64_t end) {
+                   update(params.data() + begin, grads.data() + begin, begin, end - begin, factors);
                  });
     return {};
   }
@@ -167,7 +125,7 @@ class BasicAdam {
     double lr, step_size, sqrt_correction;
   };
 
-  void update(T* p, const T* g, std::int64_t offset, std::int64_t size, double decay, const Factors& factors) {
+  void update(T* p, const T* g, std::int64_t offset, std::int64_t size, const Factors& factors) {
     using kernels::load_n;
     using kernels::store_n;
     using V = kernels::Vec<T>;
@@ -175,9 +133,10 @@ class BasicAdam {
     const V beta2(static_cast<T>(options_.betas[1])), one_minus_beta2(static_cast<T>(1 - options_.betas[1]));
     const V sqrt_correction(static_cast<T>(factors.sqrt_correction)), eps(static_cast<T>(options_.eps));
     const V minus_step_size(static_cast<T>(-factors.step_size));
+    const double decay = options_.weight_decay;
     const V l2(static_cast<T>(decay)), shrink(static_cast<T>(1 - factors.lr * decay));
-    T* const m = state_.m.data() + offset;
-    T* const v = state_.v.data() + offset;
+    T* const m = state_.first.data() + offset;
+    T* const v = state_.second.data() + offset;
     kernels::for_each_piece<T>(size, [&](std::int64_t i, std::int64_t lanes) {
       V param = load_n(p + i, lanes);
       V grad = load_n(g + i, lanes);
@@ -196,8 +155,7 @@ class BasicAdam {
   }
 
   Options options_;
-  AdamState<T> state_;
-  std::vector<ParamRange> no_decay_;  // sorted by offset
+  OptimizerState<T> state_;
 };
 
 template <class T>

@@ -18,7 +18,6 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net.hpp"
 #include "mlgraph/cost/net_input.hpp"
 #include "mlgraph/cost/net_of.hpp"

@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_CLIP_HPP
 
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
@@ -12,7 +11,7 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/kernels/simd.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/gradient.hpp"
 
 namespace mlgraph {
@@ -38,13 +37,8 @@ template <class T>
 void scale_to_norm(Span<T> grads, double norm, double max_norm, ThreadPool* pool) {
   const double factor = max_norm / (norm + 1e-6);
   if (factor >= 1) return;
-  parallel_for(pool, static_cast<std::int64_t>(grads.size()), kParamBlock,
-               [&](std::int64_t begin, std::int64_t end) {
-                 T* const g = grads.data() + begin;
-                 kernels::for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t lanes) {
-                   kernels::store_n(g + i, kernels::load_n(g + i, lanes) * static_cast<T>(factor), lanes);
-                 });
-               });
+  kernels::scale(static_cast<T>(factor), grads.data(), grads.data(), static_cast<std::int64_t>(grads.size()),
+                 false, pool);
 }
 
 }  // namespace detail

@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_DROP_EDGE_HPP
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
@@ -16,7 +15,6 @@
 #include "mlgraph/cost/segments.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/graph.hpp"
-#include "mlgraph/graph/topology.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -34,7 +32,7 @@ MLGRAPH_BEGIN_ISA
   Rng rng(seed);
   const CsrView& csr = segment.graph.edges().forward.csr;
   for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
-    detail::for_each_neighbour(csr, v, [&](std::int32_t, std::int32_t from) {
+    detail::for_each_neighbour(csr, v, [&](std::int32_t from) {
       if (rng.uniform() < p) return;
       source.push_back(from);
       target.push_back(v);

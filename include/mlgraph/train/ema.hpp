@@ -4,7 +4,6 @@
 #define MLGRAPH_TRAIN_EMA_HPP
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <utility>
 
@@ -19,6 +18,7 @@
 
 namespace mlgraph {
 
+/// How fast an Ema forgets.
 struct EmaOptions {
   double decay = 0.999;
   /// Uses min(decay, (1 + t) / (10 + t)) after t updates, so that early weights are forgotten soon.
@@ -43,7 +43,6 @@ class Ema {
     state_.average.assign(params.begin(), params.end());
   }
 
-  [[nodiscard]] const EmaOptions& options() const { return options_; }
   [[nodiscard]] const EmaState<T>& state() const { return state_; }
   [[nodiscard]] Span<const T> average() const { return state_.average; }
 

@@ -84,7 +84,6 @@ class EmbeddingTable {
     }
     return true;
   }
-  [[nodiscard]] bool contains(const Key& key) const { return find(pack(key)) != kNone; }
 
   /// Stores or replaces an embedding.  Shapes: row (channels).
   /// Errors: a number that is not finite; the table is then as it was.
@@ -117,10 +116,8 @@ class EmbeddingTable {
   }
 
   [[nodiscard]] std::int64_t channels() const { return static_cast<std::int64_t>(channels_); }
-  [[nodiscard]] TableDtype dtype() const { return dtype_; }
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
   [[nodiscard]] std::size_t max_rows() const { return max_rows_; }
-  [[nodiscard]] std::uint64_t num_evictions() const { return num_evictions_; }
   /// Of the rows held, with their keys and places in the index.
   [[nodiscard]] std::size_t used_bytes() const {
     return keys_.size() * (channels_ * element_size() + sizeof(std::uint64_t)) +
@@ -201,7 +198,6 @@ class EmbeddingTable {
     if (slot == max_rows_) {
       slot = next_;
       next_ = next_ + 1 == max_rows_ ? 0 : next_ + 1;
-      ++num_evictions_;
       erase(find(keys_[slot]));
       keys_[slot] = key;
     } else {
@@ -266,7 +262,6 @@ class EmbeddingTable {
   std::vector<std::uint16_t> bf16_;
   std::vector<std::int32_t> index_;  // hash table of rows; its size is a power of two
   std::size_t next_ = 0;             // the row whose key came first, once the table is full
-  std::uint64_t num_evictions_ = 0;
 };
 
 MLGRAPH_END_ISA

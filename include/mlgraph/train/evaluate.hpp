@@ -42,6 +42,7 @@ struct RankingMetrics {
   return a.slowdown[0] < b.slowdown[0];
 }
 
+/// How well the configurations of one graph are ranked.
 struct GraphEvaluation {
   std::string name;
   std::int64_t num_configs = 0;
@@ -49,6 +50,7 @@ struct GraphEvaluation {
   std::vector<float> score;  // of each config of the selection
 };
 
+/// How well those of several graphs are ranked, graph by graph and in the mean.
 struct Evaluation {
   std::vector<GraphEvaluation> graphs;
   RankingMetrics mean;

@@ -8,11 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace mlgraph {
@@ -24,6 +26,15 @@ struct ParamRange {
 };
 
 MLGRAPH_BEGIN_ISA
+
+/// All that an optimizer carries from step to step; what a checkpoint stores.
+template <class T>
+struct OptimizerState {
+  AlignedVector<T> first;   ///< Adam's mean of the gradient (torch: exp_avg), the momentum buffer of SGD
+  AlignedVector<T> second;  ///< Adam's mean of its square (torch: exp_avg_sq)
+  std::int64_t step = 0;    ///< steps taken
+};
+
 namespace detail {
 
 /// Elements per block of an elementwise pass over parameters.
@@ -140,10 +151,7 @@ void add_in_tree(Span<T* const> vectors, std::int64_t n, ThreadPool* pool = null
     for (std::size_t stride = 1; stride < vectors.size(); stride *= 2) {
       for (std::size_t i = 0; i + stride < vectors.size(); i += 2 * stride) {
         T* const to = vectors[i] + begin;
-        const T* const from = vectors[i + stride] + begin;
-        kernels::for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t lanes) {
-          kernels::store_n(to + j, kernels::load_n(to + j, lanes) + kernels::load_n(from + j, lanes), lanes);
-        });
+        kernels::add<T>(to, vectors[i + stride] + begin, to, end - begin, nullptr);
       }
     }
   });

@@ -35,21 +35,6 @@ struct LrSchedule {
   std::int64_t total_steps = 0;  ///< kCosine: the step from which on the rate is min_lr
   double min_lr = 0;             ///< kCosine
 
-  [[nodiscard]] static LrSchedule constant(double lr) {
-    LrSchedule schedule;
-    schedule.lr = lr;
-    return schedule;
-  }
-
-  [[nodiscard]] static LrSchedule step(double lr, std::int64_t step_size, double gamma = 0.1) {
-    LrSchedule schedule;
-    schedule.kind = Kind::kStep;
-    schedule.lr = lr;
-    schedule.step_size = step_size;
-    schedule.gamma = gamma;
-    return schedule;
-  }
-
   /// The warm-up takes `warmup_fraction` of `total_steps`, rounded to the nearest step.
   [[nodiscard]] static LrSchedule cosine(double lr, std::int64_t total_steps, double warmup_fraction = 0,
                                          double min_lr = 0) {

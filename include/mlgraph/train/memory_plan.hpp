@@ -29,6 +29,7 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// What keeps a training below a memory limit.
 struct MemoryPlan {
   std::int64_t segment_size = 0;  ///< for SegmentOptions::max_size
   std::int64_t configs_per_graph = 0;

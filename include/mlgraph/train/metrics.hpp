@@ -350,23 +350,6 @@ template <class Scores, class Labels>
   return detail::correlation("pearson", s, y);
 }
 
-/// Mean absolute percentage error, as a fraction: the mean of |s_i - y_i| / |y_i|.
-///
-/// Errors: no items; a label of 0 (named by index); a NaN.
-template <class Scores, class Labels>
-[[nodiscard]] Result<double> mape(const Scores& scores, const Labels& labels) {
-  const auto s = detail::as_span(scores);
-  const auto y = detail::as_span(labels);
-  MLGRAPH_RETURN_IF_ERROR(detail::check_items("mape", s, y, 1));
-  double sum = 0;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    const double label = static_cast<double>(y[i]);
-    if (label == 0) return Status::invalid_argument(str_cat("mape: label ", i, " is 0; it should not be"));
-    sum += std::abs(static_cast<double>(s[i]) - label) / std::abs(label);
-  }
-  return sum / static_cast<double>(s.size());
-}
-
 /// Mean and spread of a metric over graphs, seeds or folds.
 struct MeanStd {
   double mean = 0;

@@ -3,14 +3,12 @@
 #ifndef MLGRAPH_TRAIN_NET_WALK_HPP
 #define MLGRAPH_TRAIN_NET_WALK_HPP
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <numeric>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "mlgraph/autograd/context.hpp"
@@ -18,7 +16,6 @@
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/edge_weights.hpp"

@@ -20,18 +20,12 @@
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/clip.hpp"
+#include "mlgraph/train/gradient.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/sgd.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-
-/// What a checkpoint stores of any optimizer.
-struct OptimizerState {
-  AlignedVector<float> first;   ///< Adam's mean of the gradient, the momentum of SGD
-  AlignedVector<float> second;  ///< Adam's mean of its square
-  std::int64_t step = 0;        ///< steps taken
-};
 
 /// An optimizer whose kind is not known here.
 class Optimizer {
@@ -45,25 +39,14 @@ class Optimizer {
   [[nodiscard]] virtual Status step(Span<float> params, Span<const float> grads, double lr,
                                     ThreadPool* pool) = 0;
   [[nodiscard]] virtual std::int64_t num_steps() const = 0;
-  [[nodiscard]] virtual OptimizerState state() const = 0;
+  [[nodiscard]] virtual OptimizerState<float> state() const = 0;
   /// Continues from a checkpoint. Errors: the state of another number of parameters, or of another optimizer.
-  [[nodiscard]] virtual Status set_state(OptimizerState state) = 0;
+  [[nodiscard]] virtual Status set_state(OptimizerState<float> state) = 0;
 };
 
 namespace detail {
 
-[[nodiscard]] inline OptimizerState common_state(const AdamState<float>& state) {
-  return {state.m, state.v, state.step};
-}
-[[nodiscard]] inline OptimizerState common_state(const SgdState<float>& state) {
-  return {state.momentum_buffer, {}, state.step};
-}
-inline void from_common(OptimizerState from, AdamState<float>& to) {
-  to = {std::move(from.first), std::move(from.second), from.step};
-}
-inline void from_common(OptimizerState from, SgdState<float>& to) { to = {std::move(from.first), from.step}; }
-
-template <class Impl, class State>
+template <class Impl>
 class OptimizerOf final : public Optimizer {
  public:
   template <class Options>
@@ -73,11 +56,9 @@ class OptimizerOf final : public Optimizer {
     return impl_.step(params, grads, lr, pool);
   }
   [[nodiscard]] std::int64_t num_steps() const override { return impl_.state().step; }
-  [[nodiscard]] OptimizerState state() const override { return common_state(impl_.state()); }
-  [[nodiscard]] Status set_state(OptimizerState state) override {
-    State own;
-    from_common(std::move(state), own);
-    return impl_.set_state(std::move(own));
+  [[nodiscard]] OptimizerState<float> state() const override { return impl_.state(); }
+  [[nodiscard]] Status set_state(OptimizerState<float> state) override {
+    return impl_.set_state(std::move(state));
   }
 
  private:
@@ -110,16 +91,15 @@ template <class Options>
 [[nodiscard]] inline std::unique_ptr<Optimizer> make_optimizer(const Recipe& recipe, std::size_t num_params) {
   switch (recipe.optimizer) {
     case OptimizerKind::kSgd:
-      return std::make_unique<detail::OptimizerOf<Sgd<float>, SgdState<float>>>(num_params,
-                                                                                detail::sgd_options(recipe));
+      return std::make_unique<detail::OptimizerOf<Sgd<float>>>(num_params, detail::sgd_options(recipe));
     case OptimizerKind::kAdam:
-      return std::make_unique<detail::OptimizerOf<Adam<float>, AdamState<float>>>(
-          num_params, detail::adam_options<AdamOptions>(recipe));
+      return std::make_unique<detail::OptimizerOf<Adam<float>>>(num_params,
+                                                                detail::adam_options<AdamOptions>(recipe));
     case OptimizerKind::kAdamW:
       break;
   }
-  return std::make_unique<detail::OptimizerOf<AdamW<float>, AdamState<float>>>(
-      num_params, detail::adam_options<AdamWOptions>(recipe));
+  return std::make_unique<detail::OptimizerOf<AdamW<float>>>(num_params,
+                                                             detail::adam_options<AdamWOptions>(recipe));
 }
 
 /// The recipe's schedule over `num_epochs`, of which `warmup_fraction` is the warm-up.

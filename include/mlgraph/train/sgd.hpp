@@ -30,13 +30,6 @@ struct SgdOptions {
 
 MLGRAPH_BEGIN_ISA
 
-/// All that an Sgd carries from step to step; what a checkpoint stores.
-template <class T>
-struct SgdState {
-  AlignedVector<T> momentum_buffer;  ///< empty without momentum
-  std::int64_t step = 0;             ///< steps taken
-};
-
 /// An error when an option is outside the range PyTorch accepts.
 [[nodiscard]] inline Status validate_sgd(const SgdOptions& options) {
   if (!(options.momentum >= 0)) {
@@ -66,20 +59,19 @@ class Sgd {
  public:
   explicit Sgd(std::size_t num_params, const SgdOptions& options = {})
       : options_(options), num_params_(num_params) {
-    if (options_.momentum != 0) state_.momentum_buffer.assign(num_params, T(0));
+    if (options_.momentum != 0) state_.first.assign(num_params, T(0));
   }
 
-  [[nodiscard]] const SgdOptions& options() const { return options_; }
-  [[nodiscard]] const SgdState<T>& state() const { return state_; }
+  [[nodiscard]] const OptimizerState<T>& state() const { return state_; }
 
   /// Continues from a checkpoint. Errors: a buffer of another size, or a negative step.
-  [[nodiscard]] Status set_state(SgdState<T> state) {
-    if (state.momentum_buffer.size() != state_.momentum_buffer.size() || state.step < 0) {
-      return Status::invalid_argument(str_cat("sgd: the state has a momentum buffer of ",
-                                              state.momentum_buffer.size(), " at step ", state.step,
-                                              "; it should have ", state_.momentum_buffer.size()));
+  [[nodiscard]] Status set_state(OptimizerState<T> state) {
+    if (state.first.size() != state_.first.size() || state.step < 0) {
+      return Status::invalid_argument(str_cat("sgd: the state has a momentum buffer of ", state.first.size(),
+                                              " at step ", state.step, "; it should have ",
+                                              state_.first.size()));
     }
-    state_ = std::move(state);
+    state_ = {std::move(state.first), {}, state.step};
     return {};
   }
 
@@ -116,7 +108,7 @@ class Sgd {
     const V decay(static_cast<T>(options_.weight_decay)), minus_lr(static_cast<T>(-lr));
     const V momentum(static_cast<T>(options_.momentum));
     const V gain(static_cast<T>(state_.step == 0 ? 1 : 1 - options_.dampening));
-    T* const b = state_.momentum_buffer.empty() ? nullptr : state_.momentum_buffer.data() + offset;
+    T* const b = state_.first.empty() ? nullptr : state_.first.data() + offset;
     kernels::for_each_piece<T>(size, [&](std::int64_t i, std::int64_t lanes) {
       const V param = load_n(p + i, lanes);
       V grad = load_n(g + i, lanes) + decay * param;
@@ -131,7 +123,7 @@ class Sgd {
   }
 
   SgdOptions options_;
-  SgdState<T> state_;
+  OptimizerState<T> state_;
   std::size_t num_params_;
 };
 

@@ -37,6 +37,7 @@ struct EpochReport {
   bool is_best = false;
 };
 
+/// What a training did.
 struct TrainReport {
   std::vector<EpochReport> epochs;
   std::int64_t best_epoch = 0;  // 0: the start weights, when no epoch was validated
@@ -50,12 +51,12 @@ struct TrainReport {
 
 /// All that a training carries from one epoch to the next.
 struct TrainState {
-  std::int64_t epoch = 0;      // finished ones
-  bool head_phase = false;     // only the read-out is trained (GstOptions::finetunes())
-  AlignedVector<float> value;  // the weights
-  AlignedVector<float> best;   // those of the best validated epoch
-  OptimizerState optimizer;    // in the head phase of the weights of the read-out only
-  EmaState<float> ema;         // of the trainable weights, where the recipe asks for it
+  std::int64_t epoch = 0;           // finished ones
+  bool head_phase = false;          // only the read-out is trained (GstOptions::finetunes())
+  AlignedVector<float> value;       // the weights
+  AlignedVector<float> best;        // those of the best validated epoch
+  OptimizerState<float> optimizer;  // in the head phase of the weights of the read-out only
+  EmaState<float> ema;              // of the trainable weights, where the recipe asks for it
   EmbeddingTable table;
   TrainReport report;
 };

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mlgraph/graph/program.hpp"
+#include "cost/owned_program.hpp"
 
 namespace mlgraph::testing {
 
@@ -28,35 +28,6 @@ inline const std::vector<std::string_view>& golden_feature_names() {
   static const std::vector<std::string_view> names(text.begin(), text.end());
   return names;
 }
-
-/// The arrays behind a ProgramView, which must outlive it.
-struct GoldenProgram {
-  std::string name;
-  bool named = false;  // whether the view has golden_feature_names()
-  std::vector<float> x;
-  std::vector<std::int32_t> opcode, edge_source, edge_target, config_node, node_splits;
-  std::int64_t rows_per_config = 1;
-  std::int64_t config_features = 0;
-  std::vector<std::int8_t> narrow;
-  std::vector<float> wide;
-  std::vector<std::int64_t> runtime, runtime_normalizer;
-
-  [[nodiscard]] ProgramView view() const {
-    ProgramView view;
-    view.name = name;
-    view.graph.x = {x.data(), static_cast<std::int64_t>(opcode.size()), kGoldenFeatures};
-    view.graph.opcode = opcode;
-    view.graph.edge_source = edge_source;
-    view.graph.edge_target = edge_target;
-    view.graph.config_node = config_node;
-    if (named) view.graph.feature_names = golden_feature_names();
-    view.node_splits = node_splits;
-    view.configs = {narrow, wide, kGoldenConfigs, rows_per_config, config_features};
-    view.runtime = runtime;
-    view.runtime_normalizer = runtime_normalizer;
-    return view;
-  }
-};
 
 /// Feature j of node v. Sizes and lists stand in the published columns and are as long as their ranks say; a
 /// quarter of the other columns varies, the rest is 0.
@@ -102,11 +73,13 @@ inline float golden_feature(std::int32_t v, std::int32_t j) {
 }
 
 /// The nodes and edges of both programs: a binary tree of the connected nodes, and some more edges.
-inline GoldenProgram golden_graph(const char* name, std::int32_t num_nodes, std::int32_t num_connected,
-                                  bool named) {
-  GoldenProgram program;
+inline OwnedProgram golden_graph(const char* name, std::int32_t num_nodes, std::int32_t num_connected,
+                                 bool named) {
+  OwnedProgram program;
   program.name = name;
-  program.named = named;
+  program.num_features = kGoldenFeatures;
+  program.num_configs = kGoldenConfigs;
+  if (named) program.feature_names = golden_feature_names();
   for (std::int32_t v = 0; v < num_nodes; ++v) {
     for (std::int32_t j = 0; j < kGoldenFeatures; ++j) program.x.push_back(golden_feature(v, j));
     program.opcode.push_back((v * 3 + v / 4) % static_cast<std::int32_t>(kGoldenOpcodes));
@@ -121,8 +94,8 @@ inline GoldenProgram golden_graph(const char* name, std::int32_t num_nodes, std:
 }
 
 /// A kernel of 9 nodes and 6 tilings of 24 numbers, of which some never vary.
-inline GoldenProgram golden_tile_program(bool named = false) {
-  GoldenProgram program = golden_graph("golden_tile", 9, 9, named);
+inline OwnedProgram golden_tile_program(bool named = false) {
+  OwnedProgram program = golden_graph("golden_tile", 9, 9, named);
   program.node_splits = {0, 4, 9};
   program.config_features = 24;
   for (std::int64_t c = 0; c < kGoldenConfigs; ++c) {
@@ -138,8 +111,8 @@ inline GoldenProgram golden_tile_program(bool named = false) {
 
 /// A program of 20 nodes, 4 of them configurable, and 6 layouts of 18 entries from -1 to 5 each. The last node
 /// has no edge.
-inline GoldenProgram golden_layout_program(bool named = false) {
-  GoldenProgram program = golden_graph("golden_layout", 20, 19, named);
+inline OwnedProgram golden_layout_program(bool named = false) {
+  OwnedProgram program = golden_graph("golden_layout", 20, 19, named);
   program.node_splits = {0, 7, 13, 20};
   program.config_node = {3, 17, 8, 12};
   program.rows_per_config = static_cast<std::int64_t>(program.config_node.size());

@@ -50,19 +50,6 @@ void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, M
 }
 
 template <class T>
-void batch_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, T eps, MatrixView<T> y) {
-  if (x.rows == 0) return;  // x may be null
-  for (std::int64_t c = 0; c < x.cols; ++c) {
-    T mean, rstd;
-    moments(x.data + c, x.rows, x.stride, eps, &mean, &rstd);
-    const auto k = static_cast<std::size_t>(c);
-    for (std::int64_t r = 0; r < x.rows; ++r) {
-      y(r, c) = (x(r, c) - mean) * rstd * (gamma.empty() ? T(1) : gamma[k]) + (beta.empty() ? T(0) : beta[k]);
-    }
-  }
-}
-
-template <class T>
 void l2_normalize(MatrixView<const T> x, T eps, MatrixView<T> y) {
   for (std::int64_t r = 0; r < x.rows; ++r) {
     T squares = 0;

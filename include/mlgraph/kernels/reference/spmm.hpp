@@ -92,26 +92,6 @@ void spmm_backward(kernels::Reduce reduce, const AdjacencyView& adjacency, Span<
   }
 }
 
-template <class T>
-void spmm_backward_weight(kernels::Reduce reduce, CsrView csr, MatrixView<const T> x, MatrixView<const T> dy,
-                          Span<T> d_edge_weight) {
-  const std::int64_t num_rows = csr.num_rows();
-  const std::int64_t num_copies = num_rows == 0 ? 0 : dy.rows / num_rows;
-  const std::int64_t num_sources = num_copies == 0 ? 0 : x.rows / num_copies;
-  for (std::int32_t i = 0; i < csr.num_rows(); ++i) {
-    for (std::int32_t p = 0; p < csr.degree(i); ++p) {
-      const auto e = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(i)] + p);
-      T sum = 0;
-      for (std::int64_t copy = 0; copy < num_copies; ++copy) {
-        for (std::int64_t k = 0; k < x.cols; ++k) {
-          sum += dy(copy * num_rows + i, k) * x(copy * num_sources + csr.col[e], k);
-        }
-      }
-      d_edge_weight[e] += reduce == kernels::Reduce::kMean ? sum / static_cast<T>(csr.degree(i)) : sum;
-    }
-  }
-}
-
 /// Calls `body(copy, i, e, j, w)` for every copy and edge e from j to i, with the row w of its weights: the
 /// three kernels with heads do a line each.
 template <class Body>
