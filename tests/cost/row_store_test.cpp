@@ -77,6 +77,24 @@ TEST_CASE(
   CHECK(values_of(ctx, store.all(ctx, 1, RowStore::kOthers)) == std::vector<float>{23, 25});
 }
 
+TEST_CASE(
+    "rows that are written in place follow those that are there, in memory that was made for all of them") {
+  RowStore store(2);
+  Eager ctx;
+  store.expect(1, 5000);
+  store.keep(ctx, 1, numbers_from(ctx, 1, 1, 2));
+  const std::size_t bytes = store.bytes();
+  CHECK(bytes >= 5000 * 2 * sizeof(float));
+  const MatrixView<float> added = store.add(1, 4999, 2);
+  REQUIRE((added.rows == 4999 && added.cols == 2));
+  for (std::int64_t i = 0; i < added.size(); ++i) added.data[i] = static_cast<float>(3 + i);
+  CHECK(store.bytes() == bytes);
+  CHECK(values_of(ctx, store.all(ctx, 1)) == values_of(ctx, numbers_from(ctx, 1, 5000, 2)));
+  store.add(1, 1, 2).data[0] = 7;  // more than was expected
+  CHECK(store.num_rows(1) == 5001);
+  CHECK(values_of(ctx, store.all(ctx, 1))[10000] == 7);
+}
+
 TEST_CASE("a store says how many bytes its rows take") {
   RowStore store(2);
   Eager ctx;

@@ -107,6 +107,38 @@ TEST_CASE("rows are those of a map of keys, with any hash, as they grow and afte
   }
 }
 
+TEST_CASE("several keys at once are the rows of one after the other, with any hash, and as the table grows") {
+  for (const int bits : {64, 2}) {
+    for (const bool has_root : {true, false}) {
+      Rng rng(7);
+      FlowRows rows, one_by_one;
+      rows.set_hash_bits(bits);
+      testing::Ids found, expected;
+      for (int step = 0; step < 60; ++step) {
+        RowKeys keys;
+        keys.has_root = has_root;
+        keys.width = 1 + rng.below(4);
+        keys.kind = static_cast<std::int32_t>(rng.below(2));
+        const testing::Ids edge_kind(keys.width - (has_root ? 1 : 0), static_cast<std::int32_t>(rng.below(2)));
+        keys.edge_kind = edge_kind;
+        testing::Ids ids;
+        for (std::size_t i = keys.width * rng.below(50); i > 0; --i)
+          ids.push_back(static_cast<std::int32_t>(rng.below(4)));
+        keys.rows = ids;
+        found.resize(keys.size());
+        expected.clear();
+        for (std::size_t i = 0; i < keys.size(); ++i) expected.push_back(one_by_one.find(keys[i]));
+        rows.find_each(keys, found.data());
+        REQUIRE(found == expected);
+      }
+      REQUIRE(rows.size() == one_by_one.size());
+      CHECK(rows.size() > 100);
+      for (std::size_t r = 0; r < static_cast<std::size_t>(rows.size()); ++r)
+        CHECK(owned_key(rows, r, true) == owned_key(one_by_one, r, true));
+    }
+  }
+}
+
 TEST_CASE("appended rows are new, whatever there was, and never found") {
   for (const int bits : {64, 2}) {
     Rng rng(6);

@@ -52,7 +52,7 @@ class ChunkSize {
       return false;
     }
     const auto each = static_cast<std::int64_t>(work.bytes) / work.num_configs + 1;
-    const std::int64_t share = static_cast<std::int64_t>(memory_bytes / 8) / each;
+    const std::int64_t share = static_cast<std::int64_t>(memory_bytes / 4) / each;
     const std::int64_t least = std::min(work.num_configs, size_);
     size_ = std::clamp(std::min(kGrowth * work.num_configs, share), least, most_);
     return true;

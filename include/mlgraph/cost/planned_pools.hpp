@@ -88,23 +88,25 @@ class PlannedPools {
       bool is_kept = false;
       if constexpr (!C::kRecords) {
         if (store_ != nullptr) {
-          while (store_->num_rows(level, kind) < rows_.level(level).size()) {
+          while (ctx.status().ok() && store_->num_rows(level, kind) < rows_.level(level).size()) {
             const typename C::Mark mark = ctx.mark();
-            store_->keep(ctx, level, sum_level(ctx, s, t, reduce, store_->num_rows(level, kind), h), kind);
+            const AdjacencyView parts = parts_of_sum(ctx, s, t, store_->num_rows(level, kind));
+            const MatrixView<float> to = store_->add(level, parts.csr.num_rows(), ctx.cols(h), kind);
+            kernels::spmm<float>(reduce, parts.csr, {}, ctx.value(h), to, {}, false, ctx.pool());
             ctx.rewind(mark);
           }
           h = store_->all(ctx, level, kind);
           is_kept = true;
         }
       }
-      if (!is_kept) h = sum_level(ctx, s, t, reduce, 0, h);
+      if (!is_kept) h = ctx.spmm(reduce, parts_of_sum(ctx, s, t, 0), h);
     }
     return h;
   }
 
  private:
-  /// The next rows of level t of a sum, from row `from` on.
-  Var sum_level(C& ctx, std::size_t s, std::size_t t, Reduce reduce, std::int32_t from, Var h) const {
+  /// What the next rows of level t of a sum add up, from row `from` on.
+  AdjacencyView parts_of_sum(C& ctx, std::size_t s, std::size_t t, std::int32_t from) const {
     const std::size_t level = rows_.sum_level(s, t);
     const auto first = static_cast<std::size_t>(from),
                size = static_cast<std::size_t>(rows_.level(level).size());
@@ -113,7 +115,7 @@ class PlannedPools {
     AdjacencyView adjacency = detail::rows_between(ctx.arena(), rows_.level(level), first, last);
     adjacency.num_cols = rows_.level(t == 0 ? rows_.num_levels() - 1 : level - 1).size();
     if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());
-    return ctx.spmm(reduce, adjacency, h);
+    return adjacency;
   }
 
   /// The levels of a sum that only its totals are kept of.

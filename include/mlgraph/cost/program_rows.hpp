@@ -237,22 +237,22 @@ class ProgramRows {
     config_ids_.reserve(static_cast<std::size_t>(chunk_.most() * rows_per_config_));
     changed_.reserve(static_cast<std::size_t>(rows_per_config_));
     changed_ids_.reserve(static_cast<std::size_t>(rows_per_config_) + 2 * parts_.size());
-    std::size_t places = 0;
+    // Three arrays for each place where rows of configurations meet, and a few for all of them; keys of a node.
+    const std::size_t place = 8 * static_cast<std::size_t>(chunk_.most()) + 3 * kAlignment + sizeof(LocalRows);
+    std::size_t bytes = 0;
     for (Part& part : parts_) {
       part.position.assign(static_cast<std::size_t>(rows_per_config_), -1);
       for (std::size_t q = 0; q < part.rows.graph().config_node.size(); ++q)
         part.position[static_cast<std::size_t>(part.segment->config_row[q])] = static_cast<std::int32_t>(q);
       part.summed.reserve(part.rows.sums().size());
       part.total.reserve(part.rows.sums().size() * static_cast<std::size_t>(chunk_.most()));
-      std::size_t blocks = 0;
+      std::size_t places = static_cast<std::size_t>(part.rows.num_reached()) + 16;
       for (const SumTree& sum : part.rows.sums()) {
-        for (const auto& level : sum.free) blocks += level.size();
+        for (const auto& level : sum.free) places += level.size();
       }
-      places = std::max(places, static_cast<std::size_t>(part.rows.num_reached()) + blocks);
+      bytes = std::max(bytes, places * place + 4 * detail::kKeysAtOnce * part.rows.most_parts());
     }
-    // Three arrays for each place where rows of configurations meet, and a few for all of them.
-    const std::size_t array = 8 * static_cast<std::size_t>(chunk_.most()) + 3 * kAlignment;
-    (void)scratch_.allocate<std::byte>((places + 16) * (array + sizeof(LocalRows)));
+    (void)scratch_.allocate<std::byte>(bytes);
     scratch_.rewind();
   }
 

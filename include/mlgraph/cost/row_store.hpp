@@ -34,9 +34,20 @@ class RowStore {
   [[nodiscard]] Var all(Eager& ctx, std::size_t level, Kind kind = kValues) const {
     return ctx.input(matrix(level, kind).view());
   }
+  /// A level will have so many rows before long: memory for all of them is made at once.
+  void expect(std::size_t level, std::int32_t num_rows) {
+    levels_[2 * level].num_expected = levels_[2 * level + 1].num_expected = num_rows;
+  }
   /// Adds the values of new rows -> all of the level.
   Var keep(Eager& ctx, std::size_t level, Var h, Kind kind = kValues) {
-    return levels_[2 * level + kind].append(ctx, h);
+    const MatrixView<const float> added = ctx.value(h);
+    std::copy_n(added.data, added.size(), add(level, added.rows, added.cols, kind).data);
+    return all(ctx, level, kind);
+  }
+  /// Adds rows whose values are written next.  (rows, cols)
+  [[nodiscard]] MatrixView<float> add(std::size_t level, std::int64_t rows, std::int64_t cols,
+                                      Kind kind = kValues) {
+    return levels_[2 * level + kind].add(rows, cols);
   }
 
   /// Forgets all but the first rows of each level.
@@ -75,16 +86,16 @@ class RowStore {
   struct Level {
     GrowingBuffer value;  // (num_rows or more, cols)
     std::int64_t cols = 0;
-    std::int32_t num_rows = 0;
+    std::int32_t num_rows = 0, num_expected = 0;
 
     [[nodiscard]] MatrixView<const float> view() const { return {value.data(), num_rows, cols}; }
-    Var append(Eager& ctx, Var h) {
-      const MatrixView<const float> added = ctx.value(h);
-      if (num_rows == 0) cols = added.cols;
-      value.grow(static_cast<std::size_t>((num_rows + added.rows) * cols));
-      std::copy_n(added.data, added.size(), value.data() + num_rows * cols);
-      num_rows += static_cast<std::int32_t>(added.rows);
-      return ctx.input(view());
+    MatrixView<float> add(std::int64_t count, std::int64_t width) {
+      if (num_rows == 0) cols = width;
+      const std::int64_t all = num_rows + count;
+      value.grow(static_cast<std::size_t>(std::max<std::int64_t>(all, num_expected) * cols));
+      const MatrixView<float> added(value.data() + num_rows * cols, count, cols);
+      num_rows = static_cast<std::int32_t>(all);
+      return added;
     }
     void move(const std::vector<std::int32_t>& to) {
       std::int32_t count = 0;

@@ -211,6 +211,8 @@ void run_new_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPl
     }
     return h;
   };
+  for (std::size_t level = 0; store != nullptr && level < rows.num_all_levels(); ++level)
+    store->expect(level, rows.level(level).size());
   const std::int64_t join = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
   const auto before = static_cast<std::size_t>(join);  // its level
   PlannedRows<C> made(plan, rows, nullptr);

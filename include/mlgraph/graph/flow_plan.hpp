@@ -126,6 +126,15 @@ class FlowPlan {
     for (const auto& nodes : fixed_->reached) most = std::max(most, nodes.size());
     return static_cast<std::int64_t>(most);
   }
+  /// The most rows that one is made of.
+  [[nodiscard]] std::size_t most_parts() const {
+    std::size_t most = kSumFanIn;
+    for (std::size_t k = static_cast<std::size_t>(graph().join_level()); k + 1 < num_levels(); ++k) {
+      for (const std::int32_t v : reached(k + 1))
+        most = std::max(most, 1 + nodes_read(static_cast<std::int32_t>(k) - 1, v).size());
+    }
+    return most;
+  }
   /// The most configurations whose rows, and what these read, int32 can count beside each other.
   [[nodiscard]] std::int64_t max_configs() const;
 
@@ -175,21 +184,24 @@ class FlowPlan {
   /// The row of a node after stage `stage`, where row_of(u) is that of node u before.
   template <class RowOf>
   std::int32_t find_staged(std::int32_t stage, std::int32_t node, const RowOf& row_of) {
-    const FlowStage& s = graph().stages[static_cast<std::size_t>(stage)];
-    RowKey key;
-    key.root = row_of(node);
-    if (!s.node_kind.empty()) key.kind = s.node_kind[static_cast<std::size_t>(node)];
-    if (s.reads_edges()) {
-      const CsrView& csr = s.edges.csr;
-      const auto begin = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node)]);
-      const auto end = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node) + 1]);
-      reads_.resize(end - begin);
-      for (std::size_t p = begin; p < end; ++p) reads_[p - begin] = row_of(csr.col[p]);
-      key.reads = reads_;
-      if (!s.edge_kind.empty())
-        key.edge_kind = Span<const std::int32_t>(s.edge_kind).subspan(begin, end - begin);
-    }
-    return find(static_cast<std::size_t>(graph().level_of(stage)) + 1, key);
+    const Span<const std::int32_t> reads = nodes_read(stage, node);
+    reads_.resize(1 + reads.size());
+    reads_[0] = row_of(node);
+    for (std::size_t i = 0; i < reads.size(); ++i) reads_[1 + i] = row_of(reads[i]);
+    return find(level_after(stage), keys_of(stage, node, reads_)[0]);
+  }
+  /// The same for several rows of a node.  Shapes: rows (count, 1 + nodes_read()), the node's own first; row
+  /// (count).
+  void find_staged(std::int32_t stage, std::int32_t node, Span<const std::int32_t> rows, std::int32_t* row) {
+    find(level_after(stage), keys_of(stage, node, rows), row);
+  }
+  /// The nodes that a node reads in a stage, in order.
+  [[nodiscard]] Span<const std::int32_t> nodes_read(std::int32_t stage, std::int32_t node) const {
+    const CsrView& csr = graph().stages[static_cast<std::size_t>(stage)].edges.csr;
+    if (csr.num_rows() == 0) return {};
+    const auto begin = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node)]);
+    const auto end = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node) + 1]);
+    return csr.col.subspan(begin, end - begin);
   }
   /// The row of a block of a sum, where row_of(i) is that of its part i.
   template <class RowOf>
@@ -200,6 +212,16 @@ class FlowPlan {
     RowKey key;
     key.reads = reads_;
     return find(sum_level(s, level), key);
+  }
+  /// The same for several rows of a block.  Shapes: rows (count, parts); row (count).
+  void find_sum(std::size_t s, std::size_t level, std::size_t block, Span<const std::int32_t> rows,
+                std::int32_t* row) {
+    const auto [first, last] = sums()[s].parts(level, block);
+    RowKeys keys;
+    keys.rows = rows;
+    keys.width = last - first;
+    keys.has_root = false;
+    find(sum_level(s, level), keys, row);
   }
 
  private:
@@ -214,8 +236,27 @@ class FlowPlan {
     std::vector<std::int32_t> num_free, node_of_input;
   };
 
+  [[nodiscard]] std::size_t level_after(std::int32_t stage) const {
+    return static_cast<std::size_t>(graph().level_of(stage)) + 1;
+  }
+  [[nodiscard]] RowKeys keys_of(std::int32_t stage, std::int32_t node, Span<const std::int32_t> rows) const {
+    const FlowStage& s = graph().stages[static_cast<std::size_t>(stage)];
+    RowKeys keys;
+    keys.rows = rows;
+    keys.width = 1 + nodes_read(stage, node).size();
+    if (!s.node_kind.empty()) keys.kind = s.node_kind[static_cast<std::size_t>(node)];
+    if (!s.edge_kind.empty()) {
+      const auto begin = static_cast<std::size_t>(s.edges.csr.row_ptr[static_cast<std::size_t>(node)]);
+      keys.edge_kind = Span<const std::int32_t>(s.edge_kind).subspan(begin, keys.width - 1);
+    }
+    return keys;
+  }
   std::int32_t find(std::size_t level, const RowKey& key) {
     return merges_ ? rows_[level].find(key) : rows_[level].append(key);
+  }
+  void find(std::size_t level, const RowKeys& keys, std::int32_t* row) {
+    if (merges_) return rows_[level].find_each(keys, row);
+    for (std::size_t i = 0; i < keys.size(); ++i) row[i] = rows_[level].append(keys[i]);
   }
   void plan_free(Fixed& fixed);
   std::int32_t find_free(Fixed& fixed, std::size_t level, std::int32_t node);

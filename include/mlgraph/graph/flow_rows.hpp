@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
@@ -21,6 +22,23 @@ struct RowKey {
   std::int32_t kind = 0;               ///< of its own weight, or of what joins it; equal numbers are equal bits
   Span<const std::int32_t> reads;      ///< in the level before
   Span<const std::int32_t> edge_kind;  ///< of each edge's weight; empty where edges have none
+};
+
+/// Keys that differ in rows alone.
+struct RowKeys {
+  Span<const std::int32_t>
+      rows;  ///< (count, width) of each where `has_root` the row that it was, and its reads
+  std::size_t width = 1;
+  bool has_root = true;
+  std::int32_t kind = 0;
+  Span<const std::int32_t> edge_kind;  ///< as of one key
+
+  [[nodiscard]] std::size_t size() const { return rows.size() / width; }
+  [[nodiscard]] RowKey operator[](std::size_t i) const {
+    const Span<const std::int32_t> row = rows.subspan(i * width, width);
+    return has_root ? RowKey{row[0], kind, row.subspan(1, width - 1), edge_kind}
+                    : RowKey{0, kind, row, edge_kind};
+  }
 };
 
 /// Rows of one level, numbered from 0 as they are found; two of one key are one row. Ids are exact: keys of
@@ -55,20 +73,21 @@ class FlowRows {
   [[nodiscard]] std::int32_t size() const { return static_cast<std::int32_t>(root_.size()); }
 
   /// The row of a key; new where there is none yet, and then size() - 1.
-  [[nodiscard]] std::int32_t find(const RowKey& key) {
-    const std::uint64_t hash = hash_of(key);
-    const std::size_t mask = table_.size() - 1;
-    std::size_t slot = static_cast<std::size_t>(hash) & mask;
-    for (; table_[slot].row >= 0; slot = (slot + 1) & mask) {
-      const std::int32_t row = table_[slot].row;
-      if (table_[slot].tag != tag_of(hash) || !is(row, key)) continue;
-      used_[static_cast<std::size_t>(row)] = generation_;
-      return row;
+  [[nodiscard]] std::int32_t find(const RowKey& key) { return find(key, hash_of(key)); }
+  /// The rows of some keys, one after the other; what finding the next ones reads is on its way from memory.
+  void find_each(const RowKeys& keys, std::int32_t* row) {
+    constexpr std::size_t kAhead = 16;
+    std::uint64_t hash[kAhead];
+    for (std::size_t begin = 0, count = 0; begin < keys.size(); begin += count) {
+      count = std::min(kAhead, keys.size() - begin);
+      for (std::size_t i = 0; i < count; ++i) {
+        hash[i] = hash_of(keys[begin + i]);
+        prefetch(&table_[slot_of(hash[i])]);
+      }
+      for (std::size_t i = 0; i < count; ++i) prefetch_row(hash[i]);
+      for (std::size_t i = 0; i < count; ++i) prefetch_reads(hash[i]);
+      for (std::size_t i = 0; i < count; ++i) row[begin + i] = find(keys[begin + i], hash[i]);
     }
-    const std::int32_t row = push(key, hash);
-    table_[slot] = {tag_of(hash), row};
-    if (2 * root_.size() > table_.size()) rebuild(2 * table_.size());
-    return row;
   }
   /// A new row, which no find() gives: where equal rows are not wanted as one.
   std::int32_t append(const RowKey& key) { return push(key, kUnlisted); }
@@ -188,6 +207,43 @@ class FlowRows {
     for (const std::int32_t kind : key.edge_kind) mix(static_cast<std::uint64_t>(kind));
     return mix64(hash ^ key.reads.size()) & hash_mask_ & kUnlisted >> 1;
   }
+  [[nodiscard]] std::size_t slot_of(std::uint64_t hash) const {
+    return static_cast<std::size_t>(hash) & (table_.size() - 1);
+  }
+  [[nodiscard]] std::int32_t find(const RowKey& key, std::uint64_t hash) {
+    const std::size_t mask = table_.size() - 1;
+    std::size_t slot = slot_of(hash);
+    for (; table_[slot].row >= 0; slot = (slot + 1) & mask) {
+      const std::int32_t row = table_[slot].row;
+      if (table_[slot].tag != tag_of(hash) || !is(row, key)) continue;
+      used_[static_cast<std::size_t>(row)] = generation_;
+      return row;
+    }
+    const std::int32_t row = push(key, hash);
+    table_[slot] = {tag_of(hash), row};
+    if (2 * root_.size() > table_.size()) rebuild(2 * table_.size());
+    return row;
+  }
+  /// Asks for what is() will look at of the row where a hash is likely found, and then for what that reads.
+  void prefetch_row(std::uint64_t hash) const {
+    const Slot slot = table_[slot_of(hash)];
+    if (slot.row < 0 || slot.tag != tag_of(hash)) return;
+    const auto r = static_cast<std::size_t>(slot.row);
+    prefetch(&root_[r]);
+    prefetch(&kind_[r]);
+    prefetch(&read_ptr_[r]);
+    prefetch(&used_[r]);
+  }
+  void prefetch_reads(std::uint64_t hash) const {
+    const Slot slot = table_[slot_of(hash)];
+    if (slot.row < 0 || slot.tag != tag_of(hash)) return;
+    prefetch(reads_.data() + read_ptr_[static_cast<std::size_t>(slot.row)]);
+  }
+  static void prefetch([[maybe_unused]] const void* p) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(p);
+#endif
+  }
   std::int32_t push(const RowKey& key, std::uint64_t hash) {
     root_.push_back(key.root);
     kind_.push_back(key.kind);
@@ -219,7 +275,7 @@ class FlowRows {
   void remove_last(std::int32_t row) {
     if (hash_[static_cast<std::size_t>(row)] == kUnlisted) return;
     const std::size_t mask = table_.size() - 1;
-    std::size_t slot = static_cast<std::size_t>(hash_[static_cast<std::size_t>(row)]) & mask;
+    std::size_t slot = slot_of(hash_[static_cast<std::size_t>(row)]);
     while (table_[slot].row != row && table_[slot].row >= 0) slot = (slot + 1) & mask;
     table_[slot] = Slot();
   }
@@ -229,18 +285,18 @@ class FlowRows {
     for (std::int32_t r = 0; r < size(); ++r) {
       const std::uint64_t hash = hash_[static_cast<std::size_t>(r)];
       if (hash == kUnlisted) continue;
-      std::size_t slot = static_cast<std::size_t>(hash) & mask;
+      std::size_t slot = slot_of(hash);
       while (table_[slot].row >= 0) slot = (slot + 1) & mask;
       table_[slot] = {tag_of(hash), r};
     }
   }
 
-  std::vector<std::int32_t> root_, kind_, read_ptr_, reads_, edge_kind_;
-  std::vector<std::int32_t> starts_;  // of compact()
-  std::vector<std::uint32_t> used_;   // the generation of each row
+  AlignedVector<std::int32_t> root_, kind_, read_ptr_, reads_, edge_kind_;
+  std::vector<std::int32_t> starts_;   // of compact()
+  AlignedVector<std::uint32_t> used_;  // the generation of each row
   std::uint32_t generation_ = 0;
-  std::vector<std::uint64_t> hash_;
-  std::vector<Slot> table_;  // open addressing, a power of two, at most half full
+  AlignedVector<std::uint64_t> hash_;
+  AlignedVector<Slot> table_;  // open addressing, a power of two, at most half full
   std::uint64_t hash_mask_ = ~std::uint64_t{0};
 };
 

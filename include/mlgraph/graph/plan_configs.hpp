@@ -54,38 +54,59 @@ namespace detail {
   return now;
 }
 
+// Rows that are looked up together.
+inline constexpr std::int32_t kKeysAtOnce = 32;
+
+// Calls `find(keys, row)` for the rows of `local`, some at a time. `part(j)` says what each reads in place j of
+// `width`: rows of a LocalRows, or where it has none the one that no configuration changes.
+struct KeyPart {
+  const LocalRows* local = nullptr;
+  std::int32_t free = -1;
+};
+template <class Part, class Find>
+void find_local_rows(const LocalRows& local, std::size_t width, std::int32_t* keys, const Part& part,
+                     const Find& find) {
+  for (std::int32_t begin = 0; begin < local.count; begin += kKeysAtOnce) {
+    const std::int32_t end = std::min(local.count, begin + kKeysAtOnce);
+    for (std::size_t j = 0; j < width; ++j) {
+      const KeyPart read = part(j);
+      std::int32_t* to = keys + j;
+      for (std::int32_t l = begin; l < end; ++l, to += width)
+        *to = read.local != nullptr ? read.local->row_of(local.config(l)) : read.free;
+    }
+    find(Span<const std::int32_t>(keys, static_cast<std::size_t>(end - begin) * width), local.row + begin);
+  }
+}
+
 // A node's row is decided by those of the reached nodes that it reads.
 [[nodiscard]] inline const LocalRows* plan_stage(FlowPlan& rows, const LocalRows::Memory& call,
-                                                 std::size_t level, const LocalRows* before) {
+                                                 std::size_t level, const LocalRows* before,
+                                                 std::int32_t* keys) {
   const auto stage = static_cast<std::int32_t>(level) - 1;
-  const CsrView& csr = rows.graph().stages[static_cast<std::size_t>(stage)].edges.csr;
   LocalRows* const now = LocalRows::make(call, rows.reached(level + 1).size());
   for (std::size_t i = 0; i < rows.reached(level + 1).size(); ++i) {
     const std::int32_t node = rows.reached(level + 1)[i];
-    const auto v = static_cast<std::size_t>(node);
-    LocalRows local;
-    const auto add = [&](std::int32_t u) {
-      if (rows.place(level, u) >= 0) local = LocalRows::meet(local, before[rows.place(level, u)], call);
+    const Span<const std::int32_t> reads = rows.nodes_read(stage, node);
+    const auto part = [&](std::size_t j) {
+      const std::int32_t u = j == 0 ? node : reads[j - 1];
+      const std::int32_t place = rows.place(level, u);
+      return place >= 0 ? KeyPart{before + place} : KeyPart{nullptr, rows.free_row(level, u)};
     };
-    add(node);
-    const std::int32_t end = csr.num_rows() > 0 ? csr.row_ptr[v + 1] : 0;
-    for (std::int32_t p = csr.num_rows() > 0 ? csr.row_ptr[v] : 0; p < end; ++p)
-      add(csr.col[static_cast<std::size_t>(p)]);
-    local = LocalRows::kept(local, call);
-    for (std::int32_t l = 0; l < local.count; ++l) {
-      const std::int32_t c = local.config(l);
-      local.row[l] = rows.find_staged(stage, node, [&](std::int32_t u) {
-        return rows.place(level, u) >= 0 ? before[rows.place(level, u)].row_of(c) : rows.free_row(level, u);
-      });
+    LocalRows local;
+    for (std::size_t j = 0; j <= reads.size(); ++j) {
+      if (part(j).local != nullptr) local = LocalRows::meet(local, *part(j).local, call);
     }
-    now[i] = local;
+    now[i] = LocalRows::kept(local, call);
+    find_local_rows(
+        now[i], 1 + reads.size(), keys, part,
+        [&](Span<const std::int32_t> some, std::int32_t* row) { rows.find_staged(stage, node, some, row); });
   }
   return now;
 }
 
 // The blocks of the last level.
 [[nodiscard]] inline const LocalRows* plan_sums(FlowPlan& rows, const LocalRows::Memory& call, std::size_t s,
-                                                const LocalRows* nodes) {
+                                                const LocalRows* nodes, std::int32_t* keys) {
   const SumTree& sum = rows.sums()[s];
   LocalRows* parts = LocalRows::make(call, sum.node.size());
   for (std::size_t i = 0; i < sum.node.size(); ++i) {
@@ -99,14 +120,15 @@ namespace detail {
       LocalRows local;
       const auto [first, last] = sum.parts(t, b);
       for (std::size_t i = first; i < last; ++i) local = LocalRows::meet(local, parts[i], call);
-      local = LocalRows::kept(local, call);
-      for (std::int32_t l = 0; l < local.count; ++l) {
-        const std::int32_t c = local.config(l);
-        local.row[l] = rows.find_sum(s, t, b, [&](std::size_t i) {
-          return parts[i].row != nullptr ? parts[i].row_of(c) : rows.free_part(s, t, i);
-        });
-      }
-      now[b] = local;
+      now[b] = LocalRows::kept(local, call);
+      const std::size_t from = first;
+      find_local_rows(
+          now[b], last - first, keys,
+          [&](std::size_t j) {
+            const LocalRows& part = parts[from + j];
+            return part.row != nullptr ? KeyPart{&part} : KeyPart{nullptr, rows.free_part(s, t, from + j)};
+          },
+          [&](Span<const std::int32_t> some, std::int32_t* row) { rows.find_sum(s, t, b, some, row); });
     }
     parts = now;
   }
@@ -115,14 +137,16 @@ namespace detail {
 
 // The nodes that configurations change at a level, which is not before the join.
 [[nodiscard]] inline const LocalRows* plan_level(FlowPlan& rows, const LocalRows::Memory& call,
-                                                 Span<const std::int32_t> config, std::size_t level) {
+                                                 Span<const std::int32_t> config, std::size_t level,
+                                                 std::int32_t* keys) {
   const LocalRows* nodes = plan_join(rows, call, config);
   for (auto k = static_cast<std::size_t>(rows.graph().join_level()); k < level; ++k)
-    nodes = plan_stage(rows, call, k, nodes);
+    nodes = plan_stage(rows, call, k, nodes, keys);
   return nodes;
 }
 
-// Calls piece(call, config, first) for as many configurations as have local numbers, from `first` on.
+// Calls piece(call, config, first, keys) for as many configurations as have local numbers, from `first` on.
+// Shapes: keys (kKeysAtOnce most_parts()), room for find_local_rows().
 template <class Piece>
 void for_pieces_of_configs(const FlowPlan& rows, Span<const std::int32_t> config, std::int64_t num_configs,
                            Arena& scratch, const Piece& piece) {
@@ -131,10 +155,11 @@ void for_pieces_of_configs(const FlowPlan& rows, Span<const std::int32_t> config
   for (std::int32_t first = 0; first < all; first += LocalRows::kMostConfigs) {
     const ArenaScope scope(scratch);
     const LocalRows::Memory call(std::min(LocalRows::kMostConfigs, all - first), scratch);
+    auto* const keys = scratch.allocate<std::int32_t>(kKeysAtOnce * rows.most_parts());
     piece(call,
           config.subspan(static_cast<std::size_t>(first) * num_nodes,
                          static_cast<std::size_t>(call.num_configs) * num_nodes),
-          first);
+          first, keys);
   }
 }
 
@@ -166,12 +191,13 @@ inline void plan_configs(FlowPlan& rows, Span<const std::int32_t> config, std::i
   const std::size_t level = rows.num_levels() - 1;
   detail::for_pieces_of_configs(
       rows, config, num_configs, scratch,
-      [&](const LocalRows::Memory& call, Span<const std::int32_t> some, std::int32_t first) {
+      [&](const LocalRows::Memory& call, Span<const std::int32_t> some, std::int32_t first,
+          std::int32_t* keys) {
         const LocalRows* const nodes =
-            rows.graph().joins() ? detail::plan_level(rows, call, some, level) : nullptr;
+            rows.graph().joins() ? detail::plan_level(rows, call, some, level, keys) : nullptr;
         if (!last.empty()) detail::copy_local_rows(nodes, rows.reached(level).size(), call, first, last);
         for (std::size_t s = 0; s < rows.sums().size(); ++s) {
-          const LocalRows* const blocks = detail::plan_sums(rows, call, s, nodes);
+          const LocalRows* const blocks = detail::plan_sums(rows, call, s, nodes, keys);
           const std::int32_t free = rows.sums()[s].free.back()[0];
           std::int32_t* const out = total.data() + static_cast<std::int64_t>(s) * num_configs + first;
           for (std::int32_t c = 0; c < call.num_configs; ++c) out[c] = free >= 0 ? free : blocks[0].row_of(c);
@@ -183,12 +209,13 @@ inline void plan_configs(FlowPlan& rows, Span<const std::int32_t> config, std::i
 /// Shapes: config (C K), config-major; out (C reached), config-major.
 inline void plan_configs_to(FlowPlan& rows, std::size_t level, Span<const std::int32_t> config,
                             std::int64_t num_configs, Arena& scratch, Span<std::int32_t> out) {
-  detail::for_pieces_of_configs(
-      rows, config, num_configs, scratch,
-      [&](const LocalRows::Memory& call, Span<const std::int32_t> some, std::int32_t first) {
-        const LocalRows* const nodes = detail::plan_level(rows, call, some, level);
-        detail::copy_local_rows(nodes, rows.reached(level).size(), call, first, out);
-      });
+  detail::for_pieces_of_configs(rows, config, num_configs, scratch,
+                                [&](const LocalRows::Memory& call, Span<const std::int32_t> some,
+                                    std::int32_t first, std::int32_t* keys) {
+                                  const LocalRows* const nodes =
+                                      detail::plan_level(rows, call, some, level, keys);
+                                  detail::copy_local_rows(nodes, rows.reached(level).size(), call, first, out);
+                                });
 }
 
 MLGRAPH_END_ISA
