@@ -28,6 +28,7 @@ enum class Op : std::uint8_t {
   kParameter,
   kConstant,  ///< one number, `value`; of shape ()
   // One operand.
+  kCopy,  ///< the same elements, somewhere of their own
   kNegate,
   kAbs,
   kExponential,
@@ -47,9 +48,9 @@ enum class Op : std::uint8_t {
   // Three operands of equal shapes.
   kSelect,  ///< the second where the first is not 0, else the third
   // Where the elements of the operand are read; no arithmetic.
-  kBroadcast,  ///< dimension i of the operand becomes dimensions[i] of the result
-  kTranspose,  ///< dimension i of the result is dimensions[i] of the operand
-  kReshape,
+  kBroadcast,    ///< dimension i of the operand becomes dimensions[i] of the result
+  kTranspose,    ///< dimension i of the result is dimensions[i] of the operand
+  kReshape,      ///< the same elements in row-major order; of no broadcast, transpose or slice (a copy of it)
   kSlice,        ///< elements [starts[d], starts[d] + shape[d]) of each dimension
   kConcatenate,  ///< of two or more operands along dimensions[0]
   // Reading more than one element of an operand for each of the result.
@@ -60,18 +61,18 @@ enum class Op : std::uint8_t {
                   ///< (depthwise)
 };
 
-inline constexpr std::array<std::string_view, 27> kOpNames = {
-    "parameter", "constant",    "negate",  "abs",           "exponential", "log",        "tanh",
-    "logistic",  "sqrt",        "rsqrt",   "add",           "subtract",    "multiply",   "divide",
-    "maximum",   "minimum",     "compare", "select",        "broadcast",   "transpose",  "reshape",
-    "slice",     "concatenate", "reduce",  "reduce-window", "dot",         "convolution"};
+inline constexpr std::array<std::string_view, 28> kOpNames = {
+    "parameter", "constant", "copy",        "negate",  "abs",           "exponential", "log",
+    "tanh",      "logistic", "sqrt",        "rsqrt",   "add",           "subtract",    "multiply",
+    "divide",    "maximum",  "minimum",     "compare", "select",        "broadcast",   "transpose",
+    "reshape",   "slice",    "concatenate", "reduce",  "reduce-window", "dot",         "convolution"};
 
 [[nodiscard]] inline std::string_view op_name(Op op) { return kOpNames[static_cast<std::size_t>(op)]; }
 
-[[nodiscard]] inline bool is_unary(Op op) { return op >= Op::kNegate && op <= Op::kRsqrt; }
+[[nodiscard]] inline bool is_unary(Op op) { return op >= Op::kCopy && op <= Op::kRsqrt; }
 [[nodiscard]] inline bool is_binary(Op op) { return op >= Op::kAdd && op <= Op::kCompare; }
 /// One element of each operand for each of the result, all at the same place.
-[[nodiscard]] inline bool is_elementwise(Op op) { return op >= Op::kNegate && op <= Op::kSelect; }
+[[nodiscard]] inline bool is_elementwise(Op op) { return op >= Op::kCopy && op <= Op::kSelect; }
 /// No arithmetic and no memory of its own: whoever reads it reads its operand, elsewhere.
 [[nodiscard]] inline bool is_view(Op op) { return op >= Op::kBroadcast && op <= Op::kSlice; }
 /// Given from outside: nothing is computed.
@@ -336,6 +337,8 @@ namespace detail {
       MLGRAPH_RETURN_IF_ERROR(detail::check_slice(inst, x));
       return inst.shape;
     case Op::kReshape:
+      if (is_view(program.operand(inst, 0).op) && program.operand(inst, 0).op != Op::kReshape)
+        return wrong(inst, mg::str_cat("reads ", program.operand(inst, 0).name, "; should read a copy of it"));
       if (num_elements(inst.shape) != num_elements(x))
         return wrong(inst, mg::str_cat("of ", shape_text(x), " to ", shape_text(inst.shape),
                                        "; should have as many elements"));
