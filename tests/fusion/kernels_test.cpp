@@ -2,6 +2,9 @@
 // The block kernels against plain loops, over random sizes and strides.
 #include "kernels.hpp"
 
+#include "contraction.hpp"
+#include "convolution.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -290,5 +293,74 @@ TEST_CASE("reductions of windows") {
     });
     mc::reduce_window(kind, size, out.block(), in.view(), w);
     REQUIRE(distance(out, wanted) < 1e-6f);
+  }
+}
+
+TEST_CASE("dots of any sizes and strides of the left side") {
+  Rng rng(6);
+  for (int round = 0; round < 200; ++round) {
+    const std::int64_t m = draw(rng, 1, 40), n = draw(rng, 1, 100);
+    const std::int64_t k = round % 10 == 0 ? draw(rng, 500, 1200) : draw(rng, 1, 70);
+    Array a = random_array(rng, {1, 1, m, k}, 0.5f, 2), b = random_array(rng, {1, 1, k, n}, 0.5f, 2);
+    Array c = random_array(rng, {1, 1, m, 1}), wanted;
+    c.stride = {0, 0, n + draw(rng, 0, 3), 1};
+    c.memory.resize(static_cast<std::size_t>(c.origin + c.stride[2] * m));
+    wanted = c;
+    for_each({1, 1, m, n}, [&](const mc::Extent& i) {
+      double sum = 0;
+      for (std::int64_t d = 0; d < k; ++d) sum += at(a, {0, 0, i[2], d}) * at(b, {0, 0, d, i[3]});
+      at(wanted, i) = static_cast<float>(sum);
+    });
+    std::vector<float> packed(static_cast<std::size_t>(mc::packed_size(k, n)), std::nanf(""));
+    mc::pack(k, n, {b.view().data, b.stride[2], b.stride[3]}, packed.data());
+    mc::dot(m, n, k, {a.view().data, a.stride[2], a.stride[3]}, packed.data(), c.block().data, c.stride[2]);
+    REQUIRE(distance(c, wanted) < 1e-5f);
+  }
+}
+
+TEST_CASE("convolutions in both layouts") {
+  Rng rng(7);
+  for (int round = 0; round < 300; ++round) {
+    mc::Window w;
+    for (std::size_t d = 0; d < 2; ++d) w.size[d] = 1 + 2 * draw(rng, 0, 2), w.stride[d] = draw(rng, 1, 2);
+    if (draw(rng, 0, 9) == 0) w.stride[1] = 3;
+    const bool depthwise = draw(rng, 0, 2) == 0, channels_last = draw(rng, 0, 1) == 0;
+    const std::int64_t channels = draw(rng, 1, round % 20 == 0 ? 150 : 24);
+    const mc::Extent size = {draw(rng, 1, 2), depthwise ? channels : draw(rng, 1, 70), draw(rng, 1, 9),
+                             draw(rng, 1, 40)};
+    const mc::Extent x_size = {size[0], channels, (size[2] - 1) * w.stride[0] + w.size[0],
+                               (size[3] - 1) * w.stride[1] + w.size[1]};
+    const std::int64_t depth = depthwise ? 1 : channels;
+    Array x = random_array(rng, x_size, 0.5f, 2);
+    Array weights = random_array(rng, {size[1], depth, w.size[0], w.size[1]}, 0.5f, 2);
+    Array out = random_array(rng, size);
+    const std::int64_t gap = draw(rng, 0, 2) == 0 ? 3 : 0;
+    const std::int64_t row = channels_last ? size[3] * (size[1] + gap) : size[3] + gap;
+    out.stride = {row * size[2] * (channels_last ? 1 : size[1]), channels_last ? 1 : row * size[2], row,
+                  channels_last ? size[1] + gap : 1};
+    out.memory.assign(static_cast<std::size_t>(out.origin + out.stride[0] * size[0]), -1.0f);
+    Array wanted = out;
+    for_each(size, [&](const mc::Extent& i) {
+      double sum = 0;
+      for_each({1, depth, w.size[0], w.size[1]}, [&](const mc::Extent& j) {
+        sum += at(x, {i[0], depthwise ? i[1] : j[1], i[2] * w.stride[0] + j[2], i[3] * w.stride[1] + j[3]}) *
+               at(weights, {i[1], j[1], j[2], j[3]});
+      });
+      at(wanted, i) = static_cast<float>(sum);
+    });
+    std::vector<float> packed(
+        static_cast<std::size_t>(mc::packed_size(depth * w.size[0] * w.size[1], size[1])));
+    if (depthwise && channels_last) {
+      mc::pack_depthwise(channels, weights.view(), w, packed.data());
+      mc::depthwise_channels_last(size, out.block(), x.view(), packed.data(), w);
+    } else if (depthwise) {
+      mc::depthwise_channels_first(size, out.block(), x.view(), weights.view(), w);
+    } else if (channels_last) {
+      mc::pack_convolution(size[1], channels, weights.view(), w, packed.data());
+      mc::convolution_channels_last(size, out.block(), x.view(), channels, packed.data(), w);
+    } else {
+      mc::convolution_channels_first(size, out.block(), x.view(), channels, weights.view(), w);
+    }
+    REQUIRE(distance(out, wanted) < 1e-5f);
   }
 }

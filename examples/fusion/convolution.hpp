@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions of blocks, as contractions: with channels contiguous, pixels are rows and the weights are
+// packed; with the width contiguous, output channels are rows and pieces of the input are packed on the way.
+// Depthwise ones are sums of products of vectors. Inputs are padded already.
+#ifndef MLGRAPH_EXAMPLES_MINICOMPILER_CONVOLUTION_HPP
+#define MLGRAPH_EXAMPLES_MINICOMPILER_CONVOLUTION_HPP
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "block.hpp"
+#include "contraction.hpp"
+#include "ir.hpp"
+#include "mlgraph/kernels/simd.hpp"
+#include "reduce.hpp"
+
+namespace minicompiler {
+
+/// Packs the weights (O, C, KH, KW) of a convolution of channels-last blocks into packed_size(C * KH * KW, O)
+/// elements: a right side of rows (KH, KW, C) and columns O.
+inline void pack_convolution(std::int64_t out_channels, std::int64_t channels, const ConstBlock& weights,
+                             const Window& w, float* packed) {
+  const std::int64_t depth = w.size[0] * w.size[1] * channels;
+  const Extent& stride = weights.stride;
+  for (std::int64_t o = 0; o < out_channels; o += kPanelColumns) {
+    const std::int64_t columns = std::min(kPanelColumns, out_channels - o);
+    float* to = packed + o * depth;
+    for (std::int64_t i = 0; i < w.size[0]; ++i) {
+      for (std::int64_t j = 0; j < w.size[1]; ++j) {
+        const float* const from = weights.data + o * stride[0] + i * stride[2] + j * stride[3];
+        detail::pack_panel(channels, columns, {from, stride[1], stride[0]}, to);
+        to += channels * detail::panel_width(columns);
+      }
+    }
+  }
+}
+
+/// A convolution whose result is contiguous in its channels. Shapes: out_size is (N, O, H, W); x has `channels`
+/// channels and points at the first element of the first window; the size of `w` is that of the weights, packed
+/// by pack_convolution. Fast where x is contiguous in its channels, too.
+inline void convolution_channels_last(const Extent& out_size, const Block& out, const ConstBlock& x,
+                                      std::int64_t channels, const float* packed, const Window& w) {
+  const Extent& from = x.stride;
+  const detail::Nest pixels = {{out_size[0], out_size[2], out_size[3]},
+                               {from[0], w.stride[0] * from[2], w.stride[1] * from[3]},
+                               {out.stride[0], out.stride[2], out.stride[3]}};
+  const detail::Depth depth = {{w.size[0], w.size[1], channels}, {from[2], from[3], from[1]}};
+  detail::contract(pixels, depth.joined(), x.data, packed, out_size[1], out.data);
+}
+
+namespace detail {
+
+/// Rows of a packed piece of the input of a channels-first convolution: 32 kB with vectors of 16.
+inline constexpr std::int64_t kPackedRows = 256;
+
+/// Neighbouring pixels of a panel, in the same row of the image (or in rows that follow one another in memory).
+struct Piece {
+  std::int64_t column, count, x;
+};
+
+/// The panel of `columns` output pixels from number `first` on, cut into pieces.
+class PixelPanel {
+ public:
+  PixelPanel(std::int64_t first, std::int64_t columns, std::int64_t width, std::int64_t x_row,
+             std::int64_t step)
+      : columns_(columns), step_(step) {
+    for (std::int64_t c = 0; c < columns;) {
+      const std::int64_t row = (first + c) / width, column = (first + c) % width;
+      const std::int64_t count = std::min(columns - c, width - column);
+      const std::int64_t x = row * x_row + column * step;
+      Piece& last = pieces_[num_ == 0 ? 0 : num_ - 1];
+      if (num_ > 0 && last.x + last.count * step == x) {
+        last.count += count;
+      } else {
+        pieces_[num_++] = {c, count, x};
+      }
+      c += count;
+    }
+  }
+
+  /// Packs what this part of the depth reads, x pointing at its first element for output pixel 0.
+  void pack(const Depth& depth, const float* x, float* packed) const {
+    const std::int64_t width = panel_width(columns_);
+    for (std::int64_t i = 0; i < depth.size[0]; ++i) {
+      for (std::int64_t j = 0; j < depth.size[1]; ++j) {
+        for (std::int64_t k = 0; k < depth.size[2]; ++k, packed += width) {
+          const float* const from = x + depth.offset({i, j, k});
+          if (step_ == 1) {
+            pack_row<LoadRun>(from, packed);
+          } else {
+            pack_row<LoadEvery>(from, packed);
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  template <class Load>
+  MLGRAPH_ALWAYS_INLINE void pack_row(const float* x, float* packed) const {
+    for (std::size_t p = 0; p < num_; ++p) {
+      const Piece& piece = pieces_[p];
+      mg::kernels::for_each_piece<float>(piece.count, [&](std::int64_t i, std::int64_t n) {
+        mg::kernels::store_n(packed + piece.column + i, Load::load(x + piece.x + i * step_, step_, n), n);
+      });
+    }
+  }
+
+  std::int64_t columns_, step_;
+  std::size_t num_ = 0;
+  std::array<Piece, static_cast<std::size_t>(kPanelColumns)> pieces_;
+};
+
+}  // namespace detail
+
+/// A convolution whose result is contiguous in its width. Shapes: as of convolution_channels_last; weights
+/// (O, C, KH, KW) of any strides. Fast where x is contiguous in its width, too; best where rows of out follow
+/// one another.
+inline void convolution_channels_first(const Extent& out_size, const Block& out, const ConstBlock& x,
+                                       std::int64_t channels, const ConstBlock& weights, const Window& w) {
+  alignas(64) float packed[detail::kPackedRows * kPanelColumns] = {};
+  const std::int64_t width = out_size[3], step = w.stride[1] * x.stride[3], x_row = w.stride[0] * x.stride[2];
+  const bool is_whole = out.stride[2] == width || out_size[2] == 1;
+  const std::int64_t num_runs = is_whole ? 1 : out_size[2], run = is_whole ? width * out_size[2] : width;
+  const detail::Nest rows = {{1, 1, out_size[1]}, {0, 0, weights.stride[0]}, {0, 0, out.stride[1]}};
+  const std::array<std::int64_t, 3> sizes = {channels, w.size[0], w.size[1]};
+  const detail::Depth of_x = {sizes, {x.stride[1], x.stride[2], x.stride[3]}};
+  const detail::Depth of_weights = {sizes, {weights.stride[1], weights.stride[2], weights.stride[3]}};
+  for (std::int64_t n = 0; n < out_size[0] * num_runs; ++n) {
+    const std::int64_t image = n / num_runs, row = n % num_runs;
+    const float* const from = x.data + image * x.stride[0] + row * x_row;
+    float* const to = out.data + image * out.stride[0] + row * out.stride[2];
+    for (std::int64_t first = 0; first < run; first += kPanelColumns) {
+      const std::int64_t columns = std::min(kPanelColumns, run - first);
+      const detail::PixelPanel panel(first, columns, width, x_row, step);
+      of_x.for_each_part(
+          detail::kPackedRows, [&](const detail::Depth& part, const auto& at, std::int64_t done) {
+            panel.pack(part, from + of_x.offset(at), packed);
+            const detail::Depth weights_part = {part.size, of_weights.stride};
+            detail::contract_panel(rows, weights_part.joined(), weights.data + of_weights.offset(at), packed,
+                                   columns, to + first, done > 0);
+          });
+    }
+  }
+}
+
+/// Packs the weights (C, 1, KH, KW) of a depthwise convolution of channels-last blocks: KH * KW rows of C.
+inline void pack_depthwise(std::int64_t channels, const ConstBlock& weights, const Window& w, float* packed) {
+  const Extent& stride = weights.stride;
+  copy({1, w.size[0], w.size[1], channels}, {packed, {0, w.size[1] * channels, channels, 1}},
+       {weights.data, {0, stride[2], stride[3], stride[0]}});
+}
+
+namespace detail {
+
+/// One sum of products for each of R results. Weights and inputs of a window are read at the same (i, j).
+template <int R, class Load, class Weight>
+MLGRAPH_ALWAYS_INLINE void depthwise_tile(const Window& w, const Extent& x_stride, const float* x,
+                                          std::int64_t x_next, std::int64_t x_step, Weight&& weight, float* out,
+                                          std::int64_t out_next, std::int64_t n) {
+  Vec sum[R];
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) sum[r] = Vec(0.0f);
+  for (std::int64_t i = 0; i < w.size[0]; ++i) {
+    for (std::int64_t j = 0; j < w.size[1]; ++j) {
+      const float* const at = x + i * x_stride[2] + j * x_stride[3];
+      const Vec factor = weight(i, j);
+      MLGRAPH_UNROLL
+      for (int r = 0; r < R; ++r)
+        sum[r] = mg::kernels::multiply_add<float>(Load::load(at + r * x_next, x_step, n), factor, sum[r]);
+    }
+  }
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) mg::kernels::store_n(out + r * out_next, sum[r], n);
+}
+
+/// Four vertical neighbours at a time, vectors along the width.
+template <class Load>
+void depthwise_image(const Extent& size, float* out, const Extent& out_stride, const float* x,
+                     const Extent& x_stride, const float* weights, const Extent& weight_stride,
+                     const Window& w) {
+  const std::int64_t step = w.stride[1] * x_stride[3], x_row = w.stride[0] * x_stride[2];
+  const auto weight = [&](std::int64_t i, std::int64_t j) MLGRAPH_LAMBDA_INLINE {
+    return Vec(weights[i * weight_stride[2] + j * weight_stride[3]]);
+  };
+  mg::kernels::for_each_piece<float>(size[3], [&](std::int64_t column, std::int64_t n) {
+    std::int64_t h = 0;
+    for (; h + 4 <= size[2]; h += 4) {
+      depthwise_tile<4, Load>(w, x_stride, x + h * x_row + column * step, x_row, step, weight,
+                              out + h * out_stride[2] + column, out_stride[2], n);
+    }
+    for (; h < size[2]; ++h) {
+      depthwise_tile<1, Load>(w, x_stride, x + h * x_row + column * step, 0, step, weight,
+                              out + h * out_stride[2] + column, 0, n);
+    }
+  });
+}
+
+/// Four horizontal neighbours at a time, vectors along the channels.
+template <class Load>
+void depthwise_row(const Extent& size, float* out, const Extent& out_stride, const float* x,
+                   const Extent& x_stride, const float* packed, const Window& w) {
+  const std::int64_t x_column = w.stride[1] * x_stride[3];
+  mg::kernels::for_each_piece<float>(size[1], [&](std::int64_t c, std::int64_t n) {
+    const float* const from = x + c * x_stride[1];
+    const auto weight = [&](std::int64_t i, std::int64_t j) MLGRAPH_LAMBDA_INLINE {
+      return mg::kernels::load_n(packed + (i * w.size[1] + j) * size[1] + c, n);
+    };
+    std::int64_t column = 0;
+    for (; column + 4 <= size[3]; column += 4) {
+      depthwise_tile<4, Load>(w, x_stride, from + column * x_column, x_column, x_stride[1], weight,
+                              out + column * out_stride[3] + c, out_stride[3], n);
+    }
+    for (; column < size[3]; ++column) {
+      depthwise_tile<1, Load>(w, x_stride, from + column * x_column, 0, x_stride[1], weight,
+                              out + column * out_stride[3] + c, 0, n);
+    }
+  });
+}
+
+}  // namespace detail
+
+/// A depthwise convolution whose result is contiguous in its channels; weights packed by pack_depthwise. Fast
+/// where x is contiguous in its channels, too.
+inline void depthwise_channels_last(const Extent& out_size, const Block& out, const ConstBlock& x,
+                                    const float* packed, const Window& w) {
+  for (std::int64_t n = 0; n < out_size[0]; ++n) {
+    for (std::int64_t h = 0; h < out_size[2]; ++h) {
+      const auto row =
+          x.stride[1] == 1 ? detail::depthwise_row<detail::LoadRun> : detail::depthwise_row<detail::LoadEvery>;
+      row(out_size, out.data + n * out.stride[0] + h * out.stride[2], out.stride,
+          x.data + n * x.stride[0] + h * w.stride[0] * x.stride[2], x.stride, packed, w);
+    }
+  }
+}
+
+/// A depthwise convolution whose result is contiguous in its width; weights (C, 1, KH, KW) of any strides. Fast
+/// where x is contiguous in its width, too.
+inline void depthwise_channels_first(const Extent& out_size, const Block& out, const ConstBlock& x,
+                                     const ConstBlock& weights, const Window& w) {
+  const bool is_run = w.stride[1] * x.stride[3] == 1;
+  const auto image =
+      is_run ? detail::depthwise_image<detail::LoadRun> : detail::depthwise_image<detail::LoadEvery>;
+  for (std::int64_t n = 0; n < out_size[0]; ++n) {
+    for (std::int64_t c = 0; c < out_size[1]; ++c) {
+      image(out_size, out.data + n * out.stride[0] + c * out.stride[1], out.stride,
+            x.data + n * x.stride[0] + c * x.stride[1], x.stride, weights.data + c * weights.stride[0],
+            weights.stride, w);
+    }
+  }
+}
+
+}  // namespace minicompiler
+
+#endif  // MLGRAPH_EXAMPLES_MINICOMPILER_CONVOLUTION_HPP
