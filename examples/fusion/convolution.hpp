@@ -18,21 +18,48 @@
 
 namespace minicompiler {
 
+namespace detail {
+
+/// A panel of pack_convolution of weights whose (C, KH, KW) lie in this order, one behind another: transposed,
+/// and then each of its rows put in its place.
+inline void pack_rows_of_weights(std::int64_t columns, std::int64_t channels, std::int64_t window,
+                                 const float* weights, std::int64_t stride, float* packed) {
+  alignas(64) float rows[kLanes * kPanelColumns] = {};
+  const std::int64_t width = panel_width(columns), depth = channels * window;
+  for (std::int64_t first = 0; first < depth; first += kLanes) {
+    const std::int64_t count = std::min(kLanes, depth - first);
+    copy_plane(count, columns, rows, weights + first, {width, 1, 1, stride});
+    std::int64_t c = first / window, at = first % window;
+    for (std::int64_t r = 0; r < count; ++r) {
+      std::copy_n(rows + r * width, width, packed + (at * channels + c) * width);
+      if (++at < window) continue;
+      at = 0;
+      ++c;
+    }
+  }
+}
+
+}  // namespace detail
+
 /// Packs the weights (O, C, KH, KW) of a convolution of channels-last blocks into packed_size(C * KH * KW, O)
 /// elements: a right side of rows (KH, KW, C) and columns O.
 inline void pack_convolution(std::int64_t out_channels, std::int64_t channels, const ConstBlock& weights,
                              const Window& w, float* packed) {
-  const std::int64_t depth = w.size[0] * w.size[1] * channels;
+  const std::int64_t window = w.size[0] * w.size[1], depth = window * channels;
   const Extent& stride = weights.stride;
+  const bool is_whole = window > 1 && stride[3] == 1 && stride[2] == w.size[1] && stride[1] == window;
   for (std::int64_t o = 0; o < out_channels; o += kPanelColumns) {
     const std::int64_t columns = std::min(kPanelColumns, out_channels - o);
-    float* to = packed + o * depth;
-    for (std::int64_t i = 0; i < w.size[0]; ++i) {
-      for (std::int64_t j = 0; j < w.size[1]; ++j) {
-        const float* const from = weights.data + o * stride[0] + i * stride[2] + j * stride[3];
-        detail::pack_panel(channels, columns, {from, stride[1], stride[0]}, to);
-        to += channels * detail::panel_width(columns);
-      }
+    const float* const from = weights.data + o * stride[0];
+    float* const to = packed + o * depth;
+    if (is_whole) {
+      detail::pack_rows_of_weights(columns, channels, window, from, stride[0], to);
+      continue;
+    }
+    for (std::int64_t i = 0; i < window; ++i) {
+      const std::int64_t at = i / w.size[1] * stride[2] + i % w.size[1] * stride[3];
+      detail::pack_panel(channels, columns, {from + at, stride[1], stride[0]},
+                         to + i * channels * detail::panel_width(columns));
     }
   }
 }
@@ -82,29 +109,30 @@ class PixelPanel {
 
   /// Packs what this part of the depth reads, x pointing at its first element for output pixel 0.
   void pack(const Depth& depth, const float* x, float* packed) const {
-    const std::int64_t width = panel_width(columns_);
-    for (std::int64_t i = 0; i < depth.size[0]; ++i) {
-      for (std::int64_t j = 0; j < depth.size[1]; ++j) {
-        for (std::int64_t k = 0; k < depth.size[2]; ++k, packed += width) {
-          const float* const from = x + depth.offset({i, j, k});
-          if (step_ == 1) {
-            pack_row<LoadRun>(from, packed);
-          } else {
-            pack_row<LoadEvery>(from, packed);
-          }
-        }
+    for (std::size_t p = 0; p < num_; ++p) {
+      if (step_ == 1) {
+        pack_piece<LoadRun>(pieces_[p], depth, x, packed);
+      } else {
+        pack_piece<LoadEvery>(pieces_[p], depth, x, packed);
       }
     }
   }
 
  private:
   template <class Load>
-  MLGRAPH_ALWAYS_INLINE void pack_row(const float* x, float* packed) const {
-    for (std::size_t p = 0; p < num_; ++p) {
-      const Piece& piece = pieces_[p];
-      mg::kernels::for_each_piece<float>(piece.count, [&](std::int64_t i, std::int64_t n) {
-        mg::kernels::store_n(packed + piece.column + i, Load::load(x + piece.x + i * step_, step_, n), n);
-      });
+  void pack_piece(const Piece& piece, const Depth& depth, const float* x, float* packed) const {
+    const std::int64_t width = panel_width(columns_);
+    for (std::int64_t c = 0; c < piece.count; c += kLanes) {
+      const std::int64_t n = std::min(kLanes, piece.count - c);
+      const float* const from = x + piece.x + c * step_;
+      float* to = packed + piece.column + c;
+      for (std::int64_t i = 0; i < depth.size[0]; ++i) {
+        for (std::int64_t j = 0; j < depth.size[1]; ++j) {
+          const float* at = from + depth.offset({i, j, 0});
+          for (std::int64_t k = 0; k < depth.size[2]; ++k, at += depth.stride[2], to += width)
+            mg::kernels::store_n(to, Load::load(at, step_, n), n);
+        }
+      }
     }
   }
 

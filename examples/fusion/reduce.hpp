@@ -124,6 +124,20 @@ void reduce_rows(const ReducePlane& p) {
   for (; r < p.rows; ++r) join_rows<Join, 1>(p.columns, p.in + r * p.in_row, 0, p.out + r * p.out_row);
 }
 
+/// Reduces along rows where columns are contiguous only in `in`.
+template <class Join>
+void reduce_rows_apart(const ReducePlane& p) {
+  constexpr std::int64_t kMost = 256;
+  alignas(64) float sum[kMost];
+  for (std::int64_t c = 0; c < p.columns; c += kMost) {
+    const std::int64_t columns = std::min(kMost, p.columns - c);
+    std::fill_n(sum, columns, Join::kStart);
+    reduce_rows<Join>({p.rows, columns, p.in + c, p.in_row, 1, sum, 0, 1});
+    float* const out = p.out + c * p.out_column;
+    for (std::int64_t i = 0; i < columns; ++i) out[i * p.out_column] = Join::of(out[i * p.out_column], sum[i]);
+  }
+}
+
 /// Any strides.
 template <class Join>
 void reduce_any(const ReducePlane& p) {
@@ -144,11 +158,16 @@ void reduce(const Extent& size, const Block& out, const ConstBlock& in, bool fir
   }
   Loops<2> loops(size, {&in.stride, &out.stride});
   auto kernel = reduce_any<Join>;
-  if (loops.stride[0][0] == 1 && loops.stride[0][1] == 0) kernel = reduce_columns<Join>;
-  if (loops.stride[0][0] == 1 && loops.stride[0][1] == 1) {
-    kernel = reduce_rows<Join>;
+  if (loops.stride[0][0] == 1 && loops.stride[0][1] == 0) {
+    kernel = reduce_columns<Join>;
+  } else if (loops.stride[0][0] == 1) {
     const std::size_t level = loops.find(1, 1, 0);
     if (level > 0) loops.make_second(level);
+    if (loops.stride[0][1] == 1) {
+      kernel = reduce_rows<Join>;
+    } else if (level > 0) {
+      kernel = reduce_rows_apart<Join>;
+    }
   }
   loops.for_each_plane([&](const std::array<std::int64_t, 2>& at) {
     kernel({loops.size[1], loops.size[0], in.data + at[0], loops.stride[1][0], loops.stride[0][0],
@@ -206,9 +225,10 @@ struct WindowPlane {
   std::array<std::int64_t, 2> size, stride;  // of the windows
 };
 
-/// V vectors of a row of out at a time.
+/// V vectors of out: neighbours in a row, or one in each of V rows.
 template <class Join, class Load, int V>
-MLGRAPH_ALWAYS_INLINE void join_windows(const WindowPlane& p, const float* in, float* out, std::int64_t n) {
+MLGRAPH_ALWAYS_INLINE void join_windows(const WindowPlane& p, const float* in, std::int64_t in_next, float* out,
+                                        std::int64_t out_next, std::int64_t n) {
   Vec sum[V];
   MLGRAPH_UNROLL
   for (int v = 0; v < V; ++v) sum[v] = Vec(Join::kStart);
@@ -216,25 +236,30 @@ MLGRAPH_ALWAYS_INLINE void join_windows(const WindowPlane& p, const float* in, f
     for (std::int64_t j = 0; j < p.size[1]; ++j) {
       const float* const at = in + i * p.stride[0] + j * p.stride[1];
       MLGRAPH_UNROLL
-      for (int v = 0; v < V; ++v)
-        sum[v] = Join::of(sum[v], Load::load(at + v * kLanes * p.in_column, p.in_column, n));
+      for (int v = 0; v < V; ++v) sum[v] = Join::of(sum[v], Load::load(at + v * in_next, p.in_column, n));
     }
   }
   MLGRAPH_UNROLL
-  for (int v = 0; v < V; ++v) mg::kernels::store_n(out + v * kLanes, sum[v], n);
+  for (int v = 0; v < V; ++v) mg::kernels::store_n(out + v * out_next, sum[v], n);
 }
 
 template <class Join, class Load>
 void reduce_window_runs(const WindowPlane& p) {
-  for (std::int64_t r = 0; r < p.rows; ++r) {
-    const float* const in = p.in + r * p.in_row;
-    float* const out = p.out + r * p.out_row;
-    std::int64_t c = 0;
-    for (; c + 4 * kLanes <= p.columns; c += 4 * kLanes)
-      join_windows<Join, Load, 4>(p, in + c * p.in_column, out + c, kLanes);
-    mg::kernels::for_each_piece<float>(p.columns - c, [&](std::int64_t i, std::int64_t n) {
-      join_windows<Join, Load, 1>(p, in + (c + i) * p.in_column, out + c + i, n);
-    });
+  std::int64_t c = 0;
+  for (; c + 4 * kLanes <= p.columns; c += 4 * kLanes) {
+    for (std::int64_t r = 0; r < p.rows; ++r) {
+      join_windows<Join, Load, 4>(p, p.in + r * p.in_row + c * p.in_column, kLanes * p.in_column,
+                                  p.out + r * p.out_row + c, kLanes, kLanes);
+    }
+  }
+  for (; c < p.columns; c += kLanes) {
+    const std::int64_t n = std::min(kLanes, p.columns - c);
+    const float* const in = p.in + c * p.in_column;
+    float* const out = p.out + c;
+    std::int64_t r = 0;
+    for (; r + 4 <= p.rows; r += 4)
+      join_windows<Join, Load, 4>(p, in + r * p.in_row, p.in_row, out + r * p.out_row, p.out_row, n);
+    for (; r < p.rows; ++r) join_windows<Join, Load, 1>(p, in + r * p.in_row, 0, out + r * p.out_row, 0, n);
   }
 }
 
