@@ -9,15 +9,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "builder.hpp"
+#include "image_families.hpp"
 #include "layers.hpp"
 #include "mlgraph/core/random.hpp"
+#include "training_family.hpp"
 
 namespace minicompiler {
 
@@ -99,85 +99,6 @@ inline void build_norm(Layers& l) {
   if (l.chance(0.3)) l.flat({b.reduce(x, {0}), b.reduce(l.square(x), {1})});
 }
 
-/// A filter of an image that reads its neighbours; about as large as x.
-inline Value stencil(Layers& l, Value x) {
-  Builder& b = l.builder();
-  const std::int64_t size = l.pick({3, 3, 5});
-  switch (l.between(0, 7)) {
-    case 0: {  // unsharp mask
-      const Value detail = b.subtract(x, l.mean_window(x, size, size));
-      return b.add(x, l.scale(detail, l.between_floats(0.2, 0.8)));
-    }
-    case 1: {  // difference of two blurs
-      const Value narrow = l.depthwise(x, 3, 3);
-      return b.subtract(narrow, l.depthwise(l.chance(0.5) ? x : narrow, 5, 5));
-    }
-    case 2: {  // local contrast normalization
-      const Value mean = l.mean_window(x, size, size);
-      const Value squares = l.mean_window(l.square(x), size, size);
-      const Value variance = l.relu(b.subtract(squares, l.square(mean)));
-      const Value factor = b.unary(Op::kRsqrt, l.shift(variance, 0.1f));
-      return b.multiply(b.subtract(x, mean), factor);
-    }
-    case 3: {  // the length of the gradient
-      const Value down = l.depthwise(x, size, 1);
-      const Value right = l.depthwise(x, 1, size);
-      const Value down_square = l.square(down);
-      return b.unary(Op::kSqrt, l.shift(b.add(down_square, l.square(right)), 0.01f));
-    }
-    case 4: {  // the neighbourhood's largest less its smallest
-      const Value most = b.reduce_window(x, Layers::same(size, size), ReduceKind::kMaximum);
-      const Value negative = b.unary(Op::kNegate, x);
-      return b.add(most, b.reduce_window(negative, Layers::same(size, size), ReduceKind::kMaximum));
-    }
-    case 5: {  // smoothing that stops at edges
-      const Value blurred = l.mean_window(x, size, size);
-      const Value difference = b.subtract(blurred, x);
-      const Value keep = b.unary(Op::kExponential, b.unary(Op::kNegate, l.square(difference)));
-      return b.add(x, b.multiply(keep, difference));
-    }
-    case 6:  // a separable blur
-      return l.depthwise(l.depthwise(x, 1, 5), 5, 1);
-    default:
-      return l.dear(l.affine(l.depthwise(x, size, size), 1));
-  }
-}
-
-/// Pipelines of filters, which a tile can only share with a halo, and of pointwise operators; with skips.
-inline void build_stencil(Layers& l) {
-  Builder& b = l.builder();
-  const bool few = l.chance(0.6);  // large images of few channels, or small ones of many
-  const std::int64_t channels = few ? l.between(1, 8) : l.between(16, 64, 8);
-  const std::int64_t height = few ? l.log_between(128, 512, 8) : l.log_between(32, 96, 4);
-  const std::int64_t width = l.chance(0.5) ? height
-                             : few         ? l.log_between(128, 512, 8)
-                                           : l.log_between(32, 96, 4);
-  Value x = b.parameter({1, channels, height, width});
-  std::vector<Value> earlier = {x};
-  const std::int64_t stages = l.repeat(3, 8);
-  for (std::int64_t i = 0; i < stages; ++i) {
-    Value y = stencil(l, x);
-    if (l.chance(0.5)) y = l.chain(y, l.between(1, 4));
-    const Value other = l.pick(earlier);
-    switch (l.between(0, 3)) {
-      case 0:
-        y = b.add(y, other);
-        break;
-      case 1: {  // a blend of the two
-        const Value share = b.unary(Op::kLogistic, y);
-        const Value mine = b.multiply(share, y);
-        y = b.add(mine, b.multiply(l.from(1, share), other));
-        break;
-      }
-      default:
-        break;
-    }
-    earlier.push_back(y);
-    x = y;
-  }
-  if (l.chance(0.3)) b.reduce_window(x, {{2, 2}, {2, 2}, {0, 0}, {0, 0}}, ReduceKind::kMaximum);
-}
-
 /// The first half of each head's numbers turned against the second by an angle for each position.
 inline Value rotate(Layers& l, Value x) {
   Builder& b = l.builder();
@@ -254,159 +175,6 @@ inline void build_attention(Layers& l) {
   if (!feeds_forward && depth == 1) l.softmax(l.chain(x, 4));
 }
 
-/// The forward half of a network, which notes for each layer how its gradient is made.
-class Tape {
- public:
-  explicit Tape(Layers& l) : l_(l), b_(l.builder()) {}
-
-  Value dense(Value x, std::int64_t units) {
-    const std::int64_t depth = l_.size(x, 1);
-    const Value w = b_.parameter({depth, units}), bias = b_.parameter({units});
-    const bool is_first = layers_.empty();  // nobody asks for the gradient of the input
-    const Value y = b_.dot(x, w);
-    layers_.push_back([=](Value dy) {
-      updates_.push_back(update(w, b_.dot(b_.transpose(x, {1, 0}), dy)));
-      updates_.push_back(update(bias, b_.reduce(dy, {0})));
-      return is_first ? dy : b_.dot(dy, b_.transpose(w, {1, 0}));
-    });
-    return b_.add(y, b_.broadcast(bias, b_.shape(y), {1}));
-  }
-
-  Value layer_norm(Value x) {
-    const Dims over = {1};
-    const Value centered = b_.subtract(x, l_.spread(l_.mean(x, over), x, over));
-    const Value variance = l_.mean(l_.square(centered), over);
-    const Value factor = l_.spread(b_.unary(Op::kRsqrt, l_.shift(variance, 1e-5f)), x, over);
-    const Value normal = b_.multiply(centered, factor);
-    const Value gamma = b_.parameter({l_.size(x, 1)});
-    layers_.push_back([=](Value dy) {
-      updates_.push_back(update(gamma, b_.reduce(b_.multiply(dy, normal), {0})));
-      const Value scaled = b_.multiply(dy, b_.broadcast(gamma, b_.shape(dy), {1}));
-      const Value centered_gradient = b_.subtract(scaled, l_.spread(l_.mean(scaled, over), dy, over));
-      const Value along_normal = l_.spread(l_.mean(b_.multiply(scaled, normal), over), dy, over);
-      const Value rest = b_.subtract(centered_gradient, b_.multiply(normal, along_normal));
-      return b_.multiply(rest, factor);
-    });
-    return b_.multiply(normal, b_.broadcast(gamma, b_.shape(x), {1}));
-  }
-
-  Value activation(Value x) {
-    switch (l_.between(0, 4)) {
-      case 0: {
-        const Value y = b_.unary(Op::kTanh, x);
-        layers_.push_back([=](Value dy) { return b_.multiply(dy, l_.from(1, l_.square(y))); });
-        return y;
-      }
-      case 1: {
-        const Value y = b_.unary(Op::kLogistic, x);
-        layers_.push_back([=](Value dy) { return b_.multiply(dy, b_.multiply(y, l_.from(1, y))); });
-        return y;
-      }
-      case 2: {  // softplus
-        const Value y = l_.softplus(x);
-        layers_.push_back([=](Value dy) { return b_.multiply(dy, b_.unary(Op::kLogistic, x)); });
-        return y;
-      }
-      case 3: {  // silu
-        const Value s = b_.unary(Op::kLogistic, x);
-        layers_.push_back([=](Value dy) {
-          const Value slope = b_.multiply(s, l_.shift(b_.multiply(x, l_.from(1, s)), 1));
-          return b_.multiply(dy, slope);
-        });
-        return b_.multiply(x, s);
-      }
-      default:
-        return gelu(x);
-    }
-  }
-
-  /// Zero where a parameter is small: dropout, whose mask is read again in the backward half.
-  Value dropout(Value x) {
-    const Value noise = b_.parameter(b_.shape(x));
-    const Value keep = b_.compare(Comparison::kGT, noise, l_.like(x, -0.6f));
-    layers_.push_back([=](Value dy) { return l_.scale(b_.multiply(dy, keep), 1.25f); });
-    return l_.scale(b_.multiply(x, keep), 1.25f);
-  }
-
-  /// Adds x to what the layers after position `begin` made of it, y.
-  Value residual(Value x, Value y, std::size_t begin) {
-    std::vector<std::function<Value(Value)>> inner(layers_.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                   layers_.end());
-    layers_.resize(begin);
-    layers_.push_back([=](Value dy) {
-      Value dx = dy;
-      for (std::size_t i = inner.size(); i-- > 0;) dx = inner[i](dx);
-      return b_.add(dy, dx);
-    });
-    return b_.add(x, y);
-  }
-
-  [[nodiscard]] std::size_t position() const { return layers_.size(); }
-
-  /// Goes back from the gradient of the result, and returns all parameters after a step.
-  Value backward(Value dy) {
-    for (std::size_t i = layers_.size(); i-- > 0;) dy = layers_[i](dy);
-    return l_.flat(updates_);
-  }
-
- private:
-  Value gelu(Value x) {
-    const Value squared = l_.square(x);
-    const Value cubic = b_.add(x, l_.scale(b_.multiply(squared, x), 0.044715f));
-    const Value t = b_.unary(Op::kTanh, l_.scale(cubic, 0.79788456f));
-    const Value half = l_.scale(l_.shift(t, 1), 0.5f);
-    layers_.push_back([=](Value dy) {
-      const Value inner = l_.scale(l_.shift(l_.scale(squared, 0.134145f), 1), 0.39894228f);
-      const Value slope = b_.multiply(b_.multiply(x, l_.from(1, l_.square(t))), inner);
-      return b_.multiply(dy, b_.add(half, slope));
-    });
-    return b_.multiply(x, half);
-  }
-
-  /// A parameter after a step against its gradient: plain, or with the two moments of Adam.
-  Value update(Value w, Value gradient) {
-    if (!adam_) return b_.subtract(w, l_.scale(gradient, 0.01f));
-    const Value first = l_.scale(b_.parameter(b_.shape(w)), 0.9f);
-    const Value moment = b_.add(first, l_.scale(gradient, 0.1f));
-    const Value second = l_.scale(l_.square(b_.parameter(b_.shape(w))), 0.99f);
-    const Value squares = b_.add(second, l_.scale(l_.square(gradient), 0.01f));
-    const Value root = l_.shift(b_.unary(Op::kSqrt, squares), 0.1f);
-    return b_.subtract(w, l_.scale(b_.binary(Op::kDivide, moment, root), 0.01f));
-  }
-
-  Layers& l_;
-  Builder& b_;
-  bool adam_ = l_.chance(0.3);
-  std::vector<std::function<Value(Value)>> layers_;
-  std::vector<Value> updates_;
-};
-
-/// One step of training of a network of dense layers, as automatic differentiation writes it: the backward half
-/// reads again what the forward half made, or makes it again.
-inline void build_backward(Layers& l) {
-  Builder& b = l.builder();
-  const std::int64_t rows = l.log_between(128, 2048, 16);
-  std::int64_t width = l.log_between(32, 256, 16);
-  Tape tape(l);
-  Value x = tape.dense(b.parameter({rows, l.log_between(32, 128, 16)}), width);
-  const std::int64_t depth = l.repeat(1, 3);
-  for (std::int64_t i = 0; i < depth; ++i) {
-    const Value before = x;
-    const std::size_t begin = tape.position();
-    const bool residual = l.chance(0.4);
-    if (l.chance(0.5)) x = tape.layer_norm(x);
-    x = tape.activation(x);
-    if (l.chance(0.25)) x = tape.dropout(x);
-    if (!residual) width = l.log_between(32, 256, 16);
-    x = tape.dense(x, width);
-    if (residual) x = tape.residual(before, x, begin);
-  }
-  const float per_row = 1 / std::sqrt(static_cast<float>(rows));
-  const Value target = b.parameter(b.shape(x));
-  const Value guess = l.chance(0.5) ? l.softmax(x) : x;
-  tape.backward(l.scale(b.subtract(guess, target), per_row));
-}
-
 /// 8 to 20 streams of elementwise operators over one domain, alive until they are combined late.
 inline void build_fan(Layers& l) {
   Builder& b = l.builder();
@@ -471,7 +239,7 @@ inline void build_columns(Layers& l) {
           const Dims over = {turn % 2};
           y = b.binary(Op::kDivide, y, l.spread(b.reduce(y, over), y, over));
         }
-        x = l.scale(y, static_cast<float>(l.size(x, 0)));
+        x = l.scale(y, static_cast<float>(l.size(x, 1)));  // about 1 again
         break;
       }
       case 2: {  // project onto columns that look alike: x softmax(x'x)
@@ -491,54 +259,6 @@ inline void build_columns(Layers& l) {
     }
   }
   if (l.chance(0.4)) l.flat({l.mean(x, {0}), b.reduce(l.square(x), {1})});
-}
-
-/// Weighs the channels of an image by what a small network makes of their means.
-inline Value squeeze_and_excite(Layers& l, Value x) {
-  Builder& b = l.builder();
-  const std::int64_t channels = l.size(x, 1);
-  const Value narrow = l.relu(l.dense(l.mean(x, {2, 3}), std::max<std::int64_t>(4, channels / 4)));
-  const Value weights = l.hard_sigmoid(l.dense(narrow, channels));
-  return b.multiply(x, b.broadcast(weights, b.shape(x), {0, 1}));
-}
-
-/// A depthwise convolution, a norm over the channels of each pixel, and two dense layers on pixels.
-inline Value wide_block(Layers& l, Value x) {
-  const std::int64_t channels = l.size(x, 1);
-  const Value y = l.affine(l.standardize(l.depthwise(x, 5, 5), {1}), 1);
-  const Value z = l.gelu(l.affine(l.convolution(y, channels * 2, 1), 1));
-  return l.builder().add(x, l.affine(l.convolution(z, channels, 1), 1));
-}
-
-/// Blocks of image networks for small machines: pixels, channels and windows in turns.
-inline void build_separable(Layers& l) {
-  Builder& b = l.builder();
-  const std::int64_t height = l.log_between(14, 64, 2);
-  std::int64_t channels = l.log_between(16, 96, 8);
-  Value x = b.parameter({1, channels, height, l.chance(0.7) ? height : l.log_between(14, 64, 2)});
-  const std::int64_t act = l.between(0, 3);
-  const auto activation = [&](Value v) {
-    if (act == 0) return l.clamp(v, 0, 6);
-    if (act == 1) return l.hard_swish(v);
-    return act == 2 ? l.silu(v) : l.relu(v);
-  };
-  const std::int64_t num_blocks = l.repeat(1, 4);
-  for (std::int64_t i = 0; i < num_blocks; ++i) {
-    if (l.chance(0.2)) {
-      x = wide_block(l, x);
-      continue;
-    }
-    const std::int64_t stride = l.chance(0.2) && l.size(x, 2) >= 28 ? 2 : 1;
-    const std::int64_t wide = channels * l.pick({1, 2, 3, 4});
-    const std::int64_t out = stride == 2 ? channels * 3 / 2 : channels, size = l.pick({3, 3, 5});
-    Value y = wide == channels ? x : activation(l.batch_norm(l.convolution(x, wide, 1)));
-    y = activation(l.batch_norm(l.depthwise(y, size, size, stride)));
-    if (l.chance(0.5)) y = squeeze_and_excite(l, y);
-    y = l.batch_norm(l.convolution(y, out, 1));
-    x = out == channels && l.chance(0.7) ? b.add(x, y) : y;
-    channels = out;
-  }
-  if (l.chance(0.4)) l.softmax(l.dense(l.mean(x, {2, 3}), l.between(10, 100, 10)));
 }
 
 /// Whether a program is within its limits.

@@ -55,8 +55,12 @@ class Layers {
   }
   /// A multiple of `step` near a number in [low, high] whose logarithm is uniform.
   std::int64_t log_between(std::int64_t low, std::int64_t high, std::int64_t step = 1) {
-    const double x = static_cast<double>(low) *
-                     std::pow(static_cast<double>(high) / static_cast<double>(low), rng_.uniform());
+    // low (high / low)^u by the bits of u, of roots alone: pow differs from one system to another.
+    double x = static_cast<double>(low), factor = static_cast<double>(high) / x;
+    for (std::uint64_t bits = rng_.below(1 << 16), i = 0; i < 16; ++i, bits >>= 1) {
+      factor = std::sqrt(factor);
+      if ((bits & 1) != 0) x *= factor;
+    }
     return std::max<std::int64_t>(1, static_cast<std::int64_t>(x) / step) * step;
   }
   bool chance(double p) { return rng_.uniform() < p; }
@@ -93,11 +97,11 @@ class Layers {
 
   // Norms; over the dimensions `over`.
 
-  /// (x - mean) / sqrt(variance + 1e-5).
+  /// (x - mean) / sqrt(variance + 1e-3), which does not make noise of what is nearly constant.
   Value standardize(Value x, const Dims& over) {
     const Value centered = b_.subtract(x, spread(mean(x, over), x, over));
     const Value variance = mean(square(centered), over);
-    return b_.multiply(centered, spread(b_.unary(Op::kRsqrt, shift(variance, 1e-5f)), x, over));
+    return b_.multiply(centered, spread(b_.unary(Op::kRsqrt, shift(variance, 1e-3f)), x, over));
   }
   /// The same in one pass: the mean of squares less the square of the mean.
   Value standardize_one_pass(Value x, const Dims& over) {
@@ -105,7 +109,7 @@ class Layers {
     const Value squares = mean(square(x), over);
     const Value variance = b_.subtract(squares, square(center));
     const Value bounded = b_.binary(Op::kMaximum, variance, like(variance, 0));
-    const Value factor = b_.unary(Op::kRsqrt, shift(bounded, 1e-3f));
+    const Value factor = b_.unary(Op::kRsqrt, shift(bounded, 1e-2f));
     const Value centered = b_.subtract(x, spread(center, x, over));
     return b_.multiply(centered, spread(factor, x, over));
   }
