@@ -112,6 +112,16 @@ struct Loops {
   }
 };
 
+/// Calls body(i, n) for pieces of [0, size) of n = kLanes, of which the last overlaps the one before it; or for
+/// the one piece of all where there are fewer. The body may do an element twice.
+template <class Body>
+MLGRAPH_ALWAYS_INLINE void for_each_overlapping(std::int64_t size, Body&& body) {
+  if (size < kLanes) return body(std::int64_t{0}, size);
+  std::int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) body(i, kLanes);
+  if (i < size) body(size - kLanes, kLanes);
+}
+
 /// out[c][r] = in[r][c] of at most kLanes rows and columns, rows of both contiguous.
 MLGRAPH_ALWAYS_INLINE void transpose_piece(std::int64_t rows, std::int64_t columns, const float* in,
                                            std::int64_t in_row, float* out, std::int64_t out_row) {
@@ -155,13 +165,13 @@ inline void copy_plane(std::int64_t rows, std::int64_t columns, float* out, cons
     float* const to = out + r * s.out_row;
     const float* const from = in + r * s.in_row;
     if (s.out_column == 1 && s.in_column == 1) {
-      mg::kernels::for_each_piece<float>(columns, [&](std::int64_t i, std::int64_t n) {
+      for_each_overlapping(columns, [&](std::int64_t i, std::int64_t n) {
         mg::kernels::store_n(to + i, mg::kernels::load_n(from + i, n), n);
       });
     } else if (s.out_column == 1 && s.in_column == 0) {
       const Vec v(*from);
-      mg::kernels::for_each_piece<float>(
-          columns, [&](std::int64_t i, std::int64_t n) { mg::kernels::store_n(to + i, v, n); });
+      for_each_overlapping(columns,
+                           [&](std::int64_t i, std::int64_t n) { mg::kernels::store_n(to + i, v, n); });
     } else {
       for (std::int64_t c = 0; c < columns; ++c) to[c * s.out_column] = from[c * s.in_column];
     }

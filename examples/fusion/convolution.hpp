@@ -79,8 +79,9 @@ inline void convolution_channels_last(const Extent& out_size, const Block& out, 
 
 namespace detail {
 
-/// Rows of a packed piece of the input of a channels-first convolution: 32 kB with vectors of 16.
-inline constexpr std::int64_t kPackedRows = 256;
+/// Rows of a packed piece of the input of a channels-first convolution: half of the first cache with vectors
+/// of 16.
+inline constexpr std::int64_t kPackedRows = 128;
 
 /// Neighbouring pixels of a panel, in the same row of the image (or in rows that follow one another in memory).
 struct Piece {
@@ -122,18 +123,19 @@ class PixelPanel {
   template <class Load>
   void pack_piece(const Piece& piece, const Depth& depth, const float* x, float* packed) const {
     const std::int64_t width = panel_width(columns_);
-    for (std::int64_t c = 0; c < piece.count; c += kLanes) {
-      const std::int64_t n = std::min(kLanes, piece.count - c);
+    for_each_overlapping(piece.count, [&](std::int64_t c, std::int64_t n) {
       const float* const from = x + piece.x + c * step_;
       float* to = packed + piece.column + c;
+      // Whole vectors where the next pieces write over what is too much.
+      const std::int64_t stored = piece.column + c + kLanes <= width ? kLanes : n;
       for (std::int64_t i = 0; i < depth.size[0]; ++i) {
         for (std::int64_t j = 0; j < depth.size[1]; ++j) {
           const float* at = from + depth.offset({i, j, 0});
           for (std::int64_t k = 0; k < depth.size[2]; ++k, at += depth.stride[2], to += width)
-            mg::kernels::store_n(to, Load::load(at, step_, n), n);
+            mg::kernels::store_n(to, Load::load(at, step_, n), stored);
         }
       }
-    }
+    });
   }
 
   std::int64_t columns_, step_;
@@ -183,68 +185,85 @@ inline void pack_depthwise(std::int64_t channels, const ConstBlock& weights, con
 
 namespace detail {
 
-/// One sum of products for each of R results. Weights and inputs of a window are read at the same (i, j).
-template <int R, class Load, class Weight>
-MLGRAPH_ALWAYS_INLINE void depthwise_tile(const Window& w, const Extent& x_stride, const float* x,
-                                          std::int64_t x_next, std::int64_t x_step, Weight&& weight, float* out,
+/// What a depthwise kernel works on. A window of width 3, the usual one, is known to the compiler.
+template <class Load_, int kWidth_>
+struct DepthwiseKind {
+  using Load = Load_;
+  static constexpr int kWidth = kWidth_;
+};
+struct DepthwiseTask {
+  Extent size;
+  float* out;
+  Extent out_stride;
+  const float* x;
+  Extent x_stride;
+  const float* weights;
+  Extent weight_stride;
+  Window window;
+};
+
+/// One sum of products for each of R results, x_next apart in x, x_step between the lanes of each.
+template <int R, class Kind, class Weight>
+MLGRAPH_ALWAYS_INLINE void depthwise_tile(const DepthwiseTask& t, const float* x, std::int64_t x_next,
+                                          std::int64_t x_step, Weight&& weight, float* out,
                                           std::int64_t out_next, std::int64_t n) {
   Vec sum[R];
   MLGRAPH_UNROLL
   for (int r = 0; r < R; ++r) sum[r] = Vec(0.0f);
-  for (std::int64_t i = 0; i < w.size[0]; ++i) {
-    for (std::int64_t j = 0; j < w.size[1]; ++j) {
-      const float* const at = x + i * x_stride[2] + j * x_stride[3];
-      const Vec factor = weight(i, j);
+  const std::int64_t column = t.x_stride[3];
+  const auto add = [&](std::int64_t i, std::int64_t j) MLGRAPH_LAMBDA_INLINE {
+    const float* const at = x + i * t.x_stride[2] + j * column;
+    const Vec factor = weight(i, j);
+    MLGRAPH_UNROLL
+    for (int r = 0; r < R; ++r)
+      sum[r] = mg::kernels::multiply_add<float>(Kind::Load::load(at + r * x_next, x_step, n), factor, sum[r]);
+  };
+  for (std::int64_t i = 0; i < t.window.size[0]; ++i) {
+    if constexpr (Kind::kWidth > 0) {
       MLGRAPH_UNROLL
-      for (int r = 0; r < R; ++r)
-        sum[r] = mg::kernels::multiply_add<float>(Load::load(at + r * x_next, x_step, n), factor, sum[r]);
+      for (int j = 0; j < Kind::kWidth; ++j) add(i, j);
+    } else {
+      for (std::int64_t j = 0; j < t.window.size[1]; ++j) add(i, j);
     }
   }
   MLGRAPH_UNROLL
   for (int r = 0; r < R; ++r) mg::kernels::store_n(out + r * out_next, sum[r], n);
 }
 
-/// Four vertical neighbours at a time, vectors along the width.
-template <class Load>
-void depthwise_image(const Extent& size, float* out, const Extent& out_stride, const float* x,
-                     const Extent& x_stride, const float* weights, const Extent& weight_stride,
-                     const Window& w) {
-  const std::int64_t step = w.stride[1] * x_stride[3], x_row = w.stride[0] * x_stride[2];
+/// Four neighbours of `count` at a time, then one.
+template <class Kind, class Weight>
+MLGRAPH_ALWAYS_INLINE void depthwise_line(const DepthwiseTask& t, std::int64_t count, const float* x,
+                                          std::int64_t x_next, std::int64_t x_step, Weight&& weight, float* out,
+                                          std::int64_t out_next, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + 4 <= count; i += 4)
+    depthwise_tile<4, Kind>(t, x + i * x_next, x_next, x_step, weight, out + i * out_next, out_next, n);
+  for (; i < count; ++i)
+    depthwise_tile<1, Kind>(t, x + i * x_next, 0, x_step, weight, out + i * out_next, 0, n);
+}
+
+/// One channel of one image, vectors along the width.
+template <class Kind>
+void depthwise_image(const DepthwiseTask& t) {
+  const std::int64_t step = t.window.stride[1] * t.x_stride[3], row = t.window.stride[0] * t.x_stride[2];
   const auto weight = [&](std::int64_t i, std::int64_t j) MLGRAPH_LAMBDA_INLINE {
-    return Vec(weights[i * weight_stride[2] + j * weight_stride[3]]);
+    return Vec(t.weights[i * t.weight_stride[2] + j * t.weight_stride[3]]);
   };
-  mg::kernels::for_each_piece<float>(size[3], [&](std::int64_t column, std::int64_t n) {
-    std::int64_t h = 0;
-    for (; h + 4 <= size[2]; h += 4) {
-      depthwise_tile<4, Load>(w, x_stride, x + h * x_row + column * step, x_row, step, weight,
-                              out + h * out_stride[2] + column, out_stride[2], n);
-    }
-    for (; h < size[2]; ++h) {
-      depthwise_tile<1, Load>(w, x_stride, x + h * x_row + column * step, 0, step, weight,
-                              out + h * out_stride[2] + column, 0, n);
-    }
+  for_each_overlapping(t.size[3], [&](std::int64_t column, std::int64_t n) {
+    depthwise_line<Kind>(t, t.size[2], t.x + column * step, row, step, weight, t.out + column, t.out_stride[2],
+                         n);
   });
 }
 
-/// Four horizontal neighbours at a time, vectors along the channels.
-template <class Load>
-void depthwise_row(const Extent& size, float* out, const Extent& out_stride, const float* x,
-                   const Extent& x_stride, const float* packed, const Window& w) {
-  const std::int64_t x_column = w.stride[1] * x_stride[3];
-  mg::kernels::for_each_piece<float>(size[1], [&](std::int64_t c, std::int64_t n) {
-    const float* const from = x + c * x_stride[1];
+/// One row of all channels, vectors along these.
+template <class Kind>
+void depthwise_row(const DepthwiseTask& t) {
+  const std::int64_t x_column = t.window.stride[1] * t.x_stride[3], step = t.x_stride[1];
+  for_each_overlapping(t.size[1], [&](std::int64_t c, std::int64_t n) {
     const auto weight = [&](std::int64_t i, std::int64_t j) MLGRAPH_LAMBDA_INLINE {
-      return mg::kernels::load_n(packed + (i * w.size[1] + j) * size[1] + c, n);
+      return mg::kernels::load_n(t.weights + i * t.weight_stride[2] + j * t.weight_stride[3] + c, n);
     };
-    std::int64_t column = 0;
-    for (; column + 4 <= size[3]; column += 4) {
-      depthwise_tile<4, Load>(w, x_stride, from + column * x_column, x_column, x_stride[1], weight,
-                              out + column * out_stride[3] + c, out_stride[3], n);
-    }
-    for (; column < size[3]; ++column) {
-      depthwise_tile<1, Load>(w, x_stride, from + column * x_column, 0, x_stride[1], weight,
-                              out + column * out_stride[3] + c, 0, n);
-    }
+    depthwise_line<Kind>(t, t.size[3], t.x + c * step, x_column, step, weight, t.out + c, t.out_stride[3], n);
   });
 }
 
@@ -254,12 +273,16 @@ void depthwise_row(const Extent& size, float* out, const Extent& out_stride, con
 /// where x is contiguous in its channels, too.
 inline void depthwise_channels_last(const Extent& out_size, const Block& out, const ConstBlock& x,
                                     const float* packed, const Window& w) {
+  using namespace detail;
+  const Extent weight_stride = {0, 1, w.size[1] * out_size[1], out_size[1]};
+  auto row = depthwise_row<DepthwiseKind<LoadEvery, 0>>;
+  if (x.stride[1] == 1) {
+    row = w.size[1] == 3 ? depthwise_row<DepthwiseKind<LoadRun, 3>> : depthwise_row<DepthwiseKind<LoadRun, 0>>;
+  }
   for (std::int64_t n = 0; n < out_size[0]; ++n) {
     for (std::int64_t h = 0; h < out_size[2]; ++h) {
-      const auto row =
-          x.stride[1] == 1 ? detail::depthwise_row<detail::LoadRun> : detail::depthwise_row<detail::LoadEvery>;
-      row(out_size, out.data + n * out.stride[0] + h * out.stride[2], out.stride,
-          x.data + n * x.stride[0] + h * w.stride[0] * x.stride[2], x.stride, packed, w);
+      row({out_size, out.data + n * out.stride[0] + h * out.stride[2], out.stride,
+           x.data + n * x.stride[0] + h * w.stride[0] * x.stride[2], x.stride, packed, weight_stride, w});
     }
   }
 }
@@ -268,14 +291,17 @@ inline void depthwise_channels_last(const Extent& out_size, const Block& out, co
 /// where x is contiguous in its width, too.
 inline void depthwise_channels_first(const Extent& out_size, const Block& out, const ConstBlock& x,
                                      const ConstBlock& weights, const Window& w) {
-  const bool is_run = w.stride[1] * x.stride[3] == 1;
-  const auto image =
-      is_run ? detail::depthwise_image<detail::LoadRun> : detail::depthwise_image<detail::LoadEvery>;
+  using namespace detail;
+  auto image = depthwise_image<DepthwiseKind<LoadEvery, 0>>;
+  if (w.stride[1] * x.stride[3] == 1) {
+    image = w.size[1] == 3 ? depthwise_image<DepthwiseKind<LoadRun, 3>>
+                           : depthwise_image<DepthwiseKind<LoadRun, 0>>;
+  }
   for (std::int64_t n = 0; n < out_size[0]; ++n) {
     for (std::int64_t c = 0; c < out_size[1]; ++c) {
-      image(out_size, out.data + n * out.stride[0] + c * out.stride[1], out.stride,
-            x.data + n * x.stride[0] + c * x.stride[1], x.stride, weights.data + c * weights.stride[0],
-            weights.stride, w);
+      image({out_size, out.data + n * out.stride[0] + c * out.stride[1], out.stride,
+             x.data + n * x.stride[0] + c * x.stride[1], x.stride, weights.data + c * weights.stride[0],
+             weights.stride, w});
     }
   }
 }

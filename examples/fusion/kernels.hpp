@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "block.hpp"
 #include "ir.hpp"
@@ -30,28 +31,64 @@ struct Rows {
 };
 using RowsKernel = void (*)(const Rows&);
 
-/// F(vectors of the N inputs) for each element. An input with one element for a row is read from a vector of
-/// copies of it, so that one loop serves all: its loads cost nothing beside the stores.
+/// out[i] = F(vectors of the N inputs) over one row; kRuns says which inputs have an element for each of the
+/// row's, bit a for input a. Four vectors a turn: the loop itself costs less than the loads.
+template <std::size_t N, class F, unsigned kRuns>
+MLGRAPH_ALWAYS_INLINE void compute_row(std::int64_t count, float* out, const std::array<const float*, 3>& in) {
+  Vec same[N];
+  for (std::size_t a = 0; a < N; ++a) same[a] = Vec(*in[a]);
+  const auto piece = [&](std::int64_t i, auto&& load, auto&& store) {
+    const auto x = [&](auto a) {
+      if constexpr (((kRuns >> a.value) & 1u) != 0) return load(in[a.value] + i);
+      return same[a.value];
+    };
+    using std::integral_constant;
+    if constexpr (N == 1) store(out + i, F::of(x(integral_constant<std::size_t, 0>())));
+    if constexpr (N == 2)
+      store(out + i, F::of(x(integral_constant<std::size_t, 0>()), x(integral_constant<std::size_t, 1>())));
+    if constexpr (N == 3)
+      store(out + i, F::of(x(integral_constant<std::size_t, 0>()), x(integral_constant<std::size_t, 1>()),
+                           x(integral_constant<std::size_t, 2>())));
+  };
+  const auto load = [](const float* p) { return mg::kernels::load(p); };
+  const auto store = [](float* p, const Vec& v) { mg::kernels::store(p, v); };
+  std::int64_t i = 0;
+  for (; i + 4 * kLanes <= count; i += 4 * kLanes) {
+    for (std::int64_t k = 0; k < 4; ++k) piece(i + k * kLanes, load, store);
+  }
+  for (; i + kLanes <= count; i += kLanes) piece(i, load, store);
+  if (i == count) return;
+  const std::int64_t left = count - i;
+  piece(
+      i, [&](const float* p) { return mg::kernels::load_partial(p, left); },
+      [&](float* p, const Vec& v) { mg::kernels::store_partial(p, v, left); });
+}
+
+template <std::size_t N, class F, unsigned kRuns>
+void compute_these_rows(const Rows& t) {
+  std::array<const float*, 3> in = t.in;
+  for (std::int64_t r = 0; r < t.rows; ++r) {
+    compute_row<N, F, kRuns>(t.columns, t.out + r * t.out_row, in);
+    for (std::size_t a = 0; a < N; ++a) in[a] += t.in_row[a];
+  }
+}
+
+/// F(vectors of the N inputs) for each element.
 template <std::size_t N, class F>
 void compute_rows(const Rows& t) {
-  alignas(64) float same[N][static_cast<std::size_t>(kLanes)];
-  for (std::int64_t r = 0; r < t.rows; ++r) {
-    float* const out = t.out + r * t.out_row;
-    const float* in[N];
-    std::int64_t step[N];
-    for (std::size_t a = 0; a < N; ++a) {
-      in[a] = t.in[a] + r * t.in_row[a];
-      step[a] = t.is_run[a] ? 1 : 0;
-      if (t.is_run[a]) continue;
-      mg::kernels::store(same[a], Vec(*in[a]));
-      in[a] = same[a];
-    }
-    mg::kernels::for_each_piece<float>(t.columns, [&](std::int64_t i, std::int64_t n) {
-      const auto x = [&](std::size_t a) { return mg::kernels::load_n(in[a] + i * step[a], n); };
-      if constexpr (N == 1) mg::kernels::store_n(out + i, F::of(x(0)), n);
-      if constexpr (N == 2) mg::kernels::store_n(out + i, F::of(x(0), x(1)), n);
-      if constexpr (N == 3) mg::kernels::store_n(out + i, F::of(x(0), x(1), x(2)), n);
-    });
+  unsigned runs = 0;
+  for (std::size_t a = 0; a < N; ++a) runs |= (t.is_run[a] ? 1u : 0u) << a;
+  if (runs == (1u << N) - 1) return compute_these_rows<N, F, (1u << N) - 1>(t);
+  if (runs == 0) return compute_these_rows<N, F, 0>(t);
+  if constexpr (N >= 2) {
+    if (runs == 1) return compute_these_rows<N, F, 1>(t);
+    if (runs == 2) return compute_these_rows<N, F, 2>(t);
+  }
+  if constexpr (N == 3) {
+    if (runs == 3) return compute_these_rows<N, F, 3>(t);
+    if (runs == 4) return compute_these_rows<N, F, 4>(t);
+    if (runs == 5) return compute_these_rows<N, F, 5>(t);
+    compute_these_rows<N, F, 6>(t);
   }
 }
 
@@ -220,6 +257,24 @@ void compute(RowsKernel kernel, const Extent& size, const Block& out, const Cons
       compute_tiles<N>(kernel, loops, plane);
     }
   });
+}
+
+/// Whether an elementwise call is one call of its kernel on one plane: the plane's shape and strides, without
+/// places.
+template <std::size_t N>
+[[nodiscard]] bool plane_of(const Extent& size, const Extent& out, const std::array<Extent, 3>& in,
+                            Rows& plane) {
+  std::array<const Extent*, N + 1> strides = {&out};
+  for (std::size_t a = 0; a < N; ++a) strides[a + 1] = &in[a];
+  const Loops<N + 1> loops(size, strides);
+  if (loops.size[2] != 1 || loops.size[3] != 1 || !loops.is_run(0)) return false;
+  plane = {loops.size[1], loops.size[0], nullptr, loops.stride[1][0], {}, {}, {}};
+  for (std::size_t a = 0; a < N; ++a) {
+    if (!loops.is_run(a + 1) && loops.stride[0][a + 1] != 0) return false;
+    plane.in_row[a] = loops.stride[1][a + 1];
+    plane.is_run[a] = loops.is_run(a + 1);
+  }
+  return true;
 }
 
 }  // namespace detail

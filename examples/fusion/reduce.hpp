@@ -198,6 +198,8 @@ struct LoadEvery {
   MLGRAPH_ALWAYS_INLINE static Vec load(const float* p, std::int64_t stride, std::int64_t n) {
 #if defined(__AVX512F__)
     if (stride == 2) return load_even(p, n);
+#elif defined(__AVX2__)
+    if (stride == 2 && n == kLanes) return load_even(p);
 #endif
     alignas(64) float lanes[static_cast<std::size_t>(kLanes)] = {};
     for (std::int64_t i = 0; i < n; ++i) lanes[i] = p[i * stride];
@@ -211,6 +213,11 @@ struct LoadEvery {
     const std::int64_t high = std::max<std::int64_t>(0, 2 * n - 1 - kLanes);
     return Vec(_mm512_permutex2var_ps(mg::kernels::load_partial(p, low), even,
                                       mg::kernels::load_partial(p + kLanes, high)));
+  }
+#elif defined(__AVX2__)
+  MLGRAPH_ALWAYS_INLINE static Vec load_even(const float* p) {
+    const __m256 pairs = _mm256_shuffle_ps(mg::kernels::load(p), mg::kernels::load(p + kLanes - 1), 0xd8);
+    return Vec(_mm256_permutevar8x32_ps(pairs, _mm256_set_epi32(7, 6, 3, 2, 5, 4, 1, 0)));
   }
 #endif
 };
@@ -252,15 +259,15 @@ void reduce_window_runs(const WindowPlane& p) {
                                   p.out + r * p.out_row + c, kLanes, kLanes);
     }
   }
-  for (; c < p.columns; c += kLanes) {
-    const std::int64_t n = std::min(kLanes, p.columns - c);
-    const float* const in = p.in + c * p.in_column;
-    float* const out = p.out + c;
+  if (c == p.columns) return;
+  for_each_overlapping(p.columns - c, [&](std::int64_t column, std::int64_t n) {
+    const float* const in = p.in + (c + column) * p.in_column;
+    float* const out = p.out + c + column;
     std::int64_t r = 0;
     for (; r + 4 <= p.rows; r += 4)
       join_windows<Join, Load, 4>(p, in + r * p.in_row, p.in_row, out + r * p.out_row, p.out_row, n);
     for (; r < p.rows; ++r) join_windows<Join, Load, 1>(p, in + r * p.in_row, 0, out + r * p.out_row, 0, n);
-  }
+  });
 }
 
 /// Any strides.
