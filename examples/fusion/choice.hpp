@@ -64,11 +64,11 @@ inline constexpr std::int64_t kPanelWidth = 128;
 inline constexpr std::array<TileRule, 8> kTiles = {{{4096, 0, false},
                                                     {16384, 0, false},
                                                     {65536, 0, false},
-                                                    {4096, 65536, false},
+                                                    {1024, 0, false},
+                                                    {2048, 65536, false},
                                                     {4096, 0, true},
                                                     {16384, 0, true},
-                                                    {4096, 65536, true},
-                                                    {16384, 131072, true}}};
+                                                    {2048, 65536, true}}};
 
 /// Blocks of dots and convolutions begin at multiples of this: the width of a packed panel.
 inline constexpr std::int64_t kColumnStep = 32;

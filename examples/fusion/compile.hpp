@@ -133,13 +133,16 @@ class Lowering {
     nest_ = &nest;
     slots_.assign(nest.members.size(), Slot{});
     last_reader_.assign(nest.members.size(), 0);
+    read_inside_.assign(nest.members.size(), 0);
     first_source_.clear();
     std::size_t next = 0;
     for (std::size_t m = 0; m < nest.members.size(); ++m) {
       first_source_.push_back(next);
       for (std::size_t i = 0; i < flow_.reads[nest.members[m].value].size(); ++i) {
         const std::int32_t p = nest.sources[next++];
-        if (p >= 0) last_reader_[static_cast<std::size_t>(p)] = m;
+        if (p < 0) continue;
+        last_reader_[static_cast<std::size_t>(p)] = m;
+        if (!nest.members[m].outer) read_inside_[static_cast<std::size_t>(p)] = 1;
       }
     }
     const Dims& shape = flow_.instruction(nest.root).shape;
@@ -192,8 +195,7 @@ class Lowering {
   }
   /// Whether nothing will read the block of member p after member m has.
   [[nodiscard]] bool dies(std::size_t p, std::size_t m) const {
-    const bool read_inside = is_root(last_reader_[p]) || !nest_->members[last_reader_[p]].outer;
-    return last_reader_[p] == m && !(nest_->members[p].outer && read_inside);
+    return last_reader_[p] == m && !(nest_->members[p].outer && read_inside_[p]);
   }
 
   void compute(std::size_t m, const Region& region) {
@@ -292,7 +294,9 @@ class Lowering {
       default: {
         std::array<Place, 3> in = {};
         for (std::size_t i = 0; i < inst.operands.size(); ++i) in[i] = operand(m, i, slot.region);
-        task(Task::Kind::kElementwise, inst, slot.region.size, out).in = in;
+        Task& t = task(Task::Kind::kElementwise, inst, slot.region.size, out);
+        t.in = in;
+        settle(t);
       }
     }
   }
@@ -495,7 +499,8 @@ class Lowering {
   Region block_;
   std::vector<Region> regions_;
   std::vector<Slot> slots_;
-  std::vector<std::size_t> last_reader_, first_source_;
+  std::vector<std::size_t> last_reader_, first_source_;  // of each member
+  std::vector<std::uint8_t> read_inside_;                // whether the inner loops read it
   std::vector<std::int64_t> temporaries_;
   std::vector<Packed> packed_;
 };

@@ -205,31 +205,49 @@ class MachineProbe {
   return detail::MachineProbe(caches).run();
 }
 
-/// What a member of a nest takes by the formula, in nanoseconds.
-[[nodiscard]] inline double formula_ns(const Dataflow& flow, const MemberUsage& u, const Machine& machine) {
+/// What something takes by the formula, in nanoseconds.
+struct FormulaCost {
+  double compute = 0;   ///< operations on what is in the first cache
+  double memory = 0;    ///< bytes that are not
+  double overhead = 0;  ///< calls of kernels and short rows
+
+  [[nodiscard]] double total() const { return compute + memory + overhead; }
+  FormulaCost& operator+=(const FormulaCost& other) {
+    compute += other.compute;
+    memory += other.memory;
+    overhead += other.overhead;
+    return *this;
+  }
+};
+
+/// What a member of a nest takes.
+[[nodiscard]] inline FormulaCost formula_cost(const Dataflow& flow, const MemberUsage& u,
+                                              const Machine& machine) {
   const Instruction& inst = flow.instruction(u.value);
   const auto order = static_cast<std::size_t>(u.order);
-  double ns = machine.call * u.calls + machine.row * u.rows + machine.transposed * u.transposed;
+  FormulaCost cost;
+  cost.overhead = machine.call * u.calls + machine.row * u.rows;
+  cost.compute = machine.transposed * u.transposed;
+  cost.compute += machine.element[static_cast<std::size_t>(Op::kCopy)] * u.padded;
   // Packing for channels-first convolutions is part of their kernel's speed.
   const bool packs = !(inst.op == Op::kConvolution && u.order == Order::kRowMajor);
-  if (packs) ns += machine.packed * u.packed;
-  ns += machine.element[static_cast<std::size_t>(Op::kCopy)] * u.padded;
+  if (packs) cost.compute += machine.packed * u.packed;
   if (inst.op == Op::kDot) {
-    ns += machine.flop_dot * u.work;
+    cost.compute += machine.flop_dot * u.work;
   } else if (inst.op == Op::kConvolution) {
-    ns += (inst.groups > 1 ? machine.flop_depthwise : machine.flop_convolution)[order] * u.work;
+    cost.compute += (inst.groups > 1 ? machine.flop_depthwise : machine.flop_convolution)[order] * u.work;
   } else {
-    ns += machine.element[static_cast<std::size_t>(inst.op)] * u.work;
+    cost.compute += machine.element[static_cast<std::size_t>(inst.op)] * u.work;
   }
   for (std::size_t level = 0; level < kNumLevels; ++level)
-    ns += machine.read[level] * u.read[level] + machine.write[level] * u.written[level];
-  return ns;
+    cost.memory += machine.read[level] * u.read[level] + machine.write[level] * u.written[level];
+  return cost;
 }
 
 [[nodiscard]] inline double formula_ns(const Dataflow& flow, const Usage& usage, const Machine& machine) {
-  double ns = 0;
-  for (const MemberUsage& member : usage.members) ns += formula_ns(flow, member, machine);
-  return ns;
+  FormulaCost cost;
+  for (const MemberUsage& member : usage.members) cost += formula_cost(flow, member, machine);
+  return cost.total();
 }
 
 /// What a program takes with this canonical schedule, by the formula. Cost: that of a UsageCounter.

@@ -51,7 +51,8 @@ struct Rule {
   std::vector<Rule> rules;
   for (const Fuse fuse : {Fuse::kNothing, Fuse::kOnlyReader, Fuse::kCheap, Fuse::kAll}) {
     for (const Order images : {Order::kRowMajor, Order::kSwapped}) {
-      for (const std::uint8_t tile : {std::uint8_t{0}, std::uint8_t{1}}) rules.push_back({fuse, images, tile});
+      for (const std::uint8_t tile : {std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{3}})
+        rules.push_back({fuse, images, tile});
     }
   }
   return rules;
