@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a cost model sees: a program as a graph of its values, and of each schedule what it comes to at each value. For
-// boosted trees the same as one row of numbers.
+// What a cost model sees: a program as a graph of its values, and of each schedule what it comes to at each
+// value. For boosted trees the same as one row of numbers.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_FEATURES_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_FEATURES_HPP
 
@@ -22,21 +22,53 @@ namespace minicompiler {
 
 /// Columns of a value, whatever the schedule.
 inline constexpr std::array<std::string_view, 22> kValueFeatures = {
-    "size 0",       "size 1",        "size 2",        "size 3",     "elements",     "domain elements",
-    "operations",   "readers",       "operands",      "stored",     "row major",    "is result",
-    "has orders",   "reduced share", "reduces rows",  "window",     "window stride", "depth",
-    "is depthwise", "is maximum",    "few read",      "turned"};
+    "size 0",       "size 1",        "size 2",       "size 3", "elements",      "domain elements",
+    "operations",   "readers",       "operands",     "stored", "row major",     "is result",
+    "has orders",   "reduced share", "reduces rows", "window", "window stride", "depth",
+    "is depthwise", "is maximum",    "few read",     "turned"};
 
-/// Columns of a value under a schedule. The first is the natural logarithm of what it takes by the formula: models
-/// correct it.
-inline constexpr std::array<std::string_view, 40> kChoiceFeatures = {
-    "log ns",          "log ns compute",  "log ns memory",  "log ns overhead", "materialised",   "outer",
-    "inner",           "swapped",         "nests",          "elements",        "log recompute",  "block",
-    "calls",           "rows",            "run",            "read l1",         "read l2",        "read l3",
-    "read memory",     "written l1",      "written l2",     "written l3",      "written memory", "from scratch",
-    "from values",     "transposed",      "padded",         "packed",          "operations",     "inner scratch",
-    "outer scratch",   "nest values",     "nest members",   "nest inner",      "nest outer",     "tile row",
-    "tile blocks",     "tile two levels", "nest packed",    "arena"};
+/// Columns of a value under a schedule. The first is the natural logarithm of what it takes by the formula:
+/// models correct it.
+inline constexpr std::array<std::string_view, 40> kChoiceFeatures = {"log ns",
+                                                                     "log ns compute",
+                                                                     "log ns memory",
+                                                                     "log ns overhead",
+                                                                     "materialised",
+                                                                     "outer",
+                                                                     "inner",
+                                                                     "swapped",
+                                                                     "nests",
+                                                                     "elements",
+                                                                     "log recompute",
+                                                                     "block",
+                                                                     "calls",
+                                                                     "rows",
+                                                                     "run",
+                                                                     "read l1",
+                                                                     "read l2",
+                                                                     "read l3",
+                                                                     "read memory",
+                                                                     "written l1",
+                                                                     "written l2",
+                                                                     "written l3",
+                                                                     "written memory",
+                                                                     "from scratch",
+                                                                     "from values",
+                                                                     "transposed",
+                                                                     "padded",
+                                                                     "packed",
+                                                                     "operations",
+                                                                     "inner scratch",
+                                                                     "outer scratch",
+                                                                     "nest values",
+                                                                     "nest members",
+                                                                     "nest inner",
+                                                                     "nest outer",
+                                                                     "tile row",
+                                                                     "tile blocks",
+                                                                     "tile two levels",
+                                                                     "nest packed",
+                                                                     "arena"};
 
 /// Operators that cost alike.
 enum class OpClass : std::uint8_t { kCheap, kDear, kMove, kReduce, kWindow, kDot, kConvolution, kDepthwise };
@@ -73,7 +105,8 @@ struct ValueUsage {
   MemberUsage sum;
   double nests = 0, smallest_block = 0;
   // The most of its nests:
-  double inner_scratch = 0, outer_scratch = 0, values = 0, members = 0, inner_block = 0, outer_block = 0, packed = 0;
+  double inner_scratch = 0, outer_scratch = 0, values = 0, members = 0, inner_block = 0, outer_block = 0,
+         packed = 0;
 };
 
 }  // namespace detail
@@ -82,12 +115,15 @@ struct ValueUsage {
 class FeatureMaker {
  public:
   FeatureMaker(const Dataflow& flow, const Machine& machine)
-      : flow_(flow), machine_(machine), count_(flow, machine.caches), values_(flow.program.instructions.size()) {}
+      : flow_(flow),
+        machine_(machine),
+        count_(flow, machine.caches),
+        values_(flow.program.instructions.size()) {}
 
   [[nodiscard]] const Dataflow& flow() const { return flow_; }
 
-  /// The program without schedules: a node for each value that is computed, each of them configurable; an edge from a
-  /// value to each that reads it, through views.
+  /// The program without schedules: a node for each value that is computed, each of them configurable; an edge
+  /// from a value to each that reads it, through views.
   [[nodiscard]] mg::io::Program problem() const {
     mg::io::Program problem;
     problem.name = flow_.program.name;
@@ -122,7 +158,9 @@ class FeatureMaker {
   }
 
   /// What the formula says of a canonical schedule, in nanoseconds.
-  [[nodiscard]] double formula(const Schedule& schedule) { return formula_ns(flow_, count_(schedule), machine_); }
+  [[nodiscard]] double formula(const Schedule& schedule) {
+    return formula_ns(flow_, count_(schedule), machine_);
+  }
 
   /// Appends the row of a canonical schedule for boosted trees: tree_feature_names() numbers.
   template <class Vector>
@@ -161,9 +199,12 @@ class FeatureMaker {
     const bool windows = inst.op == Op::kReduceWindow || inst.op == Op::kConvolution;
     const Dims& second = inst.operands.size() > 1 ? flow_.program.operand(inst, 1).shape : inst.shape;
     const bool convolution = inst.op == Op::kConvolution;
-    add(!windows ? 0 : static_cast<double>(convolution ? second[2] * second[3] : inst.window.size[0] * inst.window.size[1]) / 9);
+    add(!windows ? 0
+                 : static_cast<double>(convolution ? second[2] * second[3]
+                                                   : inst.window.size[0] * inst.window.size[1]) /
+                       9);
     add(windows ? static_cast<double>(inst.window.stride[0]) : 0);
-    add_size(convolution ? static_cast<double>(second[1] * second[2] * second[3])
+    add_size(convolution           ? static_cast<double>(second[1] * second[2] * second[3])
              : inst.op == Op::kDot ? static_cast<double>(second[second.size() - 2])
                                    : 0);
     add(convolution && inst.groups > 1 ? 1 : 0);
@@ -255,8 +296,8 @@ class FeatureMaker {
     add(log_size(s.rows > 0 ? s.work / s.rows : 0));
     for (const double bytes : s.read) add(log_size(bytes));
     for (const double bytes : s.written) add(log_size(bytes));
-    for (const double x : {s.from_scratch, s.from_values, s.transposed, s.padded, s.packed, s.work, u.inner_scratch,
-                           u.outer_scratch, u.values, u.members, u.inner_block, u.outer_block})
+    for (const double x : {s.from_scratch, s.from_values, s.transposed, s.padded, s.packed, s.work,
+                           u.inner_scratch, u.outer_scratch, u.values, u.members, u.inner_block, u.outer_block})
       add(log_size(x));
     append_tile(schedule, v, stored, row, next);
     add(log_size(u.packed));
@@ -273,7 +314,8 @@ class FeatureMaker {
     const Extent domain = extent_of(flow_.domain(v));
     const Tile tile = tile_of(domain, rank, order, schedule[v].tile);
     row[next++] = detail::log_size(static_cast<double>(tile.inner[dimension_order(rank, order)[kMaxRank - 1]]));
-    row[next++] = detail::log_size(static_cast<double>(count_of(domain)) / static_cast<double>(count_of(tile.inner)));
+    row[next++] =
+        detail::log_size(static_cast<double>(count_of(domain)) / static_cast<double>(count_of(tile.inner)));
     row[next++] = tile.two_levels() ? 1.0f : 0.0f;
   }
   template <class Vector>
@@ -304,11 +346,13 @@ class FeatureMaker {
     detail::ValueUsage all;
     double longest = 0;
     for (const MemberUsage& m : usage_->members) add_member(m, all);
-    for (const double ns : {total_.total(), total_.compute, total_.memory, total_.overhead}) to.push_back(log_of(ns));
+    for (const double ns : {total_.total(), total_.compute, total_.memory, total_.overhead})
+      to.push_back(log_of(ns));
     for (const double x : all.sum.read) to.push_back(log_of(x));
     for (const double x : all.sum.written) to.push_back(log_of(x));
-    for (const double x : {all.sum.elements, all.sum.work, all.sum.calls, all.sum.rows, all.sum.from_scratch,
-                           all.sum.from_values, all.sum.transposed, all.sum.padded, all.sum.packed, usage_->arena})
+    for (const double x :
+         {all.sum.elements, all.sum.work, all.sum.calls, all.sum.rows, all.sum.from_scratch,
+          all.sum.from_values, all.sum.transposed, all.sum.padded, all.sum.packed, usage_->arena})
       to.push_back(log_of(x));
     double members = 0, inner = 0, outer = 0, packed = 0;
     for (const NestUsage& nest : usage_->nests) {
@@ -321,8 +365,8 @@ class FeatureMaker {
       outer = std::max(outer, nest.outer_scratch);
       packed += nest.packed;
     }
-    for (const double x : {static_cast<double>(usage_->nests.size()), static_cast<double>(usage_->members.size()),
-                           longest, members, inner, outer, packed})
+    for (const double x : {static_cast<double>(usage_->nests.size()),
+                           static_cast<double>(usage_->members.size()), longest, members, inner, outer, packed})
       to.push_back(log_of(x));
     // Materialised bytes by tile and by order.
     std::array<double, kTiles.size() + 2> stored = {};
@@ -389,11 +433,12 @@ class FeatureMaker {
 [[nodiscard]] inline std::vector<std::string> tree_feature_names() {
   std::vector<std::string> names = {"values", "program bytes", "program operations"};
   for (const std::string_view c : kOpClassNames) names.push_back(mg::str_cat("share of ", c));
-  for (const char* name : {"ns", "ns compute", "ns memory", "ns overhead", "read l1", "read l2", "read l3",
-                           "read memory", "written l1", "written l2", "written l3", "written memory", "elements",
-                           "operations", "calls", "rows", "from scratch", "from values", "transposed", "padded",
-                           "packed", "arena", "nests", "members", "longest nest", "most members", "inner scratch",
-                           "outer scratch", "packed before"})
+  for (const char* name :
+       {"ns",           "ns compute",   "ns memory",     "ns overhead",   "read l1",      "read l2",
+        "read l3",      "read memory",  "written l1",    "written l2",    "written l3",   "written memory",
+        "elements",     "operations",   "calls",         "rows",          "from scratch", "from values",
+        "transposed",   "padded",       "packed",        "arena",         "nests",        "members",
+        "longest nest", "most members", "inner scratch", "outer scratch", "packed before"})
     names.emplace_back(name);
   for (std::size_t t = 0; t < kTiles.size(); ++t) names.push_back(mg::str_cat("tile ", t));
   names.emplace_back("row major");

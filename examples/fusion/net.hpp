@@ -31,8 +31,8 @@ MLGRAPH_BEGIN_ISA
 ///   h_v <- h_v + relu(W_l mean over operands j of z_j + W_r z_v + c)    z = [h ; l], then the same of readers
 ///   score = log(sum over v of exp(l_v + MLP(h_v)))
 ///
-/// l_v is the first column of a choice, the logarithm of what the formula says of v: see features.hpp. A score is a
-/// logarithm of nanoseconds, up to a number that all schedules of a program share.
+/// l_v is the first column of a choice, the logarithm of what the formula says of v: see features.hpp. A score
+/// is a logarithm of nanoseconds, up to a number that all schedules of a program share.
 class RuntimeNet {
  public:
   static constexpr std::string_view kName = "runtime";
@@ -48,7 +48,8 @@ class RuntimeNet {
     template <class V>
     void fields(V& v) {
       v("hidden_channels", "--hidden", hidden_channels, 1, mg::kMaxChannels, "Width");
-      v("num_layers", "--layers", num_layers, 0, mg::kMaxLayers / 2, "Times that values see operands and readers");
+      v("num_layers", "--layers", num_layers, 0, mg::kMaxLayers / 2,
+        "Times that values see operands and readers");
       v("from_formula", "--from-formula", from_formula, "Values begin with what the formula says of them");
     }
     [[nodiscard]] mg::Status check() const {
