@@ -126,12 +126,13 @@ class HloReading {
     if (inst.opcode == "parameter") return unknown(inst, "");
     if (inst.opcode != "constant") ++num_instructions_;
     const std::size_t before = program().instructions.size();
-    bool is_known = is_understood(inst.shape.element_type) || !inst.shape.tuple_shapes.empty();
+    if (!is_understood(inst.shape.element_type) && inst.shape.tuple_shapes.empty())
+      return unknown(inst, "is not of type f32");
     if (inst.opcode == "bitcast") {
       const Dims& order = inst.shape.minor_to_major;
-      is_known = is_known && is_row_major && std::is_sorted(order.rbegin(), order.rend());
+      if (!is_row_major || !std::is_sorted(order.rbegin(), order.rend()))
+        return unknown(inst, "moves elements by its layouts");
     }
-    if (!is_known) return unknown(inst, "is not of type f32, or a bitcast that moves elements");
     Values operands;
     for (const Values& v : in) {
       if (v.size() != 1 || v[0].index == kAbsent) return unknown(inst, "has an operand that is not read");
@@ -192,7 +193,9 @@ class Region {
   /// Keeps what the values need.
   void keep_ancestors(const std::vector<Value>& of) {
     std::vector<bool> needed(chosen_.size());
-    for (const Value v : of) needed[v.index] = true;
+    for (const Value v : of) {
+      if (v.index < needed.size()) needed[v.index] = true;  // else nothing that a program may have
+    }
     for (std::size_t i = needed.size(); i-- > 0;) {
       if (!needed[i]) continue;
       for (const std::size_t o : from_.instructions[i].operands) needed[o] = true;
@@ -246,8 +249,16 @@ class Region {
   [[nodiscard]] mg::Result<Program> program(std::map<std::size_t, Value>& made) const {
     Builder b(from_.name);
     std::vector<bool> is_read(chosen_.size());
+    for (std::size_t i = chosen_.size(); i-- > 0;) {
+      if (!chosen_[i] && !(given_[i] && is_read[i])) continue;
+      for (const std::size_t o : from_.instructions[i].operands) is_read[o] = true;
+    }
+    for (std::size_t i = 0; i < chosen_.size(); ++i) {  // parameters stay in their order
+      const bool is_input = from_.instructions[i].op == Op::kParameter || !given_[i];
+      if (is_read[i] && !chosen_[i] && is_input) made.emplace(i, b.parameter(from_.instructions[i].shape));
+    }
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
-      if (chosen_[i]) make(i, b, made, is_read);
+      if (chosen_[i]) make(i, b, made);
     }
     std::vector<Value> results;
     for (std::size_t i = 0; i < chosen_.size(); ++i) {
@@ -262,20 +273,12 @@ class Region {
  private:
   [[nodiscard]] bool is_operator(std::size_t i) const { return !is_view(from_.instructions[i].op); }
 
-  Value make(std::size_t i, Builder& b, std::map<std::size_t, Value>& made, std::vector<bool>& is_read) const {
+  Value make(std::size_t i, Builder& b, std::map<std::size_t, Value>& made) const {
     const auto found = made.find(i);
     if (found != made.end()) return found->second;
     Instruction inst = from_.instructions[i];
     inst.name.clear();
-    if (!chosen_[i] && !given_[i]) {  // outside
-      const Value outside = b.parameter(inst.shape);
-      made.emplace(i, outside);
-      return outside;
-    }
-    for (std::size_t& o : inst.operands) {
-      is_read[o] = true;
-      o = make(o, b, made, is_read).index;
-    }
+    for (std::size_t& o : inst.operands) o = make(o, b, made).index;
     const Value value = b.add(std::move(inst));
     made.emplace(i, value);
     return value;
@@ -306,9 +309,9 @@ class Region {
 }  // namespace detail
 
 /// A program from HLO text. Calls and fusions are read as what they call; dots and convolutions of any
-/// dimension order get transposes and reshapes around them. What several results have is one value in the end:
-/// their elements in a row. Errors: of mlgraph::io::read_hlo_text(); an instruction that is not understood, by
-/// name; nothing is.
+/// dimension order get transposes and reshapes around them. Parameters that nothing reads are left out. What
+/// several results have is one value in the end: their elements in a row. Errors: of
+/// mlgraph::io::read_hlo_text(); an instruction that is not understood, by name; nothing is.
 [[nodiscard]] inline mg::Result<HloProgram> from_hlo(std::string_view text, std::string_view file = "hlo",
                                                      const HloOptions& options = {}) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::HloModule module, mg::io::read_hlo_text(text, file));

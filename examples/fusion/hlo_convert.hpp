@@ -6,70 +6,21 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "builder.hpp"
+#include "hlo_details.hpp"
 #include "ir.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 
 namespace minicompiler::detail {
-
-/// What the text says of an instruction and mlgraph's reader, which makes features, leaves out.
-struct HloDetails {
-  std::optional<float> literal;  // of a constant of shape ()
-  std::string direction;         // of a compare
-  float epsilon = 0;             // of a batch norm
-  std::int64_t feature = 0;      // the dimension that a batch norm keeps
-};
-
-/// Of each instruction by its name.
-using HloDetailsByName = std::map<std::string, HloDetails, std::less<>>;
-
-/// What follows `key` in a line, up to one of `ends`; "" where the line has no such key.
-[[nodiscard]] inline std::string_view after(std::string_view line, std::string_view key,
-                                            std::string_view ends) {
-  const std::size_t found = line.find(key);
-  if (found == std::string_view::npos) return {};
-  line.remove_prefix(found + key.size());
-  return line.substr(0, line.find_first_of(ends));
-}
-template <class T>
-[[nodiscard]] std::optional<T> number_in(std::string_view text) {
-  T value = 0;
-  const std::from_chars_result end = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-[[nodiscard]] inline HloDetailsByName hlo_details(std::string_view text) {
-  HloDetailsByName all;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    const std::size_t equals = line.find(" = ");
-    if (equals == std::string_view::npos) continue;
-    std::string_view name = line.substr(0, equals);
-    name.remove_prefix(std::min(name.size(), name.find_last_of(" %") + 1));  // npos + 1 is 0
-    HloDetails details;
-    details.literal = number_in<float>(after(line, " constant(", ")"));
-    details.direction = after(line, "direction=", ", \t\r");
-    details.epsilon = number_in<float>(after(line, "epsilon=", ", \t\r")).value_or(0);
-    details.feature = number_in<std::int64_t>(after(line, "feature_index=", ", \t\r")).value_or(0);
-    if (details.literal || !details.direction.empty() || details.epsilon > 0) all.emplace(name, details);
-  }
-  return all;
-}
 
 /// Appends what an instruction is. A Builder whose errors are returned, and undone by the caller.
 class HloConverter {
@@ -157,6 +108,19 @@ class HloConverter {
     return inst->op == Op::kConstant ? std::optional<float>(inst->value) : std::nullopt;
   }
 
+  /// 0 for what is not read, or takes any number of them.
+  [[nodiscard]] static std::size_t num_operands(std::string_view opcode) {
+    constexpr std::array<std::string_view, 6> kOne = {"convert", "bitcast",      "reverse",
+                                                      "not",     "log-plus-one", "exponential-minus-one"};
+    constexpr std::array<std::string_view, 6> kTwo = {"power", "and", "or", "pad", "reduce", "reduce-window"};
+    if (std::find(kOne.begin(), kOne.end(), opcode) != kOne.end()) return 1;
+    if (std::find(kTwo.begin(), kTwo.end(), opcode) != kTwo.end()) return 2;
+    if (opcode == "clamp") return 3;
+    const auto name = std::find(kOpNames.begin(), kOpNames.end(), opcode);
+    if (name == kOpNames.end() || opcode == "concatenate") return 0;
+    return arity(static_cast<Op>(name - kOpNames.begin()))[0];
+  }
+
   mg::Result<Value> convert_one(const mg::io::HloInstruction& inst, const HloDetails& details, const Values& in,
                                 std::string_view reduces_by) {
     const std::string& opcode = inst.opcode;
@@ -167,14 +131,10 @@ class HloConverter {
     }
     const auto name = std::find(kOpNames.begin(), kOpNames.end(), opcode);
     const auto op = static_cast<Op>(name - kOpNames.begin());
-    const bool is_known = name != kOpNames.end();
-    const std::size_t wanted = opcode == "clamp" || opcode == "select" ? 3
-                               : opcode == "power" || opcode == "and" || opcode == "or" || opcode == "pad" ||
-                                       opcode == "reduce" || opcode == "reduce-window" ||
-                                       (is_known && (is_binary(op) || is_heavy(op)))
-                                   ? 2
-                                   : 1;
-    if (opcode != "concatenate" && in.size() != wanted)
+    const std::size_t wanted = num_operands(opcode);
+    if (wanted == 0 && opcode != "concatenate")
+      return refuse(mg::str_cat("is a ", opcode, ", which is not read"));
+    if (wanted != 0 && in.size() != wanted)
       return refuse(mg::str_cat("has ", in.size(), " operands; should have ", wanted));
     if (opcode == "copy" || opcode == "convert") return in[0];
     if (opcode == "reshape" || opcode == "bitcast") return reshaped(in[0], to);
@@ -194,7 +154,7 @@ class HloConverter {
     if (opcode == "power") return power(in);
     if (opcode == "clamp") return clamp(in);
     if (opcode == "compare") return compare(details, in);
-    if (is_known && is_elementwise(op)) return add(op, in);
+    if (name != kOpNames.end()) return add(op, in);      // elementwise
     if (opcode == "and") return add(Op::kMultiply, in);  // of zeros and ones
     if (opcode == "or") return add(Op::kMaximum, in);
     return one_more(inst, in);
@@ -208,11 +168,8 @@ class HloConverter {
       MLGRAPH_ASSIGN_OR_RETURN(const Value sum, add(Op::kAdd, {in[0], one}));
       return add(Op::kLog, {sum});
     }
-    if (inst.opcode == "exponential-minus-one") {
-      MLGRAPH_ASSIGN_OR_RETURN(const Value e, add(Op::kExponential, in));
-      return add(Op::kSubtract, {e, one});
-    }
-    return refuse(mg::str_cat("is a ", inst.opcode, ", which is not read"));
+    MLGRAPH_ASSIGN_OR_RETURN(const Value e, add(Op::kExponential, in));  // exponential-minus-one
+    return add(Op::kSubtract, {e, one});
   }
 
   mg::Result<Value> compare(const HloDetails& details, const Values& in) {
@@ -309,7 +266,7 @@ class HloConverter {
     if (reduces_by == "maximum" && from && *from <= -std::numeric_limits<float>::max())
       return ReduceKind::kMaximum;
     return refuse(mg::str_cat("reduces by ", reduces_by.empty() ? "nothing" : reduces_by,
-                              " from a start; add from 0 and maximum from -inf are read"));
+                              "; add from 0 and maximum from -inf are read"));
   }
   mg::Result<Value> reduce(const mg::io::HloInstruction& inst, const Values& in, std::string_view reduces_by) {
     MLGRAPH_ASSIGN_OR_RETURN(const ReduceKind kind, reduce_kind(reduces_by, in[1]));
