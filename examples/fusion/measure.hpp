@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #if defined(__linux__)
@@ -61,6 +62,17 @@ struct Measurement {
   const std::int64_t median = times[times.size() / 2];
   const auto spread = static_cast<double>(times[3 * times.size() / 4] - times[times.size() / 4]);
   return {median, spread / 2 / static_cast<double>(median), static_cast<int>(times.size())};
+}
+
+/// The positions of the `count` fastest, the fastest first; of all where there are fewer.
+[[nodiscard]] inline std::vector<std::size_t> fastest_of(const std::vector<Measurement>& measured,
+                                                         std::size_t count) {
+  std::vector<std::size_t> order(measured.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return measured[a].ns < measured[b].ns; });
+  order.resize(std::min(count, order.size()));
+  return order;
 }
 
 }  // namespace minicompiler

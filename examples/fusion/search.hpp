@@ -158,10 +158,9 @@ mg::Result<Searched> search_by_measuring(Bench& bench, const std::vector<Schedul
   constexpr std::size_t kMaxMisses = 1000;
   const double start = seconds();
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Measurement> measured, race(bench, starts));
-  const auto by_ns = [](const Measurement& a, const Measurement& b) { return a.ns < b.ns; };
-  const auto best = std::min_element(measured.begin(), measured.end(), by_ns) - measured.begin();
-  Schedule current = starts[static_cast<std::size_t>(best)];
-  std::int64_t current_ns = measured[static_cast<std::size_t>(best)].ns;
+  const std::size_t best = fastest_of(measured, 1)[0];
+  Schedule current = starts[best];
+  std::int64_t current_ns = measured[best].ns;
   Searched found;
   found.steps.push_back({0, current, current_ns});
   Seen seen(bench.flow());
