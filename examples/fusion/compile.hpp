@@ -50,6 +50,7 @@ class Executable {
                                    k * result_.stride[2] + l * result_.stride[3]]);
     return values;
   }
+  [[nodiscard]] const std::vector<Task>& tasks() const { return tasks_; }
   [[nodiscard]] std::size_t num_tasks() const { return tasks_.size(); }
 
  private:
@@ -149,8 +150,7 @@ class Lowering {
     orders_[nest.root] = nest.order;
     memory_[nest.root] = plan_.allocate(num_elements(shape));
     pack_once();
-    const std::array<std::size_t, kMaxRank> loops =
-        dimension_order(flow_.domain(nest.root).size(), flow_.loop_order(nest.root, nest.order));
+    const std::array<std::size_t, kMaxRank> loops = dimension_order(flow_.domain(nest.root).size(), nest.loops);
     for_each_block(loops, whole(nest.domain), nest.tile.outer, [&](const Region& outer) {
       if (!nest.tile.two_levels()) return inner_block(outer);
       infer_regions(flow_, nest, outer, regions_);

@@ -65,9 +65,27 @@ struct Dataflow {
     const Instruction& inst = program.instructions[root];
     return inst.op == Op::kReduce ? program.operand(inst, 0).shape : inst.shape;
   }
-  /// How the loops of a nest whose root has this order follow each other.
-  [[nodiscard]] Order loop_order(std::size_t root, Order order) const {
-    return program.instructions[root].op == Op::kReduce ? Order::kRowMajor : order;
+  /// The order in which the loops over a reduce's operand should follow each other: that of the value that it
+  /// is made from, as far as elementwise operators lead.
+  [[nodiscard]] Order reduced_order(const Schedule& schedule, std::size_t reduce) const {
+    const std::size_t rank = domain(reduce).size();
+    for (std::size_t at = reduce; computes[at];) {
+      const std::vector<Access>& from = reads[at];
+      const auto whole = std::find_if(from.begin(), from.end(), [&](const Access& read) {
+        return is_in_place(read) && program.instructions[read.value].shape.size() == rank;
+      });
+      if (whole == from.end()) break;
+      at = whole->value;
+      if (computes[at] && materialised(schedule, at))
+        return row_major[at] ? Order::kRowMajor : schedule[at].order;
+      if (!is_elementwise(program.instructions[at].op)) break;
+    }
+    return Order::kRowMajor;
+  }
+  /// How the loops of a nest follow each other.
+  [[nodiscard]] Order loop_order(const Schedule& schedule, std::size_t root) const {
+    if (program.instructions[root].op == Op::kReduce) return reduced_order(schedule, root);
+    return row_major[root] ? Order::kRowMajor : schedule[root].order;
   }
   [[nodiscard]] bool materialised(const Schedule& schedule, std::size_t v) const {
     return !computes[v] || stored[v] || schedule[v].place == Placement::kMaterialise;
@@ -78,6 +96,14 @@ struct Dataflow {
     if (row_major[i] || shape.size() < 2) return false;
     const Extent e = extent_of(shape);
     return strides_differ(e, shape.size());
+  }
+
+  /// Whether each element is read at its own place.
+  [[nodiscard]] static bool is_in_place(const Access& read) {
+    for (std::size_t d = 0; d < kMaxRank; ++d) {
+      if (read.shape[d] > 1 && (read.source[d] != static_cast<int>(d) || read.offset[d] != 0)) return false;
+    }
+    return !read.reshaped;
   }
 
  private:

@@ -309,7 +309,7 @@ class FeatureMaker {
       next += 3;
       return;
     }
-    const Order order = flow_.loop_order(v, schedule[v].order);
+    const Order order = flow_.loop_order(schedule, v);
     const std::size_t rank = flow_.domain(v).size();
     const Extent domain = extent_of(flow_.domain(v));
     const Tile tile = tile_of(domain, rank, order, schedule[v].tile);

@@ -26,6 +26,7 @@ struct Nest {
   std::size_t root = 0;
   Extent domain = {};
   Order order = Order::kRowMajor;  // of the root in memory
+  Order loops = Order::kRowMajor;
   Tile tile;
   std::vector<Member> members;  // ascending; the root is the last
   /// For each operand of each member, in turn: the position of the member that it is read from, -1 from memory.
@@ -139,6 +140,10 @@ class NestMembers {
   bool take_order(const minicompiler::Nest::Member& reader, minicompiler::Nest::Member& member) const {
     const std::vector<Access>& reads = flow_.reads[reader.value];
     const Op op = flow_.instruction(reader.value).op;
+    if (op == Op::kReduce) {
+      member.order = flow_.reduced_order(schedule_, reader.value);
+      return true;
+    }
     const bool elementwise = is_elementwise(op) || op == Op::kConcatenate;
     if (!elementwise && op != Op::kReduceWindow && op != Op::kConvolution) return false;
     for (std::size_t i = 0; i < (elementwise ? reads.size() : 1); ++i) {
@@ -181,7 +186,8 @@ class NestMembers {
     const Dims& domain = flow.domain(root);
     nest.domain = extent_of(domain);
     nest.order = flow.row_major[root] ? Order::kRowMajor : schedule[root].order;
-    nest.tile = tile_of(nest.domain, domain.size(), flow.loop_order(root, nest.order), schedule[root].tile);
+    nest.loops = flow.loop_order(schedule, root);
+    nest.tile = tile_of(nest.domain, domain.size(), nest.loops, schedule[root].tile);
     members.find(nest);
   }
   return nests;

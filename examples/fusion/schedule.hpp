@@ -83,7 +83,7 @@ namespace detail {
       choice = {outer ? Placement::kOuter : Placement::kInner, Order::kRowMajor, 0};
       continue;
     }
-    const Order order = flow.loop_order(v, choice.order);
+    const Order order = flow.loop_order(schedule, v);
     const std::size_t rank = flow.domain(v).size();
     const Extent domain = extent_of(flow.domain(v));
     const Tile tile = tile_of(domain, rank, order, choice.tile);
@@ -103,7 +103,11 @@ namespace detail {
     if (order == Order::kSwapped && !flow.has_orders(value)) continue;
     std::vector<Tile> seen;
     for (std::uint8_t t = 0; t < kTiles.size(); ++t) {
-      const Tile tile = tile_of(extent_of(shape), shape.size(), flow.loop_order(value, order), t);
+      const Extent domain = extent_of(shape);
+      Tile tile = tile_of(domain, shape.size(), order, t);
+      // The loops of a reduce follow its operand's order, whatever that will be.
+      if (flow.instruction(value).op == Op::kReduce)
+        tile.outer = tile_of(domain, shape.size(), Order::kSwapped, t).inner;
       if (std::find(seen.begin(), seen.end(), tile) != seen.end()) continue;
       seen.push_back(tile);
       choices.push_back({Placement::kMaterialise, order, t});
