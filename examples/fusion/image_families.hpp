@@ -61,10 +61,10 @@ inline void build_stencil(Layers& l) {
   Builder& b = l.builder();
   const bool few = l.chance(0.6);  // large images of few channels, or small ones of many
   const std::int64_t channels = few ? l.between(1, 8) : l.between(16, 64, 8);
-  const std::int64_t height = few ? l.log_between(128, 512, 8) : l.log_between(32, 96, 4);
+  const std::int64_t height = few ? l.log_between(192, 512, 8) : l.log_between(48, 128, 4);
   const std::int64_t width = l.chance(0.5) ? height
-                             : few         ? l.log_between(128, 512, 8)
-                                           : l.log_between(32, 96, 4);
+                             : few         ? l.log_between(192, 512, 8)
+                                           : l.log_between(48, 128, 4);
   Value x = b.parameter({1, channels, height, width});
   std::vector<Value> earlier = {x};
   const std::int64_t stages = l.repeat(3, 8);
@@ -111,9 +111,9 @@ inline Value wide_block(Layers& l, Value x) {
 /// Blocks of image networks for small machines: pixels, channels and windows in turns.
 inline void build_separable(Layers& l) {
   Builder& b = l.builder();
-  const std::int64_t height = l.log_between(14, 64, 2);
+  const std::int64_t height = l.log_between(20, 96, 2);
   std::int64_t channels = l.log_between(16, 96, 8);
-  Value x = b.parameter({1, channels, height, l.chance(0.7) ? height : l.log_between(14, 64, 2)});
+  Value x = b.parameter({1, channels, height, l.chance(0.7) ? height : l.log_between(20, 96, 2)});
   const std::int64_t act = l.between(0, 3);
   const auto activation = [&](Value v) {
     if (act == 0) return l.clamp(v, 0, 6);

@@ -145,7 +145,7 @@ class Tape {
 /// reads again what the forward half made, or makes it again.
 inline void build_backward(Layers& l) {
   Builder& b = l.builder();
-  const std::int64_t rows = l.log_between(128, 2048, 16);
+  const std::int64_t rows = l.log_between(512, 4096, 16);
   std::int64_t width = l.log_between(32, 256, 16);
   Tape tape(l);
   Value x = tape.dense(b.parameter({rows, l.log_between(32, 128, 16)}), width);
