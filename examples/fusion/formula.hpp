@@ -168,13 +168,15 @@ class MachineProbe {
     const Extent first = {0, side * side, side, 1}, last = {0, 1, side * channels, channels};
     const Extent x_first = {0, padded * padded, padded, 1}, x_last = {0, 1, padded * channels, channels};
     const ConstBlock weights = {b, {channels * 9, 9, 3, 1}};
+    // Without what it packs: each piece of the input, for all output channels.
+    const double first_ns = time_of(
+        [&] {
+          convolution_channels_first(size, {c, first}, {a, x_first}, channels, weights, w);
+        },
+        4e6);
+    const double pieces = 9.0 * static_cast<double>(count_of(size));
     machine_.flop_convolution[0] =
-        time_of(
-            [&] {
-              convolution_channels_first(size, {c, first}, {a, x_first}, channels, weights, w);
-            },
-            4e6) /
-        (flops * static_cast<double>(channels));
+        std::max(first_ns / 2, first_ns - machine_.packed * pieces) / (flops * static_cast<double>(channels));
     machine_.flop_convolution[1] =
         time_of(
             [&] {
@@ -229,15 +231,13 @@ struct FormulaCost {
   cost.overhead = machine.call * u.calls + machine.row * u.rows;
   cost.compute = machine.transposed * u.transposed;
   cost.compute += machine.element[static_cast<std::size_t>(Op::kCopy)] * u.padded;
-  // Packing for channels-first convolutions is part of their kernel's speed.
-  const bool packs = !(inst.op == Op::kConvolution && u.order == Order::kRowMajor);
-  if (packs) cost.compute += machine.packed * u.packed;
+  cost.compute += machine.packed * u.packed;
   if (inst.op == Op::kDot) {
-    cost.compute += machine.flop_dot * u.work;
+    cost.compute += machine.flop_dot * u.issued;
   } else if (inst.op == Op::kConvolution) {
-    cost.compute += (inst.groups > 1 ? machine.flop_depthwise : machine.flop_convolution)[order] * u.work;
+    cost.compute += (inst.groups > 1 ? machine.flop_depthwise : machine.flop_convolution)[order] * u.issued;
   } else {
-    cost.compute += machine.element[static_cast<std::size_t>(inst.op)] * u.work;
+    cost.compute += machine.element[static_cast<std::size_t>(inst.op)] * u.issued;
   }
   for (std::size_t level = 0; level < kNumLevels; ++level)
     cost.memory += machine.read[level] * u.read[level] + machine.write[level] * u.written[level];

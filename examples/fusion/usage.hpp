@@ -58,6 +58,7 @@ struct MemberUsage {
   double elements = 0;        // of it in all
   double recompute = 0;       // the same over the elements that it has
   double work = 0;            // operations, as num_flops() counts them
+  double issued = 0;          // the same with those of lanes and registers that a block leaves empty
   double calls = 0;           // of kernels
   double rows = 0;            // runs of the kernels' innermost loops
   Traffic read = {};          // bytes, by where they come from
@@ -286,6 +287,7 @@ class UsageCounter {
         return count_reduce(m, source, nest, u);
       case Op::kReduceWindow:
         u.work = u.elements * static_cast<double>(inst.window.size[0] * inst.window.size[1]);
+        u.issued = u.work * in_lanes(fastest(member.order, 4));
         u.rows = u.work / static_cast<double>(fastest(member.order, 4));
         return count_window(m, source, nest, u);
       case Op::kDot:
@@ -297,6 +299,15 @@ class UsageCounter {
     }
   }
 
+  /// What a row of n elements takes in whole vectors, as a multiple.
+  [[nodiscard]] static double in_lanes(std::int64_t n) {
+    return static_cast<double>((n + detail::kLanes - 1) / detail::kLanes * detail::kLanes) /
+           static_cast<double>(n);
+  }
+  /// What a contraction of few rows takes: fewer than four do not hide the latency of a multiply-add.
+  [[nodiscard]] static double in_registers(std::int64_t rows) {
+    return std::max(1.0, 4 / static_cast<double>(rows));
+  }
   /// The size of the block along its fastest dimension.
   [[nodiscard]] std::int64_t fastest(Order order, std::size_t rank) const {
     return at_.size[dimension_order(rank, order)[kMaxRank - 1]];
@@ -356,7 +367,7 @@ class UsageCounter {
     if (!loops.is_run(0)) u.transposed += u.elements;
     u.rows = u.elements / static_cast<double>(loops.size[0]);
     u.calls = u.blocks;
-    u.work = u.elements;
+    u.work = u.issued = u.elements;
   }
 
   /// A block of an operand, copied to where the result lies.
@@ -377,7 +388,7 @@ class UsageCounter {
       const Extent from = read(m, source, i, wanted, nest, u);
       count_copy(wanted.size, at_.stride, from, u);
     }
-    u.work = u.elements;
+    u.work = u.issued = u.elements;
   }
 
   void count_reduce(std::size_t m, std::size_t source, const NestUsage& nest, MemberUsage& u) {
@@ -386,7 +397,7 @@ class UsageCounter {
     const Region wanted = u.root ? block_[0] : operand_region(flow_.program, inst, 0, region);
     const Extent in = read(m, source, 0, wanted, nest, u);
     const detail::Loops<1> loops(wanted.size, {&in});
-    u.work = static_cast<double>(count_of(wanted.size)) * at_.times;
+    u.work = u.issued = static_cast<double>(count_of(wanted.size)) * at_.times;
     if (!loops.is_run(0)) u.transposed += u.work;
     u.rows = u.work / static_cast<double>(loops.size[0]);
     u.calls = u.blocks;
@@ -415,6 +426,8 @@ class UsageCounter {
     const auto depth = static_cast<double>(flow_.program.operand(inst, 0).shape.back());
     const auto batches = static_cast<double>(region.size[1]);
     u.work = 2 * u.elements * depth;
+    const bool row_major = order == Order::kRowMajor;
+    u.issued = u.work * in_registers(region.size[row_major ? 2 : 3]) * in_lanes(region.size[row_major ? 3 : 2]);
     u.calls = u.blocks * batches;
     // The rows' operand, along its depth; the columns', packed along its columns.
     const Extent rows =
@@ -447,6 +460,7 @@ class UsageCounter {
     u.rows = u.elements / static_cast<double>(fastest(nest_->members[m].order, 4));
     count_window(m, source, nest, u);
     const Region& region = regions_[u.outer ? 1 : 0][m];
+    u.issued = u.work * issued_by_convolution(m, region.size, u.root);
     static_cast<void>(read(m, source, 1, operand_region(flow_.program, inst, 1, region), nest, u));
     if (!channels_last) {  // pieces of the input are packed on the way
       if (inst.groups == 1) u.packed = u.elements / static_cast<double>(region.size[1]) * depth;
@@ -458,6 +472,14 @@ class UsageCounter {
       u.packed = static_cast<double>(region.size[1]) * depth * at_.times;
       u.calls += u.blocks;
     }
+  }
+
+  [[nodiscard]] double issued_by_convolution(std::size_t m, const Extent& block, bool root) const {
+    const Nest::Member& member = nest_->members[m];
+    if (flow_.instruction(member.value).groups > 1) return in_lanes(fastest(member.order, 4));
+    if (member.order == Order::kSwapped) return in_registers(count_of(block) / block[1]) * in_lanes(block[1]);
+    const bool joined = !root || block[3] == flow_.shape(member.value)[3];  // rows of pixels are one
+    return in_registers(block[1]) * in_lanes(joined ? block[2] * block[3] : block[3]);
   }
 
   const Dataflow& flow_;
