@@ -100,6 +100,20 @@ const LossCase kLosses[] = {
        for (std::size_t i = 0; i < s.size(); ++i) total += std::abs((s[i] - y[i]) / y[i]);
        return total / static_cast<double>(s.size());
      }},
+    {"centred log", false,
+     [](Span<const double> s, Span<const double> y, Span<double> d, Arena&) {
+       return kernels::centred_log_loss(s, y, d);
+     },
+     [](Span<const float> s, Span<const double> y, Span<float> d, Arena&) {
+       return kernels::centred_log_loss(s, y, d);
+     },
+     [](const std::vector<double>& s, const std::vector<double>& y) {  // by pairs: 1/(2 C^2) of all differences
+       double total = 0;
+       for (std::size_t i = 0; i < s.size(); ++i) {
+         for (std::size_t j = 0; j < s.size(); ++j) total += std::pow(s[i] - s[j] - std::log(y[i] / y[j]), 2);
+       }
+       return 10 * total / 2 / static_cast<double>(s.size() * s.size());
+     }},
     {"pairwise hinge", true,
      [](Span<const double> s, Span<const double> y, Span<double> d, Arena& a) {
        return kernels::pairwise_hinge_loss(s, y, 1.0, d, a);
@@ -351,6 +365,24 @@ TEST_CASE("a ranking loss does not change when all scores move together") {
     for (const double g : d) sum += g;
     CHECK(std::abs(sum) < 1e-12);
   }
+}
+
+TEST_CASE("centred logarithms: scores are right up to a number that all share, and their steps lead there") {
+  const std::vector<double> label = {100, 200, 400, 300};
+  std::vector<double> score = {7, 7, 7, 7}, d(4);
+  for (int step = 0; step < 200; ++step) {
+    (void)kernels::centred_log_loss<double>(score, label, d);
+    for (std::size_t i = 0; i < 4; ++i) score[i] -= 0.05 * d[i];
+  }
+  for (std::size_t i = 1; i < 4; ++i)
+    CHECK(score[i] - score[0] == doctest::Approx(std::log(label[i] / label[0])).epsilon(1e-9));
+  CHECK(score[0] + score[1] + score[2] + score[3] == doctest::Approx(28));
+  // By hand: errors of -1 and 1 around their mean.
+  const std::vector<double> two = {1, 1}, apart = {4, 6};
+  std::vector<double> d_two(2);
+  CHECK(kernels::centred_log_loss<double>(apart, two, d_two) == doctest::Approx(10));
+  CHECK(d_two[0] == doctest::Approx(-10));
+  CHECK(d_two[1] == doctest::Approx(10));
 }
 
 TEST_CASE("a gradient step makes every ranking loss smaller, so a larger score comes to say slower") {

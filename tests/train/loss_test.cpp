@@ -12,9 +12,9 @@ namespace mlgraph {
 namespace {
 
 using LossKind = LossOptions::Kind;
-constexpr LossKind kKinds[] = {LossKind::kMse,           LossKind::kMape,
-                               LossKind::kPairwiseHinge, LossKind::kPairwiseLogistic,
-                               LossKind::kListMle,       LossKind::kDiffMat};
+constexpr LossKind kKinds[] = {
+    LossKind::kMse,     LossKind::kMape,    LossKind::kPairwiseHinge, LossKind::kPairwiseLogistic,
+    LossKind::kListMle, LossKind::kDiffMat, LossKind::kCentredLog};
 
 LossOptions loss_of(LossKind kind) {
   LossOptions options;

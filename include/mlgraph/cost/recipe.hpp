@@ -18,10 +18,19 @@ inline constexpr std::int64_t kMaxGraphsPerStep = 1'000'000;
 inline constexpr std::int64_t kMaxConfigsPerGraph = 1'000'000;
 
 /// What a slate (the configs of one graph that are scored together) is fitted by; formulas in loss_kernels.hpp.
-enum class Loss : std::uint8_t { kMse, kMape, kPairwiseHinge, kPairwiseLogistic, kListMle, kDiffMat };
+enum class Loss : std::uint8_t {
+  kMse,
+  kMape,
+  kPairwiseHinge,
+  kPairwiseLogistic,
+  kListMle,
+  kDiffMat,
+  kCentredLog,  ///< differences of scores are logarithms of ratios of runtimes
+};
 template <>
 struct EnumNames<Loss> {
-  static constexpr std::string_view kNames[] = {"mse", "mape", "hinge", "logistic", "listmle", "diffmat"};
+  static constexpr std::string_view kNames[] = {"mse",     "mape",    "hinge",      "logistic",
+                                                "listmle", "diffmat", "centred-log"};
 };
 
 /// Which configuration of a list is the first to be told from all after it.

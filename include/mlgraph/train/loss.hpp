@@ -54,6 +54,8 @@ T slate_loss(const LossOptions& options, Span<const T> score, Span<const double>
     case Kind::kListMle:
       return kernels::list_mle_loss(score, label, static_cast<T>(options.temperature), options.order, seed,
                                     gradient, scratch);
+    case Kind::kCentredLog:
+      return kernels::centred_log_loss(score, label, gradient);
   }
   return T(0);
 }
@@ -63,8 +65,8 @@ T slate_loss(const LossOptions& options, Span<const T> score, Span<const double>
 /// The mean over slates of a loss between scores and labels.
 ///
 /// Shapes: score (M, 1), label (M), ptr (S + 1): slate s is [ptr[s], ptr[s + 1]) -> (1, 1).
-/// Units:  labels in any unit for the pairwise and list losses, which see their order only; MSE and MAPE
-///         compare scores with them, so labels must be scaled.
+/// Units:  labels in any unit for the pairwise and list losses, which see their order only, and for the centred
+///         logarithms, which see their ratios; MSE and MAPE compare scores with them, so labels must be scaled.
 /// Errors: sizes that differ; a temperature of 0 or below.
 /// Cost:   O(C^2) for the pairwise losses of C configs, O(C log C) for ListMLE, O(C) for the others.
 template <class Ctx>

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What ranks schedules without running them: a formula, a network, trees.
+#ifndef MLGRAPH_EXAMPLES_MINICOMPILER_SCORER_HPP
+#define MLGRAPH_EXAMPLES_MINICOMPILER_SCORER_HPP
+
+#include <vector>
+
+#include "dataflow.hpp"
+#include "mlgraph/core/status.hpp"
+
+namespace minicompiler {
+
+class Scorer {
+ public:
+  Scorer() = default;
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
+  virtual ~Scorer() = default;
+  /// One score for each canonical schedule: lower is faster, and a difference of two is the logarithm of the
+  /// ratio of their runtimes. Errors: those of the model.
+  [[nodiscard]] virtual mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
+                                         std::vector<float>& scores) = 0;
+};
+
+}  // namespace minicompiler
+
+#endif  // MLGRAPH_EXAMPLES_MINICOMPILER_SCORER_HPP
