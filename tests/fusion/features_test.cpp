@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "features.hpp"
+#include "../../examples/fusion/features.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "builder.hpp"
-#include "families.hpp"
-#include "rules.hpp"
+#include "../../examples/fusion/builder.hpp"
+#include "../../examples/fusion/families.hpp"
+#include "../../examples/fusion/rules.hpp"
 
 using namespace minicompiler;
 
 namespace {
 
-Machine simple_machine() {
+Machine machine_of_features() {
   Machine m;
   m.caches = {32 << 10, 1 << 20, 32 << 20};
   m.element.fill(0.125);
@@ -38,7 +38,7 @@ TEST_CASE("features: a node for each computed value, edges through views") {
   const mg::Result<Program> program = b.build();
   REQUIRE(program.ok());
   const Dataflow flow(*program);
-  FeatureMaker maker(flow, simple_machine());
+  FeatureMaker maker(flow, machine_of_features());
   mg::io::Program problem = maker.problem();
   CHECK(problem.opcode.size() == 3);
   CHECK(problem.config_node.size() == 3);
@@ -84,7 +84,7 @@ TEST_CASE("features: every program gives a valid problem, and rows of names' wid
     const mg::Result<Program> program = make_program(number);
     REQUIRE(program.ok());
     const Dataflow flow(*program);
-    FeatureMaker maker(flow, simple_machine());
+    FeatureMaker maker(flow, machine_of_features());
     mg::io::Program problem = maker.problem();
     for (const Rule& rule : all_rules()) {
       const Schedule schedule = schedule_by(flow, rule);

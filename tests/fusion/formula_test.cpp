@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "formula.hpp"
+#include "../../examples/fusion/formula.hpp"
 
 #include <cmath>
 
 #include <doctest/doctest.h>
-#include "builder.hpp"
-#include "families.hpp"
-#include "rules.hpp"
+#include "../../examples/fusion/builder.hpp"
+#include "../../examples/fusion/families.hpp"
+#include "../../examples/fusion/rules.hpp"
 
 using namespace minicompiler;
 

@@ -12,7 +12,7 @@ namespace {
 
 using namespace minicompiler;
 
-std::string error_of(const std::string& text) {
+std::string parse_error_of(const std::string& text) {
   const mg::Result<Program> program = parse_program(text, "p.txt");
   return program.ok() ? "none" : program.status().message();
 }
@@ -64,30 +64,30 @@ TEST_CASE("comments and spaces are free") {
 }
 
 TEST_CASE("errors say where and what was expected") {
-  CHECK(error_of("") == "p.txt:1:1: expected 'program', found the end");
-  CHECK(error_of("program p {\n  x = parameter() f32[2,]\n}") == "p.txt:2:25: expected a number, found ']'");
-  CHECK(error_of("program p {\n  x = conv() f32[2]\n}") ==
+  CHECK(parse_error_of("") == "p.txt:1:1: expected 'program', found the end");
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2,]\n}") == "p.txt:2:25: expected a number, found ']'");
+  CHECK(parse_error_of("program p {\n  x = conv() f32[2]\n}") ==
         "p.txt:2:7: expected an operation such as dot or add, found 'conv'");
-  CHECK(error_of("program p {\n  x = tanh(y) f32[2]\n}") ==
+  CHECK(parse_error_of("program p {\n  x = tanh(y) f32[2]\n}") ==
         "p.txt:2:12: expected an operand that was defined before, found 'y'");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n  y = tanh(x) f32[3]\n}") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n  y = tanh(x) f32[3]\n}") ==
         "p.txt:3:3: expected the shape f32[2], found f32[3]");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n  x = tanh(x) f32[2]\n}") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n  x = tanh(x) f32[2]\n}") ==
         "p.txt:3:3: 'x' was defined before");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n  y = dot(x, x) f32[2]\n}") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n  y = dot(x, x) f32[2]\n}") ==
         "p.txt:3:3: y: dot of f32[2] and f32[2]; should be (M, K) and (K, N), or (B, M, K) and (B, K, N)");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n") ==
         "p.txt:3:1: expected an instruction or '}', found the end");
-  CHECK(error_of("program p {\n  x = constant() f32[] value=a\n}") ==
+  CHECK(parse_error_of("program p {\n  x = constant() f32[] value=a\n}") ==
         "p.txt:2:30: expected a number, found 'a'");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n  y = compare(x, x) f32[2] comparison=GG\n}") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n  y = compare(x, x) f32[2] comparison=GG\n}") ==
         "p.txt:3:39: expected EQ, NE, GE, GT, LE or LT, found 'GG'");
-  CHECK(error_of("program p {\n  x = parameter() f32[1,1,2,2]\n  y = reduce-window(x) f32[1,1,2,2] kind=sum "
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[1,1,2,2]\n  y = reduce-window(x) f32[1,1,2,2] kind=sum "
                  "size={1}\n}") == "p.txt:3:51: expected two numbers: {height,width}");
-  CHECK(error_of("program p {\n}") == "p.txt: p: has no instruction");
-  CHECK(error_of("program p {\n  x = parameter() f32[2]\n} y") ==
+  CHECK(parse_error_of("program p {\n}") == "p.txt: p: has no instruction");
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n} y") ==
         "p.txt:3:3: expected nothing after the program, found 'y'");
-  CHECK(error_of("program p {\n  x = parameter() f32[9999999,9999999]\n}") ==
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[9999999,9999999]\n}") ==
         "p.txt:2:3: f32[9999999,9999999] should have positive dimensions and at most 67108864 elements");
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "usage.hpp"
+#include "../../examples/fusion/usage.hpp"
 
 #include <cmath>
 
 #include <doctest/doctest.h>
-#include "builder.hpp"
-#include "compile.hpp"
-#include "families.hpp"
-#include "rules.hpp"
+#include "../../examples/fusion/builder.hpp"
+#include "../../examples/fusion/compile.hpp"
+#include "../../examples/fusion/families.hpp"
+#include "../../examples/fusion/rules.hpp"
 
 using namespace minicompiler;
 
