@@ -3,6 +3,7 @@
 // model on this very processor.
 //
 //   fusion collect          measure schedules of many programs, into a log that can be added to
+//   fusion compare          what rules, a formula and a search by measuring make of some programs
 //   fusion show PROGRAM     print one
 //
 // PROGRAM is a member of a family, such as norm_21, or a file: HLO text of a dense f32 program, or a program as
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "collect.hpp"
+#include "compare.hpp"
 #include "families.hpp"
 #include "hlo.hpp"
 #include "interrupt.hpp"
@@ -64,6 +66,9 @@ struct Options {
   CollectOptions collect;
   std::string log = "fusion.jsonl";
   std::vector<std::string> programs;
+  std::uint32_t first = 0;
+  std::uint32_t num_compared = 14;
+  double climbing_seconds = 5;
   bool is_long = false;
 
   [[nodiscard]] ProgramLimits limits() const { return is_long ? ProgramLimits::of_long() : ProgramLimits{}; }
@@ -86,6 +91,24 @@ mg::Status run_collect(Options& options) {
   progress.finish(mg::str_cat(summary.num_programs, " programs, ", summary.num_schedules, " schedules, ",
                               static_cast<int>(share), " % of the time running them",
                               interrupt.stopped() ? "; interrupted, nothing is lost" : ""));
+  return {};
+}
+
+mg::Status run_compare(const Options& options) {
+  const StopOnInterrupt interrupt;
+  const Machine machine = measure_machine();
+  std::vector<Compared> all;
+  for (std::uint32_t i = 0; i < options.num_compared && !interrupt.stopped(); ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(const Program program, make_program(options.first + i, options.limits()));
+    MLGRAPH_ASSIGN_OR_RETURN(const Compared one, compare(program, machine, options.climbing_seconds));
+    std::printf("%-14s best rule %8.1f us, formula %8.1f, hill climbing %8.1f (%zu measured)\n",
+                one.program.c_str(), 1e-3 * static_cast<double>(one.best_rule()),
+                1e-3 * static_cast<double>(one.formula), 1e-3 * static_cast<double>(one.climbed),
+                one.num_climbed);
+    std::fflush(stdout);
+    all.push_back(one);
+  }
+  std::printf("%s", compared_table(all).c_str());
   return {};
 }
 
@@ -126,7 +149,16 @@ int run(int argc, char** argv) {
 
   CLI::App* const show = app.add_subcommand("show", "Print programs as text");
   show->add_option("programs", options.programs, "Such as norm_21, or a file")->required();
-  for (CLI::App* const command : {collect, show})
+  CLI::App* const compare =
+      app.add_subcommand("compare", "Rules, a formula and hill climbing on the same programs");
+  compare->add_option("--num-programs", options.num_compared, "Programs of the families")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  compare->add_option("--first", options.first, "Number of the first")->capture_default_str();
+  compare->add_option("--seconds", options.climbing_seconds, "Of hill climbing, for each program")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  for (CLI::App* const command : {collect, compare, show})
     command->add_flag("--long", options.is_long, "Programs of the families have 100 to 300 operators");
 
   try {
@@ -134,7 +166,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongUsage;
   }
-  return finish(collect->parsed() ? run_collect(options) : run_show(options));
+  if (collect->parsed()) return finish(run_collect(options));
+  return finish(compare->parsed() ? run_compare(options) : run_show(options));
 }
 
 }  // namespace
