@@ -59,7 +59,7 @@ TEST_CASE("every architecture learns to rank the configs of programs it has not 
 TEST_CASE("every loss learns" * kLong) {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
-                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog}) {
+                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog, Kind::kCostWeighted}) {
     for (const double mse_weight : {0.0, 0.02}) {
       Lab lab(*small_net("tile-sage"), 24);
       Recipe recipe = quick(50);

@@ -26,12 +26,13 @@ enum class Loss : std::uint8_t {
   kPairwiseLogistic,
   kListMle,
   kDiffMat,
-  kCentredLog,  ///< differences of scores are logarithms of ratios of runtimes
+  kCentredLog,    ///< differences of scores are logarithms of ratios of runtimes
+  kCostWeighted,  ///< logistic pairs, each weighted by what the wrong one of it would cost
 };
 template <>
 struct EnumNames<Loss> {
-  static constexpr std::string_view kNames[] = {"mse",     "mape",    "hinge",      "logistic",
-                                                "listmle", "diffmat", "centred-log"};
+  static constexpr std::string_view kNames[] = {"mse",     "mape",    "hinge",       "logistic",
+                                                "listmle", "diffmat", "centred-log", "cost-pairs"};
 };
 
 /// Which configuration of a list is the first to be told from all after it.
@@ -47,7 +48,8 @@ struct LossOptions {
   double margin = 1;       ///< of the pairwise hinge (1) and DiffMat (0.01 is customary)
   double temperature = 1;  ///< of ListMLE
   ListMleOrder order = ListMleOrder::kSlowestFirst;
-  double mse_weight = 0;  ///< adds this much mean squared error to a ranking loss
+  double mse_weight = 0;   ///< adds this much mean squared error
+  double pair_weight = 0;  ///< adds this much of the cost-weighted pairs
 };
 
 enum class OptimizerKind : std::uint8_t { kAdamW, kAdam, kSgd };
@@ -165,6 +167,8 @@ struct Recipe {
     v("loss_order", "--list-order", loss.order, "Of listmle: which end of the list it tells apart first");
     v("loss_mse_weight", "--mse-weight", loss.mse_weight, 0.0, kInf,
       "Add so much mean squared error to a ranking loss");
+    v("loss_pair_weight", "--pair-weight", loss.pair_weight, 0.0, kInf,
+      "Add so much of the loss cost-pairs to another, such as centred-log");
     v("selection", "--select-by", selection,
       "What the best epoch is chosen by: the highest tau, or the lowest slowdown@5");
     v("epochs", "--epochs", epochs, 1, kAny, "Times that the programs are gone through");
