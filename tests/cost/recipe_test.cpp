@@ -22,7 +22,7 @@ TEST_CASE("the defaults of a recipe are within its ranges, and it becomes texts 
   Recipe recipe;
   recipe.loss.kind = Loss::kDiffMat;
   recipe.loss.order = ListMleOrder::kFastestFirst;
-  recipe.selection = Selection::kTop5Slowdown;
+  recipe.selection = Selection::kFirst;
   recipe.epochs = 7;
   recipe.sampling = ConfigSampling::kSkewed;
   recipe.optimizer = OptimizerKind::kSgd;

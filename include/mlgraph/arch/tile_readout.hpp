@@ -37,7 +37,7 @@ struct TileOptions : InputOptions {
   Recipe recipe;
   recipe.loss.temperature = 10;
   recipe.loss.mse_weight = 0.02;
-  recipe.selection = Selection::kTop5Slowdown;
+  recipe.selection = Selection::kFirst;
   recipe.graphs_per_step = 10;
   recipe.configs_per_graph = 10;
   return recipe;

@@ -81,12 +81,13 @@ struct EnumNames<ConfigSampling> {
 
 /// What the best epoch is judged by, on the validation programs.
 enum class Selection : std::uint8_t {
-  kKendallTau,    ///< highest mean tau
-  kTop5Slowdown,  ///< lowest mean slowdown@5
+  kTau,    ///< highest mean tau: all pairs count alike
+  kFirst,  ///< lowest mean loss of the first place: see first_place_loss()
+  kLoss,   ///< lowest mean of the loss that is trained
 };
 template <>
 struct EnumNames<Selection> {
-  static constexpr std::string_view kNames[] = {"tau", "slowdown"};
+  static constexpr std::string_view kNames[] = {"tau", "first", "loss"};
 };
 
 /// The rows of the ablation of graph segment training: what stands in for the segments that a step does not
@@ -131,7 +132,7 @@ struct GstOptions {
 /// own, which the library, the command line and the examples use.
 struct Recipe {
   LossOptions loss{Loss::kListMle};
-  Selection selection = Selection::kKendallTau;
+  Selection selection = Selection::kTau;
   std::int64_t epochs = 100;
   std::int64_t patience = 0;            ///< stop after as many epochs without a better one; 0 = never
   std::int64_t graphs_per_step = 8;     ///< gradients are averaged over as many slates
@@ -169,8 +170,9 @@ struct Recipe {
       "Add so much mean squared error to a ranking loss");
     v("loss_pair_weight", "--pair-weight", loss.pair_weight, 0.0, kInf,
       "Add so much of the loss cost-pairs to another, such as centred-log");
-    v("selection", "--select-by", selection,
-      "What the best epoch is chosen by: the highest tau, or the lowest slowdown@5");
+    v("selection", "--select", selection,
+      "What the best epoch is chosen by, on the validation programs: the highest tau; what the first\n"
+      "place loses, smoothed; or the loss that is trained");
     v("epochs", "--epochs", epochs, 1, kAny, "Times that the programs are gone through");
     v("patience", "--patience", patience, 0, kAny, "Stop after as many epochs without a better one; 0 = never");
     v("graphs_per_step", "--graphs-per-step", graphs_per_step, 1, kMaxGraphsPerStep,
