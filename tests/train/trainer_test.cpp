@@ -507,6 +507,8 @@ TEST_CASE("train() prepares the programs and runs the trainer") {
 }
 
 TEST_CASE("each network has its recipe") {
+  CHECK((default_recipe<LayoutSage>().loss.kind == Loss::kCentredLog &&
+         default_recipe<LayoutSage>().selection == Selection::kFirst));
   CHECK(default_recipe<LayoutWinner>().loss.kind == Loss::kPairwiseHinge);
   CHECK(default_recipe<LayoutWinner>().configs_per_graph == 64);
   CHECK(default_recipe(*small_winner("layout-winner", 0)).configs_per_graph == 128);

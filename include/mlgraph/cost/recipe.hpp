@@ -131,8 +131,8 @@ struct GstOptions {
 /// How a training goes. The defaults are those of a network that says nothing; the built-in networks have their
 /// own, which the library, the command line and the examples use.
 struct Recipe {
-  LossOptions loss{Loss::kListMle};
-  Selection selection = Selection::kTau;
+  LossOptions loss{Loss::kCentredLog};
+  Selection selection = Selection::kFirst;
   std::int64_t epochs = 100;
   std::int64_t patience = 0;            ///< stop after as many epochs without a better one; 0 = never
   std::int64_t graphs_per_step = 8;     ///< gradients are averaged over as many slates
