@@ -155,6 +155,7 @@ constexpr std::int64_t kConfigsPerStep = 32;
 mg::Recipe make_recipe(int epochs, std::int64_t graphs_per_step, std::int64_t slates) {
   mg::Recipe recipe;
   recipe.loss.kind = mg::Loss::kPairwiseHinge;
+  recipe.selection = mg::Selection::kTau;
   recipe.epochs = std::max(1, epochs);
   recipe.graphs_per_step = graphs_per_step;
   recipe.configs_per_graph = kConfigsPerStep;

@@ -35,6 +35,7 @@ struct Task {
 mg::Recipe make_recipe(int epochs, std::int64_t slates) {
   mg::Recipe recipe;
   recipe.loss.kind = mg::Loss::kPairwiseHinge;
+  recipe.selection = mg::Selection::kTau;
   recipe.epochs = epochs;
   recipe.max_slates_per_graph = slates;
   recipe.graphs_per_step = 1;

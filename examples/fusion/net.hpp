@@ -60,7 +60,7 @@ class RuntimeNet {
   [[nodiscard]] static mg::Recipe recipe(const Options&) {
     mg::Recipe recipe;
     recipe.loss.kind = mg::Loss::kCentredLog;
-    recipe.selection = mg::Selection::kTop5Slowdown;
+    recipe.selection = mg::Selection::kFirst;
     recipe.configs_per_graph = 16;
     recipe.max_slates_per_graph = 4;
     recipe.lr = 2e-3;

@@ -30,10 +30,15 @@ namespace {
 
 /// The networks' own, but for the length of an epoch: with this many slates it takes three quarters of the
 /// time, and what is trained ranks as well.
-[[nodiscard]] mg::Recipe recipe_of(const mg::NetOptions& options, mg::io::Task task, int epochs) {
+[[nodiscard]] mg::Recipe recipe_of(const mg::NetOptions& options, mg::io::Task task,
+                                   const TrainSettings& settings) {
   mg::Recipe recipe = mg::default_recipe(options);
-  recipe.epochs = epochs;
+  recipe.epochs = settings.epochs;
   recipe.max_slates_per_graph = task == mg::io::Task::kTile ? 2 : 3;
+  recipe.loss.kind = settings.loss.value_or(recipe.loss.kind);
+  recipe.loss.pair_weight = settings.pair_weight.value_or(recipe.loss.pair_weight);
+  recipe.loss.order = settings.list_order.value_or(recipe.loss.order);
+  recipe.selection = settings.select.value_or(recipe.selection);
   return recipe;
 }
 
@@ -65,7 +70,7 @@ mg::Result<TrainedModel> train_model(const std::vector<mg::io::Program>& train,
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid_set, prepare(model, valid));
 
   mg::ThreadPool pool(settings.threads);
-  mg::Trainer trainer(model, recipe_of(*options, task, settings.epochs), {settings.seed, &pool});
+  mg::Trainer trainer(model, recipe_of(*options, task, settings), {settings.seed, &pool});
   TrainedModel trained;
   const auto report = trainer.run(train_set, valid_set, [&](const mg::EpochReport& epoch) {
     EpochPoint point{epoch.epoch, epoch.train_loss, quality_of(epoch.valid)};

@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/io/program_data.hpp"
 
 namespace minicompiler {
@@ -36,6 +38,11 @@ struct TrainSettings {
   int epochs = 60;
   int threads = 0;  ///< 0: one per processor
   std::uint64_t seed = 1;
+  // Of the networks' recipes, where given.
+  std::optional<mg::Loss> loss;
+  std::optional<double> pair_weight;
+  std::optional<mg::ListMleOrder> list_order;
+  std::optional<mg::Selection> select;
   std::function<bool(const EpochPoint&)> on_epoch;  ///< false stops; may be empty
 };
 

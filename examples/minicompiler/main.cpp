@@ -17,7 +17,9 @@
 #include <exception>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -206,10 +208,27 @@ void add_budget(CLI::App& app, CollectOptions& collect) {
       ->capture_default_str();
 }
 
+/// A flag of the recipe whose values are the names of an enumeration.
+template <class Enum>
+void add_choice(CLI::App& app, const std::string& flag, std::optional<Enum>& value, const std::string& text) {
+  std::vector<std::string> names;
+  for (const std::string_view name : mg::enum_names<Enum>()) names.emplace_back(name);
+  app.add_option_function<std::string>(
+         flag, [&value, flag](const std::string& name) { value = mg::parse_enum<Enum>(flag, name).value(); },
+         text)
+      ->check(CLI::IsMember(names));
+}
+
 void add_training(CLI::App& app, TrainSettings& train) {
   app.add_option("--epochs", train.epochs, "Of each model")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", train.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", train.seed, "Of start weights and order")->capture_default_str();
+  add_choice(app, "--loss", train.loss, "What a slate is fitted by; default: that of the networks' recipes");
+  app.add_option("--pair-weight", train.pair_weight, "Add so much of the loss cost-pairs to it")
+      ->check(CLI::NonNegativeNumber);
+  add_choice(app, "--list-order", train.list_order, "Of listmle: which end of the list it tells apart first");
+  add_choice(app, "--select", train.select,
+             "What the best epoch is chosen by: tau, what the first place loses, or the loss");
 }
 
 int finish(const mg::Status& status) {

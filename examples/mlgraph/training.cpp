@@ -30,8 +30,9 @@ double now() {
 }
 
 std::string metric_text(const mg::RankingMetrics& m, mg::Selection selection) {
-  return selection == mg::Selection::kTop5Slowdown ? mg::str_cat("slowdown@5 ", percent(m.slowdown[1]))
-                                                   : mg::str_cat("tau ", fixed(m.kendall_tau, 4));
+  if (selection == mg::Selection::kLoss) return mg::str_cat("validation loss ", fixed(m.loss, 4));
+  if (selection == mg::Selection::kFirst) return mg::str_cat("first place ", percent(m.first_place));
+  return mg::str_cat("tau ", fixed(m.kendall_tau, 4));
 }
 
 }  // namespace

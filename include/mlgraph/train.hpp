@@ -9,6 +9,7 @@
 #include "mlgraph/train/clip.hpp"
 #include "mlgraph/train/ema.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/first_place.hpp"
 #include "mlgraph/train/gradient.hpp"
 #include "mlgraph/train/loss.hpp"
 #include "mlgraph/train/lr_schedule.hpp"

@@ -82,7 +82,7 @@ TEST_CASE("LayoutWinner has the settings of the winning solution") {
   CHECK(options.config_chunk == 64);
   CHECK(prune_name(options.prune) == "edge");
   const Recipe recipe = LayoutWinner::recipe(options);
-  CHECK((recipe.loss.kind == Loss::kPairwiseHinge && recipe.selection == Selection::kKendallTau));
+  CHECK((recipe.loss.kind == Loss::kPairwiseHinge && recipe.selection == Selection::kTau));
   CHECK((recipe.graphs_per_step == 1 && recipe.configs_per_graph == 64 && recipe.weight_decay == 1e-5));
   LayoutWinner::Options odd;
   odd.hidden_channels = 7;

@@ -28,7 +28,7 @@ TEST_CASE("TileSage has the sizes and the recipe of its authors") {
   CHECK(
       (recipe.loss.kind == Loss::kListMle && recipe.loss.temperature == 10 && recipe.loss.mse_weight == 0.02));
   CHECK((recipe.graphs_per_step == 10 && recipe.configs_per_graph == 10));
-  CHECK(recipe.selection == Selection::kTop5Slowdown);
+  CHECK(recipe.selection == Selection::kFirst);
 }
 
 TEST_CASE("TileSage's gradients are right for every join, direction and encoding" * testing::kLong) {

@@ -34,7 +34,7 @@ TEST_CASE("TileWinner has the settings of the winning solution") {
   CHECK(options.config_encoding == ConfigEncoding::kScaled);
   CHECK(prune_name(options.prune) == "none");
   const Recipe recipe = TileWinner::recipe(options);
-  CHECK((recipe.loss.kind == Loss::kPairwiseHinge && recipe.selection == Selection::kTop5Slowdown));
+  CHECK((recipe.loss.kind == Loss::kPairwiseHinge && recipe.selection == Selection::kFirst));
   CHECK((recipe.graphs_per_step == 1 && recipe.configs_per_graph == 128 && recipe.weight_decay == 1e-5));
 }
 

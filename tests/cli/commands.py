@@ -137,7 +137,7 @@ class Usage(Case):
                                   ("--dropout", "1", "should be in [0, 1)"), ("--dropout", "nan", "should be in [0, 1)"),
                                   ("--configs-per-graph", "1", "should be in [2, 1000000]"),
                                   ("--lr", "-1", "should be 0 or more"), ("--ema", "2", "should be in [0, 1)"),
-                                  ("--loss", "l2", "should be mse, mape, hinge, logistic, listmle, diffmat or centred-log"),
+                                  ("--loss", "l2", "should be mse, mape, hinge, logistic, listmle, diffmat, centred-log or cost-pairs"),
                                   ("--schedule", "linear", "should be cosine, constant or step")):
             self.fails(2, f"{flag}: is {value}; {what}", *common, flag, value)
         self.fails(2, "--hidden: is 1; should be in [2, 4096]", *common, "--arch", "winner", "--hidden", "1")
@@ -388,7 +388,7 @@ class Training(Case):
             for join in ("early", "late"):
                 self.ok(*TRAIN, "--task", "tile", "--train", tiles, "--valid", tiles, "--model", "m", "--arch", arch,
                         "--join", join)
-        for loss in ("mse", "mape", "hinge", "logistic", "listmle", "diffmat", "centred-log"):
+        for loss in ("mse", "mape", "hinge", "logistic", "listmle", "diffmat", "centred-log", "cost-pairs"):
             self.ok(*TRAIN, "--task", "layout", "--train", layouts, "--split", "0.2", "--model", "m", "--loss", loss,
                     "--arch", "layout-sage", "--sampling", "skewed", "--direction", "reverse", "--scaling", "sign-log1p",
                     "--config-encoding", "scaled", "--slates", "2", "--patience", "3", "--weight-decay", "0.01")

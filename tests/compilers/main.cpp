@@ -125,7 +125,7 @@ int main() {
   const std::unique_ptr<mg::NetOptions> sage = small_net("layout-sage");
   for (const mg::Loss loss :
        {mg::Loss::kMse, mg::Loss::kMape, mg::Loss::kPairwiseHinge, mg::Loss::kPairwiseLogistic,
-        mg::Loss::kListMle, mg::Loss::kDiffMat, mg::Loss::kCentredLog}) {
+        mg::Loss::kListMle, mg::Loss::kDiffMat, mg::Loss::kCentredLog, mg::Loss::kCostWeighted}) {
     print_training("loss " + std::string(mg::enum_name(loss)), *sage, recipe_of(loss), 1);
   }
   mg::Recipe sgd = recipe_of(mg::Loss::kListMle);

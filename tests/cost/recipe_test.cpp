@@ -22,7 +22,7 @@ TEST_CASE("the defaults of a recipe are within its ranges, and it becomes texts 
   Recipe recipe;
   recipe.loss.kind = Loss::kDiffMat;
   recipe.loss.order = ListMleOrder::kFastestFirst;
-  recipe.selection = Selection::kTop5Slowdown;
+  recipe.selection = Selection::kLoss;
   recipe.epochs = 7;
   recipe.sampling = ConfigSampling::kSkewed;
   recipe.optimizer = OptimizerKind::kSgd;
@@ -36,6 +36,7 @@ TEST_CASE("the defaults of a recipe are within its ranges, and it becomes texts 
   recipe.gst.finetune_epochs = 3;
   const auto texts = to_texts(recipe);
   CHECK(texts.at("loss") == "diffmat");
+  CHECK(texts.at("selection") == "loss");
   CHECK(texts.at("loss_order") == "fastest-first");
   CHECK(texts.at("gst") == "efd");
   CHECK(texts.at("table_dtype") == "bf16");

@@ -80,6 +80,11 @@ TEST_CASE("the metrics of each graph, and their mean over graphs") {
   CHECK(e.mean.kendall_tau == doctest::Approx(-1.0 / 6));
   CHECK(e.mean.ordered_pair_accuracy == doctest::Approx(5.0 / 12));
   CHECK(e.mean.slowdown == std::array<double, 4>{2.5, 0.5, 0, 0});
+  // Halves: weights 8, 4, 2 and 1 of 15, and 32 to 1 of 63.
+  CHECK(e.graphs[0].metrics.first_place == doctest::Approx((4 * 1 + 2 * 3 + 1 * 2) / 15.0));
+  CHECK(e.graphs[1].metrics.first_place == doctest::Approx((32 * 5 + 16 * 4 + 8 * 3 + 4 * 2 + 2) / 63.0));
+  CHECK(e.mean.first_place == doctest::Approx((12 / 15.0 + 258 / 63.0) / 2));
+  CHECK((e.graphs[0].index == 0 && e.graphs[1].index == 1));
 }
 
 TEST_CASE("only the selected configs count, in their order") {

@@ -134,6 +134,23 @@ const LossCase kLosses[] = {
      [](const std::vector<double>& s, const std::vector<double>& y) {
        return naive_pairs(s, y, [](double d) { return std::log(1 + std::exp(-d)); });
      }},
+    {"cost-weighted pairs", true,
+     [](Span<const double> s, Span<const double> y, Span<double> d, Arena& a) {
+       return kernels::cost_weighted_loss(s, y, d, a);
+     },
+     [](Span<const float> s, Span<const double> y, Span<float> d, Arena& a) {
+       return kernels::cost_weighted_loss(s, y, d, a);
+     },
+     [](const std::vector<double>& s, const std::vector<double>& y) {
+       const double best = *std::min_element(y.begin(), y.end());
+       double total = 0;
+       for (std::size_t i = 0; i < s.size(); ++i) {
+         for (std::size_t j = 0; j < s.size(); ++j) {
+           if (y[i] > y[j]) total += (best / y[j] - best / y[i]) * std::log(1 + std::exp(-(s[i] - s[j])));
+         }
+       }
+       return 8 * total / static_cast<double>(s.size());
+     }},
     {"diffmat", true,
      [](Span<const double> s, Span<const double> y, Span<double> d, Arena& a) {
        return kernels::diff_mat_loss(s, y, 0.01, d, a);
@@ -383,6 +400,31 @@ TEST_CASE("centred logarithms: scores are right up to a number that all share, a
   CHECK(kernels::centred_log_loss<double>(apart, two, d_two) == doctest::Approx(10));
   CHECK(d_two[0] == doctest::Approx(-10));
   CHECK(d_two[1] == doctest::Approx(10));
+}
+
+TEST_CASE("cost-weighted pairs: a mistake at the top weighs more than one at the bottom, and a dear one more") {
+  Arena scratch;
+  const std::vector<double> label = {1, 2, 10, 20};
+  std::vector<double> d(4);
+  const auto loss_of = [&](const std::vector<double>& score) {
+    return kernels::cost_weighted_loss<double>(score, label, d, scratch);
+  };
+  // By hand, of one pair: 8/2 * (1 - 1/2) * log(2), and half of the weight times that slope.
+  CHECK(kernels::cost_weighted_loss<double>(std::vector<double>{3, 3}, std::vector<double>{10, 20},
+                                            Span<double>(d).subspan(0, 2),
+                                            scratch) == doctest::Approx(2 * std::log(2.0)));
+  CHECK(d[0] == doctest::Approx(1));
+  CHECK(d[1] == doctest::Approx(-1));
+  const double right = loss_of({0, 1, 2, 3});
+  const double top = loss_of({1, 0, 2, 3}), bottom = loss_of({0, 1, 3, 2}), dear = loss_of({2, 1, 0, 3});
+  CHECK(right < bottom);
+  CHECK(bottom < top);
+  CHECK(top < dear);
+  // In any unit.
+  const double before = loss_of({3, 1, 2, 0});
+  const std::vector<double> in_ps = {1e3, 2e3, 1e4, 2e4};
+  CHECK(kernels::cost_weighted_loss<double>(std::vector<double>{3, 1, 2, 0}, in_ps, d, scratch) ==
+        doctest::Approx(before).epsilon(1e-12));
 }
 
 TEST_CASE("a gradient step makes every ranking loss smaller, so a larger score comes to say slower") {

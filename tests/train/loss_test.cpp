@@ -14,7 +14,7 @@ namespace {
 using LossKind = LossOptions::Kind;
 constexpr LossKind kKinds[] = {
     LossKind::kMse,     LossKind::kMape,    LossKind::kPairwiseHinge, LossKind::kPairwiseLogistic,
-    LossKind::kListMle, LossKind::kDiffMat, LossKind::kCentredLog};
+    LossKind::kListMle, LossKind::kDiffMat, LossKind::kCentredLog,    LossKind::kCostWeighted};
 
 LossOptions loss_of(LossKind kind) {
   LossOptions options;
@@ -45,6 +45,7 @@ TEST_CASE("every loss passes the gradient check on slates of every kind") {
     for (const double mse : {0.0, 0.02}) {
       LossOptions options = loss_of(kind);
       options.mse_weight = mse;
+      options.pair_weight = 20 * mse;
       for (const ListMleOrder order : {ListMleOrder::kSlowestFirst, ListMleOrder::kFastestFirst}) {
         options.order = order;
         const Status status = check(options, scores, labels, ptr);
@@ -83,6 +84,23 @@ TEST_CASE("the loss is the mean over slates") {
   CHECK(first == 0);
   CHECK(second == doctest::Approx(2.0 / 4));
   CHECK(value(0, 4, {0, 2, 4}) == doctest::Approx((first + second) / 2));
+}
+
+TEST_CASE("what is added to a loss has its weight") {
+  const std::vector<float> scores = {0.5f, -1, 2};
+  const std::vector<double> labels = {1, 2, 1.5};
+  const std::vector<std::int32_t> ptr = {0, 3};
+  const auto value = [&](LossKind kind, double mse, double pairs) {
+    LossOptions options = loss_of(kind);
+    options.mse_weight = mse;
+    options.pair_weight = pairs;
+    Tape tape;
+    return *tape.value(ranking_loss(tape, tape.input(Span<const float>(scores)), labels, ptr, options)).data;
+  };
+  CHECK(value(LossKind::kCentredLog, 0, 0.25) ==
+        doctest::Approx(value(LossKind::kCentredLog, 0, 0) + 0.25f * value(LossKind::kCostWeighted, 0, 0)));
+  CHECK(value(LossKind::kCentredLog, 3, 0.25) ==
+        doctest::Approx(value(LossKind::kCentredLog, 0, 0.25) + 3 * value(LossKind::kMse, 0, 0)));
 }
 
 TEST_CASE("no loss makes NaN of constant scores, constant labels or a single config") {

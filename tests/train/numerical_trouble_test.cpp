@@ -111,7 +111,7 @@ TEST_CASE("labels that are not finite are found before training, with program an
 TEST_CASE("labels that are spoilt in a training stop it, whatever the loss") {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
-                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog}) {
+                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog, Kind::kCostWeighted}) {
     Lab lab(*small_net("tile-mlp"), 1);
     Recipe recipe = quick(9);
     recipe.loss.kind = kind;

@@ -74,6 +74,7 @@ bool same(const std::vector<EpochReport>& a, const std::vector<EpochReport>& b) 
   for (std::size_t i = 0; equal && i < a.size(); ++i) {
     equal = a[i].epoch == b[i].epoch && a[i].train_loss == b[i].train_loss && a[i].lr == b[i].lr &&
             a[i].valid.kendall_tau == b[i].valid.kendall_tau && a[i].valid.slowdown == b[i].valid.slowdown &&
+            a[i].valid.first_place == b[i].valid.first_place && a[i].valid.loss == b[i].valid.loss &&
             a[i].is_best == b[i].is_best && a[i].validated == b[i].validated;
   }
   return equal;

@@ -39,10 +39,11 @@ struct Lab {
   [[nodiscard]] AlignedVector<float>& weights() { return model.parameters().value; }
 };
 
-/// Few steps of few slates, by the pairwise hinge.
+/// Few steps of few slates, by the pairwise hinge and tau.
 inline Recipe quick(std::int64_t epochs) {
   Recipe recipe;
   recipe.loss = LossOptions();
+  recipe.selection = Selection::kTau;
   recipe.epochs = epochs;
   recipe.graphs_per_step = 4;
   recipe.max_slates_per_graph = 1;

@@ -59,7 +59,7 @@ TEST_CASE("every architecture learns to rank the configs of programs it has not 
 TEST_CASE("every loss learns" * kLong) {
   using Kind = LossOptions::Kind;
   for (const Kind kind : {Kind::kMse, Kind::kMape, Kind::kPairwiseHinge, Kind::kPairwiseLogistic,
-                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog}) {
+                          Kind::kListMle, Kind::kDiffMat, Kind::kCentredLog, Kind::kCostWeighted}) {
     for (const double mse_weight : {0.0, 0.02}) {
       Lab lab(*small_net("tile-sage"), 24);
       Recipe recipe = quick(50);
@@ -192,19 +192,46 @@ TEST_CASE("the weights of the best epoch are restored") {
   CHECK(evaluate(lab.model, lab.valid).value().mean.kendall_tau == best_tau);
 }
 
-TEST_CASE("a recipe may judge by the slowdown of the five best-scored, then of the best") {
+TEST_CASE("a recipe may judge by what the first place loses") {
   Lab lab(*small_net("tile-sage"));
   Recipe recipe = quick(20);
-  recipe.selection = Selection::kTop5Slowdown;
-  std::array<double, 4> best = {9e9, 9e9, 9e9, 9e9};
+  recipe.selection = Selection::kFirst;
+  double best = 9e9;
   const auto on_epoch = [&](const EpochReport& now) {
-    const auto& s = now.valid.slowdown;
-    CHECK(now.is_best == (s[1] < best[1] || (s[1] == best[1] && s[0] < best[0])));
-    if (now.is_best) best = s;
+    CHECK(now.valid.loss == 0);  // nobody asked for it
+    CHECK(now.is_best == (now.valid.first_place < best));
+    best = std::min(best, now.valid.first_place);
     return true;
   };
-  const Result<TrainReport> report = lab.run(recipe, on_epoch);
-  CHECK(report.value().best_valid.slowdown == best);
+  const TrainReport report = lab.run(recipe, on_epoch).value();
+  CHECK(report.best_valid.first_place == best);
+  CHECK(evaluate(lab.model, lab.valid).value().mean.first_place == best);
+}
+
+TEST_CASE("a recipe may judge by the loss that is trained, on all configs of each validation program") {
+  Lab lab(*small_net("tile-sage"));
+  Recipe recipe = quick(20);
+  recipe.selection = Selection::kLoss;
+  recipe.loss.kind = Loss::kCentredLog;
+  double best = 9e9;
+  const auto on_epoch = [&](const EpochReport& now) {
+    CHECK(now.is_best == (now.valid.loss < best));
+    best = std::min(best, now.valid.loss);
+    return true;
+  };
+  const TrainReport report = lab.run(recipe, on_epoch).value();
+  CHECK(report.best_valid.loss == best);
+  CHECK(best < 0.9 * report.epochs[0].valid.loss);
+  double sum = 0;
+  const Evaluation evaluation = evaluate(lab.model, lab.valid).value();
+  for (const GraphEvaluation& graph : evaluation.graphs) {
+    std::vector<double> label;
+    for (const std::int32_t c : lab.valid[graph.index].selection)
+      label.push_back(lab.valid[graph.index].view.label(c));
+    std::vector<float> ignored(label.size());
+    sum += static_cast<double>(kernels::centred_log_loss<float>(graph.score, label, ignored));
+  }
+  CHECK(sum / static_cast<double>(evaluation.graphs.size()) == doctest::Approx(best).epsilon(1e-6));
 }
 
 TEST_CASE("without validation programs the last weights are kept") {
@@ -480,6 +507,8 @@ TEST_CASE("train() prepares the programs and runs the trainer") {
 }
 
 TEST_CASE("each network has its recipe") {
+  CHECK((default_recipe<LayoutSage>().loss.kind == Loss::kCentredLog &&
+         default_recipe<LayoutSage>().selection == Selection::kFirst));
   CHECK(default_recipe<LayoutWinner>().loss.kind == Loss::kPairwiseHinge);
   CHECK(default_recipe<LayoutWinner>().configs_per_graph == 64);
   CHECK(default_recipe(*small_winner("layout-winner", 0)).configs_per_graph == 128);

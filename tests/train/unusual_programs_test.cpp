@@ -209,7 +209,7 @@ void train_on_configs(std::int64_t num_configs) {
   for (const ProgramView& view : views) programs.push_back(model.prepare(view).value());
   CHECK(programs[0].selection.size() == static_cast<std::size_t>(num_configs));
   Recipe training = quick(1);
-  training.selection = Selection::kTop5Slowdown;
+  training.selection = Selection::kFirst;
   training.configs_per_graph = 100;
   training.max_slates_per_graph = 10;
   const TrainReport report =

@@ -51,7 +51,7 @@ class LayoutWinner {
     }
   };
   [[nodiscard]] static Recipe recipe(const Options& options) {
-    return winner_recipe(Selection::kKendallTau, options.config_chunk > 0 ? options.config_chunk : 128);
+    return winner_recipe(Selection::kTau, options.config_chunk > 0 ? options.config_chunk : 128);
   }
 
   LayoutWinner(ParamSpec& p, const Options& options, const InputWidths& in)

@@ -29,7 +29,7 @@ class TileWinner {
  public:
   static constexpr std::string_view kName = "tile-winner";
   using Options = WinnerOptions;
-  [[nodiscard]] static Recipe recipe(const Options&) { return winner_recipe(Selection::kTop5Slowdown, 128); }
+  [[nodiscard]] static Recipe recipe(const Options&) { return winner_recipe(Selection::kFirst, 128); }
 
   TileWinner(ParamSpec& p, const Options& options, const InputWidths& in)
       : options_(options), input_(p, options, in), layers_(p, options, input_.node_channels(), false) {

@@ -19,6 +19,7 @@
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/graph/graph.hpp"
+#include "mlgraph/train/first_place.hpp"
 #include "mlgraph/train/metrics.hpp"
 
 namespace mlgraph {
@@ -33,18 +34,21 @@ struct RankingMetrics {
   double ordered_pair_accuracy = 0;
   /// Best true label among the K best-scored, over the best, minus 1.
   std::array<double, kSlowdownAt.size()> slowdown{};
+  double first_place = 0;  ///< first_place_loss(): slowdown@1, smoothed
+  double loss = 0;         ///< what was trained, where a training asks for it (Selection::kLoss)
 };
 
-/// Whether `a` is better than `b`. Many models find a fastest configuration among five: then the first counts.
+/// Whether `a` is better than `b`.
 [[nodiscard]] inline bool is_better(const RankingMetrics& a, const RankingMetrics& b, Selection selection) {
-  if (selection == Selection::kKendallTau) return a.kendall_tau > b.kendall_tau;
-  if (a.slowdown[1] != b.slowdown[1]) return a.slowdown[1] < b.slowdown[1];
-  return a.slowdown[0] < b.slowdown[0];
+  if (selection == Selection::kTau) return a.kendall_tau > b.kendall_tau;
+  if (selection == Selection::kLoss) return a.loss < b.loss;
+  return a.first_place < b.first_place;
 }
 
 /// How well the configurations of one graph are ranked.
 struct GraphEvaluation {
   std::string name;
+  std::size_t index = 0;  // among the programs that were evaluated
   std::int64_t num_configs = 0;
   RankingMetrics metrics;
   std::vector<float> score;  // of each config of the selection
@@ -87,6 +91,7 @@ struct Evaluation {
     const auto k = static_cast<std::size_t>(kSlowdownAt[i]);
     MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, k));
   }
+  MLGRAPH_ASSIGN_OR_RETURN(m.first_place, first_place_loss(score, label));
   return m;
 }
 
@@ -111,6 +116,8 @@ struct Evaluation {
   for (const GraphEvaluation& g : graphs) {
     mean.kendall_tau += weight * g.metrics.kendall_tau;
     mean.ordered_pair_accuracy += weight * g.metrics.ordered_pair_accuracy;
+    mean.first_place += weight * g.metrics.first_place;
+    mean.loss += weight * g.metrics.loss;
     for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) mean.slowdown[i] += weight * g.metrics.slowdown[i];
   }
   return mean;
@@ -128,7 +135,8 @@ struct Evaluation {
                                             " model gives ", model.plan().num_outputs));
   }
   Evaluation evaluation;
-  for (const PreparedProgram& program : programs) {
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    const PreparedProgram& program = programs[i];
     MLGRAPH_RETURN_IF_ERROR(check_labels(program));
     MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection, pool));
     const Result<RankingMetrics> metrics = ranking_metrics(score, program);
@@ -138,7 +146,7 @@ struct Evaluation {
       continue;
     }
     evaluation.graphs.push_back(
-        {std::move(name), static_cast<std::int64_t>(score.size()), *metrics, std::move(score)});
+        {std::move(name), i, static_cast<std::int64_t>(score.size()), *metrics, std::move(score)});
   }
   if (evaluation.graphs.empty()) {
     return Status::invalid_argument(

@@ -56,8 +56,30 @@ T slate_loss(const LossOptions& options, Span<const T> score, Span<const double>
                                     gradient, scratch);
     case Kind::kCentredLog:
       return kernels::centred_log_loss(score, label, gradient);
+    case Kind::kCostWeighted:
+      return kernels::cost_weighted_loss(score, label, gradient, scratch);
   }
   return T(0);
+}
+
+/// The loss of a slate with what is added to it: `mse_weight` and `pair_weight`.
+template <class T>
+T slate_loss_and_more(const LossOptions& options, Span<const T> score, Span<const double> label,
+                      std::uint64_t seed, Span<T> gradient, Arena& scratch) {
+  double total = static_cast<double>(slate_loss<T>(options, score, label, seed, gradient, scratch));
+  const auto add = [&](LossOptions::Kind kind, double weight) {
+    if (weight == 0) return;
+    const ArenaScope scope(scratch);
+    LossOptions other;
+    other.kind = kind;
+    const Span<T> d_other(scratch.allocate<T>(score.size()), score.size());
+    total += weight * static_cast<double>(slate_loss<T>(other, score, label, seed, d_other, scratch));
+    kernels::axpy(static_cast<T>(weight), d_other.data(), gradient.data(),
+                  static_cast<std::int64_t>(score.size()), nullptr);
+  };
+  add(LossOptions::Kind::kMse, options.mse_weight);
+  add(LossOptions::Kind::kCostWeighted, options.pair_weight);
+  return static_cast<T>(total);
 }
 
 }  // namespace detail
@@ -66,7 +88,8 @@ T slate_loss(const LossOptions& options, Span<const T> score, Span<const double>
 ///
 /// Shapes: score (M, 1), label (M), ptr (S + 1): slate s is [ptr[s], ptr[s + 1]) -> (1, 1).
 /// Units:  labels in any unit for the pairwise and list losses, which see their order only, and for the centred
-///         logarithms, which see their ratios; MSE and MAPE compare scores with them, so labels must be scaled.
+///         logarithms and the cost-weighted pairs, which see their ratios; MSE and MAPE compare scores with
+///         them, so labels must be scaled.
 /// Errors: sizes that differ; a temperature of 0 or below.
 /// Cost:   O(C^2) for the pairwise losses of C configs, O(C log C) for ListMLE, O(C) for the others.
 template <class Ctx>
@@ -89,7 +112,6 @@ Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::
   const Var loss = ctx.allocate(1, 1, ctx.needs_grad(score));
   const auto size = static_cast<std::size_t>(n);
   T* const gradient = ctx.arena().template allocate<T>(size);
-  T* const mse_gradient = ctx.arena().template allocate<T>(size);
   const std::size_t num_slates = ptr.size() - 1;
   const std::uint64_t seed = ctx.next_seed();
   double total = 0;
@@ -100,13 +122,7 @@ Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::
     const Span<const double> labels = label.subspan(begin, count);
     const Span<T> d_score(gradient + begin, count);
     total += static_cast<double>(
-        detail::slate_loss<T>(options, scores, labels, mix64(seed ^ s), d_score, ctx.arena()));
-    if (options.mse_weight != 0) {
-      const Span<T> d_mse(mse_gradient + begin, count);
-      total += options.mse_weight * static_cast<double>(kernels::mse_loss(scores, labels, d_mse));
-      kernels::axpy(static_cast<T>(options.mse_weight), d_mse.data(), d_score.data(),
-                    static_cast<std::int64_t>(count), nullptr);
-    }
+        detail::slate_loss_and_more<T>(options, scores, labels, mix64(seed ^ s), d_score, ctx.arena()));
   }
   const double mean = num_slates == 0 ? 0 : 1 / static_cast<double>(num_slates);
   kernels::scale(static_cast<T>(mean), gradient, gradient, n, false, nullptr);

@@ -72,13 +72,13 @@ enum class CheckpointWeights : std::uint8_t {
 
 namespace detail {
 
-inline constexpr std::size_t kEpochNumbers = 7 + kSlowdownAt.size();
+inline constexpr std::size_t kEpochNumbers = 9 + kSlowdownAt.size();
 
 /// An epoch's report as a row of doubles.
 inline void append_epoch(const EpochReport& epoch, std::vector<double>& to) {
-  to.insert(to.end(),
-            {static_cast<double>(epoch.epoch), epoch.train_loss, epoch.lr, epoch.validated ? 1.0 : 0.0,
-             epoch.valid.kendall_tau, epoch.valid.ordered_pair_accuracy, epoch.is_best ? 1.0 : 0.0});
+  to.insert(to.end(), {static_cast<double>(epoch.epoch), epoch.train_loss, epoch.lr,
+                       epoch.validated ? 1.0 : 0.0, epoch.valid.kendall_tau, epoch.valid.ordered_pair_accuracy,
+                       epoch.is_best ? 1.0 : 0.0, epoch.valid.first_place, epoch.valid.loss});
   to.insert(to.end(), epoch.valid.slowdown.begin(), epoch.valid.slowdown.end());
 }
 [[nodiscard]] inline EpochReport epoch_from(const double* row) {
@@ -90,7 +90,9 @@ inline void append_epoch(const EpochReport& epoch, std::vector<double>& to) {
   epoch.valid.kendall_tau = row[4];
   epoch.valid.ordered_pair_accuracy = row[5];
   epoch.is_best = row[6] != 0;
-  for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) epoch.valid.slowdown[i] = row[7 + i];
+  epoch.valid.first_place = row[7];
+  epoch.valid.loss = row[8];
+  for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) epoch.valid.slowdown[i] = row[9 + i];
   return epoch;
 }
 

@@ -235,13 +235,31 @@ class Trainer {
     if (valid.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
     AlignedVector<float> other = weights_to_keep();
     std::swap(model_.parameters().value, other);
-    const Result<Evaluation> evaluation = evaluate(model_, valid, options_.pool);
+    Result<Evaluation> evaluation = evaluate(model_, valid, options_.pool);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(evaluation.status());
+    if (recipe_.selection == Selection::kLoss) {
+      MLGRAPH_ASSIGN_OR_RETURN(evaluation->mean.loss, loss_of(*evaluation, valid));
+    }
     now.validated = true;
     now.valid = evaluation->mean;
     now.is_best = report.best_epoch == 0 || is_better(now.valid, report.best_valid, recipe_.selection);
     return {};
+  }
+
+  /// The mean over programs of what is trained, all configurations of a program as one slate.
+  Result<double> loss_of(const Evaluation& evaluation, Span<const PreparedProgram> valid) const {
+    Tape tape;
+    double sum = 0;
+    for (const GraphEvaluation& graph : evaluation.graphs) {
+      const PreparedProgram& program = valid[graph.index];
+      tape.begin();
+      const Var scores = tape.input(Span<const float>(graph.score));
+      const Var loss = objective().loss(tape, scores, program, program.selection);
+      if (!tape.status().ok()) return named(program.view, tape.status());
+      sum += static_cast<double>(*tape.value(loss).data);
+    }
+    return sum / static_cast<double>(evaluation.graphs.size());
   }
 
   void finish_epoch(const EpochReport& now) {
