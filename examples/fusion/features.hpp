@@ -342,7 +342,6 @@ class FeatureMaker {
   template <class Vector>
   void append_totals(const Schedule& schedule, Vector& to) const {
     const auto log_of = [](double x) { return static_cast<float>(std::log(1 + x)); };
-    MemberUsage sum;
     detail::ValueUsage all;
     double longest = 0;
     for (const MemberUsage& m : usage_->members) add_member(m, all);
