@@ -26,7 +26,7 @@ except ImportError as error:
     sys.exit(0)
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
-THREADS = os.cpu_count()
+THREADS = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count()))
 DEPTHS = (4, 6, 8)
 ROUNDS, PATIENCE, RATE = 1000, 50, 0.05
 METRICS = ("tau", "slowdown@1", "slowdown@5")
@@ -42,7 +42,8 @@ class LightGBM:
                       "deterministic": True, "force_row_wise": True}
         train = lightgbm.Dataset(x, y)
         valid = lightgbm.Dataset(valid_x, valid_y, reference=train)
-        self.model = lightgbm.train(parameters, train, ROUNDS, [valid], callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)])
+        stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+        self.model = lightgbm.train(parameters, train, ROUNDS, [valid], callbacks=[stop])
         return self.model.best_score["valid_0"]["l2"]
 
     def predict(self, x, threads=THREADS):
@@ -168,8 +169,8 @@ def compare(name, path):
     figures = {}
     for row, result in results.items():
         mean, joint = result[:, :-1].mean(axis=(0, 1)), result[:, -1].mean(axis=0)
-        print(f"  {row:10} {mean[0]:6.3f} ({joint[0]:6.3f}) " + " ".join(f"{100 * m:8.2f} % ({100 * j:4.2f})" for m, j in zip(mean[1:], joint[1:]))
-              + f" {rows[row][1].mean():9.1f} {rows[row][2]:9.1f}")
+        slowdowns = " ".join(f"{100 * m:8.2f} % ({100 * j:4.2f})" for m, j in zip(mean[1:], joint[1:]))
+        print(f"  {row:10} {mean[0]:6.3f} ({joint[0]:6.3f}) {slowdowns} {rows[row][1].mean():9.1f} {rows[row][2]:9.1f}")
         figures[row] = {"mean": dict(zip(METRICS, mean)), "of averaged scores": dict(zip(METRICS, joint)),
                         "seconds": rows[row][1].mean(), "us": float(rows[row][2])}
     better = min(results, key=lambda row: np.inf if row == "network" else results[row][:, :-1, 1].mean())
@@ -178,12 +179,12 @@ def compare(name, path):
         for which, label in ((slice(0, -1), "mean of seeds"), (slice(-1, None), "averaged scores")):
             difference = (results["network"][:, which] - results[better][:, which]).mean(axis=1)
             low, high = np.array([interval(difference[:, m]) for m in range(3)]).T
-            print(f"  network less {better}, {label}, 95 % by bootstrap over programs: tau {low[0]:+.3f} to {high[0]:+.3f}, "
-                  f"slowdown@1 {100 * low[1]:+.2f} to {100 * high[1]:+.2f} %, @5 {100 * low[2]:+.2f} to {100 * high[2]:+.2f} %")
+            print(f"  network less {better}, {label}, 95 % by bootstrap over programs: "
+                  f"tau {low[0]:+.3f} to {high[0]:+.3f}, slowdown@1 {100 * low[1]:+.2f} to {100 * high[1]:+.2f} %, "
+                  f"@5 {100 * low[2]:+.2f} to {100 * high[2]:+.2f} %")
             figures[label] = {m: [a, b] for m, a, b in zip(METRICS, low, high)}
-    winner = [row if row == "network" else "trees" for row in (min(results, key=lambda r: results[r][:, :-1, 1].mean()),
-                                                               min(results, key=lambda r: results[r][:, :-1, 2].mean()))]
-    print(f"  first place: {winner[0]}; best of five: {winner[1]}\n", flush=True)
+    best = [min(results, key=lambda row: results[row][:, :-1, m].mean()) for m in (1, 2)]
+    print(f"  first place: {best[0]}; best of five: {best[1]}\n", flush=True)
     return figures
 
 
@@ -201,8 +202,9 @@ def compare_kernels(path):
             predicted = np.exp(model.predict(x[test]))
             scores.append((pearsonr(predicted, runtime[test])[0], spearmanr(predicted, runtime[test])[0]))
         pearson, spearman = np.mean(scores, axis=0)
-        print(f"{library.name + ' on op counts':38}   {pearson:6.3f}  {np.std([s[0] for s in scores], ddof=1):6.3f}  {'':6}   "
-              f"{spearman:6.3f}  {np.std([s[1] for s in scores], ddof=1):6.3f}")
+        deviation = np.std(scores, axis=0, ddof=1)
+        print(f"{library.name + ' on op counts':38}   {pearson:6.3f}  {deviation[0]:6.3f}  {'':6}   {spearman:6.3f}  "
+              f"{deviation[1]:6.3f}")
 
 
 def main(arguments):
