@@ -39,8 +39,8 @@ TEST_CASE("formula: operations, bytes by level and calls, by hand") {
   const Machine machine = simple_machine();
   const double n = 64 * 64;
   Schedule schedule(program->instructions.size());
-  // 16 kB each, of which the first cache holds two: x has left it when the program begins again; e and the sum
-  // are written to an arena that is in the second one.
+  // 16 kB each, of which the first cache holds two: x has left it when the program begins
+  // again; e and the sum are written to an arena that is in the second one.
   const double stored = n * (1 + 0.125) + 2 * 32 + 0.25 * 4 * n * 3;
   CHECK(formula_ns(flow, canonical(flow, schedule), machine) == doctest::Approx(stored));
   schedule[e.index].place = Placement::kInner;
