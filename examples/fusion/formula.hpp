@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "count_usage.hpp"
 #include "kernels.hpp"
 #include "measure.hpp"
+#include "scorer.hpp"
 #include "tasks.hpp"
 #include "usage.hpp"
 
@@ -261,6 +263,23 @@ struct FormulaCost {
 [[nodiscard]] inline double formula_ns(const Dataflow& flow, const Schedule& schedule, const Machine& machine) {
   return formula_ns(flow, UsageCounter(flow, machine.caches)(schedule), machine);
 }
+
+/// Ranks schedules by the formula, which a machine was measured for.
+class FormulaScorer final : public Scorer {
+ public:
+  explicit FormulaScorer(const Machine& machine) : machine_(machine) {}
+  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
+                                 std::vector<float>& scores) override {
+    UsageCounter count(flow, machine_.caches);
+    scores.clear();
+    for (const Schedule& schedule : schedules)
+      scores.push_back(static_cast<float>(std::log(formula_ns(flow, count(schedule), machine_))));
+    return {};
+  }
+
+ private:
+  Machine machine_;
+};
 
 }  // namespace minicompiler
 

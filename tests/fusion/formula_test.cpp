@@ -80,3 +80,18 @@ TEST_CASE("formula: a measured machine has a time for every program") {
     CHECK(ns > 0);
   }
 }
+
+TEST_CASE("formula: as a scorer, the logarithm of the same") {
+  const mg::Result<Program> program = make_program(1);
+  REQUIRE(program.ok());
+  const Dataflow flow(*program);
+  const Machine machine = simple_machine();
+  FormulaScorer scorer(machine);
+  const std::vector<Schedule> schedules = {schedule_by(flow, {}),
+                                           schedule_by(flow, {Fuse::kAll, Order::kRowMajor, 0})};
+  std::vector<float> scores = {7};
+  REQUIRE(scorer.score(flow, schedules, scores).ok());
+  REQUIRE(scores.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(static_cast<double>(scores[i]) == doctest::Approx(std::log(formula_ns(flow, schedules[i], machine))));
+}
