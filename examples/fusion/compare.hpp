@@ -21,22 +21,6 @@
 
 namespace minicompiler {
 
-/// Ranks schedules by the formula of an engineer.
-class FormulaScorer final : public Scorer {
- public:
-  explicit FormulaScorer(const Machine& machine) : machine_(machine) {}
-  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                                 std::vector<float>& scores) override {
-    scores.clear();
-    for (const Schedule& schedule : schedules)
-      scores.push_back(static_cast<float>(std::log(formula_ns(flow, schedule, machine_))));
-    return {};
-  }
-
- private:
-  Machine machine_;
-};
-
 /// What a program takes, in ns, measured in the same rounds.
 struct Compared {
   std::string program;

@@ -6,14 +6,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "contraction.hpp"
 #include "convolution.hpp"
+#include "count_usage.hpp"
 #include "kernels.hpp"
 #include "measure.hpp"
+#include "scorer.hpp"
+#include "tasks.hpp"
 #include "usage.hpp"
 
 namespace minicompiler {
@@ -83,9 +87,15 @@ class MachineProbe {
     const double elements = static_cast<double>(kRows * kColumns);
     const auto of = [&](Op op) { return static_cast<std::size_t>(op); };
     // A call of almost nothing is a call.
-    machine_.call = time_of([&] {
-      elementwise(Op::kAdd, {}, {1, 1, 1, 16}, {c_.data(), rows_of(16)}, in.data());
-    });
+    Instruction add;
+    add.op = Op::kAdd;
+    Task task;
+    task.inst = &add;
+    task.size = {1, 1, 1, 16};
+    task.out = {0, rows_of(16)};
+    task.in = {Place{4096, rows_of(16)}, Place{8192, rows_of(16)}, Place{}};
+    settle(task);
+    machine_.call = time_of([&] { run_task(task, b_.data()); });
     for (std::size_t i = of(Op::kCopy); i <= of(Op::kSelect); ++i) {
       const auto op = static_cast<Op>(i);
       const double ns = time_of([&] {
@@ -121,34 +131,33 @@ class MachineProbe {
     machine_.row = std::max(0.0, ns - machine_.call - elements) / 64;
   }
 
+  /// An addition whose first operand, or whose result, goes through memory of so many bytes, block by block:
+  /// what it takes more than in the first cache, for each byte.
   void probe_bandwidth() {
-    const auto read = [&](double bytes) {
-      const auto n = std::min(count_, static_cast<std::int64_t>(bytes / sizeof(float)));
-      return time_of(
-                 [&] {
-                   reduce(ReduceKind::kSum, {1, 1, 1, n}, {c_.data(), {}}, {a_.data(), rows_of(n)}, true);
-                 },
-                 20e6) /
-             (static_cast<double>(n) * sizeof(float));
-    };
-    const auto write = [&](double bytes) {
-      const auto n = std::min(count_, static_cast<std::int64_t>(bytes / sizeof(float)));
-      return time_of(
-                 [&] {
-                   fill({1, 1, 1, n}, {a_.data(), rows_of(n)}, 0.5f);
-                 },
-                 20e6) /
-             (static_cast<double>(n) * sizeof(float));
+    const Extent size = {1, 1, kRows, kColumns}, stride = rows_of(kColumns);
+    const std::int64_t block = kRows * kColumns;
+    const auto ns_of_byte = [&](double bytes, bool writes) {
+      const std::int64_t blocks =
+          std::max<std::int64_t>(1, std::min(count_, static_cast<std::int64_t>(bytes / sizeof(float))) / block);
+      const double ns = time_of(
+          [&] {
+            for (std::int64_t i = 0; i < blocks; ++i) {
+              float* const there = a_.data() + i * block;
+              const std::array<ConstBlock, 2> in = {ConstBlock{writes ? b_.data() : there, stride},
+                                                    ConstBlock{b_.data() + 4096, stride}};
+              elementwise(Op::kAdd, {}, size, {writes ? there : c_.data(), stride}, in.data());
+            }
+          },
+          20e6);
+      return ns / static_cast<double>(blocks * block) / sizeof(float);
     };
     const CacheSizes& c = machine_.caches;
-    const std::array<double, kNumLevels> bytes = {c.l1 / 2, c.l2 / 2, std::min(c.l3, 4 * c.l2 + c.l3 / 8),
-                                                  1e18};
-    Traffic r = {}, w = {};
-    for (std::size_t level = 0; level < kNumLevels; ++level) {
-      r[level] = read(bytes[level]);
-      w[level] = write(bytes[level]);
-      machine_.read[level] = level == 0 ? 0 : std::max(machine_.read[level - 1], r[level] - r[0]);
-      machine_.write[level] = level == 0 ? 0 : std::max(machine_.write[level - 1], w[level] - w[0]);
+    const std::array<double, kNumLevels> bytes = {0, c.l2 / 2, std::min(c.l3 / 2, 8 * c.l2), 1e18};
+    for (const bool writes : {false, true}) {
+      Traffic& more = writes ? machine_.write : machine_.read;
+      const double at_best = ns_of_byte(bytes[0], writes);
+      for (std::size_t level = 1; level < kNumLevels; ++level)
+        more[level] = std::max(more[level - 1], ns_of_byte(bytes[level], writes) - at_best);
     }
   }
 
@@ -254,6 +263,23 @@ struct FormulaCost {
 [[nodiscard]] inline double formula_ns(const Dataflow& flow, const Schedule& schedule, const Machine& machine) {
   return formula_ns(flow, UsageCounter(flow, machine.caches)(schedule), machine);
 }
+
+/// Ranks schedules by the formula, which a machine was measured for.
+class FormulaScorer final : public Scorer {
+ public:
+  explicit FormulaScorer(const Machine& machine) : machine_(machine) {}
+  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
+                                 std::vector<float>& scores) override {
+    UsageCounter count(flow, machine_.caches);
+    scores.clear();
+    for (const Schedule& schedule : schedules)
+      scores.push_back(static_cast<float>(std::log(formula_ns(flow, count(schedule), machine_))));
+    return {};
+  }
+
+ private:
+  Machine machine_;
+};
 
 }  // namespace minicompiler
 

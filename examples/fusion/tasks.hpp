@@ -57,7 +57,7 @@ inline void settle(Task& t) {
     t.kind = Task::Kind::kCopy;
     return;
   }
-  detail::Rows plane;
+  detail::Rows plane = {};
   const std::array<Extent, 3> strides = {t.in[0].stride, t.in[1].stride, t.in[2].stride};
   const bool is_plane = is_unary(t.inst->op)    ? detail::plane_of<1>(t.size, t.out.stride, strides, plane)
                         : is_binary(t.inst->op) ? detail::plane_of<2>(t.size, t.out.stride, strides, plane)

@@ -479,7 +479,7 @@ class Training(Case):
     def test_seeds(self):
         layouts = self.layouts()
         written = self.json(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "m",
-                            "--seeds", "3")
+                            "--seeds", "3", "--select", "tau")
         taus = [run["valid"]["kendall_tau"] for run in written["runs"]]
         self.assertEqual([run["seed"] for run in written["runs"]], [1, 2, 3])
         self.assertAlmostEqual(written["seeds"]["kendall_tau"]["mean"], sum(taus) / 3)

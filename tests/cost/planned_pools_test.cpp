@@ -16,11 +16,11 @@ namespace {
 using namespace testing::flow;  // NOLINT: the fixture
 using testing::Ids;
 
-constexpr std::int64_t kWidth = 5;
+constexpr std::int64_t kColumns = 5;
 
 template <class T>
 std::vector<T> random_rows(Rng& rng, std::int64_t rows) {
-  std::vector<T> values(static_cast<std::size_t>(rows * kWidth));
+  std::vector<T> values(static_cast<std::size_t>(rows * kColumns));
   for (T& value : values) value = static_cast<T>(rng.uniform(-1, 1));
   return values;
 }
@@ -65,10 +65,10 @@ struct PooledCase {
     Context<T, Mode::kRecord> tape(pool);
     PlannedPools<Context<T, Mode::kRecord>> pools(plan, nullptr, copies);
     pools.set_configs(static_cast<std::int64_t>(count), totals, last);
-    const Var x = tape.leaf({h.data(), copies * num_rows(), kWidth});
+    const Var x = tape.leaf({h.data(), copies * num_rows(), kColumns});
     const Var twice = tape.scale(x, T(2));  // a gradient that is there already is added to
     const Var y = pools.sum(tape, s, false, x);
-    const Var other = tape.sum(tape.mul(y, tape.input({factor.data(), copies * num_totals(s), kWidth})));
+    const Var other = tape.sum(tape.mul(y, tape.input({factor.data(), copies * num_totals(s), kColumns})));
     REQUIRE(tape.backward(tape.add(tape.sum(twice), other)).ok());
     const MatrixView<const T> g = tape.grad(x);
     grad.assign(g.data, g.data + g.size());
@@ -96,9 +96,9 @@ TEST_CASE("the gradient of a row is that of every total that reads it, as often 
           const std::int64_t from = copy * pooled.num_totals(s) + static_cast<std::int64_t>(d);
           for (const std::int32_t v : pooled.plan.sums()[s].node) {
             const std::int64_t to = copy * pooled.num_rows() + pooled.row_of(c, v);
-            for (std::int64_t j = 0; j < kWidth; ++j)
-              wanted[static_cast<std::size_t>(to * kWidth + j)] +=
-                  factor[static_cast<std::size_t>(from * kWidth + j)];
+            for (std::int64_t j = 0; j < kColumns; ++j)
+              wanted[static_cast<std::size_t>(to * kColumns + j)] +=
+                  factor[static_cast<std::size_t>(from * kColumns + j)];
           }
         }
       }
@@ -127,7 +127,7 @@ TEST_CASE("totals have the bits of a context that does not record, and gradients
       Eager eager;
       PlannedPools<Eager> pools(pooled.plan, nullptr, pooled.copies);
       const Var plain =
-          pools.sum(eager, s, false, eager.input({h.data(), pooled.copies * pooled.num_rows(), kWidth}));
+          pools.sum(eager, s, false, eager.input({h.data(), pooled.copies * pooled.num_rows(), kColumns}));
       CHECK(std::vector<float>(eager.value(plain).data, eager.value(plain).data + eager.value(plain).size()) ==
             y);
     }

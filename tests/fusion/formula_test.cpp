@@ -39,8 +39,8 @@ TEST_CASE("formula: operations, bytes by level and calls, by hand") {
   const Machine machine = simple_machine();
   const double n = 64 * 64;
   Schedule schedule(program->instructions.size());
-  // 16 kB each, of which the first cache holds two: x has left it when the program begins again; e and the sum
-  // are written to an arena that is in the second one.
+  // 16 kB each, of which the first cache holds two: x has left it when the program begins
+  // again; e and the sum are written to an arena that is in the second one.
   const double stored = n * (1 + 0.125) + 2 * 32 + 0.25 * 4 * n * 3;
   CHECK(formula_ns(flow, canonical(flow, schedule), machine) == doctest::Approx(stored));
   schedule[e.index].place = Placement::kInner;
@@ -79,4 +79,19 @@ TEST_CASE("formula: a measured machine has a time for every program") {
     CHECK(std::isfinite(ns));
     CHECK(ns > 0);
   }
+}
+
+TEST_CASE("formula: as a scorer, the logarithm of the same") {
+  const mg::Result<Program> program = make_program(1);
+  REQUIRE(program.ok());
+  const Dataflow flow(*program);
+  const Machine machine = simple_machine();
+  FormulaScorer scorer(machine);
+  const std::vector<Schedule> schedules = {schedule_by(flow, {}),
+                                           schedule_by(flow, {Fuse::kAll, Order::kRowMajor, 0})};
+  std::vector<float> scores = {7};
+  REQUIRE(scorer.score(flow, schedules, scores).ok());
+  REQUIRE(scores.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i)
+    CHECK(static_cast<double>(scores[i]) == doctest::Approx(std::log(formula_ns(flow, schedules[i], machine))));
 }
