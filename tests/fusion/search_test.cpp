@@ -176,10 +176,8 @@ TEST_CASE("searches by measuring keep to their budgets and never give up the bes
   budget.measurements = 0;
   CHECK(climb(bench, sampler.rules(), budget).value().steps.size() == 1);
   budget.measurements = 1'000'000;
-  budget.seconds = 0.05;
-  const Searched timed = climb(bench, sampler.rules(), budget).value();
-  CHECK(timed.measurements < 1'000'000);
-  CHECK(timed.seconds >= 0.05);
+  budget.seconds = 0;  // spent by the starts
+  CHECK(climb(bench, sampler.rules(), budget).value().measurements == 0);
 
   Builder b("single");  // one value in one block: nothing else to try
   b.unary(Op::kTanh, b.parameter({8}));
