@@ -97,6 +97,13 @@ mg::Status run_collect(Options& options) {
 mg::Status run_compare(const Options& options) {
   const StopOnInterrupt interrupt;
   const Machine machine = measure_machine();
+  const auto of = [&](Op op) { return machine.element[static_cast<std::size_t>(op)]; };
+  const auto more = [&](Level level) { return 4 * machine.read[static_cast<std::size_t>(level)]; };
+  std::printf(
+      "this machine, ns an element: add %.3f, exponential %.3f; read from L2 %.3f more, L3 %.3f, memory %.3f; "
+      "a call %.0f ns; dots %.0f GFLOP/s\n",
+      of(Op::kAdd), of(Op::kExponential), more(Level::kL2), more(Level::kL3), more(Level::kMemory),
+      machine.call, 1 / machine.flop_dot);
   std::vector<Compared> all;
   for (std::uint32_t i = 0; i < options.num_compared && !interrupt.stopped(); ++i) {
     MLGRAPH_ASSIGN_OR_RETURN(const Program program, make_program(options.first + i, options.limits()));

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "../fusion/progress.hpp"
 #include "learn.hpp"
 #include "log.hpp"
 #include "mlgraph/io/file.hpp"
-#include "progress.hpp"
 #include "split.hpp"
 
 namespace minicompiler {

@@ -13,14 +13,14 @@
 #include <utility>
 #include <vector>
 
+#include "../fusion/interrupt.hpp"
+#include "../fusion/progress.hpp"
 #include "collect.hpp"
-#include "interrupt.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
 #include "models.hpp"
 #include "optimize.hpp"
 #include "picture.hpp"
-#include "progress.hpp"
 #include "report.hpp"
 #include "results.hpp"
 #include "split.hpp"
