@@ -17,14 +17,24 @@
 #include "image_families.hpp"
 #include "layers.hpp"
 #include "mlgraph/core/random.hpp"
+#include "parts.hpp"
 #include "training_family.hpp"
 
 namespace minicompiler {
 
-enum class Family : std::uint8_t { kNorm, kStencil, kAttention, kBackward, kFan, kColumns, kSeparable };
+enum class Family : std::uint8_t {
+  kNorm,
+  kStencil,
+  kAttention,
+  kBackward,
+  kFan,
+  kColumns,
+  kSeparable,
+  kHybrid
+};
 
-inline constexpr std::array<std::string_view, 7> kFamilyNames = {"norm", "stencil", "attention", "backward",
-                                                                 "fan",  "columns", "separable"};
+inline constexpr std::array<std::string_view, 8> kFamilyNames = {"norm", "stencil", "attention", "backward",
+                                                                 "fan",  "columns", "separable", "hybrid"};
 inline constexpr std::size_t kNumFamilies = kFamilyNames.size();
 
 /// How large programs are.
@@ -74,25 +84,7 @@ inline void build_norm(Layers& l) {
   const std::int64_t blocks = l.repeat(2, 4);
   Value before = x;
   for (std::int64_t i = 0; i < blocks; ++i) {
-    const Value y = l.chain(x, l.between(3, 8));
-    Value z = y;
-    switch (l.between(0, 5)) {
-      case 0:
-        z = l.softmax(y);
-        break;
-      case 1:
-        z = l.log_softmax(y);
-        break;
-      case 2:
-        z = l.rms_norm(y);
-        break;
-      case 3:
-        z = l.affine(l.standardize_one_pass(y, l.last(y)), 1);
-        break;
-      default:
-        z = l.layer_norm(y);
-    }
-    if (l.chance(0.3)) z = b.multiply(z, l.dear(y));  // a gate
+    const Value z = norm_block(l, x);
     const Value skipped = l.chance(0.5) ? x : before;
     before = x;
     x = l.chance(0.5) ? b.add(z, skipped) : z;
@@ -228,38 +220,34 @@ inline void build_columns(Layers& l) {
   const std::int64_t rows = std::clamp<std::int64_t>(pick_elements(l) / columns, 64, 32768);
   Value x = b.parameter({rows, columns});
   const std::int64_t stages = l.repeat(2, 5);
-  for (std::int64_t i = 0; i < stages; ++i) {
-    x = l.chain(x, l.between(1, 4));
-    switch (l.between(0, 4)) {
-      case 0:  // batch norm
-        x = l.activation(l.affine(l.chance(0.5) ? l.standardize(x, {0}) : l.standardize_one_pass(x, {0}), 1));
-        break;
-      case 1: {  // rows and columns in turns
-        Value y = b.unary(Op::kExponential, b.unary(Op::kTanh, x));
-        for (std::int64_t turn = l.between(2, 4); turn > 0; --turn) {
-          const Dims over = {turn % 2};
-          y = b.binary(Op::kDivide, y, l.spread(b.reduce(y, over), y, over));
-        }
-        x = l.scale(y, static_cast<float>(l.size(x, 1)));  // about 1 again
-        break;
-      }
-      case 2: {  // project onto columns that look alike: x softmax(x'x)
-        const Value y = l.standardize(x, {0});
-        const Value alike = b.dot(b.transpose(y, {1, 0}), y);
-        x = b.add(x, b.dot(y, l.softmax(l.scale(alike, 4 / static_cast<float>(rows)))));
-        break;
-      }
-      case 3: {  // the other way round: what is a row becomes a column
-        const Value y = b.transpose(l.standardize(x, {0}), {1, 0});
-        const Value z = b.multiply(l.softmax(y, {l.between(0, 1)}), y);
-        x = b.add(b.transpose(z, {1, 0}), x);
-        break;
-      }
-      default:  // standardize, project
-        x = l.dense(l.standardize(x, {0}), l.log_between(32, 512, 16));
-    }
-  }
+  for (std::int64_t i = 0; i < stages; ++i) x = columns_block(l, l.chain(x, l.between(1, 4)));
   if (l.chance(0.4)) l.flat({l.mean(x, {0}), b.reduce(l.square(x), {1})});
+}
+
+/// Networks that change what they work on, as convolutions with attention do: filters of an image, norms of its
+/// pixels or of its lines, statistics of their columns. Each asks for other blocks, another order in memory and
+/// other values to be stored, so that no one rule suits all of a program.
+inline void build_hybrid(Layers& l) {
+  Builder& b = l.builder();
+  const std::int64_t channels = l.log_between(8, 64, 8);
+  const std::int64_t height = l.log_between(32, 160, 8), width = l.log_between(32, 160, 8);
+  const Dims image = {1, channels, height, width};
+  Value x = b.parameter(image);
+  const bool of_pixels = l.chance(0.6);  // a row is a pixel, or a line of a channel
+  const std::int64_t parts = l.repeat(2, 4);
+  std::int64_t part = l.between(0, 2);
+  for (std::int64_t i = 0; i < parts; ++i, part = (part + l.between(1, 2)) % 3) {
+    if (part == 0) {
+      x = filter(l, x);
+      if (l.chance(0.5)) x = filter(l, x);
+      continue;
+    }
+    const Value rows = of_pixels ? b.reshape(b.transpose(x, {0, 2, 3, 1}), {height * width, channels})
+                                 : b.reshape(x, {channels * height, width});
+    Value y = part == 1 ? norm_block(l, rows) : columns_block(l, l.chain(rows, l.between(1, 4)));
+    if (l.size(y, 1) != l.size(rows, 1)) y = l.dense(y, l.size(rows, 1));
+    x = of_pixels ? b.transpose(b.reshape(y, {1, height, width, channels}), {0, 3, 1, 2}) : b.reshape(y, image);
+  }
 }
 
 /// Whether a program is within its limits.
@@ -285,7 +273,7 @@ inline void build_columns(Layers& l) {
   using Build = void (*)(Layers&);
   constexpr std::array<Build, kNumFamilies> kBuilds = {
       detail::build_norm, detail::build_stencil, detail::build_attention, detail::build_backward,
-      detail::build_fan,  detail::build_columns, detail::build_separable};
+      detail::build_fan,  detail::build_columns, detail::build_separable, detail::build_hybrid};
   const std::string name = mg::str_cat(kFamilyNames[number % kNumFamilies], "_", number);
   for (std::uint64_t draw = 0; draw < 1000; ++draw) {
     Layers layers(name, mg::Rng(mg::mix64(number + (draw << 32))), limits.repeats);

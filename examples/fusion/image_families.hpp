@@ -9,52 +9,9 @@
 
 #include "builder.hpp"
 #include "layers.hpp"
+#include "parts.hpp"
 
 namespace minicompiler::detail {
-
-/// A filter of an image that reads its neighbours; about as large as x.
-inline Value stencil(Layers& l, Value x) {
-  Builder& b = l.builder();
-  const std::int64_t size = l.pick({3, 3, 5});
-  switch (l.between(0, 7)) {
-    case 0: {  // unsharp mask
-      const Value detail = b.subtract(x, l.mean_window(x, size, size));
-      return b.add(x, l.scale(detail, l.between_floats(0.2, 0.8)));
-    }
-    case 1: {  // difference of two blurs
-      const Value narrow = l.depthwise(x, 3, 3);
-      return b.subtract(narrow, l.depthwise(l.chance(0.5) ? x : narrow, 5, 5));
-    }
-    case 2: {  // local contrast normalization
-      const Value mean = l.mean_window(x, size, size);
-      const Value squares = l.mean_window(l.square(x), size, size);
-      const Value variance = l.relu(b.subtract(squares, l.square(mean)));
-      const Value factor = b.unary(Op::kRsqrt, l.shift(variance, 0.1f));
-      return b.multiply(b.subtract(x, mean), factor);
-    }
-    case 3: {  // the length of the gradient
-      const Value down = l.depthwise(x, size, 1);
-      const Value right = l.depthwise(x, 1, size);
-      const Value down_square = l.square(down);
-      return b.unary(Op::kSqrt, l.shift(b.add(down_square, l.square(right)), 0.01f));
-    }
-    case 4: {  // the neighbourhood's largest less its smallest
-      const Value most = b.reduce_window(x, Layers::same(size, size), ReduceKind::kMaximum);
-      const Value negative = b.unary(Op::kNegate, x);
-      return b.add(most, b.reduce_window(negative, Layers::same(size, size), ReduceKind::kMaximum));
-    }
-    case 5: {  // smoothing that stops at edges
-      const Value blurred = l.mean_window(x, size, size);
-      const Value difference = b.subtract(blurred, x);
-      const Value keep = b.unary(Op::kExponential, b.unary(Op::kNegate, l.square(difference)));
-      return b.add(x, b.multiply(keep, difference));
-    }
-    case 6:  // a separable blur
-      return l.depthwise(l.depthwise(x, 1, 5), 5, 1);
-    default:
-      return l.dear(l.affine(l.depthwise(x, size, size), 1));
-  }
-}
 
 /// Pipelines of filters, which a tile can only share with a halo, and of pointwise operators; with skips.
 inline void build_stencil(Layers& l) {
@@ -69,7 +26,7 @@ inline void build_stencil(Layers& l) {
   std::vector<Value> earlier = {x};
   const std::int64_t stages = l.repeat(3, 8);
   for (std::int64_t i = 0; i < stages; ++i) {
-    Value y = stencil(l, x);
+    Value y = filter(l, x);
     if (l.chance(0.5)) y = l.chain(y, l.between(1, 4));
     const Value other = l.pick(earlier);
     switch (l.between(0, 3)) {

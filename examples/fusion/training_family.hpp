@@ -32,8 +32,9 @@ class Tape {
     return b_.add(y, b_.broadcast(bias, b_.shape(y), {1}));
   }
 
-  Value layer_norm(Value x) {
-    const Dims over = {1};
+  /// Over the columns of each row (a layer norm), or the rows of each column (a batch norm).
+  Value norm(Value x, std::int64_t dimension) {
+    const Dims over = {dimension};
     const Value centered = b_.subtract(x, l_.spread(l_.mean(x, over), x, over));
     const Value variance = l_.mean(l_.square(centered), over);
     const Value factor = l_.spread(b_.unary(Op::kRsqrt, l_.shift(variance, 1e-5f)), x, over);
@@ -154,7 +155,7 @@ inline void build_backward(Layers& l) {
     const Value before = x;
     const std::size_t begin = tape.position();
     const bool residual = l.chance(0.4);
-    if (l.chance(0.5)) x = tape.layer_norm(x);
+    if (l.chance(0.8)) x = tape.norm(x, l.between(0, 1));
     x = tape.activation(x);
     if (l.chance(0.25)) x = tape.dropout(x);
     if (!residual) width = l.log_between(32, 256, 16);
