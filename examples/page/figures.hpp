@@ -197,28 +197,24 @@ class Frame {
   int height_;
 };
 
+/// One path. Its ends are round: a line of no length is a dot.
 [[nodiscard]] inline std::string drawn(const Series& series, const Frame& frame, const std::string& kind) {
-  std::string dots, path;
+  const bool dots = series.mark == Series::Mark::kDots;
+  std::string path;
   bool begins = true;
-  double last = 0;
   for (const auto& [px, py] : series.points) {
     if (!frame.shows(px, py)) {
       begins = true;
       continue;
     }
     const double x = frame.x(px), y = frame.y(py);
-    if (series.mark == Series::Mark::kDots) {
-      dots += "<circle cx=\"" + pixels(x) + "\" cy=\"" + pixels(y) + "\" r=\"2.2\" class=\"" + kind + "\"/>";
-      continue;
-    }
-    // A line of one point is a dot, as its ends are round.
-    if (begins) path += "M" + pixels(x) + "," + pixels(y);
-    if (!begins && series.mark == Series::Mark::kSteps) path += "L" + pixels(x) + "," + pixels(last);
-    path += "L" + pixels(x) + "," + pixels(y);
+    if (begins || dots) path += "M" + pixels(x) + "," + pixels(y) + "h0";
+    if (!begins && series.mark == Series::Mark::kSteps) path += "H" + pixels(x) + "V" + pixels(y);
+    if (!begins && series.mark == Series::Mark::kLine) path += "L" + pixels(x) + "," + pixels(y);
     begins = false;
-    last = y;
   }
-  return dots + (path.empty() ? "" : "<path d=\"" + path + "\" class=\"" + kind + "\"/>");
+  if (path.empty()) return "";
+  return "<path d=\"" + path + "\" class=\"" + (dots ? "dots " : "") + kind + "\"/>";
 }
 
 }  // namespace detail

@@ -33,6 +33,7 @@ struct Cell {
   std::string link = {};  // `#id` of something on the page
 };
 
+/// Rows that are shorter than the header end with empty fields.
 struct Table {
   std::vector<std::string> header;
   std::vector<std::vector<Cell>> rows = {};
@@ -71,6 +72,7 @@ struct Table {
                                : "<a href=\"" + escaped(cell.link) + "\">" + escaped(cell.text) + "</a>";
       out += "</td>";
     }
+    for (std::size_t i = row.size(); i < table.header.size(); ++i) out += "<td></td>";
     out += "</tr>";
   }
   return scrolling(out + "</tbody></table>");
@@ -100,7 +102,7 @@ figure > svg { display: block; width: 100%; height: auto; font-size: 12px; fill:
 .empty { color: var(--faint); font-style: italic }
 figure .grid { stroke: var(--grid) }
 figure path { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
-figure circle { fill: currentColor; fill-opacity: .6 } figure .bar { fill: currentColor }
+figure .dots { stroke-width: 4.4; stroke-opacity: .6 } figure .bar { fill: currentColor }
 .reference { color: var(--faint); stroke-dasharray: 4 3; stroke-width: 1.4 }
 .k0 { color: var(--k0) } .k1 { color: var(--k1) } .k2 { color: var(--k2) } .k3 { color: var(--k3) }
 .k4 { color: var(--k4) } .k5 { color: var(--k5) } .k6 { color: var(--k6) } .k7 { color: var(--k7) }

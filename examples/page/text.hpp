@@ -30,7 +30,8 @@ namespace detail {
     if ((byte(i) & 0xc0u) != 0x80u) return 0;
   }
   const bool is_too_long = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool is_no_character = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90);
+  const bool is_no_character = (first == 0xed && byte(1) >= 0xa0) || (first == 0xf4 && byte(1) >= 0x90) ||
+                               (first == 0xef && byte(1) == 0xbf && byte(2) >= 0xbe);
   return is_too_long || is_no_character ? 0 : length;
 }
 
