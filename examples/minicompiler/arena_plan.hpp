@@ -7,9 +7,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "contraction.hpp"
-
 namespace minicompiler {
+
+/// Elements behind each piece that may be read.
+inline constexpr std::int64_t kReadSlack = 16;
 
 /// Gives out pieces of the arena, and takes back those that nothing will read again.
 class ArenaPlan {

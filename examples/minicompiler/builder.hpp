@@ -4,9 +4,10 @@
 #define MLGRAPH_EXAMPLES_MINICOMPILER_BUILDER_HPP
 
 #include <cstddef>
-#include <initializer_list>
+#include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ir.hpp"
 
@@ -21,7 +22,7 @@ struct Value {
 ///
 ///   Builder b("mlp");
 ///   const Value x = b.parameter({8, 16});
-///   b.relu(b.dot(x, b.parameter({16, 4})));
+///   b.unary(Op::kTanh, b.dot(x, b.parameter({16, 4})));
 ///   mg::Result<Program> program = b.build();
 class Builder {
  public:
@@ -32,32 +33,32 @@ class Builder {
     inst.shape = std::move(shape);
     return add(std::move(inst));
   }
-  Value dot(Value lhs, Value rhs) { return add(make(Op::kDot, {lhs, rhs})); }
-  Value convolution(Value x, Value kernel, const Window& window, std::int64_t groups = 1) {
-    Instruction inst = make(Op::kConvolution, {x, kernel});
-    inst.window = window;
-    inst.groups = groups;
+  /// One number, of shape ().
+  Value constant(float value) {
+    Instruction inst = make(Op::kConstant, {});
+    inst.value = value;
     return add(std::move(inst));
   }
-  /// add, subtract, multiply, divide, maximum.
+
+  /// copy, negate, abs, exponential, log, tanh, logistic, sqrt, rsqrt.
+  Value unary(Op op, Value x) { return add(make(op, {x})); }
+  /// add, subtract, multiply, divide, maximum, minimum.
   Value binary(Op op, Value a, Value b) { return add(make(op, {a, b})); }
   Value add(Value a, Value b) { return binary(Op::kAdd, a, b); }
+  Value subtract(Value a, Value b) { return binary(Op::kSubtract, a, b); }
   Value multiply(Value a, Value b) { return binary(Op::kMultiply, a, b); }
-  /// relu, exponential, tanh, logistic.
-  Value unary(Op op, Value x) { return add(make(op, {x})); }
-  Value relu(Value x) { return unary(Op::kRelu, x); }
-  Value softmax(Value x) { return add(make(Op::kSoftmax, {x})); }
-  Value layer_norm(Value x, Value scale, Value offset) { return add(make(Op::kLayerNorm, {x, scale, offset})); }
+  Value compare(Comparison comparison, Value a, Value b) {
+    Instruction inst = make(Op::kCompare, {a, b});
+    inst.comparison = comparison;
+    return add(std::move(inst));
+  }
+  Value select(Value condition, Value yes, Value no) { return add(make(Op::kSelect, {condition, yes, no})); }
+
+  /// `dimensions`: where each of x's goes.
   Value broadcast(Value x, Dims shape, Dims dimensions) {
     Instruction inst = make(Op::kBroadcast, {x});
     inst.shape = std::move(shape);
     inst.dimensions = std::move(dimensions);
-    return add(std::move(inst));
-  }
-  Value reduce(Value x, Dims dimensions, ReduceKind kind = ReduceKind::kSum) {
-    Instruction inst = make(Op::kReduce, {x});
-    inst.dimensions = std::move(dimensions);
-    inst.reduce = kind;
     return add(std::move(inst));
   }
   Value transpose(Value x, Dims dimensions) {
@@ -65,9 +66,45 @@ class Builder {
     inst.dimensions = std::move(dimensions);
     return add(std::move(inst));
   }
+  /// Of a broadcast, transpose or slice: a reshape of a copy of it, which is made here.
   Value reshape(Value x, Dims shape) {
+    if (status_.ok() && x.index < program_.instructions.size()) {
+      const Op op = program_.instructions[x.index].op;
+      if (is_view(op) && op != Op::kReshape) x = unary(Op::kCopy, x);
+    }
     Instruction inst = make(Op::kReshape, {x});
     inst.shape = std::move(shape);
+    return add(std::move(inst));
+  }
+  Value slice(Value x, Dims starts, Dims shape) {
+    Instruction inst = make(Op::kSlice, {x});
+    inst.starts = std::move(starts);
+    inst.shape = std::move(shape);
+    return add(std::move(inst));
+  }
+  Value concatenate(const std::vector<Value>& pieces, std::int64_t dimension) {
+    Instruction inst = make(Op::kConcatenate, pieces);
+    inst.dimensions = {dimension};
+    return add(std::move(inst));
+  }
+
+  Value reduce(Value x, Dims dimensions, ReduceKind kind = ReduceKind::kSum) {
+    Instruction inst = make(Op::kReduce, {x});
+    inst.dimensions = std::move(dimensions);
+    inst.reduce = kind;
+    return add(std::move(inst));
+  }
+  Value reduce_window(Value x, const Window& window, ReduceKind kind = ReduceKind::kSum) {
+    Instruction inst = make(Op::kReduceWindow, {x});
+    inst.window = window;
+    inst.reduce = kind;
+    return add(std::move(inst));
+  }
+  Value dot(Value lhs, Value rhs) { return add(make(Op::kDot, {lhs, rhs})); }
+  Value convolution(Value x, Value kernel, const Window& window, std::int64_t groups = 1) {
+    Instruction inst = make(Op::kConvolution, {x, kernel});
+    inst.window = window;
+    inst.groups = groups;
     return add(std::move(inst));
   }
 
@@ -102,7 +139,7 @@ class Builder {
   }
 
  private:
-  static Instruction make(Op op, std::initializer_list<Value> operands) {
+  static Instruction make(Op op, const std::vector<Value>& operands) {
     Instruction inst;
     inst.op = op;
     for (const Value v : operands) inst.operands.push_back(v.index);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Contraction: the one blocked loop nest behind dots and convolutions of every layout, and its tile, the second
-// decision. Rows, columns and depth are tables of offsets, as in an indirect convolution.
+// Contractions: the tile of a result that is kept in registers, and dots made of it. Rows of the left side lie
+// anywhere and are read element by element; the right side is packed into panels of two vectors.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_CONTRACTION_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_CONTRACTION_HPP
 
@@ -8,206 +8,218 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
-#include <vector>
 
+#include "block.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace minicompiler {
 
-namespace mg = mlgraph;
-
-/// Rows and vectors of columns that are kept in registers.
-struct Unroll {
-  std::int64_t rows = 1;
-  std::int64_t vectors = 1;
-};
-inline constexpr std::array<Unroll, 8> kUnrolls = {
-    {{1, 1}, {1, 3}, {2, 2}, {4, 1}, {4, 2}, {4, 3}, {6, 2}, {8, 1}}};
-
-enum class LoopOrder : std::uint8_t { kRowsOuter, kColumnsOuter };
-
-/// How the loop nest of a heavy kernel is cut. Any tile gives the same sums but for rounding.
-struct Tile {
-  std::int64_t block_rows = 64;
-  std::int64_t block_columns = 64;
-  std::int64_t block_depth = 256;
-  Unroll unroll = {4, 2};
-  LoopOrder order = LoopOrder::kRowsOuter;
-
-  friend bool operator==(const Tile& a, const Tile& b) {
-    return a.block_rows == b.block_rows && a.block_columns == b.block_columns &&
-           a.block_depth == b.block_depth && a.unroll.rows == b.unroll.rows &&
-           a.unroll.vectors == b.unroll.vectors && a.order == b.order;
-  }
+/// Element (r, c) is data[r * row + c * column].
+struct Matrix {
+  const float* data = nullptr;
+  std::int64_t row = 0, column = 1;
 };
 
-/// Elements that may be read behind a column's last one: vectors are loaded whole.
-inline constexpr std::int64_t kReadSlack = 64;
-
-/// What vectors run along.
-enum class Vectorised : std::uint8_t {
-  kColumns,  ///< columns of b; elements of a are broadcast
-  kLanes,    ///< columns of both a and b, as the channels of a depthwise convolution
-  kDepth,    ///< depth, with a sum over lanes at the end: both operands contiguous in it
-};
-
-/// c[row, column] = sum over depth of a[row, depth] * b[depth, column], once for each batch.
-///
-/// a at a_row[r] + a_depth[k], b at run.b + b_depth[k] + j b_column, c at c_row[r] + run.c + j c_column, where
-/// column j is in [0, run.length), all beside the batch's own offsets. With kLanes a moves along j, too.
-struct Contraction {
-  struct Batch {
-    std::int64_t a = 0, b = 0, c = 0;
-  };
-  struct Run {
-    std::int64_t b = 0, c = 0, length = 0;
-  };
-  Vectorised vectorised = Vectorised::kColumns;
-  std::vector<Batch> batches = {Batch()};
-  std::vector<std::int64_t> a_row, c_row;
-  std::vector<Run> runs;
-  std::vector<std::int64_t> a_depth, b_depth;
-  std::int64_t b_column = 1, c_column = 1;
-
-  [[nodiscard]] std::int64_t num_rows() const { return static_cast<std::int64_t>(a_row.size()); }
-  [[nodiscard]] std::int64_t depth() const { return static_cast<std::int64_t>(a_depth.size()); }
-  [[nodiscard]] std::int64_t num_columns() const {
-    std::int64_t count = 0;
-    for (const Run& run : runs) count += run.length;
-    return count;
-  }
-};
+/// Columns of a panel of a packed right side; the last panel has half as many where those are enough.
+inline constexpr std::int64_t kPanelColumns = 2 * detail::kLanes;
 
 namespace detail {
 
-/// Neighbouring columns of one run, at most what the unrolled kernel holds.
-struct ColumnTile {
-  std::int64_t a, b, c;
-  std::int64_t count;
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kTileRowsMost = 8;  // of 32 registers 16 are sums
+#else
+inline constexpr int kTileRowsMost = 6;
+#endif
+
+/// Longer sums are cut, so that a panel stays in the first cache.
+inline constexpr std::int64_t kDepthMost = 512;
+
+/// Three loops and what one turn of each adds to the places in two arrays.
+struct Nest {
+  std::array<std::int64_t, 3> size = {1, 1, 1};
+  std::array<std::int64_t, 3> a = {}, c = {};
+
+  [[nodiscard]] std::int64_t count() const { return size[0] * size[1] * size[2]; }
 };
 
-using Vec = mg::kernels::Vec<float>;
-inline constexpr std::int64_t kLanes = mg::kernels::kLanes<float>;
+/// The depth of a contraction: where the elements of a row of a lie. Their order is that of the rows of b.
+struct Depth {
+  std::array<std::int64_t, 3> size = {1, 1, 1};
+  std::array<std::int64_t, 3> stride = {};
 
-/// What a micro-kernel works on: rows from `row` on, one column tile, depths [begin, end). `adds`: to what c
-/// holds.
-struct MicroTask {
-  const Contraction& what;
-  const float* a;
-  const float* b;
-  float* c;
-  std::size_t row;
-  ColumnTile tile;
-  std::int64_t begin, end;
-  bool adds;
+  [[nodiscard]] std::int64_t count() const { return size[0] * size[1] * size[2]; }
+  [[nodiscard]] std::int64_t offset(const std::array<std::int64_t, 3>& at) const {
+    return at[0] * stride[0] + at[1] * stride[1] + at[2] * stride[2];
+  }
+  /// With as long an innermost loop as can be.
+  [[nodiscard]] Depth joined() const {
+    Depth d = *this;
+    if (d.size[1] == 1 || d.stride[1] == d.size[2] * d.stride[2]) {
+      d.size = {1, d.size[0], d.size[1] * d.size[2]};
+      d.stride = {0, d.stride[0], d.stride[2]};
+    }
+    return d;
+  }
+
+  /// Calls body(part, where it starts, number of its first element) for parts of at most `most` elements.
+  template <class Body>
+  void for_each_part(std::int64_t most, Body&& body) const {
+    std::array<std::int64_t, 3> step = size;
+    if (count() > most) step[0] = std::max<std::int64_t>(1, most / (size[1] * size[2]));
+    if (size[1] * size[2] > most) step[1] = std::max<std::int64_t>(1, most / size[2]);
+    step[2] = std::min(size[2], most);
+    for (std::int64_t i = 0; i < size[0]; i += step[0]) {
+      for (std::int64_t j = 0; j < size[1]; j += step[1]) {
+        for (std::int64_t k = 0; k < size[2]; k += step[2]) {
+          const Depth part = {
+              {std::min(step[0], size[0] - i), std::min(step[1], size[1] - j), std::min(step[2], size[2] - k)},
+              stride};
+          body(part, std::array<std::int64_t, 3>{i, j, k}, (i * size[1] + j) * size[2] + k);
+        }
+      }
+    }
+  }
 };
 
-using MicroKernel = void (*)(const MicroTask&);
+/// R rows and W vectors of a result: c[r] (+)= sum over the depth of a[r] * b. Of the last vector the first
+/// `last` lanes are written. `adds`: to what c holds.
+template <int R, int W>
+void contract_tile(const Depth& depth, const float* const* a, const float* b, float* const* c,
+                   std::int64_t last, bool adds) {
+  Vec sum[R][W];
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W; ++w) sum[r][w] = Vec(0.0f);
+  }
+  const std::int64_t count = depth.size[2], step = depth.stride[2];
+  for (std::int64_t i = 0; i < depth.size[0]; ++i) {
+    for (std::int64_t j = 0; j < depth.size[1]; ++j) {
+      const float* row[R];
+      MLGRAPH_UNROLL
+      for (int r = 0; r < R; ++r) row[r] = a[r] + i * depth.stride[0] + j * depth.stride[1];
+      std::int64_t at = 0;
+      for (std::int64_t k = 0; k < count; ++k, at += step, b += W * kLanes) {
+        Vec right[W];
+        MLGRAPH_UNROLL
+        for (int w = 0; w < W; ++w) right[w] = mg::kernels::load(b + w * kLanes);
+        MLGRAPH_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const Vec left(row[r][at]);
+          MLGRAPH_UNROLL
+          for (int w = 0; w < W; ++w) sum[r][w] = mg::kernels::multiply_add<float>(left, right[w], sum[r][w]);
+        }
+      }
+    }
+  }
+  MLGRAPH_UNROLL
+  for (int r = 0; r < R; ++r) {
+    MLGRAPH_UNROLL
+    for (int w = 0; w < W; ++w) {
+      float* const to = c[r] + w * kLanes;
+      const std::int64_t lanes = w + 1 < W ? kLanes : last;
+      if (adds) sum[r][w] += mg::kernels::load_n(to, lanes);
+      mg::kernels::store_n(to, sum[r][w], lanes);
+    }
+  }
+}
 
-/// The kernel for the most rows that are at most `rows`, which become that number. micro_kernels.cpp has them.
-[[nodiscard]] MicroKernel micro_kernel(Vectorised vectorised, bool unit_b, std::int64_t vectors,
-                                       std::int64_t& rows);
+using ContractTile = void (*)(const Depth&, const float* const*, const float*, float* const*, std::int64_t,
+                              bool);
+
+template <int W>
+[[nodiscard]] ContractTile contract_tile_of(std::int64_t rows) {
+  constexpr ContractTile kTiles[8] = {contract_tile<1, W>,
+                                      contract_tile<2, W>,
+                                      contract_tile<3, W>,
+                                      contract_tile<4, W>,
+                                      contract_tile<5, W>,
+                                      contract_tile<6, W>,
+                                      contract_tile<std::min(7, kTileRowsMost), W>,
+                                      contract_tile<kTileRowsMost, W>};
+  return kTiles[rows - 1];
+}
+
+/// All rows of a panel of `columns` columns. Rows are cut into tiles as equal as can be.
+inline void contract_panel(const Nest& rows, const Depth& depth, const float* a, const float* b,
+                           std::int64_t columns, float* c, bool adds) {
+  const std::int64_t count = rows.count(), num_tiles = (count + kTileRowsMost - 1) / kTileRowsMost;
+  const std::int64_t fewest = count / num_tiles, num_more = count % num_tiles;
+  const bool is_wide = columns > kLanes;
+  const std::int64_t last = is_wide ? columns - kLanes : columns;
+  std::array<std::int64_t, 3> at = {};
+  std::int64_t a_at = 0, c_at = 0;
+  for (std::int64_t t = 0; t < num_tiles; ++t) {
+    const std::int64_t height = fewest + (t < num_more ? 1 : 0);
+    const float* a_rows[kTileRowsMost];
+    float* c_rows[kTileRowsMost];
+    for (std::int64_t r = 0; r < height; ++r) {
+      a_rows[r] = a + a_at;
+      c_rows[r] = c + c_at;
+      for (std::size_t d = 3; d-- > 0;) {
+        a_at += rows.a[d];
+        c_at += rows.c[d];
+        if (++at[d] < rows.size[d]) break;
+        a_at -= rows.a[d] * rows.size[d];
+        c_at -= rows.c[d] * rows.size[d];
+        at[d] = 0;
+      }
+    }
+    const ContractTile tile = is_wide ? contract_tile_of<2>(height) : contract_tile_of<1>(height);
+    tile(depth, a_rows, b, c_rows, last, adds);
+  }
+}
+
+/// Elements between the rows of the panel of these columns.
+[[nodiscard]] inline std::int64_t panel_width(std::int64_t columns) {
+  return columns > kLanes ? kPanelColumns : kLanes;
+}
+
+/// Packs rows of at most kPanelColumns columns; those that fill the panel up become 0.
+inline void pack_panel(std::int64_t rows, std::int64_t columns, const Matrix& b, float* packed) {
+  const std::int64_t width = panel_width(columns);
+  copy_plane(rows, columns, packed, b.data, {width, 1, b.row, b.column});
+  if (columns == width) return;
+  for (std::int64_t r = 0; r < rows; ++r)
+    std::fill(packed + r * width + columns, packed + (r + 1) * width, 0.0f);
+}
+
+/// A contraction with all panels of a packed right side of n columns, whose results are contiguous in c.
+inline void contract(const Nest& rows, const Depth& depth, const float* a, const float* packed, std::int64_t n,
+                     float* c) {
+  const std::int64_t count = depth.count();
+  depth.for_each_part(
+      kDepthMost, [&](const Depth& part, const std::array<std::int64_t, 3>& at, std::int64_t first) {
+        for (std::int64_t column = 0; column < n; column += kPanelColumns) {
+          const std::int64_t columns = std::min(kPanelColumns, n - column);
+          const float* const panel = packed + column * count + first * panel_width(columns);
+          contract_panel(rows, part, a + depth.offset(at), panel, columns, c + column, first > 0);
+        }
+      });
+}
 
 }  // namespace detail
 
-/// A contraction with its tile, ready to run: what does not depend on the data is computed once.
-class TiledContraction {
- public:
-  TiledContraction(Contraction what, const Tile& tile) : what_(std::move(what)), tile_(tile) {
-    tile_.block_rows = std::max(tile.block_rows, tile.unroll.rows);
-    tile_.block_depth = std::max<std::int64_t>(tile.block_depth, 1);
-    const std::int64_t per_vector = what_.vectorised == Vectorised::kDepth ? 1 : detail::kLanes;
-    const std::int64_t width = tile.unroll.vectors * per_vector;
-    for (const Contraction::Run& run : what_.runs) {
-      for (std::int64_t j = 0; j < run.length; j += width) {
-        columns_.push_back({what_.vectorised == Vectorised::kLanes ? j : 0, run.b + j * what_.b_column,
-                            run.c + j * what_.c_column, std::min(width, run.length - j)});
-        kernels_.push_back(kernels_of((columns_.back().count + per_vector - 1) / per_vector));
-      }
-    }
-    // As many whole column tiles as block_columns holds, counting what they really have.
-    const std::int64_t per_tile = std::max<std::int64_t>(
-        1, what_.num_columns() / std::max<std::int64_t>(1, static_cast<std::int64_t>(columns_.size())));
-    columns_per_block_ = static_cast<std::size_t>(std::max<std::int64_t>(1, tile.block_columns / per_tile));
-  }
+/// Elements of a packed right side of k rows and n columns.
+[[nodiscard]] inline std::int64_t packed_size(std::int64_t k, std::int64_t n) {
+  return k * ((n + detail::kLanes - 1) / detail::kLanes * detail::kLanes);
+}
 
-  [[nodiscard]] const Contraction& contraction() const { return what_; }
-
-  /// Runs it. c must not overlap a or b; kReadSlack elements behind each must be readable.
-  void run(const float* a, const float* b, float* c) const {
-    for (const Contraction::Batch& batch : what_.batches) {
-      if (tile_.order == LoopOrder::kRowsOuter) {
-        for_rows([&](std::int64_t r0, std::int64_t r1) {
-          for_depth([&](std::int64_t k0, std::int64_t k1) {
-            for_columns([&](std::size_t t0, std::size_t t1) {
-              block(a + batch.a, b + batch.b, c + batch.c, r0, r1, k0, k1, t0, t1);
-            });
-          });
-        });
-      } else {
-        for_columns([&](std::size_t t0, std::size_t t1) {
-          for_depth([&](std::int64_t k0, std::int64_t k1) {
-            for_rows([&](std::int64_t r0, std::int64_t r1) {
-              block(a + batch.a, b + batch.b, c + batch.c, r0, r1, k0, k1, t0, t1);
-            });
-          });
-        });
-      }
-    }
+/// Packs the right side of a dot, (k, n), into panels one after another, each with its k rows.
+inline void pack(std::int64_t k, std::int64_t n, const Matrix& b, float* packed) {
+  for (std::int64_t column = 0; column < n; column += kPanelColumns) {
+    detail::pack_panel(k, std::min(kPanelColumns, n - column), {b.data + column * b.column, b.row, b.column},
+                       packed + column * k);
   }
+}
 
- private:
-  /// The kernels of a column tile: for whole row tiles, and for what is left of the rows.
-  struct Kernels {
-    std::array<detail::MicroKernel, 9> of_rows;  // [rows]: the kernel for at most so many
-    std::array<std::int64_t, 9> rows;            // and how many it does
-  };
-
-  [[nodiscard]] Kernels kernels_of(std::int64_t vectors) const {
-    Kernels kernels = {};
-    for (std::size_t n = 1; n < kernels.rows.size(); ++n) {
-      kernels.rows[n] = std::min(static_cast<std::int64_t>(n), tile_.unroll.rows);
-      kernels.of_rows[n] =
-          detail::micro_kernel(what_.vectorised, what_.b_column == 1, vectors, kernels.rows[n]);
-    }
-    return kernels;
-  }
-
-  template <class Body>
-  void for_rows(Body&& body) const {
-    for (std::int64_t r = 0; r < what_.num_rows(); r += tile_.block_rows)
-      body(r, std::min(r + tile_.block_rows, what_.num_rows()));
-  }
-  template <class Body>
-  void for_depth(Body&& body) const {
-    for (std::int64_t k = 0; k < what_.depth(); k += tile_.block_depth)
-      body(k, std::min(k + tile_.block_depth, what_.depth()));
-  }
-  template <class Body>
-  void for_columns(Body&& body) const {
-    for (std::size_t t = 0; t < columns_.size(); t += columns_per_block_)
-      body(t, std::min(t + columns_per_block_, columns_.size()));
-  }
-
-  void block(const float* a, const float* b, float* c, std::int64_t r0, std::int64_t r1, std::int64_t k0,
-             std::int64_t k1, std::size_t t0, std::size_t t1) const {
-    for (std::size_t t = t0; t < t1; ++t) {
-      const Kernels& kernels = kernels_[t];
-      for (std::int64_t r = r0; r < r1;) {
-        const auto left = static_cast<std::size_t>(std::min<std::int64_t>(r1 - r, 8));
-        kernels.of_rows[left]({what_, a, b, c, static_cast<std::size_t>(r), columns_[t], k0, k1, k0 > 0});
-        r += kernels.rows[left];
-      }
-    }
-  }
-
-  Contraction what_;
-  Tile tile_;
-  std::vector<detail::ColumnTile> columns_;
-  std::vector<Kernels> kernels_;  // of each column tile
-  std::size_t columns_per_block_ = 1;
-};
+/// c = a * b. Shapes: a (m, k) of any strides, b (k, n) packed, c (m, n) with contiguous columns and rows c_row
+/// apart.
+inline void dot(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const float* packed, float* c,
+                std::int64_t c_row) {
+  detail::contract({{1, 1, m}, {0, 0, a.row}, {0, 0, c_row}}, {{1, 1, k}, {0, 0, a.column}}, a.data, packed, n,
+                   c);
+}
 
 }  // namespace minicompiler
 

@@ -1,107 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a cost model sees: programs and kernels as graphs with the node features of TpuGraphs, decisions as its
-// configurations.
+// What was measured, as the engine reads it, and as TpuGraphs npz files.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_DATASET_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_DATASET_HPP
 
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "heavy.hpp"
-#include "hlo.hpp"
-#include "ir.hpp"
-#include "layout.hpp"
-#include "mlgraph/io/hlo_features.hpp"
+#include "features.hpp"
+#include "log.hpp"
 #include "mlgraph/io/program_data.hpp"
-#include "mlgraph/io/tpugraphs_proto.hpp"
-#include "tile.hpp"
+#include "mlgraph/io/tpugraphs.hpp"
+#include "split.hpp"
 
 namespace minicompiler {
 
-/// Entries of a layout configuration at one node: output, first and second input, six each.
-inline constexpr std::size_t kLayoutFeatures = 18;
-
-/// Appends the row of one configurable node: minor-to-major orders, the rest -1.
-template <class Vector>
-void append_layout_row(const LayoutChoice& choice, Vector& to) {
-  for (const Layout* layout : {&choice.output, &choice.inputs[0], &choice.inputs[1]}) {
-    for (const std::int8_t entry : layout->entries())
-      to.push_back(static_cast<typename Vector::value_type>(entry));
-  }
-}
-
 namespace detail {
 
-/// Nodes and edges of a program, with the columns that dots and convolutions have of their operands' shapes.
-[[nodiscard]] inline mg::Result<mg::io::Program> make_graph(const std::string& name,
-                                                            const LoweredHlo& lowered) {
-  mg::io::HloFeatureOptions options;
-  options.extra = true;
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::io::HloGraph graph, mg::io::featurize(lowered.module, options));
-  return mg::io::make_program(name, graph);
+/// Whether each measurement is to be believed. What was out of the race after one visit or two was run a few
+/// times at most, and a machine that others use may have stood still each time: it is not, where it took more
+/// than twice as long, against what the formula says, as the median of all.
+[[nodiscard]] inline std::vector<bool> believable(const Record& record, FeatureMaker& features) {
+  std::vector<double> ratio;
+  for (std::size_t i = 0; i < record.schedules.size(); ++i)
+    ratio.push_back(static_cast<double>(record.measured[i].ns) / features.formula(record.schedules[i]));
+  std::vector<double> sorted = ratio;
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<bool> is;
+  for (std::size_t i = 0; i < ratio.size(); ++i)
+    is.push_back(record.measured[i].visits > 2 || ratio[i] <= 2 * sorted[sorted.size() / 2]);
+  return is;
 }
 
 }  // namespace detail
 
-/// The layout problem of a program, without configurations: K configurable nodes in the program's order.
-[[nodiscard]] inline mg::Result<mg::io::Program> layout_problem(const Program& program) {
-  const LoweredHlo lowered = lower_to_hlo(program);
-  MLGRAPH_ASSIGN_OR_RETURN(mg::io::Program problem, detail::make_graph(program.name, lowered));
-  for (const std::size_t i : program.indices_of(is_configurable)) problem.config_node.push_back(lowered.row[i]);
-  problem.config_features = static_cast<std::int64_t>(kLayoutFeatures);
-  return problem;
-}
-
-/// Adds a configuration to a layout problem.
-inline void add_layouts(const LayoutConfig& config, mg::io::Program& problem) {
-  for (const LayoutChoice& choice : config) append_layout_row(choice, problem.narrow_configs);
-  ++problem.num_configs;
-}
-
-/// A heavy instruction alone: its parameters, and the layouts it is compiled for.
-struct Kernel {
-  Program program;
-  LayoutChoice layouts;
-
-  [[nodiscard]] const Instruction& instruction() const { return program.instructions.back(); }
-  [[nodiscard]] HeavyKernel loops() const { return heavy_kernel(program, instruction(), layouts); }
-};
-
-/// The heavy instruction `i` of a program as a kernel.
-[[nodiscard]] inline Kernel kernel_of(const Program& program, std::size_t i, const LayoutChoice& layouts) {
-  Kernel kernel;
-  Instruction inst = program.instructions[i];
-  kernel.program.name = mg::str_cat(program.name, ".", inst.name);
-  for (std::size_t& operand : inst.operands) {
-    Instruction parameter;
-    parameter.name = mg::str_cat("p", kernel.program.instructions.size());
-    parameter.shape = program.instructions[operand].shape;
-    operand = kernel.program.instructions.size();
-    kernel.program.instructions.push_back(std::move(parameter));
+/// A race as a program of the engine: a node for each value that is computed, a configuration for each schedule
+/// whose measurement is to be believed.
+[[nodiscard]] inline mg::io::Program problem_of(const Record& record, const Machine& machine) {
+  const Dataflow flow(record.program);
+  FeatureMaker features(flow, machine);
+  mg::io::Program problem = features.problem();
+  const std::vector<bool> is_believable = detail::believable(record, features);
+  for (std::size_t i = 0; i < record.schedules.size(); ++i) {
+    if (!is_believable[i]) continue;
+    features.add(record.schedules[i], problem);
+    problem.runtime.push_back(record.measured[i].ns);
   }
-  kernel.program.instructions.push_back(std::move(inst));
-  kernel.layouts = layouts;
-  return kernel;
-}
-
-/// The tile problem of a kernel, without configurations: three nodes, whose shapes have the kernel's layouts.
-[[nodiscard]] inline mg::Result<mg::io::Program> tile_problem(const Kernel& kernel) {
-  const LayoutChoice& l = kernel.layouts;
-  const LoweredHlo lowered = lower_to_hlo(kernel.program, {l.inputs[0], l.inputs[1], l.output});
-  MLGRAPH_ASSIGN_OR_RETURN(mg::io::Program problem, detail::make_graph(kernel.program.name, lowered));
-  problem.node_splits.clear();  // as in the published tile files
-  problem.config_features = static_cast<std::int64_t>(kTileFeatures);
   return problem;
 }
 
-/// Adds a tile to a tile problem.
-inline void add_tile(const Contraction& loops, const Tile& tile, mg::io::Program& problem) {
-  std::vector<float> features;
-  append_tile_features(loops, tile, features);
-  problem.wide_configs.insert(problem.wide_configs.end(), features.begin(), features.end());
-  ++problem.num_configs;
+/// Every record as a TpuGraphs npz: FOLDER/train/NAME.npz, FOLDER/valid, FOLDER/test; a later round's as
+/// NAME.round2.npz. Errors: the system's.
+[[nodiscard]] inline mg::Status write_npz(const Split& split, const Machine& machine,
+                                          const std::string& folder) {
+  const std::pair<const char*, const std::vector<Record>*> parts[] = {
+      {"train", &split.train}, {"valid", &split.valid}, {"test", &split.held_out}};
+  for (const auto& [part, records] : parts) {
+    const std::string to = mg::str_cat(folder, "/", part, "/");
+    std::error_code error;
+    std::filesystem::create_directories(to, error);
+    if (error) return mg::Status::unavailable(mg::str_cat(to, ": ", error.message()));
+    for (const Record& record : *records) {
+      const std::string round = record.round == 1 ? "" : mg::str_cat(".round", record.round);
+      const mg::io::Program problem = problem_of(record, machine);
+      MLGRAPH_RETURN_IF_ERROR(mg::io::to_npz(problem.view(), mg::str_cat(to, problem.name, round, ".npz")));
+    }
+  }
+  return {};
 }
 
 }  // namespace minicompiler

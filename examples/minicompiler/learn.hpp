@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Training, evaluating and searching with the engine, behind an interface without it: learn.cpp alone pays for
-// its templates.
+// Training with the engine and ranking by what was trained, behind an interface without it: learn.cpp alone
+// pays for its templates.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LEARN_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LEARN_HPP
 
@@ -9,19 +9,17 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
+#include "formula.hpp"
+#include "log.hpp"
 #include "mlgraph/core/span.hpp"
-#include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/recipe.hpp"
-#include "mlgraph/io/program_data.hpp"
+#include "scorer.hpp"
 
 namespace minicompiler {
 
-namespace mg = mlgraph;
-
-/// How well a model ranks the configurations of one program, or the mean over programs. Slowdowns as shares.
+/// How well schedules of a program are ranked, or the mean over programs. Slowdowns as shares.
 struct Quality {
   double kendall_tau = 0;
   double slowdown1 = 0;
@@ -38,7 +36,11 @@ struct TrainSettings {
   int epochs = 60;
   int threads = 0;  ///< 0: one per processor
   std::uint64_t seed = 1;
-  // Of the networks' recipes, where given.
+  bool edges = true;  ///< false: no value sees another one, for comparison
+  /// A model that training goes on from, with its widths; none: from weights by chance.
+  mg::Span<const std::byte> start = {};
+  // Of the network's recipe, where given.
+  std::optional<double> lr;
   std::optional<mg::Loss> loss;
   std::optional<double> pair_weight;
   std::optional<mg::ListMleOrder> list_order;
@@ -51,55 +53,35 @@ struct TrainedModel {
   std::vector<EpochPoint> curve;
 };
 
-/// Trains a model of layouts or of tiles, as the programs have them, and keeps the epoch that is best on
-/// `valid`. Errors: those of the engine's trainer, such as no program with a ranking.
-[[nodiscard]] mg::Result<TrainedModel> train_model(const std::vector<mg::io::Program>& train,
-                                                   const std::vector<mg::io::Program>& valid,
-                                                   const TrainSettings& settings);
+/// Trains a RuntimeNet on what was measured, on this machine or one that is told, and keeps the epoch that is
+/// best on `valid`. Errors: those of the engine's trainer, such as no program with a ranking; `start` is no
+/// model of that kind.
+[[nodiscard]] mg::Result<TrainedModel> train_network(const std::vector<Record>& train,
+                                                     const std::vector<Record>& valid, const Machine& machine,
+                                                     const TrainSettings& settings);
 
-/// What the search may choose at each configurable node: row k has candidates [ptr[k], ptr[k + 1]).
-struct LayoutCandidates {
-  std::vector<std::int32_t> ptr;  // (K + 1)
-  std::vector<float> features;    // (ptr[K], kLayoutFeatures)
-};
-
-struct FoundLayouts {
-  std::size_t start = 0;             ///< the configuration of the problem that the search began with
-  std::vector<std::int32_t> choice;  ///< (K) the candidate of each row; -1: that of the start
-  float score = 0;
-};
-
-struct LayoutSearchResult {
-  std::vector<FoundLayouts> found;  ///< from fast to slow by the model, all different
-  std::int64_t num_evaluations = 0;
-  double seconds = 0;  ///< binding and searching
-};
-
-/// A trained model that ranks.
-class Ranker {
+/// A trained RuntimeNet that ranks schedules.
+class Network final : public Scorer {
  public:
-  /// Errors: bytes that are no model.
-  [[nodiscard]] static mg::Result<Ranker> load(mg::Span<const std::byte> bytes);
-
-  /// Scores of all configurations; larger = slower. Errors: a program for another task.
-  [[nodiscard]] mg::Result<std::vector<float>> score(const mg::io::Program& program) const;
-  /// Compares the scores with what was measured. Errors: those of score(); runtimes that rank nothing.
-  [[nodiscard]] mg::Result<Quality> evaluate(const mg::io::Program& program) const;
-  /// Greedy descent and annealing from each configuration of `problem`, over incremental updates, with
-  /// `max_evaluations` in all. Errors: those of the engine's search.
-  [[nodiscard]] mg::Result<LayoutSearchResult> search(const mg::io::Program& problem,
-                                                      const LayoutCandidates& candidates,
-                                                      std::int64_t max_evaluations) const;
-
-  Ranker(Ranker&&) noexcept;
-  Ranker& operator=(Ranker&&) noexcept;
-  ~Ranker();
+  /// Errors: bytes that are no model of that kind.
+  [[nodiscard]] static mg::Result<std::unique_ptr<Network>> load(mg::Span<const std::byte> bytes,
+                                                                 const Machine& machine);
+  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
+                                 std::vector<float>& scores) override;
+  ~Network() override;
 
  private:
-  struct Model;
-  explicit Ranker(std::unique_ptr<const Model> model);
-  std::unique_ptr<const Model> model_;
+  struct Loaded;
+  explicit Network(std::unique_ptr<const Loaded> loaded);
+  std::unique_ptr<const Loaded> loaded_;
 };
+
+/// Compares the scores of a record's schedules with what was measured.
+/// Errors: those of the scorer; runtimes that rank nothing.
+[[nodiscard]] mg::Result<Quality> evaluate(Scorer& scorer, const Record& record);
+
+/// The mean over records; at least one. Errors: those of evaluate().
+[[nodiscard]] mg::Result<Quality> mean_quality(Scorer& scorer, const std::vector<Record>& records);
 
 }  // namespace minicompiler
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log of measurements: one JSON line for each measured program or kernel, only ever appended to. What a
+// The log of measurements: one JSON line for each race of a program's schedules, only ever appended to. What a
 // crash leaves of a last line is dropped; everything before it is kept and can be added to.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -18,12 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "dataset.hpp"
-#include "layout.hpp"
 #include "measure.hpp"
-#include "mlgraph/graph/program.hpp"
+#include "schedule_text.hpp"
 #include "text.hpp"
-#include "tile.hpp"
 
 #if defined(__unix__) || defined(__APPLE__)
 #include <unistd.h>
@@ -31,59 +29,24 @@
 
 namespace minicompiler {
 
-/// The configurations of one program (layouts) or kernel (tiles) and what was measured. The first configuration
-/// is the default one.
+/// What was measured of one program in one race.
 struct Record {
-  mg::io::Task task = mg::io::Task::kLayout;
+  int round = 1;  ///< 1: rules and samples; later ones: what a Scorer proposed
   Program program;
-  std::vector<LayoutConfig>
-      layouts;              // of a layout record: the configurations; of a tile record: one, the kernel's
-  std::vector<Tile> tiles;  // of a tile record: the configurations
+  std::vector<Schedule> schedules;  // canonical, different
   std::vector<Measurement> measured;
-
-  [[nodiscard]] Kernel kernel() const { return {program, layouts[0][0]}; }
 };
 
 namespace detail {
 
-/// A configuration as the number of each node's choice.
-[[nodiscard]] inline std::vector<std::size_t> choice_numbers(const Program& program,
-                                                             const LayoutConfig& config) {
-  std::vector<std::size_t> numbers;
-  for (const std::size_t i : program.indices_of(is_configurable)) {
-    const std::vector<LayoutChoice> choices = layout_choices(program, program.instructions[i]);
-    const auto found = std::find(choices.begin(), choices.end(), config[numbers.size()]);
-    numbers.push_back(static_cast<std::size_t>(found - choices.begin()));
-  }
-  return numbers;
-}
-
-/// The inverse. Errors: numbers that do not fit the program.
-[[nodiscard]] inline mg::Result<LayoutConfig> config_of_numbers(const Program& program,
-                                                                const std::vector<std::size_t>& numbers) {
-  LayoutConfig config;
-  const std::vector<std::size_t> configurable = program.indices_of(is_configurable);
-  for (std::size_t k = 0; k < configurable.size() && k < numbers.size(); ++k) {
-    const std::vector<LayoutChoice> choices = layout_choices(program, program.instructions[configurable[k]]);
-    if (numbers[k] >= choices.size()) break;
-    config.push_back(choices[numbers[k]]);
-  }
-  if (config.size() == configurable.size() && numbers.size() == configurable.size()) return config;
-  return mg::Status::data_loss(mg::str_cat(program.name, ": choices that the program does not have"));
-}
-
 [[nodiscard]] inline nlohmann::json to_json(const Record& record) {
-  nlohmann::json json = {{"task", record.task == mg::io::Task::kTile ? "tile" : "layout"},
-                         {"program", to_text(record.program)}};
-  for (const LayoutConfig& config : record.layouts)
-    json["layouts"].push_back(choice_numbers(record.program, config));
-  for (const Tile& t : record.tiles) {
-    json["tiles"].push_back({t.block_rows, t.block_columns, t.block_depth, t.unroll.rows, t.unroll.vectors,
-                             static_cast<std::int64_t>(t.order)});
-  }
+  nlohmann::json json = {{"round", record.round}, {"program", to_text(record.program)}};
+  const Dataflow flow(record.program);
+  for (const Schedule& schedule : record.schedules) json["schedules"].push_back(schedule_text(flow, schedule));
   for (const Measurement& m : record.measured) {
     json["ns"].push_back(m.ns);
     json["noise"].push_back(std::round(m.noise * 1e4) / 1e4);
+    json["visits"].push_back(m.visits);
   }
   return json;
 }
@@ -91,51 +54,27 @@ namespace detail {
 /// Errors: a record that is incomplete, or does not fit its program. JSON of other types throws.
 [[nodiscard]] inline mg::Result<Record> from_json(const nlohmann::json& json) {
   Record record;
-  record.task = json.at("task") == "tile" ? mg::io::Task::kTile : mg::io::Task::kLayout;
+  record.round = json.at("round").get<int>();
   MLGRAPH_ASSIGN_OR_RETURN(record.program, parse_program(json.at("program").get<std::string>()));
-  for (const nlohmann::json& numbers : json.at("layouts")) {
-    MLGRAPH_ASSIGN_OR_RETURN(LayoutConfig config,
-                             config_of_numbers(record.program, numbers.get<std::vector<std::size_t>>()));
-    record.layouts.push_back(std::move(config));
-  }
-  if (record.task == mg::io::Task::kTile) {
-    for (const nlohmann::json& t : json.at("tiles")) {
-      record.tiles.push_back({t.at(0),
-                              t.at(1),
-                              t.at(2),
-                              {t.at(3), t.at(4)},
-                              t.at(5) == 0 ? LoopOrder::kRowsOuter : LoopOrder::kColumnsOuter});
-    }
+  const Dataflow flow(record.program);
+  for (const nlohmann::json& text : json.at("schedules")) {
+    MLGRAPH_ASSIGN_OR_RETURN(Schedule schedule, parse_schedule(flow, text.get<std::string>()));
+    record.schedules.push_back(std::move(schedule));
   }
   const auto ns = json.at("ns").get<std::vector<std::int64_t>>();
   const auto noise = json.at("noise").get<std::vector<double>>();
-  const std::size_t count = record.task == mg::io::Task::kTile ? record.tiles.size() : record.layouts.size();
-  const bool one_kernel = record.task == mg::io::Task::kLayout ||
-                          (record.layouts.size() == 1 && is_heavy(record.program.instructions.back().op) &&
-                           record.layouts[0].size() == 1);
-  if (ns.size() != count || noise.size() != count || count == 0 || !one_kernel)
+  const auto visits = json.at("visits").get<std::vector<int>>();
+  const std::size_t count = record.schedules.size();
+  if (count == 0 || ns.size() != count || noise.size() != count || visits.size() != count)
     return mg::Status::data_loss(mg::str_cat(record.program.name, ": the record is incomplete"));
-  for (std::size_t i = 0; i < count; ++i) record.measured.push_back({ns[i], noise[i]});
+  for (std::size_t i = 0; i < count; ++i) {
+    if (ns[i] < 1) return mg::Status::data_loss(mg::str_cat(record.program.name, ": a time of ", ns[i], " ns"));
+    record.measured.push_back({ns[i], noise[i], visits[i]});
+  }
   return record;
 }
 
 }  // namespace detail
-
-/// What a model learns from: the record as one program of a TpuGraphs collection.
-[[nodiscard]] inline mg::Result<mg::io::Program> to_problem(const Record& record) {
-  const bool is_tile = record.task == mg::io::Task::kTile;
-  MLGRAPH_ASSIGN_OR_RETURN(mg::io::Program problem,
-                           is_tile ? tile_problem(record.kernel()) : layout_problem(record.program));
-  if (is_tile) {
-    const Contraction loops = record.kernel().loops().contraction;
-    for (const Tile& tile : record.tiles) add_tile(loops, tile, problem);
-    problem.runtime_normalizer.assign(record.tiles.size(), record.measured[0].ns);
-  } else {
-    for (const LayoutConfig& config : record.layouts) add_layouts(config, problem);
-  }
-  for (const Measurement& m : record.measured) problem.runtime.push_back(m.ns);
-  return problem;
-}
 
 /// All whole records of a log. A file that does not exist has none; a last line without its end is not one.
 /// Errors: a line that is no record, with its number.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Measuring on a machine that others use, too: a pinned thread, warm-ups, rounds over all candidates in turn,
-// medians, and an estimate of what is left of the noise.
+// Measuring on a machine that others use, too: a pinned thread, medians, and an estimate of what is left of the
+// noise.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_MEASURE_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_MEASURE_HPP
 
@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #if defined(__linux__)
@@ -50,42 +51,28 @@ class PinnedThread {
 
 /// What was measured of one candidate.
 struct Measurement {
-  std::int64_t ns = 0;  ///< median over the rounds
-  double noise = 0;     ///< half of the middle half of the rounds, as a share of the median
+  std::int64_t ns = 0;  ///< median over the visits
+  double noise = 0;     ///< half of the middle half of the visits, as a share of the median
+  int visits = 0;
 };
 
-struct MeasureOptions {
-  int rounds = 5;
-  int repeats = 2;  ///< of each visit, after one warm-up; the fastest counts
-};
+/// Of the times of each visit; at least one.
+[[nodiscard]] inline Measurement measurement_of(std::vector<std::int64_t> times) {
+  std::sort(times.begin(), times.end());
+  const std::int64_t median = times[(times.size() - 1) / 2];  // of two the faster: what disturbs, slows
+  const auto spread = static_cast<double>(times[3 * times.size() / 4] - times[times.size() / 4]);
+  return {median, spread / 2 / static_cast<double>(median), static_cast<int>(times.size())};
+}
 
-/// Measures `count` candidates: run(i) runs candidate i. Every round visits each of them, so that what slows
-/// the machine for a while slows all alike.
-template <class Run>
-[[nodiscard]] std::vector<Measurement> measure(std::size_t count, const MeasureOptions& options, Run&& run) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<std::vector<std::int64_t>> times(count);
-  for (int round = 0; round < options.rounds; ++round) {
-    for (std::size_t i = 0; i < count; ++i) {
-      run(i);
-      std::int64_t fastest = 0;
-      for (int repeat = 0; repeat < options.repeats; ++repeat) {
-        const Clock::time_point start = Clock::now();
-        run(i);
-        const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start).count();
-        fastest = repeat == 0 ? ns : std::min<std::int64_t>(fastest, ns);
-      }
-      times[i].push_back(std::max<std::int64_t>(1, fastest));
-    }
-  }
-  std::vector<Measurement> measured;
-  for (std::vector<std::int64_t>& t : times) {
-    std::sort(t.begin(), t.end());
-    const std::int64_t median = t[t.size() / 2];
-    const auto spread = static_cast<double>(t[3 * t.size() / 4] - t[t.size() / 4]);
-    measured.push_back({median, spread / 2 / static_cast<double>(median)});
-  }
-  return measured;
+/// The positions of the `count` fastest, the fastest first; of all where there are fewer.
+[[nodiscard]] inline std::vector<std::size_t> fastest_of(const std::vector<Measurement>& measured,
+                                                         std::size_t count) {
+  std::vector<std::size_t> order(measured.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return measured[a].ns < measured[b].ns; });
+  order.resize(std::min(count, order.size()));
+  return order;
 }
 
 }  // namespace minicompiler

@@ -3,224 +3,157 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <functional>
-#include <iterator>
-#include <map>
+#include <cstddef>
 
-#include "mlgraph/core/format.hpp"
+#include "../page/page.hpp"
+#include "schedule_text.hpp"
 
 namespace minicompiler {
 
 namespace {
 
-constexpr const char* kColors[] = {"#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf"};
-constexpr const char* kCopyColor = "#d62728";
+[[nodiscard]] page::Points points_of(const std::vector<EpochPoint>& curve, double (*y)(const EpochPoint&)) {
+  page::Points points;
+  for (const EpochPoint& point : curve) points.push_back({static_cast<double>(point.epoch), y(point)});
+  return points;
+}
 
-[[nodiscard]] std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '&') {
-      out += "&amp;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else {
-      out += c;
+[[nodiscard]] std::string training_figures(const std::vector<EpochPoint>& curve) {
+  const page::Plot loss{
+      "Loss, on training programs",
+      {"epoch"},
+      {"loss", true},
+      {{"the centred error of log runtime", points_of(curve, [](const EpochPoint& p) { return p.loss; })}}};
+  const page::Plot first{
+      "Slowdown of the first choice among what was measured, on programs that validate",
+      {"epoch"},
+      {"%"},
+      {{"first", points_of(curve, [](const EpochPoint& p) { return 100 * p.valid.slowdown1; })},
+       {"best of five", points_of(curve, [](const EpochPoint& p) { return 100 * p.valid.slowdown5; })}}};
+  return page::side_by_side({page::figure(loss), page::figure(first)});
+}
+
+/// The speed-ups over the rule of each program, by the ways that matter most.
+[[nodiscard]] std::string program_figure(const Results& results) {
+  page::Bars bars{"Speed-up over the rule, program by program", {"x"}, {}, {}, 1};
+  bars.series.push_back("best rule of each");
+  for (const std::string& name : results.contestants) bars.series.push_back(name + ", first choice");
+  for (const Contest& contest : results.contests) {
+    const auto over = static_cast<double>(contest.rules[results.rule]);
+    std::vector<double> values = {over / static_cast<double>(contest.rules[contest.best_rule()])};
+    for (const Proposed& proposed : contest.proposed)
+      values.push_back(over / static_cast<double>(proposed.first));
+    bars.rows.push_back({contest.program.name, std::move(values)});
+  }
+  return page::figure(bars);
+}
+
+[[nodiscard]] std::string program_table(const Results& results) {
+  page::Table table;
+  table.header = {"program", "operators", "the rule, us", "best rule"};
+  for (const std::string& name : results.contestants) {
+    table.header.push_back(name + ", first");
+    table.header.push_back(name + ", measured");
+  }
+  table.header.insert(table.header.end(), {"hill climbing", "noise, %"});
+  for (const Contest& contest : results.contests) {
+    const auto rule = static_cast<double>(contest.rules[results.rule]);
+    const auto over = [&](std::int64_t ns) {
+      const double value = rule / static_cast<double>(ns);
+      return page::Cell(detail::fixed(value, 3) + " x", value);
+    };
+    const Dataflow flow(contest.program);
+    std::vector<page::Cell> row = {contest.program.name,
+                                   {mg::str_cat(flow.values.size()), static_cast<double>(flow.values.size())},
+                                   {detail::fixed(rule / 1e3, 1), rule},
+                                   over(contest.rules[contest.best_rule()])};
+    for (const Proposed& proposed : contest.proposed) {
+      row.push_back(over(proposed.first));
+      row.push_back(over(proposed.measured));
     }
+    row.push_back(over(contest.climbed));
+    row.push_back({detail::fixed(100 * contest.noise, 1), contest.noise});
+    table.rows.push_back(std::move(row));
   }
-  return out;
+  return page::table(table);
 }
 
-/// Three significant digits, which is what a plot can show.
-[[nodiscard]] std::string number(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof(buffer), "%.3g", value);
-  return buffer;
-}
-[[nodiscard]] std::string pixels(double value) {
-  char buffer[32];
-  std::snprintf(buffer, sizeof(buffer), "%.1f", value);
-  return buffer;
-}
-
-[[nodiscard]] std::string text_at(double x, double y, const std::string& text, const char* anchor = "start") {
-  return mg::str_cat("<text x=\"", pixels(x), "\" y=\"", pixels(y), "\" text-anchor=\"", anchor, "\">",
-                     escaped(text), "</text>");
-}
-
-/// A plot with two linear axes.
-class Plot {
- public:
-  Plot(const std::string& x_label, const std::string& y_label, double x0, double x1, double y0, double y1)
-      : x0_(x0), x1_(x1 > x0 ? x1 : x0 + 1), y0_(y0), y1_(y1 > y0 ? y1 : y0 + 1) {
-    body_ = mg::str_cat("<line x1=\"", kLeft, "\" y1=\"", kTop, "\" x2=\"", kLeft, "\" y2=\"", kTop + kHeight,
-                        "\" class=\"axis\"/><line x1=\"", kLeft, "\" y1=\"", kTop + kHeight, "\" x2=\"",
-                        kLeft + kWidth, "\" y2=\"", kTop + kHeight, "\" class=\"axis\"/>");
-    constexpr int kTicks = 4;
-    for (int i = 0; i <= kTicks; ++i) {
-      const double share = static_cast<double>(i) / kTicks;
-      const double x_value = x0_ + share * (x1_ - x0_), y_value = y0_ + share * (y1_ - y0_);
-      body_ += text_at(x(x_value), kTop + kHeight + 16, number(x_value), "middle");
-      body_ += text_at(kLeft - 6, y(y_value) + 4, number(y_value), "end");
-    }
-    body_ += text_at(kLeft + kWidth / 2.0, kTop + kHeight + 34, x_label, "middle");
-    body_ += text_at(4, 12, y_label);
-  }
-
-  void line(const std::vector<std::pair<double, double>>& points, const char* color) {
-    body_ += mg::str_cat("<polyline fill=\"none\" stroke=\"", color, "\" stroke-width=\"2\" points=\"");
-    for (const auto& [px, py] : points) body_ += mg::str_cat(pixels(x(px)), ",", pixels(y(py)), " ");
-    body_ += "\"/>";
-  }
-  void dot(double px, double py, const char* color) {
-    body_ += mg::str_cat("<circle cx=\"", pixels(x(px)), "\" cy=\"", pixels(y(py)), "\" r=\"2.2\" fill=\"",
-                         color, "\" fill-opacity=\"0.6\"/>");
-  }
-  void legend(std::size_t row, const char* color, const std::string& text) {
-    const double at = kTop + 14 + 16 * static_cast<double>(row);
-    body_ += mg::str_cat("<rect x=\"", kLeft + kWidth + 12, "\" y=\"", pixels(at - 9),
-                         "\" width=\"10\" height=\"10\" fill=\"", color, "\"/>");
-    body_ += text_at(kLeft + kWidth + 27, at, text);
-  }
-  [[nodiscard]] std::string svg() const {
-    return mg::str_cat("<svg width=\"", kLeft + kWidth + 170, "\" height=\"", kTop + kHeight + 42, "\">", body_,
-                       "</svg>");
-  }
-
- private:
-  static constexpr int kLeft = 56, kTop = 22, kWidth = 420, kHeight = 240;
-
-  [[nodiscard]] double x(double value) const {
-    return kLeft + kWidth * (std::clamp(value, x0_, x1_) - x0_) / (x1_ - x0_);
-  }
-  [[nodiscard]] double y(double value) const {
-    return kTop + kHeight * (1 - (std::clamp(value, y0_, y1_) - y0_) / (y1_ - y0_));
-  }
-
-  double x0_, x1_, y0_, y1_;
-  std::string body_;
-};
-
-[[nodiscard]] std::string training_plot(const Report& report) {
-  double last = 1, low = 1;
-  for (const auto* curve : {&report.layout_curve, &report.tile_curve}) {
-    for (const EpochPoint& p : *curve) {
-      last = std::max(last, static_cast<double>(p.epoch));
-      low = std::min(low, p.valid.kendall_tau);
-    }
-  }
-  Plot plot("epoch", "Kendall's tau on the validation programs", 0, last, std::floor(low * 10) / 10, 1);
-  std::size_t row = 0;
-  const auto add = [&](const std::vector<EpochPoint>& curve, const char* name) {
-    std::vector<std::pair<double, double>> points;
-    for (const EpochPoint& p : curve) points.emplace_back(static_cast<double>(p.epoch), p.valid.kendall_tau);
-    plot.line(points, kColors[row]);
-    plot.legend(row, kColors[row], name);
-    ++row;
+/// What the last contestant decided otherwise than the rule, for the program that gained most.
+void add_decisions(const Results& results, page::Page& page) {
+  const auto gain = [&](const Contest& contest) {
+    return static_cast<double>(contest.rules[results.rule]) /
+           static_cast<double>(contest.proposed.back().measured);
   };
-  add(report.layout_curve, "layouts");
-  add(report.tile_curve, "tiles");
-  return plot.svg();
+  const auto most = std::max_element(results.contests.begin(), results.contests.end(),
+                                     [&](const Contest& a, const Contest& b) { return gain(a) < gain(b); });
+  const Dataflow flow(most->program);
+  const Schedule &rule = most->by_rules[results.rule], &chosen = most->proposed.back().schedule;
+  page::Table table{{"value", "shape", "by the rule", "chosen"}, {}};
+  for (const std::size_t v : flow.values) {
+    if (rule[v] == chosen[v]) continue;
+    const Instruction& inst = flow.instruction(v);
+    table.rows.push_back(
+        {inst.name, shape_text(inst.shape), decision_text(flow, rule, v), decision_text(flow, chosen, v)});
+  }
+  page.heading("What was decided");
+  page.paragraph(mg::str_cat(most->program.name, " became ", detail::fixed(gain(*most), 2),
+                             " times as fast as by the rule. These of its ", flow.values.size(),
+                             " values are computed otherwise:"));
+  page.add(page::table(table));
 }
 
-[[nodiscard]] std::string prediction_plot(const Report& report) {
-  double most = 2;
-  for (const Predictions& p : report.predictions) {
-    for (const auto& point : p.points) most = std::max(most, point.second);
-  }
-  Plot plot("rank by the model (0: predicted fastest)", "measured time / fastest of the program", 0, 1, 1,
-            std::min(most, 5.0));
-  for (std::size_t i = 0; i < report.predictions.size(); ++i) {
-    const char* const color = kColors[i % std::size(kColors)];
-    for (const auto& [rank, time] : report.predictions[i].points) plot.dot(rank, time, color);
-    plot.legend(i, color, report.predictions[i].name);
-  }
-  return plot.svg();
-}
-
-/// Each program's speed-ups in ascending order: the share of programs that are slower than that.
-[[nodiscard]] std::string speedup_plot(const Report& report) {
-  const std::pair<const char*, std::function<double(const SpeedUp&)>> series[] = {
-      {"model: layouts and tiles", [](const SpeedUp& s) { return s.chosen; }},
-      {"model: layouts", [](const SpeedUp& s) { return s.layouts; }},
-      {"greedy heuristic", [](const SpeedUp& s) { return s.greedy; }},
-      {"random search", [](const SpeedUp& s) { return s.random; }}};
-  double most = 1.5, least = 0.9;
-  for (const SpeedUp& s : report.speedups) {
-    most = std::max({most, s.chosen, s.layouts});
-    least = std::min({least, s.chosen, s.greedy});
-  }
-  Plot plot("share of the held-out programs", "speed-up over the default, each series in ascending order", 0, 1,
-            least, std::min(most, 4.0));
-  std::size_t row = 0;
-  for (const auto& [name, of] : series) {
-    std::vector<double> values;
-    for (const SpeedUp& s : report.speedups) values.push_back(of(s));
-    std::sort(values.begin(), values.end());
-    std::vector<std::pair<double, double>> points;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      points.emplace_back((static_cast<double>(i) + 0.5) / static_cast<double>(values.size()), values[i]);
-    plot.line(points, kColors[row]);
-    plot.legend(row, kColors[row], name);
-    ++row;
-  }
-  return plot.svg();
-}
-
-/// Operations from top to bottom, coloured by layout; inserted copies in red; arcs from producers to consumers.
-[[nodiscard]] std::string picture_svg(const Picture& picture, std::map<std::string, std::size_t>& color_of) {
-  constexpr double kRow = 26, kBoxLeft = 90, kBoxWidth = 400;
-  std::string body = text_at(kBoxLeft, 14, picture.title);
-  const auto top = [](std::size_t i) { return 24 + kRow * static_cast<double>(i); };
-  for (std::size_t i = 0; i < picture.nodes.size(); ++i) {
-    const PictureNode& node = picture.nodes[i];
-    for (const std::size_t from : node.operands) {
-      const double y0 = top(from) + 11, y1 = top(i) + 11;
-      const double bend = kBoxLeft - std::min(80.0, 8 + 3 * (y1 - y0) / kRow * 2);
-      body +=
-          mg::str_cat("<path class=\"edge\" d=\"M", kBoxLeft, " ", pixels(y0), " C", pixels(bend), " ",
-                      pixels(y0), " ", pixels(bend), " ", pixels(y1), " ", kBoxLeft, " ", pixels(y1), "\"/>");
+[[nodiscard]] std::string prediction_figures(const std::vector<Predictions>& all) {
+  std::vector<std::string> figures;
+  for (const Predictions& predictions : all) {
+    page::Series series;
+    series.name = "a schedule";
+    series.mark = page::Series::Mark::kDots;
+    double most = 1;
+    for (const auto& [predicted, measured] : predictions.points) {
+      series.points.push_back({predicted, measured});
+      most = std::max(most, std::min(predicted, measured));
     }
-    const std::size_t color = color_of.emplace(node.layout, color_of.size()).first->second;
-    const char* const fill = node.is_copy ? kCopyColor : kColors[color % std::size(kColors)];
-    body += mg::str_cat("<rect x=\"", kBoxLeft, "\" y=\"", pixels(top(i)), "\" width=\"", kBoxWidth,
-                        "\" height=\"22\" rx=\"3\" fill=\"", fill, "\" fill-opacity=\"",
-                        node.is_copy ? "0.45" : "0.2", "\" stroke=\"", fill, "\"/>");
-    body += text_at(kBoxLeft + 8, top(i) + 15, node.label);
-    body += text_at(kBoxLeft + kBoxWidth - 8, top(i) + 15, node.layout, "end");
+    page::Series same;
+    same.name = "as predicted";
+    same.points = {{1, 1}, {most, most}};
+    same.is_reference = true;
+    figures.push_back(page::figure(page::Plot{predictions.program,
+                                              {"predicted, over the least", true},
+                                              {"measured, over the least", true},
+                                              {series, same}}));
   }
-  return mg::str_cat("<svg width=\"", kBoxLeft + kBoxWidth + 12, "\" height=\"",
-                     pixels(top(picture.nodes.size()) + 8), "\">", body, "</svg>");
+  return page::side_by_side(figures);
 }
 
 }  // namespace
 
+std::string decision_text(const Dataflow& flow, const Schedule& schedule, std::size_t value) {
+  const Choice& choice = schedule[value];
+  if (!flow.materialised(schedule, value))
+    return choice.place == Placement::kOuter ? "in each outer block" : "in each inner block";
+  const TileRule& tile = kTiles[choice.tile];
+  std::string text = choice.order == Order::kRowMajor                   ? "stored row-major"
+                     : flow.instruction(value).shape.size() == kMaxRank ? "stored channels last"
+                                                                        : "stored transposed";
+  text += mg::str_cat(", blocks of ", tile.inner_elements);
+  if (tile.outer_elements > 0) text += mg::str_cat(" in ", tile.outer_elements);
+  return tile.panels ? text + ", panels" : text;
+}
+
 std::string to_html(const Report& report) {
-  std::map<std::string, std::size_t> color_of;
-  std::string html =
-      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>mini-compiler</title><style>\n"
-      "body { font: 15px/1.5 sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em; color: #222 }\n"
-      "svg { font: 12px sans-serif } .axis { stroke: #888 } .edge { fill: none; stroke: #999 }\n"
-      "pre { background: #f5f5f5; padding: 1em; overflow-x: auto }\n"
-      ".side { display: flex; gap: 1em; align-items: flex-start; overflow-x: auto }\n"
-      "</style></head><body>\n<h1>The mini-compiler, on this machine</h1>\n";
-  html += mg::str_cat("<p>", escaped(report.machine), "</p>\n<pre>", escaped(report.table), "</pre>\n");
-  html += mg::str_cat("<h2>Speed-ups of programs that the models have not seen</h2>\n", speedup_plot(report));
-  html += mg::str_cat("<h2>Predicted against measured: layouts of held-out programs</h2>\n",
-                      prediction_plot(report));
-  html += mg::str_cat("<h2>Training</h2>\n", training_plot(report));
-  html += mg::str_cat(
-      "<h2>The layouts of one program, before and after</h2>\n<p>A box is an operation, its colour and the "
-      "right "
-      "end its layout, fastest dimension first; a red box is a transposing copy that the compiler had to "
-      "insert. "
-      "Parameters and what needs no memory are left out.</p>\n<div class=\"side\">",
-      picture_svg(report.before, color_of), picture_svg(report.after, color_of), "</div>\n</body></html>\n");
-  return html;
+  page::Page page("The mini-compiler, on this machine");
+  page.paragraph(report.machine);
+  page.paragraph(report.command);
+  page.terminal(report.tables);
+  page.heading("Held-out programs");
+  page.add(program_figure(report.results));
+  page.add(program_table(report.results));
+  if (!report.results.contests.empty()) add_decisions(report.results, page);
+  page.heading("Training");
+  page.add(training_figures(report.curve));
+  page.heading("Predicted and measured");
+  page.add(prediction_figures(report.predictions));
+  return page.html();
 }
 
 }  // namespace minicompiler

@@ -1,30 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables of a run: how well held-out configurations are ranked, and how much faster programs really became.
+// The tables of contests: how much faster programs became, and by what.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_RESULTS_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_RESULTS_HPP
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "learn.hpp"
-#include "log.hpp"
-#include "optimize.hpp"
-#include "report.hpp"
+#include "contest.hpp"
+#include "mlgraph/core/format.hpp"
+#include "rules.hpp"
 
 namespace minicompiler {
 
-/// Means over held-out programs or kernels. Slowdowns against the fastest of all measured configurations.
-struct RankingResult {
-  std::size_t num_programs = 0;
-  std::size_t num_configs = 0;
-  Quality model;
-  double random_slowdown = 0;   ///< of one drawn by chance, expected
-  double random_slowdown5 = 0;  ///< of the fastest of five drawn by chance, expected
-  double default_slowdown = 0;
+/// One way to choose, and the time of its choice for each program.
+struct Choosing {
+  std::string name;
+  std::size_t num_measured = 0;  // schedules that it measures of a program
+  std::vector<double> ns;
 };
+
+/// What contests have shown. Speed-ups are over `rule`, of all_rules(), unless something else is said.
+struct Results {
+  std::size_t rule = 0;
+  std::vector<std::string> contestants;
+  std::vector<Contest> contests;
+  std::vector<std::size_t> similar_rules;  // of each contest: the rule of the most similar training program
+
+  [[nodiscard]] std::vector<double> times_of_rule() const {
+    std::vector<double> times;
+    for (const Contest& contest : contests) times.push_back(static_cast<double>(contest.rules[rule]));
+    return times;
+  }
+  [[nodiscard]] std::vector<double> times_of_best_rule() const {
+    std::vector<double> times;
+    for (const Contest& contest : contests)
+      times.push_back(static_cast<double>(contest.rules[contest.best_rule()]));
+    return times;
+  }
+
+  /// Rules, each contestant's first choice and the fastest that it measured, searches by measuring.
+  [[nodiscard]] std::vector<Choosing> ways() const {
+    std::vector<Choosing> all;
+    const auto add = [&](std::string name, std::size_t num_measured, const auto& time) {
+      Choosing way{std::move(name), num_measured, {}};
+      for (std::size_t i = 0; i < contests.size(); ++i) way.ns.push_back(static_cast<double>(time(i)));
+      all.push_back(std::move(way));
+    };
+    const std::size_t num_rules = all_rules().size(), proposals = SearchOptions().proposals;
+    add("rule of the most similar program", 0,
+        [&](std::size_t i) { return contests[i].rules[similar_rules[i]]; });
+    add("best rule of each program", num_rules,
+        [&](std::size_t i) { return contests[i].rules[contests[i].best_rule()]; });
+    add("hill climbing from the rules", num_rules + proposals,
+        [&](std::size_t i) { return contests[i].climbed; });
+    for (std::size_t c = 0; c < contestants.size(); ++c) {
+      add(contestants[c] + ": first choice", 0, [&](std::size_t i) { return contests[i].proposed[c].first; });
+      add(mg::str_cat(contestants[c], ": ", proposals, " beside the rules"), num_rules + proposals,
+          [&](std::size_t i) { return contests[i].proposed[c].measured; });
+    }
+    if (!contests.empty() && contests[0].climbed_long > 0) {
+      std::size_t measured = 0;
+      for (const Contest& contest : contests) measured += contest.num_climbed_long;
+      add("the fastest of all, after a long search", measured / contests.size(),
+          [&](std::size_t i) { return contests[i].climbed_long; });
+    }
+    return all;
+  }
+};
+
+/// The rule that is best over all programs, by the geometric mean of its times in each. A rule without a time
+/// (0) for a program is not. At least one program.
+[[nodiscard]] inline std::size_t best_rule_of_all(const std::vector<std::vector<std::int64_t>>& times) {
+  std::vector<double> total(times[0].size());
+  for (const std::vector<std::int64_t>& of_program : times) {
+    for (std::size_t r = 0; r < total.size(); ++r)
+      total[r] += of_program[r] > 0 ? std::log(static_cast<double>(of_program[r])) : 1e9;
+  }
+  return static_cast<std::size_t>(std::min_element(total.begin(), total.end()) - total.begin());
+}
+
+/// `norm` of `norm_21`.
+[[nodiscard]] inline std::string family_of(const Program& program) {
+  return program.name.substr(0, program.name.rfind('_'));
+}
+
+/// Of how much faster `ns` is than `over`, program by program: geometric mean, and how many are worse.
+struct SpeedUps {
+  double mean = 1, worst = 1;
+  std::size_t below_95 = 0;  ///< programs below 0.95
+};
+[[nodiscard]] inline SpeedUps speed_ups(const std::vector<double>& over, const std::vector<double>& ns) {
+  SpeedUps result;
+  double sum = 0;
+  for (std::size_t i = 0; i < ns.size(); ++i) {
+    const double ratio = over[i] / ns[i];
+    sum += std::log(ratio);
+    result.worst = i == 0 ? ratio : std::min(result.worst, ratio);
+    result.below_95 += ratio < 0.95 ? 1 : 0;
+  }
+  result.mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, ns.size())));
+  return result;
+}
 
 namespace detail {
 
@@ -39,108 +121,100 @@ namespace detail {
   std::snprintf(buffer, sizeof(buffer), "%.*f", digits, value);
   return buffer;
 }
-[[nodiscard]] inline std::string percent(double share) { return fixed(100 * share, 1) + " %"; }
 
-/// What is expected of the fastest of `drawn` configurations by chance, against the fastest of all.
-[[nodiscard]] inline double chance_slowdown(std::vector<double> times, std::size_t drawn) {
-  std::sort(times.begin(), times.end());
-  const auto n = static_cast<double>(times.size());
-  const double k = std::min(static_cast<double>(drawn), n);
-  double probability = k / n, mean = 0;  // that the i-th fastest is the fastest of those drawn
-  for (std::size_t i = 0; i < times.size() && probability > 0; ++i) {
-    mean += probability * times[i];
-    const double behind = n - 1 - static_cast<double>(i);
-    probability = behind > 0 ? probability * std::max(0.0, behind - k + 1) / behind : 0;
+/// Of `values`, those of programs of one family.
+[[nodiscard]] inline std::vector<double> of_family(const Results& results, const std::string& family,
+                                                   const std::vector<double>& values) {
+  std::vector<double> some;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (family_of(results.contests[i].program) == family) some.push_back(values[i]);
   }
-  return mean / times[0] - 1;
-}
-
-[[nodiscard]] inline double geometric_mean(const std::vector<SpeedUp>& all, double SpeedUp::*which) {
-  double sum = 0;
-  for (const SpeedUp& s : all) sum += std::log(s.*which);
-  return std::exp(sum / static_cast<double>(std::max<std::size_t>(1, all.size())));
+  return some;
 }
 
 }  // namespace detail
 
-/// Errors: programs that the model cannot score.
-[[nodiscard]] inline mg::Result<RankingResult> evaluate_ranking(const Ranker& model,
-                                                                const std::vector<Record>& held_out) {
-  RankingResult result;
-  result.num_programs = held_out.size();
-  const double weight = 1 / static_cast<double>(std::max<std::size_t>(1, held_out.size()));
-  for (const Record& record : held_out) {
-    MLGRAPH_ASSIGN_OR_RETURN(const mg::io::Program problem, to_problem(record));
-    MLGRAPH_ASSIGN_OR_RETURN(const Quality quality, model.evaluate(problem));
-    result.num_configs += record.measured.size();
-    result.model.kendall_tau += weight * quality.kendall_tau;
-    result.model.slowdown1 += weight * quality.slowdown1;
-    result.model.slowdown5 += weight * quality.slowdown5;
-    std::vector<double> times;
-    for (const Measurement& m : record.measured) times.push_back(static_cast<double>(m.ns));
-    result.default_slowdown += weight * (times[0] / *std::min_element(times.begin(), times.end()) - 1);
-    result.random_slowdown += weight * detail::chance_slowdown(times, 1);
-    result.random_slowdown5 += weight * detail::chance_slowdown(times, 5);
+/// The families of the programs, in their order.
+[[nodiscard]] inline std::vector<std::string> families_of(const Results& results) {
+  std::vector<std::string> families;
+  for (const Contest& contest : results.contests) {
+    const std::string family = family_of(contest.program);
+    if (std::find(families.begin(), families.end(), family) == families.end()) families.push_back(family);
   }
-  return result;
+  return families;
 }
 
-[[nodiscard]] inline SpeedUp speedup_of(const Optimized& o) {
-  const auto of = [&](std::int64_t ns) { return static_cast<double>(o.default_ns) / static_cast<double>(ns); };
-  return {o.program.name, of(o.greedy_ns), of(o.first_ns), of(o.layouts_ns), of(o.chosen_ns), of(o.random_ns)};
-}
-
-/// How well configurations are ranked.
-[[nodiscard]] inline std::string ranking_table(const RankingResult& layouts, const RankingResult& tiles) {
+/// Every way to choose: its geometric mean over the rule, in all and by family, and beside each program's best
+/// rule.
+[[nodiscard]] inline std::string results_table(const Results& results) {
+  using detail::fixed;
   using detail::padded;
-  std::string text =
-      mg::str_cat(padded("held-out programs", -22), padded("programs", 10), padded("configs", 10),
-                  padded("tau", 8), padded("slowdown@1", 12), padded("@5", 9), padded("default", 10),
-                  padded("random@1", 11), padded("@5", 9), "\n");
-  const auto row = [&](const char* name, const RankingResult& r) {
-    text += mg::str_cat(
-        padded(name, -22), padded(mg::str_cat(r.num_programs), 10), padded(mg::str_cat(r.num_configs), 10),
-        padded(detail::fixed(r.model.kendall_tau, 3), 8), padded(detail::percent(r.model.slowdown1), 12),
-        padded(detail::percent(r.model.slowdown5), 9), padded(detail::percent(r.default_slowdown), 10),
-        padded(detail::percent(r.random_slowdown), 11), padded(detail::percent(r.random_slowdown5), 9), "\n");
-  };
-  row("layouts of programs", layouts);
-  row("tiles of kernels", tiles);
-  return text +
-         "slowdown: against the fastest of all configurations that were measured; of tiles, of all there are\n";
-}
-
-/// How much faster programs became.
-[[nodiscard]] inline std::string speedup_table(const std::vector<Optimized>& all) {
-  using detail::padded;
-  std::vector<SpeedUp> speedups;
-  std::size_t wins = 0;
-  double evaluations = 0, search = 0;
-  for (const Optimized& o : all) {
-    speedups.push_back(speedup_of(o));
-    wins += o.chosen_ns < o.random_ns ? 1 : 0;
-    evaluations += static_cast<double>(o.num_evaluations);
-    search += o.search_seconds;
+  if (results.contests.empty()) return "no program\n";
+  const std::vector<double> rule = results.times_of_rule(), best_rule = results.times_of_best_rule();
+  const std::vector<std::string> families = families_of(results);
+  std::string text = mg::str_cat(
+      "speed-ups over the rule that is best on training programs: ", rule_text(all_rules()[results.rule]), "\n",
+      padded("", -38), padded("measures", 9), padded("all", 7), padded("worst", 7), padded("/best rule", 11),
+      padded("worst", 7), " |");
+  for (const std::string& family : families) text += padded(family.substr(0, 6), 7);
+  text += "\n";
+  for (const Choosing& way : results.ways()) {
+    const SpeedUps over_rule = speed_ups(rule, way.ns), over_best = speed_ups(best_rule, way.ns);
+    text += mg::str_cat(padded(way.name, -38), padded(mg::str_cat(way.num_measured), 9),
+                        padded(fixed(over_rule.mean, 3), 7), padded(fixed(over_rule.worst, 2), 7),
+                        padded(fixed(over_best.mean, 3), 11), padded(fixed(over_best.worst, 2), 7), " |");
+    for (const std::string& family : families) {
+      const SpeedUps part =
+          speed_ups(detail::of_family(results, family, rule), detail::of_family(results, family, way.ns));
+      text += padded(fixed(part.mean, 3), 7);
+    }
+    text += "\n";
   }
-  std::string text = mg::str_cat(padded("measured by running", -38), padded("geometric mean", 16),
-                                 padded("best", 8), padded("worst", 8), "\n");
-  const auto row = [&](const char* name, double SpeedUp::*which) {
-    const auto by = [&](const SpeedUp& a, const SpeedUp& b) { return a.*which < b.*which; };
-    const auto [low, high] = std::minmax_element(speedups.begin(), speedups.end(), by);
-    text += mg::str_cat(padded(name, -38),
-                        padded(detail::fixed(detail::geometric_mean(speedups, which), 3) + " x", 16),
-                        padded(detail::fixed((*high).*which, 2) + " x", 8),
-                        padded(detail::fixed((*low).*which, 2) + " x", 8), "\n");
+  return text;
+}
+
+/// What one contest has shown, as lines: what the program takes by each way to choose.
+[[nodiscard]] inline std::string contest_text(const Contest& contest,
+                                              const std::vector<std::string>& contestants) {
+  using detail::fixed;
+  using detail::padded;
+  const std::size_t best = contest.best_rule();
+  const auto over = static_cast<double>(contest.rules[best]);
+  std::string text = mg::str_cat(contest.program.name, ": ", contest.program.instructions.size(),
+                                 " instructions; best rule: ", rule_text(all_rules()[best]), "\n");
+  const auto row = [&](const std::string& name, std::int64_t ns) {
+    text += mg::str_cat("  ", padded(name, -38), padded(fixed(static_cast<double>(ns) / 1e3, 1), 10), " us",
+                        padded(fixed(over / static_cast<double>(ns), 3), 8), " x\n");
   };
-  if (speedups.empty()) return "";
-  row("greedy heuristic: each op alone", &SpeedUp::greedy);
-  row("random search, same time", &SpeedUp::random);
-  row("model: its first layouts", &SpeedUp::first);
-  row("model: fastest layouts of its first 5", &SpeedUp::layouts);
-  row("model: these layouts and its tiles", &SpeedUp::chosen);
-  return text + mg::str_cat("speed-up over the default strategy on ", all.size(),
-                            " held-out programs; the model beats random search on ", wins, "; ",
-                            detail::fixed(evaluations / std::max(search, 1e-9), 0), " evaluations a second\n");
+  row("nothing fused", contest.rules[0]);
+  row("best of all rules", contest.rules[best]);
+  row("hill climbing from the rules", contest.climbed);
+  for (std::size_t c = 0; c < contestants.size(); ++c) {
+    const Proposed& proposed = contest.proposed[c];
+    row(contestants[c] + ": first choice", proposed.first);
+    row(contestants[c] + ": measured beside the rules", proposed.measured);
+    text += mg::str_cat("    found in ", fixed(1e3 * proposed.search_seconds, 0), " ms, ", proposed.evaluations,
+                        " schedules scored\n");
+  }
+  if (contest.climbed_long > 0) row("the fastest of all, after a long search", contest.climbed_long);
+  return text;
+}
+
+/// One line for scripts, about the last contestant: speed-ups over the rule and over each program's best rule,
+/// of its first choice and of the fastest that it measured; the worst first choice over the rule.
+[[nodiscard]] inline std::string summary_line(const Results& results) {
+  using detail::fixed;
+  std::vector<double> first, measured;
+  for (const Contest& contest : results.contests) {
+    first.push_back(static_cast<double>(contest.proposed.back().first));
+    measured.push_back(static_cast<double>(contest.proposed.back().measured));
+  }
+  const std::vector<double> rule = results.times_of_rule(), best_rule = results.times_of_best_rule();
+  return mg::str_cat("summary: programs=", first.size(), " rule_first=", fixed(speed_ups(rule, first).mean, 3),
+                     " rule_five=", fixed(speed_ups(rule, measured).mean, 3),
+                     " best_rule_first=", fixed(speed_ups(best_rule, first).mean, 3),
+                     " best_rule_five=", fixed(speed_ups(best_rule, measured).mean, 3),
+                     " worst_first=", fixed(speed_ups(rule, first).worst, 3), "\n");
 }
 
 }  // namespace minicompiler

@@ -1,38 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// The whole job on this machine: collect, train, rank programs that were held out, make them faster, report.
+// The whole job on this machine: measure programs, train, measure what the model proposes, train again, then
+// decide for programs that nobody has seen, beside rules, a formula and searches by measuring.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_SHOWCASE_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_SHOWCASE_HPP
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
-#include <numeric>
+#include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "../fusion/interrupt.hpp"
-#include "../fusion/progress.hpp"
 #include "collect.hpp"
+#include "interrupt.hpp"
+#include "learn.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
-#include "models.hpp"
-#include "optimize.hpp"
-#include "picture.hpp"
+#include "mlgraph/kernels/simd.hpp"
+#include "progress.hpp"
 #include "report.hpp"
 #include "results.hpp"
+#include "similar.hpp"
 #include "split.hpp"
 
 namespace minicompiler {
-
-struct ShowcaseOptions {
-  CollectOptions collect;
-  TrainSettings train;
-  OptimizeOptions optimize;
-  std::string folder;  ///< the log, the models and report.html go there
-};
 
 /// What processor this is, and how wide the vectors are that the program was compiled for.
 [[nodiscard]] inline std::string machine_text() {
@@ -47,112 +43,161 @@ struct ShowcaseOptions {
                      mg::kernels::kLanes<float>, " floats");
 }
 
+/// What was measured of it.
+[[nodiscard]] inline std::string machine_text(const Machine& machine) {
+  const auto of = [&](Op op) { return machine.element[static_cast<std::size_t>(op)]; };
+  const auto more = [&](Level level) { return 4 * machine.read[static_cast<std::size_t>(level)]; };
+  using detail::fixed;
+  return mg::str_cat("ns an element: add ", fixed(of(Op::kAdd), 3), ", exponential ",
+                     fixed(of(Op::kExponential), 3), "; read from L2 ", fixed(more(Level::kL2), 3),
+                     " more, L3 ", fixed(more(Level::kL3), 3), ", memory ", fixed(more(Level::kMemory), 3),
+                     "; a call ", fixed(machine.call, 0), " ns; dots ", fixed(1 / machine.flop_dot, 0),
+                     " GFLOP/s");
+}
+
+/// Collects with a bar, until the budget is spent or Ctrl-C: round 1 rules and samples, later ones what
+/// `scorer` proposes. -> whether it was not interrupted
+[[nodiscard]] inline mg::Result<bool> collect_with_progress(const std::string& log_path, int round,
+                                                            Scorer* scorer, CollectOptions options) {
+  const StopOnInterrupt interrupt;
+  Progress progress(mg::str_cat("measuring, round ", round));
+  options.progress = [&](double done, const std::string& name) {
+    progress.show(done, name);
+    return !interrupt.stopped();
+  };
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const CollectSummary summary,
+      scorer == nullptr ? collect(log_path, options) : collect_proposals(log_path, *scorer, round, options));
+  const double share = 100 * summary.seconds_running / std::max(summary.seconds, 1e-9);
+  progress.finish(mg::str_cat(summary.num_programs, " programs, ", summary.num_schedules, " schedules, ",
+                              static_cast<int>(share), " % of the time running them",
+                              interrupt.stopped() ? "; interrupted, nothing is lost" : ""));
+  return !interrupt.stopped();
+}
+
+/// Trains on the records of a log with a bar. Errors: those of train_network().
+[[nodiscard]] inline mg::Result<TrainedModel> train_with_progress(const Split& split, const Machine& machine,
+                                                                  TrainSettings settings) {
+  Progress progress("training");
+  EpochPoint last;
+  settings.on_epoch = [&, epochs = settings.epochs](const EpochPoint& point) {
+    last = point;
+    progress.show(static_cast<double>(point.epoch) / epochs,
+                  mg::str_cat("epoch ", point.epoch, ", loss ", detail::fixed(point.loss, 4)));
+    return true;
+  };
+  mg::Result<TrainedModel> trained = train_network(split.train, split.valid, machine, settings);
+  progress.finish(mg::str_cat(split.train.size(), " races to train on, ", split.valid.size(),
+                              " to validate, loss ", detail::fixed(last.loss, 4)));
+  return trained;
+}
+
+struct ShowcaseOptions {
+  CollectOptions collect;  ///< its budget is that of all rounds
+  TrainSettings train;
+  ContestOptions contest;
+  std::uint32_t num_held_out = 32;               ///< programs, from kFirstHeldOut on
+  std::uint32_t first_held_out = kFirstHeldOut;  ///< number of the first
+  std::string folder;                            ///< measurements, model and report.html go there
+  std::string command;                           ///< for the report
+};
+
 namespace detail {
 
-/// Rank by the model against measured time, for one program of each family.
-[[nodiscard]] inline mg::Result<std::vector<Predictions>> predictions_of(const Ranker& model,
-                                                                         const std::vector<Record>& held_out) {
+/// A program's schedules as a model scores them, beside what was measured.
+[[nodiscard]] inline mg::Result<std::vector<Predictions>> predictions_of(Scorer& model,
+                                                                         const std::vector<Record>& records) {
   std::vector<Predictions> all;
-  for (std::size_t i = 0; i < held_out.size() && i < kNumFamilies; ++i) {
-    const Record& record = held_out[i];
-    MLGRAPH_ASSIGN_OR_RETURN(const mg::io::Program problem, to_problem(record));
-    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> scores, model.score(problem));
-    std::vector<std::size_t> order(scores.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
-    std::int64_t fastest = record.measured[0].ns;
-    for (const Measurement& m : record.measured) fastest = std::min(fastest, m.ns);
+  for (std::size_t i = 0; i < records.size() && i < kNumFamilies; ++i) {
+    const Record& record = records[i];
+    const Dataflow flow(record.program);
+    std::vector<float> scores;
+    MLGRAPH_RETURN_IF_ERROR(model.score(flow, record.schedules, scores));
+    const float least = *std::min_element(scores.begin(), scores.end());
+    const auto fastest = static_cast<double>(record.measured[fastest_of(record.measured, 1)[0]].ns);
     Predictions predictions{record.program.name, {}};
-    for (std::size_t rank = 0; rank < order.size(); ++rank) {
-      predictions.points.emplace_back(
-          static_cast<double>(rank) / static_cast<double>(order.size()),
-          static_cast<double>(record.measured[order[rank]].ns) / static_cast<double>(fastest));
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+      predictions.points.emplace_back(std::exp(static_cast<double>(scores[k] - least)),
+                                      static_cast<double>(record.measured[k].ns) / fastest);
     }
     all.push_back(std::move(predictions));
   }
   return all;
 }
 
-[[nodiscard]] inline mg::Result<std::vector<Optimized>> optimize_all(const std::vector<Record>& held_out,
-                                                                     const Rankers& rankers,
-                                                                     const OptimizeOptions& options) {
-  Progress progress("optimizing");
-  std::vector<Optimized> all;
-  for (const Record& record : held_out) {
-    MLGRAPH_ASSIGN_OR_RETURN(Optimized one, optimize(record.program, rankers.layout, rankers.tile, options));
-    all.push_back(std::move(one));
-    progress.show(static_cast<double>(all.size()) / static_cast<double>(held_out.size()), record.program.name);
-  }
-  progress.finish(mg::str_cat(all.size(), " held-out programs searched, compiled and measured"));
-  return all;
-}
-
-/// The layouts of the program that gained most, before and after.
-[[nodiscard]] inline mg::Status add_pictures(const std::vector<Optimized>& all, Report& report) {
-  if (all.empty()) return {};
-  const auto by = [](const Optimized& a, const Optimized& b) { return a.speedup() < b.speedup(); };
-  const Optimized& best = *std::max_element(all.begin(), all.end(), by);
-  const auto title = [&](const char* what, std::int64_t ns) {
-    return mg::str_cat(best.program.name, ", ", what, ": ", fixed(static_cast<double>(ns) / 1e3, 1), " us");
-  };
-  MLGRAPH_ASSIGN_OR_RETURN(report.before, picture_of(best.program, {default_layouts(best.program), {}},
-                                                     title("default", best.default_ns)));
-  MLGRAPH_ASSIGN_OR_RETURN(report.after,
-                           picture_of(best.program, best.chosen, title("chosen", best.chosen_ns)));
-  return {};
-}
-
 }  // namespace detail
 
-/// Collects with a bar, until the budget is spent or Ctrl-C. -> whether it was not interrupted
-[[nodiscard]] inline mg::Result<bool> collect_with_progress(const std::string& log_path,
-                                                            CollectOptions options) {
+/// Holds the contest on held-out programs, beside the rule that is best in `training`. At least one record of
+/// the first round. Errors: those of the contests; no such record.
+[[nodiscard]] inline mg::Result<Results> hold_contests(const std::vector<Record>& training,
+                                                       const std::vector<Contestant>& contestants,
+                                                       const ShowcaseOptions& options) {
+  std::vector<std::vector<std::int64_t>> times;
+  SimilarPrograms similar;
+  for (const Record& record : training) {
+    if (record.round != 1) continue;
+    times.push_back(times_of_rules(record));
+    similar.add(record.program, times.back());
+  }
+  if (times.empty()) return mg::Status::invalid_argument("the log has no program to train on");
+  Results results;
+  results.rule = best_rule_of_all(times);
+  for (const Contestant& contestant : contestants) results.contestants.push_back(contestant.name);
+  const PinnedThread pinned;
   const StopOnInterrupt interrupt;
-  Progress progress("measuring");
-  std::size_t count = 0;
-  options.progress = [&](double done, const std::string& name) {
-    ++count;
-    progress.show(done, name);
-    return !interrupt.stopped();
-  };
-  MLGRAPH_RETURN_IF_ERROR(collect(log_path, options));
-  progress.finish(mg::str_cat(count, " programs", interrupt.stopped() ? ", interrupted; nothing is lost" : ""));
-  return !interrupt.stopped();
+  Progress progress("held-out programs");
+  for (std::uint32_t i = 0; i < options.num_held_out && !interrupt.stopped(); ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(const Program program,
+                             make_program(options.first_held_out + i, options.collect.limits));
+    MLGRAPH_ASSIGN_OR_RETURN(Contest contest, hold_contest(program, contestants, options.contest));
+    results.similar_rules.push_back(similar.rule_for(program));
+    results.contests.push_back(std::move(contest));
+    progress.show(static_cast<double>(i + 1) / options.num_held_out, program.name);
+  }
+  progress.finish(mg::str_cat(results.contests.size(), " searched, compiled and measured"));
+  return results;
 }
 
 /// Runs it all and writes report.html; after Ctrl-C in the measurements nothing more. Errors: those of the
-/// parts; too few programs to hold any out.
+/// parts.
 [[nodiscard]] inline mg::Status run_showcase(const ShowcaseOptions& options) {
+  constexpr double kFirstRound = 0.6;  // of the budget
   const std::string log_path = options.folder + "/measurements.jsonl";
+  const Machine machine = measure_machine();
   Report report;
-  report.machine = machine_text();
+  report.command = options.command;
+  report.machine = mg::str_cat(machine_text(), "; ", machine_text(machine));
   std::printf("%s\n", report.machine.c_str());
-  MLGRAPH_ASSIGN_OR_RETURN(const bool complete, collect_with_progress(log_path, options.collect));
-  if (!complete) return {};
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Record> records, read_log(log_path));
-  MLGRAPH_ASSIGN_OR_RETURN(Models models, train_models(records, options.train));
-  MLGRAPH_RETURN_IF_ERROR(save_models(models, options.folder));
-  MLGRAPH_ASSIGN_OR_RETURN(const Rankers rankers, load_rankers(models.layout.bytes, models.tile.bytes));
 
-  const Split layouts = split_records(records, mg::io::Task::kLayout),
-              tiles = split_records(records, mg::io::Task::kTile);
-  MLGRAPH_ASSIGN_OR_RETURN(const RankingResult layout_result,
-                           evaluate_ranking(rankers.layout, layouts.held_out));
-  MLGRAPH_ASSIGN_OR_RETURN(const RankingResult tile_result, evaluate_ranking(rankers.tile, tiles.held_out));
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Optimized> all,
-                           detail::optimize_all(layouts.held_out, rankers, options.optimize));
-  report.table = mg::str_cat(ranking_table(layout_result, tile_result), "\n", speedup_table(all));
-  std::printf("\n%s\n", report.table.c_str());
+  std::unique_ptr<Network> network;
+  TrainedModel trained;
+  TrainSettings train = options.train;
+  for (int round = 1; round <= 2; ++round) {
+    CollectOptions collecting = options.collect;
+    collecting.budget_seconds *= round == 1 ? kFirstRound : 1 - kFirstRound;
+    MLGRAPH_ASSIGN_OR_RETURN(const bool complete,
+                             collect_with_progress(log_path, round, network.get(), collecting));
+    if (!complete) return {};
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(log_path));
+    MLGRAPH_ASSIGN_OR_RETURN(trained, train_with_progress(split_records(std::move(records)), machine, train));
+    MLGRAPH_ASSIGN_OR_RETURN(network, Network::load(trained.bytes, machine));
+  }
+  MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.folder + "/runtime.safetensors", trained.bytes));
 
-  report.layout_curve = models.layout.curve;
-  report.tile_curve = models.tile.curve;
-  for (const Optimized& o : all) report.speedups.push_back(speedup_of(o));
-  MLGRAPH_ASSIGN_OR_RETURN(report.predictions, detail::predictions_of(rankers.layout, layouts.held_out));
-  MLGRAPH_RETURN_IF_ERROR(detail::add_pictures(all, report));
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(log_path));
+  const Split split = split_records(std::move(records));
+  FormulaScorer formula(machine);
+  MLGRAPH_ASSIGN_OR_RETURN(
+      report.results, hold_contests(split.train, {{"formula", &formula}, {"network", network.get()}}, options));
+  report.tables = results_table(report.results);
+  std::printf("\n%s\n", report.tables.c_str());
+  report.curve = trained.curve;
+  MLGRAPH_ASSIGN_OR_RETURN(report.predictions,
+                           detail::predictions_of(*network, split.valid.empty() ? split.train : split.valid));
   const std::string html = to_html(report), path = options.folder + "/report.html";
   MLGRAPH_RETURN_IF_ERROR(
       mg::io::write_file(path, mg::io::as_bytes(mg::Span<const char>(html.data(), html.size()))));
-  std::printf("plots and layouts: %s\n", path.c_str());
+  std::printf("plots and decisions: %s\n%s", path.c_str(), summary_line(report.results).c_str());
   return {};
 }
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The split of what was measured: training, validation, and held-out programs of which no dot or convolution
-// has a shape that training or validation has seen.
+// The split of what was measured: programs to train on, to choose with, and held-out ones.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_SPLIT_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_SPLIT_HPP
 
-#include <algorithm>
+#include <charconv>
 #include <cstddef>
-#include <set>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,75 +16,39 @@
 
 namespace minicompiler {
 
-/// The part of a record: by the number of its program, so that a program and its kernels are on one side. Of
-/// each run of six rounds over the families one is held out and one validates.
-enum class Part { kTrain, kValid, kHeldOut };
+enum class Part : std::uint8_t { kTrain, kValid, kHeldOut };
 
-/// Which part a program of that name is in; kernels are called after their program.
-[[nodiscard]] inline Part part_of(const std::string& program_name) {
-  const std::size_t digits = program_name.find('_');
-  std::size_t number = 0;
-  for (std::size_t i = digits == std::string::npos ? program_name.size() : digits + 1;
-       i < program_name.size() && program_name[i] >= '0' && program_name[i] <= '9'; ++i) {
-    number = 10 * number + static_cast<std::size_t>(program_name[i] - '0');
-  }
-  const std::size_t round = number / kNumFamilies % 6;
-  return round == 1 ? Part::kHeldOut : round == 4 ? Part::kValid : Part::kTrain;
+/// Programs of the families from this number on are held out.
+inline constexpr std::uint32_t kFirstHeldOut = 1'000'000;
+
+/// Which part a program of that name is in. Of the others of the families, one round of six validates; any
+/// other program trains.
+[[nodiscard]] inline Part part_of(std::string_view name) {
+  const std::size_t underscore = name.rfind('_');
+  if (underscore == std::string_view::npos) return Part::kTrain;
+  std::uint32_t number = 0;
+  const char* const end = name.data() + name.size();
+  const std::from_chars_result read = std::from_chars(name.data() + underscore + 1, end, number);
+  if (read.ec != std::errc() || read.ptr != end) return Part::kTrain;
+  if (number >= kFirstHeldOut) return Part::kHeldOut;
+  return number / kNumFamilies % 6 == 4 ? Part::kValid : Part::kTrain;
 }
 
-/// Records of one task in three parts.
+/// Records in three parts.
 struct Split {
   std::vector<Record> train, valid, held_out;
-  std::size_t num_left_out = 0;  ///< records that share a shape with a held-out program
 };
 
-namespace detail {
-
-/// The shapes of a program's dots and convolutions: `dot f32[2,3] f32[3,4]`.
-[[nodiscard]] inline std::set<std::string> heavy_shapes(const Program& program) {
-  std::set<std::string> shapes;
-  for (const std::size_t i : program.indices_of(is_heavy)) {
-    const Instruction& inst = program.instructions[i];
-    shapes.insert(mg::str_cat(op_name(inst.op), " ", shape_text(program.operand(inst, 0).shape), " ",
-                              shape_text(program.operand(inst, 1).shape), " ", shape_text(inst.shape)));
-  }
-  return shapes;
-}
-
-}  // namespace detail
-
-/// Splits the records of one task; records without a ranking (one configuration) are left out.
-[[nodiscard]] inline Split split_records(const std::vector<Record>& records, mg::io::Task task) {
+[[nodiscard]] inline Split split_records(std::vector<Record> records) {
   Split split;
-  std::set<std::string> held_out_shapes;
-  for (const Record& record : records) {
-    if (part_of(record.program.name) != Part::kHeldOut) continue;
-    held_out_shapes.merge(detail::heavy_shapes(record.program));
-    if (record.task == task && record.measured.size() > 1) split.held_out.push_back(record);
-  }
-  for (const Record& record : records) {
+  for (Record& record : records) {
     const Part part = part_of(record.program.name);
-    if (record.task != task || record.measured.size() < 2 || part == Part::kHeldOut) continue;
-    const std::set<std::string> shapes = detail::heavy_shapes(record.program);
-    const bool seen = std::any_of(shapes.begin(), shapes.end(),
-                                  [&](const std::string& s) { return held_out_shapes.count(s) != 0; });
-    if (seen) {
-      ++split.num_left_out;
-    } else {
-      (part == Part::kValid ? split.valid : split.train).push_back(record);
-    }
+    (part == Part::kTrain   ? split.train
+     : part == Part::kValid ? split.valid
+                            : split.held_out)
+        .push_back(std::move(record));
   }
   return split;
-}
-
-/// The records as problems for a model.
-[[nodiscard]] inline mg::Result<std::vector<mg::io::Program>> to_problems(const std::vector<Record>& records) {
-  std::vector<mg::io::Program> problems;
-  for (const Record& record : records) {
-    MLGRAPH_ASSIGN_OR_RETURN(mg::io::Program problem, to_problem(record));
-    problems.push_back(std::move(problem));
-  }
-  return problems;
 }
 
 }  // namespace minicompiler

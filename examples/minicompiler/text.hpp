@@ -5,11 +5,15 @@
 #define MLGRAPH_EXAMPLES_MINICOMPILER_TEXT_HPP
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "builder.hpp"
@@ -23,8 +27,10 @@
 // }
 //
 // One instruction a line; `#` begins a comment. Every instruction states its shape, which is checked. The last
-// one is the result. Attributes: dimensions={...} of broadcast, reduce and transpose; kind=sum|maximum of
-// reduce; stride={h,w}, padding={low_high,low_high} and groups=n of convolution.
+// one is the result. Attributes, in this order: value=x of constant; comparison=EQ|NE|GE|GT|LE|LT of compare;
+// dimensions={...} of broadcast, transpose, concatenate and reduce; starts={...} of slice; kind=sum|maximum of
+// reduce and reduce-window; size={h,w} of reduce-window; stride={h,w} and padding={low_high,low_high} of
+// reduce-window and convolution; groups=n of convolution.
 
 namespace minicompiler {
 
@@ -37,7 +43,34 @@ namespace detail {
 }
 
 [[nodiscard]] inline bool has_dimensions(Op op) {
-  return op == Op::kBroadcast || op == Op::kReduce || op == Op::kTranspose;
+  return op == Op::kBroadcast || op == Op::kReduce || op == Op::kTranspose || op == Op::kConcatenate;
+}
+[[nodiscard]] inline bool has_kind(Op op) { return op == Op::kReduce || op == Op::kReduceWindow; }
+[[nodiscard]] inline bool has_window(Op op) { return op == Op::kConvolution || op == Op::kReduceWindow; }
+
+/// The shortest decimal number that is read back as the same f32.
+[[nodiscard]] inline std::string number_text(float value) {
+  char text[32];
+  const std::to_chars_result end = std::to_chars(text, text + sizeof text, value);
+  return std::string(text, end.ptr);
+}
+
+[[nodiscard]] inline std::string attributes_text(const Instruction& inst) {
+  std::string text;
+  if (inst.op == Op::kConstant) text += mg::str_cat(" value=", number_text(inst.value));
+  if (inst.op == Op::kCompare)
+    text += mg::str_cat(" comparison=", kComparisonNames[static_cast<std::size_t>(inst.comparison)]);
+  if (has_dimensions(inst.op)) text += mg::str_cat(" dimensions=", list_text(inst.dimensions));
+  if (inst.op == Op::kSlice) text += mg::str_cat(" starts=", list_text(inst.starts));
+  if (has_kind(inst.op)) text += inst.reduce == ReduceKind::kSum ? " kind=sum" : " kind=maximum";
+  const Window& w = inst.window;
+  if (inst.op == Op::kReduceWindow) text += mg::str_cat(" size={", w.size[0], ",", w.size[1], "}");
+  if (has_window(inst.op)) {
+    text += mg::str_cat(" stride={", w.stride[0], ",", w.stride[1], "} padding={", w.padding_low[0], "_",
+                        w.padding_high[0], ",", w.padding_low[1], "_", w.padding_high[1], "}");
+  }
+  if (inst.op == Op::kConvolution) text += mg::str_cat(" groups=", inst.groups);
+  return text;
 }
 
 }  // namespace detail
@@ -50,15 +83,7 @@ namespace detail {
     for (std::size_t i = 0; i < inst.operands.size(); ++i)
       text += mg::str_cat(i == 0 ? "" : ", ", program.operand(inst, i).name);
     text += mg::str_cat(") ", shape_text(inst.shape));
-    if (detail::has_dimensions(inst.op))
-      text += mg::str_cat(" dimensions=", detail::list_text(inst.dimensions));
-    if (inst.op == Op::kReduce) text += inst.reduce == ReduceKind::kSum ? " kind=sum" : " kind=maximum";
-    if (inst.op == Op::kConvolution) {
-      const Window& w = inst.window;
-      text += mg::str_cat(" stride={", w.stride[0], ",", w.stride[1], "} padding={", w.padding_low[0], "_",
-                          w.padding_high[0], ",", w.padding_low[1], "_", w.padding_high[1],
-                          "} groups=", inst.groups);
-    }
+    text += detail::attributes_text(inst);
     text += "\n";
   }
   return text + "}\n";
@@ -151,7 +176,8 @@ class Parser {
     ++at_;
     return true;
   }
-  mg::Status number(std::int64_t& value) {
+  template <class T>
+  mg::Status number(T& value) {
     peek();
     const std::from_chars_result end = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
     if (end.ec != std::errc()) return expected("a number");
@@ -181,12 +207,7 @@ class Parser {
     MLGRAPH_RETURN_IF_ERROR(operands(inst));
     MLGRAPH_RETURN_IF_ERROR(word("f32"));
     MLGRAPH_RETURN_IF_ERROR(list('[', ']', inst.shape));
-    if (has_dimensions(inst.op)) {
-      MLGRAPH_RETURN_IF_ERROR(attribute("dimensions"));
-      MLGRAPH_RETURN_IF_ERROR(list('{', '}', inst.dimensions));
-    }
-    if (inst.op == Op::kReduce) MLGRAPH_RETURN_IF_ERROR(reduce_kind(inst.reduce));
-    if (inst.op == Op::kConvolution) MLGRAPH_RETURN_IF_ERROR(convolution(inst));
+    MLGRAPH_RETURN_IF_ERROR(attributes(inst));
 
     const Dims stated = inst.shape;
     const std::string name = inst.name;
@@ -232,37 +253,73 @@ class Parser {
     MLGRAPH_RETURN_IF_ERROR(word(name));
     return symbol('=');
   }
-  mg::Status reduce_kind(ReduceKind& kind) {
-    MLGRAPH_RETURN_IF_ERROR(attribute("kind"));
-    peek();
-    const std::size_t begin = at_;
-    std::string name;
-    MLGRAPH_RETURN_IF_ERROR(identifier("sum or maximum", name));
-    if (name != "sum" && name != "maximum") {
-      at_ = begin;
-      return expected("sum or maximum");
+  mg::Status attributes(Instruction& inst) {
+    if (inst.op == Op::kConstant) {
+      MLGRAPH_RETURN_IF_ERROR(attribute("value"));
+      MLGRAPH_RETURN_IF_ERROR(number(inst.value));
     }
-    kind = name == "sum" ? ReduceKind::kSum : ReduceKind::kMaximum;
+    if (inst.op == Op::kCompare)
+      MLGRAPH_RETURN_IF_ERROR(
+          choice("comparison", "EQ, NE, GE, GT, LE or LT", kComparisonNames, inst.comparison));
+    if (has_dimensions(inst.op)) {
+      MLGRAPH_RETURN_IF_ERROR(attribute("dimensions"));
+      MLGRAPH_RETURN_IF_ERROR(list('{', '}', inst.dimensions));
+    }
+    if (inst.op == Op::kSlice) {
+      MLGRAPH_RETURN_IF_ERROR(attribute("starts"));
+      MLGRAPH_RETURN_IF_ERROR(list('{', '}', inst.starts));
+    }
+    if (has_kind(inst.op)) {
+      constexpr std::array<std::string_view, 2> kKinds = {"sum", "maximum"};
+      MLGRAPH_RETURN_IF_ERROR(choice("kind", "sum or maximum", kKinds, inst.reduce));
+    }
+    if (inst.op == Op::kReduceWindow) MLGRAPH_RETURN_IF_ERROR(pair("size", inst.window.size));
+    if (has_window(inst.op)) {
+      MLGRAPH_RETURN_IF_ERROR(pair("stride", inst.window.stride));
+      MLGRAPH_RETURN_IF_ERROR(padding(inst.window));
+    }
+    if (inst.op == Op::kConvolution) {
+      MLGRAPH_RETURN_IF_ERROR(attribute("groups"));
+      MLGRAPH_RETURN_IF_ERROR(number(inst.groups));
+    }
     return {};
   }
-  mg::Status convolution(Instruction& inst) {
-    Dims stride;
-    MLGRAPH_RETURN_IF_ERROR(attribute("stride"));
+  /// One of some names, in the order of the enumerators of E.
+  template <class E, std::size_t N>
+  mg::Status choice(std::string_view name, std::string_view what, const std::array<std::string_view, N>& names,
+                    E& value) {
+    MLGRAPH_RETURN_IF_ERROR(attribute(name));
+    peek();
     const std::size_t begin = at_;
-    MLGRAPH_RETURN_IF_ERROR(list('{', '}', stride));
-    if (stride.size() != 2) return error_at(begin, "expected two strides: {height,width}");
-    inst.window.stride = {stride[0], stride[1]};
+    std::string found;
+    MLGRAPH_RETURN_IF_ERROR(identifier(what, found));
+    const auto place = std::find(names.begin(), names.end(), found);
+    if (place == names.end()) {
+      at_ = begin;
+      return expected(what);
+    }
+    value = static_cast<E>(place - names.begin());
+    return {};
+  }
+  mg::Status pair(std::string_view name, std::array<std::int64_t, 2>& values) {
+    Dims list_of_two;
+    MLGRAPH_RETURN_IF_ERROR(attribute(name));
+    const std::size_t begin = at_;
+    MLGRAPH_RETURN_IF_ERROR(list('{', '}', list_of_two));
+    if (list_of_two.size() != 2) return error_at(begin, "expected two numbers: {height,width}");
+    values = {list_of_two[0], list_of_two[1]};
+    return {};
+  }
+  mg::Status padding(Window& window) {
     MLGRAPH_RETURN_IF_ERROR(attribute("padding"));
     MLGRAPH_RETURN_IF_ERROR(symbol('{'));
     for (std::size_t d = 0; d < 2; ++d) {
       if (d > 0) MLGRAPH_RETURN_IF_ERROR(symbol(','));
-      MLGRAPH_RETURN_IF_ERROR(number(inst.window.padding_low[d]));
+      MLGRAPH_RETURN_IF_ERROR(number(window.padding_low[d]));
       MLGRAPH_RETURN_IF_ERROR(symbol('_'));
-      MLGRAPH_RETURN_IF_ERROR(number(inst.window.padding_high[d]));
+      MLGRAPH_RETURN_IF_ERROR(number(window.padding_high[d]));
     }
-    MLGRAPH_RETURN_IF_ERROR(symbol('}'));
-    MLGRAPH_RETURN_IF_ERROR(attribute("groups"));
-    return number(inst.groups);
+    return symbol('}');
   }
 
   std::string_view text_;

@@ -7,7 +7,9 @@
 #include <fstream>
 #include <string>
 
-#include "../../examples/minicompiler/collect.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/sampling.hpp"
 #include "../../examples/minicompiler/split.hpp"
 
 namespace {
@@ -15,132 +17,122 @@ namespace {
 using namespace minicompiler;
 
 /// A path in the folder for temporary files; what was there is removed.
-std::string temporary_file(const std::string& name) {
+std::string log_path(const std::string& name) {
   const std::filesystem::path path = std::filesystem::temp_directory_path() / name;
   std::filesystem::remove(path);
   return path.string();
 }
 
-std::string bytes_of(const std::string& path) {
+std::string whole_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-CollectOptions two_small_programs() {
-  CollectOptions options;
-  options.num_programs = 0;
-  for (const char* const name : {"first", "second"}) {
-    Builder b(name);
-    const Value x = b.parameter({6, 5});
-    const Value w = b.parameter({5, 9});
-    b.relu(b.dot(x, w));
-    options.programs.push_back(b.build().value());
+/// Samples of a program with times that nobody measured.
+Record record_of(std::uint32_t number, int round) {
+  Record record;
+  record.round = round;
+  record.program = make_program(number).value();
+  const Dataflow flow(record.program);
+  const Sampler sampler(flow);
+  mg::Rng rng(number);
+  for (int i = 0; i < 5; ++i) {
+    record.schedules.push_back(sampler.random(rng));
+    record.measured.push_back({1000 * (i + 1), 0.0125, i + 1});
   }
-  options.configs_per_program = 4;
-  options.tiles_per_kernel = 5;
-  options.kernels_per_program = 1;
-  options.measure = {1, 1};
-  return options;
+  return record;
+}
+
+void check_same(const Record& a, const Record& b) {
+  CHECK(a.round == b.round);
+  CHECK(to_text(a.program) == to_text(b.program));
+  CHECK(a.schedules == b.schedules);
+  REQUIRE(a.measured.size() == b.measured.size());
+  for (std::size_t i = 0; i < a.measured.size(); ++i) {
+    CHECK(a.measured[i].ns == b.measured[i].ns);
+    CHECK(a.measured[i].noise == b.measured[i].noise);
+    CHECK(a.measured[i].visits == b.measured[i].visits);
+  }
 }
 
 }  // namespace
 
-TEST_CASE("measurements are logged, read back, and a second run has nothing left to do") {
-  const std::string path = temporary_file("minicompiler_log_test.jsonl");
-  CollectOptions options = two_small_programs();
-  std::vector<std::string> names;
-  options.progress = [&](double, const std::string& name) {
-    names.push_back(name);
-    return true;
-  };
-  REQUIRE(collect(path, options).ok());
-  CHECK(names == std::vector<std::string>{"first", "second"});
+TEST_CASE("records of every family are read back as they were written") {
+  const std::string path = log_path("minicompiler_log_test.jsonl");
+  CHECK(read_log(path).value().empty());
+  for (std::uint32_t number = 0; number < kNumFamilies; ++number) {
+    mg::Result<LogWriter> log = LogWriter::open(path);
+    REQUIRE_MESSAGE(log.ok(), log.status().message());
+    REQUIRE(log->append(record_of(number, 1 + static_cast<int>(number % 2))).ok());
+  }
   const std::vector<Record> records = read_log(path).value();
-  REQUIRE(records.size() == 4);
-  CHECK(records[0].task == mg::io::Task::kTile);
-  CHECK(records[0].tiles.size() == 5);
-  CHECK(records[0].tiles[0] == tile_choices(records[0].kernel().loops().contraction)[0]);
-  CHECK(records[1].task == mg::io::Task::kLayout);
-  CHECK(records[1].layouts.size() == 4);
-  CHECK(records[1].layouts[0] == default_layouts(records[1].program));
-  CHECK(records[1].measured.size() == 4);
-  CHECK(records[1].measured[0].ns > 0);
-  CHECK(to_text(records[1].program) == to_text(options.programs[0]));
-
-  const std::string before = bytes_of(path);
-  REQUIRE(collect(path, options).ok());
-  CHECK(bytes_of(path) == before);
-  for (const Record& record : records) {
-    const mg::Result<mg::io::Program> problem = to_problem(record);
-    REQUIRE_MESSAGE(problem.ok(), problem.status().message());
-    CHECK(mg::io::check_program(problem->view()).ok());
-  }
+  REQUIRE(records.size() == kNumFamilies);
+  for (std::uint32_t number = 0; number < kNumFamilies; ++number)
+    check_same(records[number], record_of(number, 1 + static_cast<int>(number % 2)));
   std::filesystem::remove(path);
 }
 
-TEST_CASE("stopped or killed at any byte, the log goes on where it was") {
-  const std::string path = temporary_file("minicompiler_crash_test.jsonl");
-  CollectOptions options = two_small_programs();
-  options.progress = [](double, const std::string&) { return false; };  // as Ctrl-C
-  REQUIRE(collect(path, options).ok());
-  CHECK(read_log(path).value().size() == 2);
-  options.progress = nullptr;
-  REQUIRE(collect(path, options).ok());
-  const std::string whole = bytes_of(path);
-  REQUIRE(read_log(path).value().size() == 4);
-
-  for (std::size_t size = 0; size < whole.size(); size += 97) {
+TEST_CASE("killed at any byte, the log keeps every whole record and goes on") {
+  const std::string path = log_path("minicompiler_crash_test.jsonl");
+  {
+    LogWriter log = LogWriter::open(path).value();
+    REQUIRE(log.append(record_of(3, 1)).ok());
+    REQUIRE(log.append(record_of(6, 1)).ok());
+  }
+  const std::string whole = whole_file(path);
+  const std::size_t first_line = whole.find('\n') + 1;
+  for (std::size_t size = 0; size < whole.size(); size += 211) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << whole.substr(0, size);
-    const auto num_lines = static_cast<std::size_t>(
-        std::count(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size), '\n'));
-    CHECK(read_log(path).value().size() == num_lines);
-    if (size % 5 != 0) continue;
-    REQUIRE(collect(path, options).ok());
+    const std::size_t kept = size < first_line ? 0 : 1;
+    REQUIRE(read_log(path).value().size() == kept);
+    REQUIRE(LogWriter::open(path).value().append(record_of(4, 2)).ok());
     const std::vector<Record> records = read_log(path).value();
-    REQUIRE(records.size() >= 4);  // a kernel is measured again when the crash came between it and its program
-    CHECK(records.back().program.name == "second");
+    REQUIRE(records.size() == kept + 1);
+    CHECK(records.back().program.name == "fan_4");
   }
   std::filesystem::remove(path);
 }
 
-TEST_CASE("a damaged line is an error with its number") {
-  const std::string path = temporary_file("minicompiler_damaged_test.jsonl");
-  std::ofstream(path) << "{\"task\":\"layout\"}\n";
-  CHECK(read_log(path).status().message().rfind(path + ":1: ", 0) == 0);
-  std::ofstream(path)
-      << R"({"task":"layout","program":"program p {\n x = parameter() f32[2]\n}","layouts":[[]],"ns":[1,2],"noise":[0,0]})"
-      << "\n";
-  CHECK(read_log(path).status().message() == path + ":1: p: the record is incomplete");
-  std::ofstream(path)
-      << R"({"task":"layout","program":"program p {\n x = parameter() f32[2]\n}","layouts":[[7]],"ns":[1],"noise":[0]})"
-      << "\n";
-  CHECK(read_log(path).status().message() == path + ":1: p: choices that the program does not have");
-  CHECK(read_log(path + ".missing").value().empty());
+TEST_CASE("a line that is no record is an error with its number") {
+  const std::string path = log_path("minicompiler_damaged_test.jsonl");
+  const auto error_of_line = [&](const std::string& line) {
+    std::ofstream(path, std::ios::binary) << line << "\n";
+    return read_log(path).status().message();
+  };
+  const std::string begin =
+      R"({"round":1,"program":"program p {\n x = parameter() f32[2]\n y = tanh(x) f32[2]\n}",)";
+  CHECK(error_of_line("{\"round\":1}").rfind(path + ":1: ", 0) == 0);
+  CHECK(error_of_line("not JSON").rfind(path + ":1: ", 0) == 0);
+  CHECK(error_of_line(begin + R"("schedules":["a"],"ns":[1,2],"noise":[0,0],"visits":[1,1]})") ==
+        path + ":1: p: the record is incomplete");
+  CHECK(error_of_line(begin + R"("schedules":["aa"],"ns":[1],"noise":[0],"visits":[1]})") ==
+        path + ":1: p: a schedule of 2 choices for 1 values");
+  CHECK(error_of_line(begin + R"("schedules":["?"],"ns":[1],"noise":[0],"visits":[1]})") ==
+        path + ":1: p: ? is no choice");
+  CHECK(error_of_line(begin + R"("schedules":["a"],"ns":[0],"noise":[0],"visits":[1]})") ==
+        path + ":1: p: a time of 0 ns");
+  CHECK(error_of_line(begin + R"("schedules":["a"],"ns":[7],"noise":[0],"visits":[1]})").empty());
   std::filesystem::remove(path);
+  CHECK(!LogWriter::open(path + ".missing/log").ok());
 }
 
-TEST_CASE("no shape of a held-out program is trained on") {
-  std::vector<Record> records;
-  const auto add = [&](const std::string& name, std::int64_t size) {
-    Builder b(name);
-    const Value x = b.parameter({size, 4});
-    const Value w = b.parameter({4, 8});
-    b.dot(x, w);
-    Record record;
-    record.program = b.build().value();
-    record.measured.resize(2);
-    records.push_back(std::move(record));
-  };
-  add("mlp_0", 3);   // train
-  add("mlp_5", 6);   // held out
-  add("mlp_10", 6);  // would train on the held-out shape
-  add("mlp_20", 7);  // validates
-  add("mine", 9);    // one's own program trains
-  const Split split = split_records(records, mg::io::Task::kLayout);
+TEST_CASE("programs train, validate or are held out by their numbers") {
+  CHECK(part_of("norm_0") == Part::kTrain);
+  CHECK(part_of("norm_32") == Part::kValid);  // the fifth round of the families
+  CHECK(part_of("hybrid_39") == Part::kValid);
+  CHECK(part_of("norm_40") == Part::kTrain);
+  CHECK(part_of("norm_80") == Part::kValid);
+  CHECK(part_of("norm_999999") != Part::kHeldOut);
+  CHECK(part_of("norm_1000000") == Part::kHeldOut);
+  for (const char* const name : {"mine", "mine_", "mine_7x", "mine_99999999999"})
+    CHECK(part_of(name) == Part::kTrain);
+  std::vector<Record> records(4);
+  const char* const names[] = {"norm_1000001", "fan_4", "norm_32", "mine"};
+  for (std::size_t i = 0; i < records.size(); ++i) records[i].program.name = names[i];
+  const Split split = split_records(records);
   CHECK(split.train.size() == 2);
-  CHECK(split.valid.size() == 1);
+  REQUIRE(split.valid.size() == 1);
+  CHECK(split.valid[0].program.name == "norm_32");
   REQUIRE(split.held_out.size() == 1);
-  CHECK(split.held_out[0].program.name == "mlp_5");
-  CHECK(split.num_left_out == 1);
-  CHECK(split_records(records, mg::io::Task::kTile).train.empty());
+  CHECK(split.held_out[0].program.name == "norm_1000001");
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/formula.hpp"
+#include "../../examples/minicompiler/formula.hpp"
 
 #include <cmath>
 
 #include <doctest/doctest.h>
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/families.hpp"
-#include "../../examples/fusion/rules.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/rules.hpp"
 
 using namespace minicompiler;
 

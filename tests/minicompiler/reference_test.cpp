@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/reference.hpp"
+#include "../../examples/minicompiler/reference.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "../../examples/fusion/builder.hpp"
+#include "../../examples/minicompiler/builder.hpp"
 
 namespace {
 

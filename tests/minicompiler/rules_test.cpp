@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/rules.hpp"
+#include "../../examples/minicompiler/rules.hpp"
 
 #include <doctest/doctest.h>
 
 #include <set>
 #include <string>
 
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/families.hpp"
-#include "../../examples/fusion/sampling.hpp"
-#include "../../examples/fusion/schedule_text.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/sampling.hpp"
+#include "../../examples/minicompiler/schedule_text.hpp"
 
 namespace {
 

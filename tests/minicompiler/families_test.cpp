@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/families.hpp"
+#include "../../examples/minicompiler/families.hpp"
 
 #include <doctest/doctest.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "../../examples/fusion/reference.hpp"
+#include "../../examples/minicompiler/reference.hpp"
 
 namespace {
 
@@ -67,7 +67,7 @@ TEST_CASE("long programs have hundreds of operators") {
 TEST_CASE("limits that nothing fits are an error") {
   ProgramLimits none;
   none.max_operators = 3;
-  CHECK(make_program(7, none).status().message() == "norm_7: no draw fits the limits");
+  CHECK(make_program(7, none).status().message() == "hybrid_7: no draw fits the limits");
 }
 
 TEST_CASE("results are finite and no constant") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/net.hpp"
+#include "../../examples/minicompiler/net.hpp"
 
 #include <doctest/doctest.h>
 

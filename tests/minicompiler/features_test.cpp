@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/features.hpp"
+#include "../../examples/minicompiler/features.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/families.hpp"
-#include "../../examples/fusion/rules.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/rules.hpp"
 
 using namespace minicompiler;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/collect.hpp"
+#include "../../examples/minicompiler/collect.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "../../examples/fusion/builder.hpp"
+#include "../../examples/minicompiler/builder.hpp"
 
 namespace {
 
@@ -69,7 +69,7 @@ void check_different(const Record& record) {
 }  // namespace
 
 TEST_CASE("rules and samples are measured, checked and logged; a second run has nothing left to do") {
-  const std::string path = collected_path("fusion_collect_test.jsonl");
+  const std::string path = collected_path("minicompiler_collect_test.jsonl");
   CollectOptions options = two_small_programs();
   std::vector<std::string> names;
   options.progress = [&](double, const std::string& name) {
@@ -110,7 +110,7 @@ TEST_CASE("rules and samples are measured, checked and logged; a second run has 
 }
 
 TEST_CASE("a later round measures what a scorer proposes beside the fastest, for each program once") {
-  const std::string path = collected_path("fusion_rounds_test.jsonl");
+  const std::string path = collected_path("minicompiler_rounds_test.jsonl");
   CollectOptions options = two_small_programs();
   REQUIRE(collect(path, options).ok());
   options.samples = 10;
@@ -140,7 +140,7 @@ TEST_CASE("a later round measures what a scorer proposes beside the fastest, for
 }
 
 TEST_CASE("a collection that was stopped goes on, and keeps to its budget") {
-  const std::string path = collected_path("fusion_stopped_test.jsonl");
+  const std::string path = collected_path("minicompiler_stopped_test.jsonl");
   CollectOptions options = two_small_programs();
   options.budget_seconds = 1e-9;
   CHECK(collect(path, options).value().num_programs == 1);

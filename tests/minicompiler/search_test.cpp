@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/search.hpp"
+#include "../../examples/minicompiler/search.hpp"
 
 #include <doctest/doctest.h>
 
@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/families.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
 
 namespace {
 

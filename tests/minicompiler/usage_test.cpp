@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/count_usage.hpp"
+#include "../../examples/minicompiler/count_usage.hpp"
 
 #include <cmath>
 
 #include <doctest/doctest.h>
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/compile.hpp"
-#include "../../examples/fusion/families.hpp"
-#include "../../examples/fusion/rules.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/compile.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/rules.hpp"
 
 using namespace minicompiler;
 

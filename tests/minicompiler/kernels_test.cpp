@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The block kernels against plain loops, over random sizes and strides.
-#include "../../examples/fusion/kernels.hpp"
+#include "../../examples/minicompiler/kernels.hpp"
 
-#include "../../examples/fusion/contraction.hpp"
-#include "../../examples/fusion/convolution.hpp"
+#include "../../examples/minicompiler/contraction.hpp"
+#include "../../examples/minicompiler/convolution.hpp"
 
 #include <doctest/doctest.h>
 

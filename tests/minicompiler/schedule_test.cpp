@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../../examples/fusion/schedule.hpp"
+#include "../../examples/minicompiler/schedule.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "../../examples/fusion/builder.hpp"
-#include "../../examples/fusion/families.hpp"
-#include "../../examples/fusion/sampling.hpp"
-#include "../../examples/fusion/schedule_text.hpp"
+#include "../../examples/minicompiler/builder.hpp"
+#include "../../examples/minicompiler/families.hpp"
+#include "../../examples/minicompiler/sampling.hpp"
+#include "../../examples/minicompiler/schedule_text.hpp"
 
 namespace {
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "../../examples/minicompiler/contest.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "../../examples/minicompiler/builder.hpp"
+
+namespace {
+
+using namespace minicompiler;
+
+/// Likes what is stored, or what is not.
+class Storage final : public Scorer {
+ public:
+  explicit Storage(float sign) : sign_(sign) {}
+  mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
+                   std::vector<float>& scores) override {
+    scores.clear();
+    for (const Schedule& schedule : schedules) {
+      float stored = 0;
+      for (const std::size_t v : flow.values) stored += flow.materialised(schedule, v) ? 1.0f : 0.0f;
+      scores.push_back(sign_ * stored);
+    }
+    return {};
+  }
+
+ private:
+  float sign_;
+};
+
+class Broken final : public Scorer {
+ public:
+  mg::Status score(const Dataflow&, const std::vector<Schedule>&, std::vector<float>&) override {
+    return mg::Status::data_loss("no score today");
+  }
+};
+
+Program small_norm() {
+  Builder b("small_norm");
+  const Value x = b.unary(Op::kTanh, b.parameter({40, 32}));
+  const Value sums = b.reduce(b.multiply(x, x), {1});
+  b.multiply(x, b.broadcast(b.unary(Op::kRsqrt, sums), {40, 32}, {0}));
+  return b.build().value();
+}
+
+}  // namespace
+
+TEST_CASE("a contest times rules, choices and searches of one program") {
+  Storage storing(-1), fusing(1);
+  ContestOptions options;
+  options.search.evaluations = 60;
+  options.quick = {2, 1, 1};
+  options.last = {1e9, 1, 1};
+  const Program program = small_norm();
+  const mg::Result<Contest> contest =
+      hold_contest(program, {{"storing", &storing}, {"fusing", &fusing}}, options);
+  REQUIRE_MESSAGE(contest.ok(), contest.status().message());
+  REQUIRE(contest->rules.size() == all_rules().size());
+  CHECK(contest->rules[contest->best_rule()] ==
+        *std::min_element(contest->rules.begin(), contest->rules.end()));
+  REQUIRE(contest->proposed.size() == 2);
+  const Dataflow flow(program);
+  for (const Proposed& proposed : contest->proposed) {
+    CHECK(proposed.first > 0);
+    CHECK(proposed.measured > 0);
+    CHECK(canonical(flow, proposed.schedule) == proposed.schedule);
+  }
+  CHECK(contest->climbed > 0);
+  CHECK(contest->climbed_long == 0);
+  // The rules of one schedule have one time.
+  for (std::size_t r = 1; r < contest->rules.size(); ++r) {
+    if (contest->by_rules[r] == contest->by_rules[0]) CHECK(contest->rules[r] == contest->rules[0]);
+  }
+}
+
+TEST_CASE("after a long search the fastest of all is told") {
+  Storage storing(-1);
+  ContestOptions options;
+  options.search.evaluations = 40;
+  options.climbing_seconds = 1e-3;
+  options.quick = {2, 1, 1};
+  options.last = {1e9, 1, 1};
+  const Contest contest = hold_contest(small_norm(), {{"storing", &storing}}, options).value();
+  CHECK(contest.climbed_long > 0);
+  CHECK(contest.climbed_long <= contest.rules[contest.best_rule()]);
+  CHECK(contest.climbed_long <= contest.proposed[0].first);
+}
+
+TEST_CASE("a scorer that fails ends the contest") {
+  Broken broken;
+  CHECK(hold_contest(small_norm(), {{"broken", &broken}}).status().message() == "no score today");
+}
