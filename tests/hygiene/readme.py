@@ -7,7 +7,8 @@ usage: readme.py [--write] [FOLDER]         of the repository, or of another fol
 
 * A snippet is compiled code: the lines behind <!-- snippet FILE MARK --> are those between the two marks // [MARK] of the
   file. --write puts the code there.
-* A link leads to a file of the repository, and behind # to a heading of it.
+* A link leads to a file of the repository, and behind # to a heading of it. A path of a source file, as code, is one of
+  the repository, of the README's folder, or of include/.
 * README.md has 150 lines or fewer, and two uses or more as snippets; its first program, of the mark hello, has 15.
 """
 import pathlib
@@ -21,6 +22,7 @@ SNIPPET = re.compile(r"(<!-- snippet (\S+) (\S+) -->\n```cpp\n)(.*?)(```\n)", re
 MARK = re.compile(r"<!-- (?:snippet|output) ")
 OUTPUT = re.compile(r"<!-- output of (\S+) -->\n```text\n(.*?)```\n", re.S)
 LINK = re.compile(r"""\]\(([^()\s]+)\)|\b(?:src|href)="([^"]+)\"""")
+PATH = re.compile(r"`([\w./-]+/[\w.-]+\.(?:hpp|h|cpp|c|py|md|cmake))`")
 FENCED = re.compile(r"^```.*?^```$", re.S | re.M)
 HIDDEN = re.compile(r"^(build.*|\..*)$")  # folders of the repository that are not of the project
 
@@ -61,6 +63,9 @@ def check_links(root, readme, text):
             yield f"{link} leads nowhere"
         elif anchor and (target.is_dir() or anchor not in anchors_of(target.read_text(encoding="utf-8"))):
             yield f"{link}: there is no such heading"
+    for path in PATH.findall(text):
+        if not any((folder / path).is_file() for folder in (root, readme.parent, root / "include")):
+            yield f"there is no {path}"
 
 
 def check_snippets(root, text):

@@ -116,7 +116,8 @@ READMES = {
     "README.md": "# A tree\n" + HELLO + HELLO.replace("hello", "use") + HELLO.replace("hello", "more") +
                  "[a](lib/README.md#what-it-is) [b](#a-tree) [c](https://a.b/c#d) <img src=\"a.cpp\">\n" +
                  "<!-- output of hello -->\n```text\na\n```\n",
-    "lib/README.md": "## What it is\n```sh\n[](gone.md)\n```\n[up](../README.md)\n",
+    "lib/README.md": "## What it is\n```sh\n[](gone.md)\n```\n[up](../README.md) `a/b.hpp`\n",
+    "include/a/b.hpp": "",
     "build/README.md": "[not of the project](gone.md)\n",
     "a.cpp": "".join(f"// [{mark}]\nint a;\n// [{mark}]\n" for mark in ("hello", "use", "more")),
 }
@@ -125,6 +126,7 @@ READMES = {
 README_MISTAKES = [
     ("lib/README.md", "../README.md", "../gone.md", "lib/README.md: ../gone.md leads nowhere"),
     ("lib/README.md", "../README.md", "../..", "lib/README.md: ../.. leads nowhere"),
+    ("lib/README.md", "a/b.hpp", "b/b.hpp", "lib/README.md: there is no b/b.hpp"),
     ("README.md", "a.cpp\">", "b.cpp\">", "README.md: b.cpp leads nowhere"),
     ("README.md", "#what-it-is", "#what-it-was", "lib/README.md#what-it-was: there is no such heading"),
     ("README.md", "#a-tree", "#b-tree", "#b-tree: there is no such heading"),
