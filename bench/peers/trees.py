@@ -3,6 +3,7 @@
 """Boosted trees beside the networks of bench/rivals, on equal data.
 
 usage: trees.py [--json OUT.json] NAME=FILE.npz...     what rivals wrote, a table for each
+       trees.py --save TREES.json FILE.npz             only trains LightGBM on it, for `minicompiler --trees`
        trees.py --kernels FILE.npz                     what kernel_runtimes --npz wrote: runtimes from op counts
 
 LightGBM and XGBoost fit log runtime less its program's mean by squared error. The depth, 4 to 8, and the number of
@@ -188,6 +189,17 @@ def compare(name, path):
     return figures
 
 
+def save_trees(path, out):
+    """LightGBM's trees of the first split, as JSON."""
+    data = Set(path)
+    (train, y), (valid, valid_y) = (data.rows(0, part) for part in (0, 1))
+    (model, seconds), = fit_best(LightGBM, data.x[train], y, data.x[valid], valid_y, 1)
+    trees = model.model.dump_model(num_iteration=model.model.best_iteration)
+    with open(out, "w", encoding="utf-8") as file:
+        json.dump(trees, file)
+    print(f"{out}: {len(trees['tree_info'])} trees, {seconds:.1f} s")
+
+
 def compare_kernels(path):
     """As the table of kernel_runtimes: correlations of predicted and true runtimes, mean over folds."""
     data = np.load(path)
@@ -210,6 +222,9 @@ def compare_kernels(path):
 def main(arguments):
     if len(arguments) == 2 and arguments[0] == "--kernels":
         compare_kernels(arguments[1])
+        return 0
+    if len(arguments) == 3 and arguments[0] == "--save":
+        save_trees(arguments[2], arguments[1])
         return 0
     out = None
     if arguments[:1] == ["--json"]:

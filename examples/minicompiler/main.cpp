@@ -5,6 +5,8 @@
 //   minicompiler                      the whole job: measure, train, decide for held-out programs, report
 //   minicompiler collect              measure only, into a log that can be added to
 //   minicompiler train                train a model on a log
+//   minicompiler rivals               networks on a log, beside what boosted trees need for the same
+//   minicompiler contest              decide for held-out programs, beside rules, a formula, trees and searches
 //   minicompiler optimize PROGRAM     make programs faster, with the model inside or another
 //   minicompiler show PROGRAM         print one
 //
@@ -34,9 +36,11 @@
 #include "learn.hpp"
 #include "mlgraph/io/file.hpp"
 #include "results.hpp"
+#include "rivals.hpp"
 #include "runtime_model.hpp"
 #include "showcase.hpp"
 #include "text.hpp"
+#include "trees.hpp"
 
 namespace {
 
@@ -80,11 +84,15 @@ mg::Status make_folder(const std::string& folder) {
 struct Options {
   ShowcaseOptions showcase;
   std::string log = "measurements.jsonl";
-  std::string model;  // a file
-  std::string npz;    // a folder
+  std::string model;     // a file
+  std::string npz;       // a folder
+  std::string trees;     // a file
+  std::string edgeless;  // a model that was trained with --no-edges
   int round = 1;
   std::vector<std::string> programs;
+  int seeds = 3;
   bool from_scratch = false;
+  bool no_edges = false;
   bool quick = false;
   bool resume = false;
   bool is_long = false;
@@ -101,10 +109,10 @@ mg::Result<std::vector<Program>> find_programs(const Options& options) {
   return programs;
 }
 
-/// The model of --model, or the one inside.
-mg::Result<std::unique_ptr<Network>> load_network(const Options& options, const Machine& machine) {
-  if (options.model.empty()) return Network::load(kRuntimeModel, machine);
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(options.model));
+/// The model of a file; of none the one inside.
+mg::Result<std::unique_ptr<Network>> load_network(const std::string& path, const Machine& machine) {
+  if (path.empty()) return Network::load(kRuntimeModel, machine);
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(path));
   return Network::load(bytes, machine);
 }
 
@@ -115,7 +123,8 @@ mg::Status run_all(Options& options) {
     showcase.train.epochs = std::min(showcase.train.epochs, 3);
     showcase.num_held_out = std::min<std::uint32_t>(showcase.num_held_out, kNumFamilies);
   }
-  if (!options.from_scratch) showcase.train.start = kRuntimeModel;
+  showcase.train.edges = !options.no_edges;
+  if (!options.from_scratch && showcase.train.edges) showcase.train.start = kRuntimeModel;
   MLGRAPH_RETURN_IF_ERROR(make_folder(showcase.folder));
   std::error_code ignored;
   if (!options.resume) std::filesystem::remove(showcase.folder + "/measurements.jsonl", ignored);
@@ -128,7 +137,7 @@ mg::Status run_collect(Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(collecting.programs, find_programs(options));
   std::unique_ptr<Network> network;
   if (options.round > 1) {
-    MLGRAPH_ASSIGN_OR_RETURN(network, load_network(options, measure_machine()));
+    MLGRAPH_ASSIGN_OR_RETURN(network, load_network(options.model, measure_machine()));
   }
   MLGRAPH_RETURN_IF_ERROR(
       collect_with_progress(options.log, options.round, network.get(), collecting).status());
@@ -142,7 +151,8 @@ mg::Status run_train(Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
   const Split split = split_records(std::move(records));
   const Machine machine = measure_machine();
-  if (!options.from_scratch) train.start = kRuntimeModel;
+  train.edges = !options.no_edges;
+  if (!options.from_scratch && train.edges) train.start = kRuntimeModel;
   MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, train_with_progress(split, machine, train));
   MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.model, trained.bytes));
   MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, Network::load(trained.bytes, machine));
@@ -159,10 +169,40 @@ mg::Status run_train(Options& options) {
   return {};
 }
 
+mg::Status run_rivals(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
+  return write_rivals(split_records(std::move(records)), measure_machine(), options.showcase.train,
+                      options.seeds, options.npz);
+}
+
+mg::Status run_contest(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
+  const Machine machine = measure_machine();
+  std::printf("%s; %s\n", machine_text().c_str(), machine_text(machine).c_str());
+  FormulaScorer formula(machine);
+  std::unique_ptr<Trees> trees;
+  std::unique_ptr<Network> edgeless;
+  std::vector<Contestant> contestants = {{"formula", &formula}};
+  if (!options.trees.empty()) {
+    MLGRAPH_ASSIGN_OR_RETURN(trees, Trees::load(options.trees, machine));
+    contestants.push_back({"trees", trees.get()});
+  }
+  if (!options.edgeless.empty()) {
+    MLGRAPH_ASSIGN_OR_RETURN(edgeless, load_network(options.edgeless, machine));
+    contestants.push_back({"network without edges", edgeless.get()});
+  }
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, load_network(options.model, machine));
+  contestants.push_back({"network", network.get()});
+  MLGRAPH_ASSIGN_OR_RETURN(const Results results, hold_contests(split_records(std::move(records)).train,
+                                                                contestants, options.showcase));
+  std::printf("\n%s\n%s", results_table(results).c_str(), summary_line(results).c_str());
+  return {};
+}
+
 mg::Status run_optimize(Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
   const Machine machine = measure_machine();
-  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, load_network(options, machine));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, load_network(options.model, machine));
   FormulaScorer formula(machine);
   const PinnedThread pinned;
   for (const Program& program : programs) {
@@ -211,6 +251,8 @@ void add_training(CLI::App& app, Options& options) {
   app.add_option("--epochs", train.epochs, "Of each training")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  app.add_flag("--no-edges", options.no_edges,
+               "No value sees another one, for comparison; begins from scratch");
   app.add_option("--lr", train.lr, "The highest learning rate")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
@@ -222,6 +264,13 @@ void add_training(CLI::App& app, Options& options) {
   add_choice(app, "--list-order", train.list_order, "Of listmle: which end of the list it tells apart first");
   add_choice(app, "--select", train.select,
              "What the best epoch is chosen by: tau, what the first place loses, or the loss");
+}
+
+void add_held_out(CLI::App& app, ShowcaseOptions& showcase) {
+  app.add_option("--held-out", showcase.num_held_out, "Held-out programs")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--first-held-out", showcase.first_held_out, "Number of the first")->capture_default_str();
 }
 
 void add_search(CLI::App& app, ContestOptions& contest) {
@@ -257,9 +306,7 @@ int run(int argc, char** argv) {
   app.add_option("--out", showcase.folder, "Where measurements, model and report.html go")
       ->envname("MINICOMPILER_OUT")
       ->capture_default_str();
-  app.add_option("--held-out", showcase.num_held_out, "Held-out programs")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  add_held_out(app, showcase);
   add_budget(app, showcase.collect);
   add_training(app, options);
   add_search(app, showcase.contest);
@@ -281,6 +328,23 @@ int run(int argc, char** argv) {
   train->add_option("--model", options.model, "The file to write, such as runtime.safetensors")->required();
   add_training(*train, options);
 
+  CLI::App* const rivals = app.add_subcommand(
+      "rivals", "Train networks and write their scores beside features for trees, for bench/peers/trees.py");
+  rivals->add_option("--log", options.log, "What collect wrote")->capture_default_str();
+  rivals->add_option("--npz", options.npz, "The file to write")->required();
+  rivals->add_option("--seeds", options.seeds, "Networks; 0: features alone")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  add_training(*rivals, options);
+
+  CLI::App* const contest = app.add_subcommand("contest", "Decide for held-out programs, by all ways");
+  contest->add_option("--log", options.log, "Whose programs choose the one rule")->capture_default_str();
+  contest->add_option("--model", options.model, "What train wrote; default: the model inside");
+  contest->add_option("--edgeless", options.edgeless, "What train --no-edges wrote, to be compared");
+  contest->add_option("--trees", options.trees, "Trees of bench/peers/trees.py --save, to be compared");
+  add_held_out(*contest, showcase);
+  add_search(*contest, showcase.contest);
+
   CLI::App* const optimize = app.add_subcommand("optimize", "Make programs faster, and measure");
   optimize->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
   optimize->add_option("--model", options.model, "What train wrote; default: the model inside");
@@ -298,6 +362,8 @@ int run(int argc, char** argv) {
   }
   if (collect->parsed()) return finish(run_collect(options));
   if (train->parsed()) return finish(run_train(options));
+  if (rivals->parsed()) return finish(run_rivals(options));
+  if (contest->parsed()) return finish(run_contest(options));
   if (optimize->parsed()) return finish(run_optimize(options));
   if (show->parsed()) return finish(run_show(options));
   return finish(run_all(options));

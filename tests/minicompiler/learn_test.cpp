@@ -13,7 +13,7 @@
 #include "../../examples/minicompiler/collect.hpp"
 #include "../../examples/minicompiler/dataset.hpp"
 #include "../../examples/minicompiler/learn.cpp"
-#include "mlgraph/io/program_set.hpp"
+#include "mlgraph/io/tpugraphs.hpp"
 
 namespace {
 
@@ -120,7 +120,7 @@ TEST_CASE("records become npz files by part and round") {
   CHECK(std::filesystem::exists(folder / "train" / "small_0.npz"));
   CHECK(std::filesystem::exists(folder / "train" / "small_0.round2.npz"));
   CHECK(std::filesystem::is_empty(folder / "valid"));
-  const auto read = mg::io::read_npz((folder / "test" / "small_1000000.npz").string());
+  const auto read = mg::io::read_tpugraphs_npz((folder / "test" / "small_1000000.npz").string());
   REQUIRE_MESSAGE(read.ok(), read.status().message());
   const mg::io::Program expected = problem_of(split.held_out[0], some_machine());
   CHECK(read->runtime == expected.runtime);

@@ -65,7 +65,8 @@ TEST_CASE("comments and spaces are free") {
 
 TEST_CASE("errors say where and what was expected") {
   CHECK(parse_error_of("") == "p.txt:1:1: expected 'program', found the end");
-  CHECK(parse_error_of("program p {\n  x = parameter() f32[2,]\n}") == "p.txt:2:25: expected a number, found ']'");
+  CHECK(parse_error_of("program p {\n  x = parameter() f32[2,]\n}") ==
+        "p.txt:2:25: expected a number, found ']'");
   CHECK(parse_error_of("program p {\n  x = conv() f32[2]\n}") ==
         "p.txt:2:7: expected an operation such as dot or add, found 'conv'");
   CHECK(parse_error_of("program p {\n  x = tanh(y) f32[2]\n}") ==
@@ -82,8 +83,9 @@ TEST_CASE("errors say where and what was expected") {
         "p.txt:2:30: expected a number, found 'a'");
   CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n  y = compare(x, x) f32[2] comparison=GG\n}") ==
         "p.txt:3:39: expected EQ, NE, GE, GT, LE or LT, found 'GG'");
-  CHECK(parse_error_of("program p {\n  x = parameter() f32[1,1,2,2]\n  y = reduce-window(x) f32[1,1,2,2] kind=sum "
-                 "size={1}\n}") == "p.txt:3:51: expected two numbers: {height,width}");
+  CHECK(parse_error_of(
+            "program p {\n  x = parameter() f32[1,1,2,2]\n  y = reduce-window(x) f32[1,1,2,2] kind=sum "
+            "size={1}\n}") == "p.txt:3:51: expected two numbers: {height,width}");
   CHECK(parse_error_of("program p {\n}") == "p.txt: p: has no instruction");
   CHECK(parse_error_of("program p {\n  x = parameter() f32[2]\n} y") ==
         "p.txt:3:3: expected nothing after the program, found 'y'");
