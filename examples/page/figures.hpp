@@ -168,7 +168,7 @@ class Frame {
 
   [[nodiscard]] std::string x_axis(const std::string& label) const {
     std::string out;
-    for (const double tick : x_.ticks(4)) {
+    for (const double tick : x_.ticks(5)) {
       out += grid_line(x(tick), kTop, x(tick), kTop + height_);
       out += text_at(x(tick), kTop + height_ + 15, number(tick), "middle");
     }
@@ -176,7 +176,7 @@ class Frame {
   }
   [[nodiscard]] std::string y_axis() const {
     std::string out;
-    for (const double tick : y_.ticks(4)) {
+    for (const double tick : y_.ticks(5)) {
       out += grid_line(kLeft, y(tick), kLeft + kWidth, y(tick));
       out += text_at(kLeft - 6, y(tick) + 4, number(tick), "end");
     }
@@ -252,7 +252,7 @@ class Frame {
   }
   const double most = *std::max_element(count.begin(), count.end());
   if (most == 0) return detail::no_data(histogram.title);
-  const detail::Frame frame(x, detail::Scale({"", false, 0, most}, {}), detail::kHeight);
+  const detail::Frame frame(x, detail::Scale({"", false, 0, std::max(4.0, most)}, {}), detail::kHeight);
   std::string body = frame.x_axis(histogram.x.label) + frame.y_axis();
   const double width = detail::kWidth / static_cast<double>(count.size());
   for (std::size_t i = 0; i < count.size(); ++i) {

@@ -141,6 +141,7 @@ TEST_CASE("a histogram counts what is finite") {
   CHECK(has(html, "<title>3</title>"));
   CHECK(has(html, "<title>1</title>"));
   CHECK_FALSE(has_no_number(html));
+  CHECK_FALSE(has(html, ">2.5</text>"));  // there are no halves of a value
   histogram.values = {4};
   CHECK(count(page::figure(histogram), "<rect") == 1);
   histogram.values = {page::kNone};
@@ -187,6 +188,7 @@ TEST_CASE("a page needs nothing from elsewhere and is the same twice") {
     page.subheading("d", "id");
     page.paragraph("e < f");
     page.terminal("$ g > h");
+    page.command("i < j");
     page.add(page::side_by_side({page::folded("more", "<i>x</i>"), page::scrolling("<b>y</b>")}));
     return page.html();
   };
@@ -195,8 +197,8 @@ TEST_CASE("a page needs nothing from elsewhere and is the same twice") {
   CHECK(count(html, "a &lt;page&gt;") == 2);  // title and heading
   for (const char* part :
        {"<h2>b &amp; c</h2>", "<h3 id=\"id\">d</h3>", "<p>e &lt; f</p>", "<pre>$ g &gt; h</pre>",
-        "<summary>more</summary><i>x</i>", "<div class=\"scroll\"><b>y</b></div>", "name=\"viewport\"",
-        "prefers-color-scheme: dark"})
+        "<pre class=\"command\">$ i &lt; j</pre>", "<summary>more</summary><i>x</i>",
+        "<div class=\"scroll\"><b>y</b></div>", "name=\"viewport\"", "prefers-color-scheme: dark"})
     CHECK_MESSAGE(has(html, part), part);
   for (const char* part : {"http:", "https:", "src=", "url(", "@import"})
     CHECK_FALSE_MESSAGE(has(html, part), part);
