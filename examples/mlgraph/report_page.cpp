@@ -87,8 +87,8 @@ std::string curve_plot(const std::vector<TrainingCurve>& curves, const std::stri
 void add_curves(page::Page& out, const std::vector<TrainingCurve>& curves) {
   if (curves.empty()) return;
   out.heading("Training");
-  std::vector<std::string> plots = {curve_plot(curves, "Loss", "in training", false,
-                                               [](const mg::EpochReport& e) { return e.train_loss; })};
+  std::vector<std::string> plots = {
+      curve_plot(curves, "Loss", "in training", false, [](const mg::EpochReport& e) { return e.train_loss; })};
   const bool has_validation = std::any_of(curves.begin(), curves.end(), [](const TrainingCurve& curve) {
     return std::any_of(curve.epochs.begin(), curve.epochs.end(),
                        [](const auto& epoch) { return epoch.validated; });

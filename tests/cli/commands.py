@@ -746,6 +746,11 @@ class Ranking(Case):
             self.assertEqual(written["model"], models[0] if len(models) == 1 else models)
             judged = self.json("eval", *flags, "--data", layouts)
             self.assertEqual(judged["mean"], self.json("eval", "--model", *models, "--data", layouts)["mean"])
+        for words in (["--model", "a", "b", layouts, "--top", "1"], ["--model", "a", "b", "--top", "1", layouts],
+                      [layouts, "--model", "a", "b"], ["--model", "a", "--model", "b", layouts]):
+            self.assertEqual(self.json("predict", *words)["programs"][1]["score"], score["both"])
+        self.fails(2, "IN is required", "predict", "--model", "a")
+        self.fails(2, "IN is required", "predict", "--model", "a", "--top", "1")
         for one, other, mean in zip(score["a"], score["b"], score["both"]):
             self.assertAlmostEqual(mean, (one + other) / 2, places=5)
         tile = self.tile_model(self.tiles())
