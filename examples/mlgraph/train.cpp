@@ -98,6 +98,14 @@ mg::Status write_report(const Options& options, const TrainSettings& settings, c
   return write_text(options.report, to_html(page, report, pictures));
 }
 
+/// What a training says that Ctrl-C stopped.
+mg::Status stopped_training(const Options& options, const std::string& checkpoint_path) {
+  if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
+  return stopped_by_user(mg::str_cat(options.model,
+                                     " has the best weights so far; the same command with --resume ",
+                                     checkpoint_path, " continues where it stopped"));
+}
+
 mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
                        mg::ThreadPool& pool) {
   std::optional<Trained> best;
@@ -155,10 +163,7 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
     std::remove(checkpoint_path.c_str());  // of this training, or of one that was stopped: it is done
     return {};
   }
-  if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
-  return stopped_by_user(mg::str_cat(options.model,
-                                     " has the best weights so far; the same command with --resume ",
-                                     checkpoint_path, " continues where it stopped"));
+  return stopped_training(options, checkpoint_path);
 }
 
 // ---- leave one out ------------------------------------------------------------------------------------------
