@@ -68,6 +68,7 @@ struct Bars {
 namespace detail {
 
 inline constexpr std::size_t kNumColors = 8;
+inline constexpr std::size_t kFewDots = 20;  // so few are drawn larger
 inline constexpr int kLeft = 48, kTop = 8, kWidth = 336, kHeight = 200, kRight = 14, kBottom = 40;
 
 [[nodiscard]] inline std::string pixels(double value) { return formatted("%.1f", value); }
@@ -214,7 +215,8 @@ class Frame {
     begins = false;
   }
   if (path.empty()) return "";
-  return "<path d=\"" + path + "\" class=\"" + (dots ? "dots " : "") + kind + "\"/>";
+  return "<path d=\"" + path + "\" class=\"" +
+         (dots ? series.points.size() <= kFewDots ? "few dots " : "dots " : "") + kind + "\"/>";
 }
 
 }  // namespace detail

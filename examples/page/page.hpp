@@ -104,7 +104,8 @@ figure > svg { display: block; width: 100%; height: auto; font-size: 12px; fill:
 .empty { color: var(--faint); font-style: italic }
 figure .grid { stroke: var(--grid) }
 figure path { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
-figure .dots { stroke-width: 4.4; stroke-dasharray: none; stroke-opacity: .7 } figure .bar { fill: currentColor }
+figure .dots { stroke-width: 4.4; stroke-dasharray: none; stroke-opacity: .7 }
+figure .dots.few { stroke-width: 8 } figure .bar { fill: currentColor }
 .reference { color: var(--faint); stroke-dasharray: 4 3; stroke-width: 1.4 }
 .k0 { color: var(--k0) } .k1 { color: var(--k1) } .k2 { color: var(--k2) } .k3 { color: var(--k3) }
 .k4 { color: var(--k4) } .k5 { color: var(--k5) } .k6 { color: var(--k6) } .k7 { color: var(--k7) }

@@ -68,7 +68,7 @@ TEST_CASE("a plot has its lines, its ticks and its legend") {
   plot.series.push_back({"ideal", {{0, 1}, {10, 1}}, page::Series::Mark::kLine, true});
   const std::string html = page::figure(plot);
   CHECK(has(html, "<path d=\"M48.0,208.0h0L216.0,8.0L384.0,108.0\" class=\"k0\"/>"));
-  CHECK(has(html, "<path d=\"M115.2,108.0h0\" class=\"dots k1\"/>"));
+  CHECK(has(html, "<path d=\"M115.2,108.0h0\" class=\"few dots k1\"/>"));
   CHECK(has(html, "class=\"reference\"/>"));
   CHECK(has(html, "a &amp; b</span>"));
   for (const std::string tick : {">0</text>", ">4</text>", ">10</text>", ">1.5</text>", ">3</text>"})
