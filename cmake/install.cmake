@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs headers, the CMake package (find_package(mlgraph [COMPONENTS io])) and the pkg-config files
-# mlgraph.pc and mlgraph-io.pc. Nothing installed holds an absolute path: the prefix may be moved.
+# mlgraph.pc and mlgraph-io.pc; examples/mlgraph adds the program mlgraph. Nothing installed holds an absolute path:
+# the prefix may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds and runs one consumer, from copies in a temporary folder.
 #
-# usage: run.sh install <build folder> <prefix>        installs, elsewhere first: an installation may be moved
+# usage: run.sh install <build folder> <prefix>        installs, elsewhere first: an installation may be moved; the program
+#                                                      mlgraph, where it was built, runs from there
 #        run.sh <consumer> <source folder> <prefix> [<Eigen's include folder> <xsimd's>]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,8 +19,9 @@ if [ "$1" = install ]; then
   rm -rf "$3"
   mkdir -p "$(dirname "$3")"
   mv "$scratch/first" "$3"
-  # The program, where the examples were built.
-  if [ -x "$2/bin/mlgraph" ]; then "$3/bin/mlgraph" --version; fi
+  if [ -x "$2/bin/mlgraph" ]; then
+    "$3/bin/mlgraph" --version
+  fi
   exit 0
 fi
 

@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 import headers_alone  # noqa: E402
 import layering  # noqa: E402
 import objects  # noqa: E402
+import readme  # noqa: E402
 import shared_code  # noqa: E402
 import sizes  # noqa: E402
 
@@ -110,6 +111,36 @@ OBJECT_MISTAKES = [
 ]
 
 
+HELLO = "<!-- snippet a.cpp hello -->\n```cpp\nint a;\n```\n"
+READMES = {
+    "README.md": "# A tree\n" + HELLO + HELLO.replace("hello", "use") + HELLO.replace("hello", "more") +
+                 "[a](lib/README.md#what-it-is) [b](#a-tree) [c](https://a.b/c#d) <img src=\"a.cpp\">\n" +
+                 "<!-- output of hello -->\n```text\na\n```\n",
+    "lib/README.md": "## What it is\n```sh\n[](gone.md)\n```\n[up](../README.md) `a/b.hpp`\n",
+    "include/a/b.hpp": "",
+    "build/README.md": "[not of the project](gone.md)\n",
+    "a.cpp": "".join(f"// [{mark}]\nint a;\n// [{mark}]\n" for mark in ("hello", "use", "more")),
+}
+
+# (README, what it contains instead of what, what the message must contain)
+README_MISTAKES = [
+    ("lib/README.md", "../README.md", "../gone.md", "lib/README.md: ../gone.md leads nowhere"),
+    ("lib/README.md", "../README.md", "../..", "lib/README.md: ../.. leads nowhere"),
+    ("lib/README.md", "a/b.hpp", "b/b.hpp", "lib/README.md: there is no b/b.hpp"),
+    ("README.md", "a.cpp\">", "b.cpp\">", "README.md: b.cpp leads nowhere"),
+    ("README.md", "#what-it-is", "#what-it-was", "lib/README.md#what-it-was: there is no such heading"),
+    ("README.md", "#a-tree", "#b-tree", "#b-tree: there is no such heading"),
+    ("README.md", "int a;", "int b;", "README.md: the snippet hello is not the code of a.cpp"),
+    ("README.md", "a.cpp more", "a.cpp most", "a.cpp: should have the mark // [most] twice, has it 0 times"),
+    ("README.md", "a.cpp more", "b.cpp more", "there is no b.cpp"),
+    ("README.md", "a.cpp more -->\n", "a.cpp more -->\n\n", "is not followed by its block"),
+    ("README.md", "a.cpp more -->\n", "a.cpp more -->\n\n", "has 1 snippets besides hello; should have 2 or more"),
+    ("README.md", "a.cpp hello", "a.cpp use", "has no snippet hello"),
+    ("README.md", "int a;\n", "int a;\n" * 16, "the snippet hello has 16 lines; should have 15 or fewer"),
+    ("README.md", "# A tree\n", "# A tree\n" * 150, "README.md: has 167 lines; should have 150 or fewer"),
+]
+
+
 def body(num_lines):
     """A header of a function of so many lines."""
     return "struct A {\n  template <class T>\n  int f(T a) const {\n" + "    // {\n" * (num_lines - 3) + "  }\n};"
@@ -194,6 +225,31 @@ def main():
     found = list(sizes.undocumented_types(TYPES))
     if found != [(8, "B"), (15, "D")]:
         failures.append(f"sizes.py finds these types without a docstring: {found}")
+
+    def readme_problems(files):
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                path = pathlib.Path(folder) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text, encoding="utf-8")
+            count, found = readme.check_tree(folder)
+            return found if count > 1 else [*found, f"{count} snippets were found"]
+
+    found = readme_problems(READMES)
+    if found:
+        failures.append(f"readme.py finds fault with a good tree: {found}")
+    for name, old, new, message in README_MISTAKES:
+        if old not in READMES[name]:
+            failures.append(f"self_test.py: {name} has no {old!r}")
+        expect(readme_problems({**READMES, name: READMES[name].replace(old, new, 1)}), message,
+               f"readme.py, {new[:40]!r} for {old!r}")
+    for name, printed, message in (("hello", "a\n", None), ("hello", "b\n", "should print\na\nbut prints\nb"),
+                                   ("other", "a\n", "README.md has no output of other")):
+        found = readme.check_output(READMES["README.md"], name, printed)
+        if message is None and found is not None:
+            failures.append(f"readme.py finds fault with a good output: {found}")
+        elif message is not None:
+            expect([found or ""], message, f"readme.py, output {printed!r} of {name}")
 
     alone = lambda folder: headers_alone.check_tree(folder, every_way=True)[1]  # noqa: E731
     found = problems_of(alone, {"core/a.hpp": "inline int f() { return 1; }"})
