@@ -97,7 +97,9 @@ macro(mlgraph_find_io_dependencies out)
 
   if(NOT TARGET mlgraph::zip)
     mlgraph_add_library(mlgraph::zip ZIP zip.h zip)
-    if(NOT TARGET mlgraph::zip)
+    if(TARGET mlgraph::zip)
+      set_property(TARGET mlgraph::zip APPEND PROPERTY INTERFACE_LINK_LIBRARIES ZLIB::ZLIB)  # behind it, where it is static
+    else()
       list(APPEND ${out} "libzip")
     endif()
   endif()

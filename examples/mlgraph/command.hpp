@@ -4,6 +4,8 @@
 #define MLGRAPH_EXAMPLES_MLGRAPH_COMMAND_HPP
 
 #include <functional>
+#include <set>
+#include <string>
 
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/net.hpp"
@@ -20,6 +22,9 @@ struct Command {
   CLI::App* app;
   std::function<mlgraph::Status()> run;
 };
+
+/// The command line as it could be typed again, in the order of --help, without the flags of these names.
+[[nodiscard]] std::string command_line(const CLI::App& command, const std::set<std::string>& left_out = {});
 
 Command add_inspect(CLI::App& app);
 Command add_featurize(CLI::App& app);

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "../page/text.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/graph/csr.hpp"
 #include "mlgraph/graph/subgraph.hpp"
@@ -52,10 +53,10 @@ mg::Result<Drawing> make_drawing(const mg::ProgramView& program, std::int64_t no
 
 namespace {
 
-/// White at 0, red at 1, blue at -1.
+/// White at 0, red at 1, blue at -1; light enough for black text.
 std::string heat_colour(double heat) {
   const double size = std::min(1.0, std::abs(heat));
-  const int faded = static_cast<int>(std::lround(255 * (1 - 0.75 * size)));
+  const int faded = static_cast<int>(std::lround(255 * (1 - 0.55 * size)));
   char text[8];
   std::snprintf(text, sizeof text, "#%02x%02x%02x", heat > 0 ? 255 : faded, faded, heat > 0 ? faded : 255);
   return text;
@@ -68,6 +69,13 @@ std::string colour_of(const Drawing& drawing, std::size_t i) {
 }
 
 }  // namespace
+
+void colour_by(Drawing& drawing, const mg::Explanation& explanation) {
+  double largest = 0;
+  for (const double c : explanation.node) largest = std::max(largest, std::abs(c));
+  for (const std::int32_t v : drawing.node)
+    drawing.heat.push_back(largest > 0 ? explanation.node[static_cast<std::size_t>(v)] / largest : 0);
+}
 
 std::string to_dot(const Drawing& drawing) {
   std::string title;
@@ -95,22 +103,6 @@ constexpr int kRowHeight = 56;
 constexpr int kBoxHeight = 26;
 constexpr int kGap = 14;
 constexpr int kMargin = 40;
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
-      out += '?';  // a name may hold bytes that no XML may
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 /// Each node one row below the lowest of its producers. Nodes on a cycle, which no compiler makes, stay at the
 /// top.
@@ -181,7 +173,7 @@ Layout lay_out(const Drawing& drawing) {
 
 }  // namespace
 
-mg::Result<std::string> to_svg(const Drawing& drawing) {
+mg::Result<std::string> to_svg(const Drawing& drawing, const std::string& id) {
   if (drawing.node.size() > kMaxDrawnNodes) {
     return mg::Status::resource_exhausted(mg::str_cat(
         drawing.title, ": a picture of ", drawing.node.size(), " nodes would not be readable; up to ",
@@ -190,21 +182,21 @@ mg::Result<std::string> to_svg(const Drawing& drawing) {
   const Layout at = lay_out(drawing);
   std::string out = mg::str_cat(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"", at.total_width, "\" height=\"", at.total_height,
-      "\" font-family=\"Helvetica, sans-serif\" font-size=\"12\">\n",
-      "<defs><marker id=\"tip\" markerWidth=\"8\" markerHeight=\"8\" refX=\"7\" refY=\"4\" orient=\"auto\">",
+      "\" font-family=\"Helvetica, sans-serif\" font-size=\"12\">\n", "<defs><marker id=\"", id,
+      "\" markerWidth=\"8\" markerHeight=\"8\" refX=\"7\" refY=\"4\" orient=\"auto\">",
       "<path d=\"M0,0 L8,4 L0,8 z\" fill=\"#777\"/></marker></defs>\n",
-      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"", kMargin, "\" y=\"", kMargin - 10,
-      "\" font-size=\"16\">", escaped(drawing.title), "</text>\n");
+      "<rect class=\"paper\" width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"", kMargin, "\" y=\"",
+      kMargin - 10, "\" class=\"title\" font-size=\"16\">", page::escaped(drawing.title), "</text>\n");
   for (const auto& [from, to] : drawing.edges) {
     out += mg::str_cat("<line x1=\"", at.x[from], "\" y1=\"", at.y[from] + kBoxHeight, "\" x2=\"", at.x[to],
-                       "\" y2=\"", at.y[to], "\" stroke=\"#777\" marker-end=\"url(#tip)\"/>\n");
+                       "\" y2=\"", at.y[to], "\" stroke=\"#777\" marker-end=\"url(#", id, ")\"/>\n");
   }
   for (std::size_t i = 0; i < drawing.node.size(); ++i) {
     out += mg::str_cat("<rect x=\"", at.x[i] - at.width[i] / 2, "\" y=\"", at.y[i], "\" width=\"", at.width[i],
                        "\" height=\"", kBoxHeight, "\" rx=\"4\" fill=\"", colour_of(drawing, i),
                        "\" stroke=\"#345\" stroke-width=\"", drawing.seed[i] ? 3 : 1, "\"/>\n<text x=\"",
                        at.x[i], "\" y=\"", at.y[i] + 17, "\" text-anchor=\"middle\">", drawing.node[i], " ",
-                       escaped(drawing.label[i]), "</text>\n");
+                       page::escaped(drawing.label[i]), "</text>\n");
   }
   return out + "</svg>\n";
 }

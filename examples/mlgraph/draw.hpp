@@ -11,6 +11,7 @@
 
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/program.hpp"
+#include "mlgraph/infer/explain.hpp"
 
 namespace cli {
 
@@ -29,12 +30,17 @@ struct Drawing {
 [[nodiscard]] mlgraph::Result<Drawing> make_drawing(const mlgraph::ProgramView& program, std::int64_t node,
                                                     int hops);
 
+/// Colours each node by what it contributes: as red or blue as its share of the largest contribution of the
+/// program.
+void colour_by(Drawing& drawing, const mlgraph::Explanation& explanation);
+
 /// For Graphviz.
 [[nodiscard]] std::string to_dot(const Drawing& drawing);
 /// The most nodes of a picture: of more nobody could read it.
 inline constexpr std::size_t kMaxDrawnNodes = 1000;
-/// A picture by itself: producers above consumers. Errors: more than kMaxDrawnNodes.
-[[nodiscard]] mlgraph::Result<std::string> to_svg(const Drawing& drawing);
+/// A picture by itself: producers above consumers. `id`: a name that no other picture on the same page has.
+/// Errors: more than kMaxDrawnNodes.
+[[nodiscard]] mlgraph::Result<std::string> to_svg(const Drawing& drawing, const std::string& id = "tip");
 
 }  // namespace cli
 

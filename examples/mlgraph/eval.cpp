@@ -14,6 +14,7 @@
 #include "program_files.hpp"
 #include "ranking_report.hpp"
 #include "report.hpp"
+#include "report_page.hpp"
 
 namespace cli {
 namespace {
@@ -22,7 +23,8 @@ namespace mg = mlgraph;
 
 struct EvalOptions {
   std::vector<std::string> models;
-  std::string data, indices, json;
+  std::string data, indices, json, report;
+  std::string command;  // for the report
   std::int64_t permutations = 0, worst = 0;
   int threads = 0;
   bool brief = false;
@@ -42,6 +44,8 @@ mg::Status run_eval(const EvalOptions& options, mg::NetTypes nets) {
 
   RankingReport report;
   report.set_num_worst(static_cast<std::size_t>(options.worst));
+  ProgramPictures pictures;
+  if (!options.report.empty()) report.set_visitor(pictures.visitor(ensemble.first().model, &pool));
   std::vector<std::string> said;
   const auto evaluate = [&](const mg::ProgramView& view) -> mg::Status {
     std::vector<std::int32_t> selection = all_configs(view);
@@ -74,6 +78,11 @@ mg::Status run_eval(const EvalOptions& options, mg::NetTypes nets) {
                {"task", mg::enum_name(task)}};
   json.update(report.to_json(task));
   json["notes"] = said;
+  if (!options.report.empty()) {
+    const ReportPage page{
+        mg::str_cat(ensemble.first().model.name(), " on ", options.data), options.command, task, {}, said};
+    MLGRAPH_RETURN_IF_ERROR(write_text(options.report, to_html(page, report, pictures)));
+  }
   return write_json(options.json, json);
 }
 
@@ -103,10 +112,17 @@ Command add_eval(CLI::App& app, mg::NetTypes nets) {
       ->capture_default_str();
   command->add_flag("--brief", options->brief, "Print the means only");
   command->add_option("--json", options->json, "Write all figures to this file");
+  command->add_option(
+      "--report", options->report,
+      "Write a page for a browser: figures, plots, the costliest mistakes drawn. Of several models, the\n"
+      "first says which nodes they come from");
   command->footer(
       mg::str_cat("Keys of --json: command, model (a list of several), data, arch (of the first), task, ",
                   kRankingKeys, ", notes."));
-  return {command, [options, nets] { return run_eval(*options, nets); }};
+  return {command, [command, options, nets] {
+            options->command = command_line(*command);
+            return run_eval(*options, nets);
+          }};
 }
 
 }  // namespace cli

@@ -65,9 +65,7 @@ void print_rows(const std::vector<Row>& rows, const mg::Explanation& explanation
 mg::Status draw(const mg::ProgramView& view, const mg::Explanation& explanation, const Row& first,
                 const ExplainOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(Drawing drawing, make_drawing(view, first.node, options.hops));
-  const double largest = std::abs(first.contribution);
-  for (const std::int32_t v : drawing.node)
-    drawing.heat.push_back(largest > 0 ? explanation.node[static_cast<std::size_t>(v)] / largest : 0);
+  colour_by(drawing, explanation);
   if (!options.dot.empty()) MLGRAPH_RETURN_IF_ERROR(write_text(options.dot, to_dot(drawing)));
   if (options.svg.empty()) return {};
   MLGRAPH_ASSIGN_OR_RETURN(const std::string svg, to_svg(drawing));

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "command.hpp"
@@ -89,6 +90,14 @@ mg::Status run_predict(const PredictOptions& options, mg::NetTypes nets) {
   return write_json(options.json, json);
 }
 
+/// `--model A B IN`: what comes behind the models is read as one of them.
+void take_input(PredictOptions& options) {
+  if (!options.from.empty()) return;
+  if (options.models.size() < 2) throw CLI::RequiredError("IN");
+  options.from = std::move(options.models.back());
+  options.models.pop_back();
+}
+
 }  // namespace
 
 Command add_predict(CLI::App& app, mg::NetTypes nets) {
@@ -96,9 +105,8 @@ Command add_predict(CLI::App& app, mg::NetTypes nets) {
   const auto options = std::make_shared<PredictOptions>();
   command
       ->add_option("--model", options->models, "A model that train wrote; of several, the scores are averaged")
-      ->required()
-      ->allow_extra_args(false);
-  command->add_option("IN", options->from, "A file, a folder or a pack")->required();
+      ->required();
+  command->add_option("IN", options->from, "A file, a folder or a pack. Required; last, or before --model");
   command->add_option("--program", options->program, "Only the program of this name");
   command->add_option("--csv", options->csv, "Write the whole ranking: program,rank,config,score,measured");
   command->add_option("--top", options->top, "How many to print")
@@ -120,7 +128,10 @@ Command add_predict(CLI::App& app, mg::NetTypes nets) {
       "fastest first, score: "
       "of each\n"
       "config by its number).");
-  return {command, [options, nets] { return run_predict(*options, nets); }};
+  return {command, [options, nets] {
+            take_input(*options);
+            return run_predict(*options, nets);
+          }};
 }
 
 }  // namespace cli

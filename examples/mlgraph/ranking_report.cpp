@@ -135,6 +135,7 @@ mg::Status RankingReport::add(const mg::ProgramView& view, mg::Span<const std::i
       worst.better = selection[static_cast<std::size_t>(worst.better)];
     }
   }
+  if (visit_ != nullptr) MLGRAPH_RETURN_IF_ERROR(visit_(view, selection, score));
   if (!view.runtime_normalizer.empty()) graph.default_slowdown = (1 - *least) / *least;
   compare_repeats(view, selection, graph);
   graph.chance = chance_metrics(std::move(label));

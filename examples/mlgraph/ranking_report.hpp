@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/parallel.hpp"
@@ -48,6 +49,11 @@ class RankingReport {
                                     mlgraph::Span<const std::int32_t> selection, const Scores& scores);
   /// How many of the worst inversions of each graph are kept and printed; 0 at first.
   void set_num_worst(std::size_t count) { num_worst_ = count; }
+  /// What is called with each program that has a ranking, while it is in memory, and the scores of the
+  /// selection.
+  using Visitor = std::function<mlgraph::Status(const mlgraph::ProgramView&, mlgraph::Span<const std::int32_t>,
+                                                mlgraph::Span<const float>)>;
+  void set_visitor(Visitor visit) { visit_ = std::move(visit); }
   /// Appends what was found elsewhere.
   void add(GraphRanking graph) { graphs_.push_back(std::move(graph)); }
 
@@ -64,6 +70,7 @@ class RankingReport {
   std::vector<GraphRanking> graphs_;
   std::vector<std::string> skipped_;
   std::size_t num_worst_ = 0;
+  Visitor visit_;
 };
 
 /// What the competition counts: 1 - slowdown@5 for tiles, Kendall's tau for layouts.

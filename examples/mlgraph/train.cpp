@@ -5,7 +5,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +22,7 @@
 #include "model_files.hpp"
 #include "ranking_report.hpp"
 #include "report.hpp"
+#include "report_page.hpp"
 #include "train_flags.hpp"
 #include "train_report.hpp"
 #include "training.hpp"
@@ -34,8 +34,9 @@ namespace mg = mlgraph;
 
 struct Options {
   DataOptions data;
-  std::string model, resume, export_checkpoint, json, split_indices, licence;
-  std::string command;  // for the model's file
+  std::string model, resume, export_checkpoint, json, report, split_indices, licence;
+  std::string command;       // for the model's file
+  std::string command_line;  // for the report: with what changes nothing
   std::uint64_t seed = 1;
   std::optional<std::uint64_t> split_seed;
   int seeds = 1;
@@ -87,6 +88,24 @@ mg::Status save_model(const Options& options, const mg::Model& model, const std:
   return mg::io::save_model(model, options.model, std::move(metadata));
 }
 
+/// The page of --report, where it is asked for.
+mg::Status write_report(const Options& options, const TrainSettings& settings, const TrainData& data,
+                        std::vector<TrainingCurve> curves, const RankingReport& report,
+                        const ProgramPictures& pictures) {
+  if (options.report.empty()) return {};
+  const std::string title = mg::str_cat("Training of ", settings.net->type().name, " on ", options.data.train);
+  const ReportPage page{title, options.command_line, data.task, std::move(curves), data.notes};
+  return write_text(options.report, to_html(page, report, pictures));
+}
+
+/// What a training says that Ctrl-C stopped.
+mg::Status stopped_training(const Options& options, const std::string& checkpoint_path) {
+  if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
+  return stopped_by_user(mg::str_cat(options.model,
+                                     " has the best weights so far; the same command with --resume ",
+                                     checkpoint_path, " continues where it stopped"));
+}
+
 mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
                        mg::ThreadPool& pool) {
   std::optional<Trained> best;
@@ -102,6 +121,7 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
     return mg::io::save_checkpoint(checkpoint_path, bytes);
   };
   std::vector<mg::RankingMetrics> metrics;
+  std::vector<TrainingCurve> curves;
   Json runs = Json::array();
   for (int i = 0; i < options.seeds && !interrupted(); ++i) {
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
@@ -111,11 +131,14 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
                                        options.seeds == 1 ? save_checkpoint : SaveCheckpoint(), &pool));
     metrics.push_back(trained.report.best_valid);
     runs.push_back(run_json(trained));
+    curves.push_back({mg::str_cat("seed ", seed), trained.report.epochs, trained.report.best_epoch});
     if (!is_new_best(trained.report.best_valid)) continue;
     MLGRAPH_RETURN_IF_ERROR(save_model(options, trained.model, metrics_text(trained.report.best_valid)));
     best = std::move(trained);
   }
   RankingReport report;
+  ProgramPictures pictures;
+  if (!options.report.empty()) report.set_visitor(pictures.visitor(best->model, &pool));
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best->model, data));
   for (const mg::PreparedProgram& program : valid)
     MLGRAPH_RETURN_IF_ERROR(report.add(best->model, program, &pool));
@@ -135,14 +158,12 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
               static_cast<unsigned long long>(best->seed));
   report_memory(*best, json);
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
+  MLGRAPH_RETURN_IF_ERROR(write_report(options, settings, data, std::move(curves), report, pictures));
   if (!interrupted()) {
     std::remove(checkpoint_path.c_str());  // of this training, or of one that was stopped: it is done
     return {};
   }
-  if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
-  return stopped_by_user(mg::str_cat(options.model,
-                                     " has the best weights so far; the same command with --resume ",
-                                     checkpoint_path, " continues where it stopped"));
+  return stopped_training(options, checkpoint_path);
 }
 
 // ---- leave one out ------------------------------------------------------------------------------------------
@@ -164,6 +185,8 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
         mg::str_cat(options.data.train, ": has one program; leaving it out leaves none"));
   }
   RankingReport report;
+  ProgramPictures pictures;  // by the models of the first seed
+  std::vector<TrainingCurve> curves;
   Json runs = Json::array();
   for (std::size_t held_out = 0; held_out < data.train.size() && !interrupted(); ++held_out) {
     TrainData fold;  // without validation: nothing may be chosen by the program that is left out
@@ -179,12 +202,14 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
       if (interrupted()) break;  // not trained to the end
       MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare_valid(trained.model, data, held_out));
       RankingReport of_seed;
+      if (!options.report.empty() && i == 0) of_seed.set_visitor(pictures.visitor(trained.model, &pool));
       MLGRAPH_RETURN_IF_ERROR(of_seed.add(trained.model, program, &pool));
       if (of_seed.graphs().empty()) return mg::Status::invalid_argument(of_seed.skipped()[0]);
       runs.push_back({{"held_out", data.train[held_out].name},
                       {"seed", seed},
                       {"seconds", trained.seconds},
                       {"valid", metrics_json(of_seed.graphs()[0].model)}});
+      if (i == 0) curves.push_back({mg::str_cat("without ", data.train[held_out].name), trained.report.epochs});
       reports.push_back(std::move(of_seed));
     }
     if (!reports.empty()) report.add(mean_over_seeds(reports));
@@ -197,6 +222,7 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
   json.update(report.to_json(data.task));
   json["runs"] = std::move(runs);
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
+  MLGRAPH_RETURN_IF_ERROR(write_report(options, settings, data, std::move(curves), report, pictures));
   return interrupted() ? stopped_by_user("the programs in the table were finished") : mg::Status();
 }
 
@@ -257,22 +283,11 @@ mg::Status run_train(Options options, TrainFlags& flags) {
 
 // ---- options ------------------------------------------------------------------------------------------------
 
-/// The command with the flags that decide the weights, in the order of --help. Without paths and what changes
-/// nothing: a model that is trained again, elsewhere and with other threads, has the same bytes.
+/// The command with the flags that decide the weights. Without paths and what changes nothing: a model that is
+/// trained again, elsewhere and with other threads, has the same bytes.
 std::string creating_command(const CLI::App& command) {
-  const std::set<std::string> left_out = {
-      "train", "valid",         "model",   "resume",           "threads",
-      "json",  "split-indices", "licence", "checkpoint-every", "export-checkpoint"};
-  std::string text = "mlgraph train";
-  for (const CLI::Option* option : command.get_options()) {
-    if (option->count() == 0 || option->get_lnames().empty() || left_out.count(option->get_lnames()[0]) > 0)
-      continue;
-    const bool negated = option->get_lnames().size() > 1 && option->results().back() == "false";
-    text += " --" + option->get_lnames()[negated ? 1 : 0];
-    if (option->get_expected_max() == 0) continue;
-    for (const std::string& value : option->results()) text += " " + value;
-  }
-  return text;
+  return command_line(command, {"train", "valid", "model", "resume", "threads", "json", "report",
+                                "split-indices", "licence", "checkpoint-every", "export-checkpoint"});
 }
 
 void add_data_options(CLI::App& command, Options& options) {
@@ -297,6 +312,10 @@ void add_data_options(CLI::App& command, Options& options) {
       ->capture_default_str();
   command.add_option("--model", options.model, "The .safetensors to write: the weights that validated best");
   command.add_option("--json", options.json, "Write all figures to this file");
+  command.add_option(
+      "--report", options.report,
+      "Write a page for a browser: curves, plots of the programs that were validated on, the costliest\n"
+      "mistakes drawn");
   add_choice<mg::io::Duplicates>(command, "--dedup", data.duplicates,
                                  "Training labels of configs measured several times")
       ->default_str("min");
@@ -366,6 +385,7 @@ Command add_train(CLI::App& app, mg::NetTypes nets) {
       "and with --seeds: seeds (mean and std of each metric)."));
   return {command, [command, options, flags] {
             options->command = creating_command(*command);
+            options->command_line = command_line(*command);
             return run_train(*options, *flags);
           }};
 }

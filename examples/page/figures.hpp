@@ -68,6 +68,7 @@ struct Bars {
 namespace detail {
 
 inline constexpr std::size_t kNumColors = 8;
+inline constexpr std::size_t kFewDots = 20;  // so few are drawn larger
 inline constexpr int kLeft = 48, kTop = 8, kWidth = 336, kHeight = 200, kRight = 14, kBottom = 40;
 
 [[nodiscard]] inline std::string pixels(double value) { return formatted("%.1f", value); }
@@ -168,7 +169,7 @@ class Frame {
 
   [[nodiscard]] std::string x_axis(const std::string& label) const {
     std::string out;
-    for (const double tick : x_.ticks(4)) {
+    for (const double tick : x_.ticks(5)) {
       out += grid_line(x(tick), kTop, x(tick), kTop + height_);
       out += text_at(x(tick), kTop + height_ + 15, number(tick), "middle");
     }
@@ -176,7 +177,7 @@ class Frame {
   }
   [[nodiscard]] std::string y_axis() const {
     std::string out;
-    for (const double tick : y_.ticks(4)) {
+    for (const double tick : y_.ticks(5)) {
       out += grid_line(kLeft, y(tick), kLeft + kWidth, y(tick));
       out += text_at(kLeft - 6, y(tick) + 4, number(tick), "end");
     }
@@ -214,7 +215,8 @@ class Frame {
     begins = false;
   }
   if (path.empty()) return "";
-  return "<path d=\"" + path + "\" class=\"" + (dots ? "dots " : "") + kind + "\"/>";
+  return "<path d=\"" + path + "\" class=\"" +
+         (dots ? series.points.size() <= kFewDots ? "few dots " : "dots " : "") + kind + "\"/>";
 }
 
 }  // namespace detail
@@ -252,7 +254,7 @@ class Frame {
   }
   const double most = *std::max_element(count.begin(), count.end());
   if (most == 0) return detail::no_data(histogram.title);
-  const detail::Frame frame(x, detail::Scale({"", false, 0, most}, {}), detail::kHeight);
+  const detail::Frame frame(x, detail::Scale({"", false, 0, std::max(4.0, most)}, {}), detail::kHeight);
   std::string body = frame.x_axis(histogram.x.label) + frame.y_axis();
   const double width = detail::kWidth / static_cast<double>(count.size());
   for (std::size_t i = 0; i < count.size(); ++i) {

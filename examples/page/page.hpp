@@ -39,7 +39,8 @@ struct Table {
   std::vector<std::vector<Cell>> rows = {};
 };
 
-/// `html` that may be wider than the page: it scrolls by itself.
+/// `html` that may be wider than the page: it scrolls by itself. In an SVG of one's own, what has the class
+/// `paper` is filled as the page is, `title` as its text.
 [[nodiscard]] inline std::string scrolling(const std::string& html) {
   return "<div class=\"scroll\">" + html + "</div>";
 }
@@ -93,8 +94,9 @@ body { margin: 0 auto; padding: 1rem; max-width: 72rem; background: var(--paper)
 h1 { font-size: 1.6rem; line-height: 1.25 } h2 { font-size: 1.25rem; margin-top: 2.2rem } h3 { font-size: 1.05rem }
 a { color: var(--link) }
 pre { background: var(--shade); padding: .8rem; overflow-x: auto; font: 13px/1.45 ui-monospace, monospace }
+pre.command { white-space: pre-wrap; overflow-wrap: anywhere }
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21rem), 1fr)); gap: 1rem }
-figure { margin: 0 0 1rem; max-width: 34rem; min-width: 0 }
+figure { margin: 0 0 1rem; max-width: 31rem; min-width: 0 }
 figcaption, .legend { font-size: .85rem; color: var(--faint) } figcaption b { color: var(--ink) }
 figure > svg { display: block; width: 100%; height: auto; font-size: 12px; fill: var(--faint) }
 .legend { margin: .2rem 0 } .legend span { display: inline-block; margin-right: .9rem }
@@ -102,14 +104,17 @@ figure > svg { display: block; width: 100%; height: auto; font-size: 12px; fill:
 .empty { color: var(--faint); font-style: italic }
 figure .grid { stroke: var(--grid) }
 figure path { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
-figure .dots { stroke-width: 4.4; stroke-opacity: .6 } figure .bar { fill: currentColor }
+figure .dots { stroke-width: 4.4; stroke-dasharray: none; stroke-opacity: .7 }
+figure .dots.few { stroke-width: 8 } figure .bar { fill: currentColor }
 .reference { color: var(--faint); stroke-dasharray: 4 3; stroke-width: 1.4 }
 .k0 { color: var(--k0) } .k1 { color: var(--k1) } .k2 { color: var(--k2) } .k3 { color: var(--k3) }
 .k4 { color: var(--k4) } .k5 { color: var(--k5) } .k6 { color: var(--k6) } .k7 { color: var(--k7) }
 .scroll { overflow-x: auto; margin-bottom: 1rem }
+.scroll svg .paper { fill: var(--paper) } .scroll svg .title { fill: var(--ink) }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--grid); text-align: left; white-space: nowrap }
 td.number { text-align: right }
+th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper) }
 th button { all: unset; cursor: pointer; font-weight: 600 } th button:focus-visible { outline: 2px solid var(--link) }
 th[aria-sort=ascending] button::after { content: " \2191" } th[aria-sort=descending] button::after { content: " \2193" }
 summary { cursor: pointer; color: var(--link) }
@@ -153,6 +158,8 @@ class Page {
   void paragraph(const std::string& text) { body_ += "<p>" + escaped(text) + "</p>\n"; }
   /// Lines of a terminal, as they are.
   void terminal(const std::string& text) { body_ += "<pre>" + escaped(text) + "</pre>\n"; }
+  /// A command that can be typed again; it is broken where a line ends.
+  void command(const std::string& text) { body_ += "<pre class=\"command\">$ " + escaped(text) + "</pre>\n"; }
   /// What the functions above and in figures.hpp give, or HTML of one's own.
   void add(const std::string& html) { body_ += html + "\n"; }
 

@@ -5,6 +5,7 @@
 usage: commands.py <mlgraph> [class[.test]]...
 """
 import csv
+import html.parser
 import json
 import os
 import pathlib
@@ -100,6 +101,39 @@ class Case(unittest.TestCase):
     def layout_model(self, layouts):
         self.ok(*TRAIN, "--task", "layout", "--train", layouts, "--valid", layouts, "--model", "layout.safetensors")
         return "layout.safetensors"
+
+
+class PageText(html.parser.HTMLParser):
+    """The tables of a page, and the tags that were not closed in their order."""
+
+    ALONE = {"meta", "link", "br", "path", "line", "rect", "circle"}
+
+    def __init__(self):
+        super().__init__()
+        self.open_tags, self.tables = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.ALONE:
+            self.open_tags.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        if self.open_tags[-1:] == [tag]:
+            self.open_tags.pop()
+        elif tag not in self.ALONE:
+            self.open_tags.append("/" + tag)
+
+    def handle_data(self, data):
+        if {"th", "td"} & set(self.open_tags):
+            self.tables[-1][-1][-1] += data
 
 
 class Usage(Case):
@@ -685,7 +719,7 @@ class Ranking(Case):
         for picture in ("a.svg", "a.dot"):
             text = (self.folder / picture).read_text()
             self.assertIn(f'{written["nodes"][0]["node"]} {written["nodes"][0]["opcode"]}', text)
-            self.assertRegex(text, "#(ff4040|4040ff)")  # the node that matters most is all red or all blue
+            self.assertRegex(text, "#(ff7373|7373ff)")  # the node that matters most is all red or all blue
         against = self.json("explain", "--model", model, program, "--config", "3", "--against", "7")
         self.assertAlmostEqual(against["score"], score[3] - score[7], 4)
         out = self.ok("explain", "--model", model, program, "--top", "2").stdout
@@ -712,6 +746,11 @@ class Ranking(Case):
             self.assertEqual(written["model"], models[0] if len(models) == 1 else models)
             judged = self.json("eval", *flags, "--data", layouts)
             self.assertEqual(judged["mean"], self.json("eval", "--model", *models, "--data", layouts)["mean"])
+        for words in (["--model", "a", "b", layouts, "--top", "1"], ["--model", "a", "b", "--top", "1", layouts],
+                      [layouts, "--model", "a", "b"], ["--model", "a", "--model", "b", layouts]):
+            self.assertEqual(self.json("predict", *words)["programs"][1]["score"], score["both"])
+        self.fails(2, "IN is required", "predict", "--model", "a")
+        self.fails(2, "IN is required", "predict", "--model", "a", "--top", "1")
         for one, other, mean in zip(score["a"], score["b"], score["both"]):
             self.assertAlmostEqual(mean, (one + other) / 2, places=5)
         tile = self.tile_model(self.tiles())
@@ -760,6 +799,83 @@ class Ranking(Case):
 
     def write_json(self, name, content):
         (self.folder / name).write_text(json.dumps(content))
+
+
+class Reports(Case):
+    """The pages of --report; what they look like in a browser is seen by pages.py."""
+
+    def page(self, *command):
+        """The page of a command, its tables as lists of rows of texts, and its --json."""
+        figures = self.json(*command, "--report", "page.html")
+        text = (self.folder / "page.html").read_text()
+        document = PageText()
+        document.feed(text)
+        self.assertEqual(document.open_tags, [])
+        for number in ("nan", "inf"):  # in no attribute
+            self.assertNotRegex(text, r'="[^"]*\b%s\b' % number)
+        return text, document.tables, figures
+
+    def test_train(self):
+        layouts = self.layouts("a <b>")
+        command = [*TRAIN, "--train", layouts, "--valid", layouts, "--model", "m", "--seeds", "2"]
+        text, (means, programs), figures = self.page(*command)
+        self.assertEqual([row[0] for row in programs[1:]], [graph["name"] for graph in figures["graphs"]])
+        self.assertEqual([float(row[2]) for row in programs[1:]],
+                         [round(graph["kendall_tau"], 4) for graph in figures["graphs"]])
+        self.assertEqual(float(means[1][2]), round(figures["mean"]["kendall_tau"], 4))
+        self.assertEqual(text.count("<figure>"), 3 + 2 + 2)
+        self.assertEqual(text.count("<title>"), 1 + text.count('class="bar'))
+        for said in ("seed 1", "seed 2", "weights that were kept", "a &lt;b&gt;", "The costliest mistakes"):
+            self.assertIn(said, text)
+        self.assertNotIn("a <b>", text)
+        typed = re.search(r'<pre class="command">\$ (.*)</pre>', text)[1]
+        self.assertIn("mlgraph train --train &#39;%s&#39;" % layouts.replace("<", "&lt;").replace(">", "&gt;"), typed)
+        self.assertIn("--report page.html", typed)
+        again = self.page(*command)[0]
+        self.assertEqual(text, again)
+        # The model does not know that there was a page.
+        metadata, _ = safetensors_format.read(self.path("m"))
+        self.assertNotIn("report", metadata["command"])
+
+    def test_eval_shows_the_worst_inversion_of_each_program(self):
+        tiles = self.tiles()
+        model = self.tile_model(tiles)
+        text, (means, programs), figures = self.page("eval", "--model", model, model, "--data", tiles, "--worst", "1")
+        self.assertEqual(programs[0][-1], "default")
+        self.assertEqual([row[0] for row in means[1:]], ["mean of 3", "random choice", "default config"])
+        worst = [(graph["name"], graph["worst"][0]) for graph in figures["graphs"] if graph["worst"]]
+        self.assertTrue(worst)
+        said = re.findall(r"puts config (\d+) before config (\d+), and", text)
+        self.assertEqual(sorted((int(a), int(b)) for a, b in said),
+                         sorted((pair["preferred"], pair["better"]) for _, pair in worst))
+        self.assertEqual(text.count("<svg xmlns"), len(worst))
+        self.assertIn("mlgraph eval --model tile.safetensors tile.safetensors --data", text)
+
+    def test_leave_one_out_has_a_curve_for_each(self):
+        tiles = self.tiles()
+        text, (_, programs), figures = self.page(*TRAIN, "--train", tiles, "--leave-one-out", "--seeds", "2")
+        self.assertEqual([float(row[2]) for row in programs[1:]],
+                         [round(graph["kendall_tau"], 4) for graph in figures["graphs"]])
+        for name in ("kernel0", "kernel1", "kernel2"):
+            self.assertIn("without " + name, text)
+        self.assertEqual(text.count("<figure>"), 1 + 2 + 3)
+
+    def test_of_a_model_whose_scores_cannot_be_taken_apart_the_place_is_drawn(self):
+        layouts = self.layouts()
+        text, _, _ = self.page(*TRAIN, "--train", layouts, "--valid", layouts, "--model", "m", "--arch", "winner")
+        self.assertIn("No contributions of nodes", text)
+        self.assertIn("differ at", text)
+        self.assertIn("<svg xmlns", text)
+
+    def test_many_programs_and_a_page_that_cannot_be_written(self):
+        tiles = self.tiles(count=62)
+        model = self.tile_model(tiles)
+        text, (_, programs), _ = self.page("eval", "--model", model, "--data", tiles)
+        self.assertEqual((len(programs), text.count("<figure>")), (1 + 62, 2 + 60))
+        self.assertIn("These are the 60 programs of 62 with the lowest tau", text)
+        self.assertEqual(text.count('href="#program-'), 60)
+        self.assertIn("no/page.html", self.run_program("eval", "--model", model, "--data", tiles, "--report",
+                                                       "no/page.html").stderr)
 
 
 class ModelFiles(Case):

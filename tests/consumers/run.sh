@@ -25,7 +25,42 @@ if [ "$1" = install ]; then
   exit 0
 fi
 
+# Conan from PyPI, once for each build folder.
+get_conan() {
+  [ ! -x "$1/bin/conan" ] || return 0
+  rm -rf "$1"
+  python3 -m venv "$1" && timeout 120 "$1/bin/pip" --quiet --disable-pip-version-check install "conan>=2,<3"
+}
+
+# check_conan <Eigen's include folder> <xsimd's>: the recipe from a copy of what it takes, with the system's libraries in
+# place of its requirements; then its test again, with the engine alone.
+check_conan() {
+  local library settings=(-s build_type=Debug -s compiler.cppstd=17)
+  export CONAN_HOME=$scratch/home PATH=$conan/bin:$PATH EIGEN_INCLUDE_DIR=$1 XSIMD_INCLUDE_DIR=$2
+  cp -r "$source/include" "$source/LICENSE" "$source/cmake" . && conan profile detect && conan remote disable '*' || return 1
+  for library in eigen/3.4.0 xsimd/8.1.0 zlib/1.2.13 libzip/1.9.2 protozero/1.7.1 nlohmann_json/3.11.2; do
+    conan create system_library.py --name "${library%/*}" --version "${library#*/}" || return 1
+  done
+  conan create cmake/conan "${settings[@]}" &&
+    conan test cmake/conan/test_package "$(conan list 'mlgraph/*' --format compact | grep -o 'mlgraph/[0-9.]*')" \
+      "${settings[@]}" -o 'mlgraph/*:io=False' && mv cmake/conan/test_package/build/*/consumer .
+}
+
+# check_vcpkg <ON or OFF> <features>: the port's steps, then a project that finds what they made, elsewhere.
+check_vcpkg() {
+  rm -rf packages installed port_build build
+  cmake -DPORT_DIR="$source/cmake/vcpkg/mlgraph" -DFEATURES="$2" -DCURRENT_PACKAGES_DIR="$PWD/packages" \
+    -DBUILD_DIR="$PWD/port_build" -P steps.cmake && mv packages installed &&
+    cmake -S . -B build -DCMAKE_PREFIX_PATH="$PWD/installed" -DWITH_IO="$1"
+}
+
 consumer=$1 source=$2 prefix=$3
+conan=$(dirname "$prefix")/conan_venv
+if [ "$consumer" = conan ] && ! get_conan "$conan" >"$scratch/log" 2>&1; then
+  tail -n 3 "$scratch/log"
+  echo "skipped: Conan cannot be had from PyPI"
+  exit 77
+fi
 cp -r "$here/main.cpp" "$here/checks.cmake" "$here/$consumer/." "$scratch"
 cd "$scratch"
 case $consumer in
@@ -36,6 +71,10 @@ case $consumer in
   embed_model)
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" &&
       cmake --build build && mv build/consumer . ;;
+  conan)
+    check_conan "$4" "$5" ;;
+  vcpkg)
+    check_vcpkg OFF "core" && check_vcpkg ON "core;io" && cmake --build build && mv build/consumer . ;;
   pkg_config)
     PKG_CONFIG_PATH="$prefix/share/pkgconfig" ./build.sh ;;
   plain_include)

@@ -68,10 +68,10 @@ TEST_CASE("a plot has its lines, its ticks and its legend") {
   plot.series.push_back({"ideal", {{0, 1}, {10, 1}}, page::Series::Mark::kLine, true});
   const std::string html = page::figure(plot);
   CHECK(has(html, "<path d=\"M48.0,208.0h0L216.0,8.0L384.0,108.0\" class=\"k0\"/>"));
-  CHECK(has(html, "<path d=\"M115.2,108.0h0\" class=\"dots k1\"/>"));
+  CHECK(has(html, "<path d=\"M115.2,108.0h0\" class=\"few dots k1\"/>"));
   CHECK(has(html, "class=\"reference\"/>"));
   CHECK(has(html, "a &amp; b</span>"));
-  for (const char* tick : {">0</text>", ">5</text>", ">10</text>", ">1.5</text>", ">3</text>"})
+  for (const std::string tick : {">0</text>", ">4</text>", ">10</text>", ">1.5</text>", ">3</text>"})
     CHECK_MESSAGE(has(html, tick), tick);
   CHECK(has(html, "aria-label=\"Loss\""));
 }
@@ -114,7 +114,7 @@ TEST_CASE("axes of the largest and of the smallest numbers") {
 TEST_CASE("logarithmic axes have their ticks at ones, twos and fives") {
   const page::Axis axis{"", true};
   const std::string near = page::figure(page::Plot{"t", axis, {}, {{"", {{1, 0}, {30, 1}}}}});
-  for (const char* tick : {">1</text>", ">2</text>", ">5</text>", ">10</text>", ">20</text>"})
+  for (const std::string tick : {">1</text>", ">2</text>", ">5</text>", ">10</text>", ">20</text>"})
     CHECK_MESSAGE(has(near, tick), tick);
   const std::string far = page::figure(page::Plot{"t", axis, {}, {{"", {{1, 0}, {1e6, 1}}}}});
   CHECK(has(far, ">1e+06</text>"));
@@ -141,6 +141,7 @@ TEST_CASE("a histogram counts what is finite") {
   CHECK(has(html, "<title>3</title>"));
   CHECK(has(html, "<title>1</title>"));
   CHECK_FALSE(has_no_number(html));
+  CHECK_FALSE(has(html, ">2.5</text>"));  // there are no halves of a value
   histogram.values = {4};
   CHECK(count(page::figure(histogram), "<rect") == 1);
   histogram.values = {page::kNone};
@@ -187,17 +188,18 @@ TEST_CASE("a page needs nothing from elsewhere and is the same twice") {
     page.subheading("d", "id");
     page.paragraph("e < f");
     page.terminal("$ g > h");
+    page.command("i < j");
     page.add(page::side_by_side({page::folded("more", "<i>x</i>"), page::scrolling("<b>y</b>")}));
     return page.html();
   };
   const std::string html = make();
   CHECK(html == make());
   CHECK(count(html, "a &lt;page&gt;") == 2);  // title and heading
-  for (const char* part :
+  for (const std::string part :
        {"<h2>b &amp; c</h2>", "<h3 id=\"id\">d</h3>", "<p>e &lt; f</p>", "<pre>$ g &gt; h</pre>",
-        "<summary>more</summary><i>x</i>", "<div class=\"scroll\"><b>y</b></div>", "name=\"viewport\"",
-        "prefers-color-scheme: dark"})
+        "<pre class=\"command\">$ i &lt; j</pre>", "<summary>more</summary><i>x</i>",
+        "<div class=\"scroll\"><b>y</b></div>", "name=\"viewport\"", "prefers-color-scheme: dark"})
     CHECK_MESSAGE(has(html, part), part);
-  for (const char* part : {"http:", "https:", "src=", "url(", "@import"})
+  for (const std::string part : {"http:", "https:", "src=", "url(", "@import"})
     CHECK_FALSE_MESSAGE(has(html, part), part);
 }
