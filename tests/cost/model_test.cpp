@@ -16,11 +16,6 @@ namespace {
 
 using namespace testing;  // NOLINT: the fixture
 
-std::string prepare_message(const Model& model, const ProgramView& view) {
-  const Result<PreparedProgram> prepared = model.prepare(view);
-  return prepared.ok() ? "ok" : prepared.status().message();
-}
-
 TEST_CASE("a model has the start weights of its seed") {
   const auto options = small_net("tile-sage");
   const ProgramSetFixture set(*options, 2);
@@ -74,37 +69,6 @@ TEST_CASE("prepare() normalises the nodes and selects every config") {
     CHECK(graph.x()(1, j) == expected[static_cast<std::size_t>(j)]);
   }
   CHECK(graph.edges().both.csr.num_rows() == graph.num_nodes());
-}
-
-TEST_CASE("a program whose configurations join elsewhere is refused") {
-  const OwnedProgram tile = tile_program(1), layout = layout_program(2, 24, 3),
-                     both = layout_and_graph_program(3, 24, 3);
-  CHECK(
-      prepare_message(model_for(tile, *small_net("tile-sage")), layout.view()) ==
-      "layout_2: has 3 configurable nodes and configs of 3 rows; a tile-sage model takes one row for the whole "
-      "graph");
-  CHECK(prepare_message(model_for(layout, *small_net("layout-resgcn")), tile.view()) ==
-        "tile_1: has 0 configurable nodes and configs of 1 rows; a layout-resgcn model takes one row for each "
-        "configurable node");
-  OwnedProgram half = layout;
-  half.config_node.pop_back();
-  CHECK(prepare_message(model_for(layout, *small_net("layout-sage")), half.view()) ==
-        "layout_2: has 2 configurable nodes and configs of 3 rows; a layout-sage model takes one row for each "
-        "configurable node");
-  const auto takes_both = small_net("own-net", {{"reads_graph", "yes"}});
-  CHECK(prepare_message(model_for(both, *takes_both), both.view()) == "ok");
-  CHECK(prepare_message(model_for(both, *takes_both), layout.view()) ==
-        "layout_2: has 3 configurable nodes and configs of 3 rows; a own-net model takes a row for each "
-        "configurable "
-        "node and one for the whole graph");
-  OwnedProgram nodes_and_tile = layout;  // as many rows as a tile has, at a node
-  nodes_and_tile.config_node.resize(1);
-  nodes_and_tile.rows_per_config = 1;
-  nodes_and_tile.narrow.resize(48);
-  CHECK(prepare_message(model_for(tile, *small_net("tile-mlp-late")), nodes_and_tile.view()) ==
-        "layout_2: has 1 configurable nodes and configs of 1 rows; a tile-mlp-late model takes one row for the "
-        "whole "
-        "graph");
 }
 
 TEST_CASE("a program that cannot be scored is refused, with its name and the place") {
