@@ -6,7 +6,7 @@
 // usage: kernel_runtimes [KERNELS.jsonl] [--epochs N] [--seeds K] [--threads T] [--npz OUT.npz]
 //   KERNELS.jsonl  one kernel per line: op (opcode of each node), src and dst (its edges), y (mean normalised
 //   runtime);
-//                  default: tpugraphs/tile_kernels_mean_runtime.jsonl in $MLGRAPH_DATA or ../shared/data
+//                  default: tpugraphs/tile_kernels_mean_runtime.jsonl in $MLGRAPH_DATA
 //   --epochs 40, --seeds 3, --threads 0 (one per processor)
 //   --npz          writes op counts, runtimes, folds and the ridge's predictions: bench/peers/sklearn_ridge.py
 //   checks them
@@ -460,7 +460,7 @@ mg::Status run(const Options& options) {
 
 std::string default_file() {
   const char* const from_environment = std::getenv("MLGRAPH_DATA");
-  return std::string(from_environment != nullptr ? from_environment : "../shared/data") +
+  return std::string(from_environment != nullptr ? from_environment : "") +
          "/tpugraphs/tile_kernels_mean_runtime.jsonl";
 }
 
