@@ -206,7 +206,7 @@ class Model {
                                                    RowsMade made = RowsMade::kDistinct) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
     const Status fits = check_prepared(program);
-    if (!fits.ok()) return named(program.view, fits);
+    if (!fits.ok()) return fits.annotate(program.view.name);
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
     ProgramRowsOptions options;
@@ -279,7 +279,7 @@ class Model {
       total.assign(value.data, value.data + value.size());
     }
     s = readout(ctx, s, program, ids);
-    if (!ctx.status().ok()) return named(program.view, ctx.status());
+    if (!ctx.status().ok()) return ctx.status().annotate(program.view.name);
     const MatrixView<const float> values = ctx.value(s);
     MLGRAPH_RETURN_IF_ERROR(check_finite_scores(program.view, ids, values));
     const std::int64_t first = static_cast<std::int64_t>(num_again) * values.cols;

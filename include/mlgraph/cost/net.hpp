@@ -187,7 +187,7 @@ using NetTypes = Span<const NetType* const>;
   MLGRAPH_RETURN_IF_ERROR(in.status());
   const auto join = metadata.find("join");
   const Result<const NetType*> type = find_net(types, name, join == metadata.end() ? "" : join->second);
-  if (!type.ok()) return Status(type.status().code(), str_cat("model: ", type.status().message()));
+  if (!type.ok()) return type.status().annotate("model");
   std::unique_ptr<NetOptions> options = (*type)->default_options();
   options->fields(in);
   MLGRAPH_RETURN_IF_ERROR(in.status());

@@ -101,8 +101,8 @@ class DatasetPack {
     return Status::data_loss(str_cat("dataset_pack: ", where_, " ", what));
   }
   [[nodiscard]] Status in_program(std::size_t index, const Status& status) const {
-    return {status.code(), str_cat("dataset_pack: ", where_, ": program ", index, " ('", views_[index].name,
-                                   "'): ", status.message())};
+    return status.annotate(
+        str_cat("dataset_pack: ", where_, ": program ", index, " ('", views_[index].name, "')"));
   }
 
   Status read_table() {

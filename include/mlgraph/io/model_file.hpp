@@ -35,7 +35,7 @@ namespace io {
 [[nodiscard]] inline Result<Model> load_model(const std::string& path, NetTypes nets) {
   MLGRAPH_ASSIGN_OR_RETURN(const WeightsFile file, WeightsFile::read(path));
   Result<Model> model = model_from_tensors(file.tensors(), nets);
-  if (!model.ok()) return Status(model.status().code(), str_cat(path, ": ", model.status().message()));
+  if (!model.ok()) return model.status().annotate(path);
   return model;
 }
 

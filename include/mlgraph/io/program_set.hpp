@@ -178,8 +178,7 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
     if (num_bad++ == 0) first_bad = status;
   }
   if (num_bad < files.size()) return {};
-  return Status(first_bad.code(),
-                str_cat(path, ": none of ", num_bad, " files can be read; the first: ", first_bad.message()));
+  return first_bad.annotate(str_cat(path, ": none of ", num_bad, " files can be read; the first"));
 }
 
 [[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file,

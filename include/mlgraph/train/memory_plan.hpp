@@ -90,7 +90,7 @@ class SumObjective final : public Objective {
   memory.fixed_bytes += 24 * static_cast<double>(probe.spec().size());
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, probe.prepare(*largest));
   memory.config_chunk = probe.plan().config_chunk;
-  if (program.selection.empty()) return named(*largest, Status::invalid_argument("has no configs"));
+  if (program.selection.empty()) return Status::invalid_argument(str_cat(largest->name, ": has no configs"));
   double bytes[2], rows = 0;
   for (const std::int64_t i : {0, 1}) {
     SlateWorker worker(nullptr, RowsMade::kReached);  // the most that there can be

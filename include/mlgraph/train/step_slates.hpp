@@ -100,7 +100,7 @@ class StepSlates {
       MLGRAPH_RETURN_IF_ERROR(check(train[batch[j]].view, slate));
       if (table != nullptr) {
         const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
-        if (!stored.ok()) return named(train[batch[j]].view, stored);
+        if (!stored.ok()) return stored.annotate(train[batch[j]].view.name);
       }
       mean_loss += slate.loss / static_cast<double>(count);
     }
@@ -157,7 +157,7 @@ class StepSlates {
   }
 
   [[nodiscard]] Status check(const ProgramView& program, const Slate& slate) const {
-    if (!slate.status.ok()) return named(program, slate.status);
+    if (!slate.status.ok()) return slate.status.annotate(program.name);
     const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
     if (bad == slate.grad.size()) return {};
     return Status::invalid_argument(str_cat(program.name, ": the gradient of ", model_.spec().name_at(bad),

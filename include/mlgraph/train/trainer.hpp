@@ -78,7 +78,7 @@ class Trainer {
       status = train_epoch(train, now);
       if (status.ok()) status = judge_epoch(valid, now);
       if (!status.ok()) {
-        status = Status(status.code(), str_cat("epoch ", now.epoch, ": ", status.message()));
+        status = status.annotate(str_cat("epoch ", now.epoch));
         break;
       }
       finish_epoch(now);
@@ -150,7 +150,7 @@ class Trainer {
     for (const PreparedProgram& program : train) {
       const auto num_configs = static_cast<std::uint64_t>(program.view.configs.num_configs);
       const Status status = EmbeddingTable::check_keys(train.size(), num_configs, program.segments.size());
-      if (!status.ok()) return named(program.view, status);
+      if (!status.ok()) return status.annotate(program.view.name);
     }
     return {};
   }
@@ -185,8 +185,7 @@ class Trainer {
       const Span<const std::size_t> batch =
           Span<const std::size_t>(order).subspan(begin, std::min(per_step, order.size() - begin));
       const Result<double> loss = run_step(train, batch, place, now.lr);
-      if (!loss.ok())
-        return Status(loss.status().code(), str_cat("step ", place.step + 1, ": ", loss.status().message()));
+      if (!loss.ok()) return loss.status().annotate(str_cat("step ", place.step + 1));
       now.train_loss += *loss * static_cast<double>(batch.size()) / static_cast<double>(order.size());
     }
     return {};
@@ -256,7 +255,7 @@ class Trainer {
       tape.begin();
       const Var scores = tape.input(Span<const float>(graph.score));
       const Var loss = objective().loss(tape, scores, program, program.selection);
-      if (!tape.status().ok()) return named(program.view, tape.status());
+      if (!tape.status().ok()) return tape.status().annotate(program.view.name);
       sum += static_cast<double>(*tape.value(loss).data);
     }
     return sum / static_cast<double>(evaluation.graphs.size());
