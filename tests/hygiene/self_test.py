@@ -122,6 +122,7 @@ SIZE_MISTAKES = [
     (body(sizes.MOST_FUNCTION_LINES + 1), "core/a.hpp:7: f has 61 lines; should have 60 or fewer"),
     ("int f();", "no functions were found"),
     ("inline int f() { return 1; }\nstruct A {\n};", "core/a.hpp:6: A has no docstring"),
+    ("/// One. Errors: none.\ninline int f() { return 1; }", "core/a.hpp:5: `Errors:` should begin a line"),
     ("inline int f() { return 1; }\nenum class A {\n};", "core/a.hpp:6: A has no docstring"),
 ]
 

@@ -5,7 +5,7 @@
 usage: sizes.py [--table] <folder that holds mlgraph/>
 
 * A header has at most 400 lines, a function at most 60, from its first line to its last.
-* A type that users see has a docstring.
+* A type that users see has a docstring; shapes, errors, cost and source stand on lines of their own.
 * A header of a room has tests of its name: tests/<room>/<name>_test.cpp beside the folder. Not the references of
   kernels, which the tests of kernels compare with.
 * --table prints these figures, the lines of each room, and the lines of the README beside the folder.
@@ -59,6 +59,7 @@ def functions(text):
 
 
 NAMESPACE_OR_BRACE = re.compile(r"\bnamespace\s+(\w*)[^;{}]*\{|[{}]")
+LABEL_INSIDE = re.compile(r"^\s*///.*[a-z0-9.)\]] (Shapes|Errors|Cost|Source):\s")
 TYPE = re.compile(r"^(?:struct|class|enum class)\s+(\w+)(?!\s*<)[^;]*$")
 NOT_PUBLIC = {"detail", "ops", "reference"}
 
@@ -130,6 +131,9 @@ class Tree:
             called = re.search(r"([~\w]+|operator[^(]*)\s*\(", head)
             self.add("functions that are too long", f"{name}:{first}: {called.group(1) if called else head} has "
                      f"{last - first + 1} lines; should have {MOST_FUNCTION_LINES} or fewer")
+        for line, said in enumerate(text.split("\n"), 1):
+            if found := LABEL_INSIDE.match(said):
+                self.problems.append(f"{name}:{line}: `{found.group(1)}:` should begin a line of the docstring")
         for line, type_name in undocumented_types(text):
             self.add("public types without a docstring", f"{name}:{line}: {type_name} has no docstring")
         return num_functions

@@ -161,7 +161,8 @@ using NetTypes = Span<const NetType* const>;
 }
 
 /// The type of a name. Files and command lines of before wrote a second word, `join`: late is a type of its
-/// own. Errors: a name that is not among them, with the list of those that are.
+/// own.
+/// Errors: a name that is not among them, with the list of those that are.
 [[nodiscard]] inline Result<const NetType*> find_net(NetTypes types, std::string_view name,
                                                      std::string_view join = {}) {
   const auto find = [&](std::string_view wanted) -> const NetType* {

@@ -51,8 +51,8 @@ struct PreparedProgram {
   }
 };
 
-/// Cuts a checked program as the options say. Errors: those of make_segments() and prune_graph(); name the
-/// program.
+/// Cuts a checked program as the options say.
+/// Errors: those of make_segments() and prune_graph(); name the program.
 [[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
                                                              const InputOptions& options, const NetPlan& plan,
                                                              PartitionFunction metis) {

@@ -51,7 +51,8 @@ MLGRAPH_BEGIN_ISA
   return "none";
 }
 
-/// The inverse of prune_name(). Errors: another text, hops outside [1, kMaxHops].
+/// The inverse of prune_name().
+/// Errors: another text, hops outside [1, kMaxHops].
 [[nodiscard]] inline Result<PruneOptions> parse_prune(std::string_view name) {
   if (name == "none") return PruneOptions{};
   if (name == "edge") return PruneOptions{Prune::kEdges, 0};

@@ -92,8 +92,7 @@ class Explainer {
   /// What a segment adds up, kept while the read-out of all is computed.
   struct Rows {
     const Segment* segment;
-    AlignedVector<float>
-        value;  // (rows, channels) of its inner nodes, or of the configurable ones, and then more
+    AlignedVector<float> value;  // (rows, channels) of its inner or configurable nodes, and then more
   };
 
   /// Adds what a segment pools to what has one read-out together.

@@ -65,7 +65,8 @@ class DatasetPack {
     return (records_[index].flags & kPackDistinct) != 0;
   }
 
-  /// Whether the arrays of a program are what was written. Errors: kDataLoss, or what check_program finds.
+  /// Whether the arrays of a program are what was written.
+  /// Errors: kDataLoss, or what check_program finds.
   [[nodiscard]] Status verify_program(std::size_t index, ProgramCheck what = ProgramCheck::kAll) const {
     MLGRAPH_ASSERT(index < views_.size(), "the pack has no such program");
     const PackRecord& record = records_[index];

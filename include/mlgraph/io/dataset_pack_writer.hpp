@@ -89,7 +89,8 @@ class DatasetPackWriter {
     return write_program(distinct.view());
   }
 
-  /// Completes the file. Errors: no program was added; kUnavailable when the disk refuses.
+  /// Completes the file.
+  /// Errors: no program was added; kUnavailable when the disk refuses.
   [[nodiscard]] Status finish() {
     MLGRAPH_ASSERT(!finished_, "finish() twice");
     if (records_.empty())

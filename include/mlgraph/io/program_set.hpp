@@ -87,8 +87,7 @@ class ProgramSet {
   }
 
   Task task_ = Task::kTile;
-  std::vector<std::unique_ptr<Program>>
-      programs_;  // one by one: a name that is short would move with a Program
+  std::vector<std::unique_ptr<Program>> programs_;  // one by one: a short name would move with a Program
   std::optional<DatasetPack> pack_;
   std::vector<ProgramView> views_;
   std::vector<std::string> files_;

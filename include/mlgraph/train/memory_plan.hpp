@@ -118,8 +118,9 @@ class SumObjective final : public Objective {
 ///
 /// The need is measured on one segment of 512 nodes of the largest program: the tape's memory is linear in
 /// nodes and in nodes times configs. Shares of it go to the programs as the model sees them, the historical
-/// table and evaluation. Errors: no programs; a limit below what segments of 64 nodes with two configs need,
-/// which it names. Cost:   two steps on one segment, and prepare() of the largest program.
+/// table and evaluation.
+/// Errors: no programs; a limit below what segments of 64 nodes with two configs need, which it names.
+/// Cost:   two steps on one segment, and prepare() of the largest program.
 [[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const NetOptions& options,
                                                     const FeatureEncoder& encoder, const Recipe& recipe,
                                                     std::size_t max_bytes, const TrainOptions& train = {}) {
