@@ -123,7 +123,7 @@ TEST_CASE("scores do not depend on chunks, order or threads" * testing::kLong) {
     const Model model = model_for(program, *options);
     const PreparedProgram prepared = model.prepare(program.view()).value();
     const std::int64_t num_nodes = prepared.segments[0].graph.num_nodes();
-    const std::int64_t rows = model.rows_per_config(prepared);
+    const std::int64_t rows = model.rows_added_by_config(prepared);
     if (late && !tile) {
       REQUIRE(rows == 3);
     } else if (tile) {
@@ -325,7 +325,7 @@ TEST_CASE("a winner that compares nothing scores each config for itself") {
     const OwnedProgram program = tile ? tile_program(3, 3000, 8) : layout_program(3, 3000);
     const Model model = model_for(program, *small_winner(name));
     const PreparedProgram prepared = model.prepare(program.view()).value();
-    CHECK(model.rows_per_config(prepared) == (tile ? 1 : prepared.segments[0].graph.num_nodes()));
+    CHECK(model.rows_added_by_config(prepared) == (tile ? 1 : prepared.segments[0].graph.num_nodes()));
     const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
     const std::vector<std::int32_t> some = {2999, 4, 4, 17};
     const std::vector<float> again = model.predict(prepared, some).value();

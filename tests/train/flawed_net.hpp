@@ -166,7 +166,7 @@ class FlawedNet {
     const std::int64_t n = ctx.rows(h) / copies;
     auto* const of = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(ctx.rows(h)));
     for (std::int64_t i = 0; i < ctx.rows(h); ++i) of[i] = static_cast<std::int32_t>(i / n);
-    const Var mean = global_mean_pool(ctx, h, detail::equal_segments(ctx.arena(), copies, n));
+    const Var mean = global_mean_pool(ctx, h, detail::ptr_of_equal_parts(ctx.arena(), copies, n));
     return ctx.gather_rows(mean, {of, static_cast<std::size_t>(ctx.rows(h))});
   }
 

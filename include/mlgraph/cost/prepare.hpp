@@ -57,9 +57,9 @@ struct PreparedProgram {
                                                              const InputOptions& options, const NetPlan& plan,
                                                              PartitionFunction metis) {
   ProgramView seen = view;
-  ReducedGraph pruned;
+  PrunedGraph pruned;
   if (options.prune.kind != Prune::kNone) {
-    Result<ReducedGraph> rest = prune_graph(view.graph, options.prune);
+    Result<PrunedGraph> rest = prune_graph(view.graph, options.prune);
     if (!rest.ok()) return rest.status().annotate(view.name);
     pruned = *std::move(rest);
     seen.graph = pruned.view();

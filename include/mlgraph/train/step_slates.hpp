@@ -150,7 +150,7 @@ class StepSlates {
         draw_segment_plan(recipe_.gst, static_cast<std::int64_t>(program.segments.size()), rng, slate.plan);
       }
       const std::int64_t rows =
-          model_.rows_per_config(program) * static_cast<std::int64_t>(slate.configs.size());
+          model_.rows_added_by_config(program) * static_cast<std::int64_t>(slate.configs.size());
       most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
     }
     return most_rows;
