@@ -19,15 +19,15 @@ PlannedWork work_of(std::int64_t count, std::int64_t needed, std::int64_t made, 
   work.bytes = bytes;
   return work;
 }
-constexpr std::size_t kPlenty = std::size_t{1} << 40;
+constexpr std::size_t kMuchMemory = std::size_t{1} << 40;
 
 TEST_CASE("while configurations share rows, more are planned together, up to the most and a share of memory") {
   ChunkSize chunk;
   chunk.start(32, 1024);
   CHECK((chunk.size() == 32 && chunk.most() == 1024));
-  CHECK(chunk.judge(work_of(32, 1000, 100, 3200), true, 64, kPlenty));
+  CHECK(chunk.judge(work_of(32, 1000, 100, 3200), true, 64, kMuchMemory));
   CHECK(chunk.size() == 256);
-  CHECK(chunk.judge(work_of(256, 1000, 100, 3200), true, 64, kPlenty));
+  CHECK(chunk.judge(work_of(256, 1000, 100, 3200), true, 64, kMuchMemory));
   CHECK(chunk.size() == 1024);
   chunk.start(32, 1024);
   // 100 bytes and one for each; a quarter of 40400 is 100 of them.
@@ -40,22 +40,22 @@ TEST_CASE("while configurations share rows, more are planned together, up to the
 TEST_CASE("where hardly a row is shared rows are not kept, and as many are planned as stay in a cache") {
   ChunkSize chunk;
   chunk.start(32, 1024);
-  CHECK_FALSE(chunk.judge(work_of(32, 100, 51, 3200), false, 510, kPlenty));
+  CHECK_FALSE(chunk.judge(work_of(32, 100, 51, 3200), false, 510, kMuchMemory));
   CHECK(chunk.size() == 320);
-  CHECK_FALSE(chunk.judge(work_of(320, 100, 100, 3200), false, 1, kPlenty));
+  CHECK_FALSE(chunk.judge(work_of(320, 100, 100, 3200), false, 1, kMuchMemory));
   CHECK(chunk.size() == 3);
-  CHECK_FALSE(chunk.judge(work_of(2, 100, 100, 3200), false, 1, kPlenty));
-  CHECK(chunk.size() == 2);                                           // one alone would share nothing
-  CHECK(chunk.judge(work_of(1, 100, 100, 3200), false, 1, kPlenty));  // of one, all are new
+  CHECK_FALSE(chunk.judge(work_of(2, 100, 100, 3200), false, 1, kMuchMemory));
+  CHECK(chunk.size() == 2);                                               // one alone would share nothing
+  CHECK(chunk.judge(work_of(1, 100, 100, 3200), false, 1, kMuchMemory));  // of one, all are new
 }
 
 TEST_CASE("most plans do not look for equal rows after one that found hardly any") {
   ChunkSize chunk;
   chunk.start(32, 1024);
   CHECK((chunk.merges_next() && chunk.merges_next()));
-  CHECK_FALSE(chunk.judge(work_of(32, 100, 100, 1), false, 64, kPlenty));
+  CHECK_FALSE(chunk.judge(work_of(32, 100, 100, 1), false, 64, kMuchMemory));
   CHECK(chunk.merges_next());  // it had not looked
-  CHECK_FALSE(chunk.judge(work_of(32, 100, 100, 1), true, 64, kPlenty));
+  CHECK_FALSE(chunk.judge(work_of(32, 100, 100, 1), true, 64, kMuchMemory));
   int skipped = 0;
   while (!chunk.merges_next()) ++skipped;
   CHECK(skipped == 15);
