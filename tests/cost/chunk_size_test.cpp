@@ -40,6 +40,8 @@ TEST_CASE("while configurations share rows, more are planned together, up to the
 TEST_CASE("where hardly a row is shared rows are not kept, and as many are planned as stay in a cache") {
   ChunkSize chunk;
   chunk.start(32, 1024);
+  CHECK(chunk.judge(work_of(32, 100, 50, 3200), false, 510, kMuchMemory));  // half are shared
+  chunk.start(32, 1024);
   CHECK_FALSE(chunk.judge(work_of(32, 100, 51, 3200), false, 510, kMuchMemory));
   CHECK(chunk.size() == 320);
   CHECK_FALSE(chunk.judge(work_of(320, 100, 100, 3200), false, 1, kMuchMemory));
