@@ -4,12 +4,11 @@
 // one table.
 //
 // usage: kernel_runtimes [KERNELS.jsonl] [--epochs N] [--seeds K] [--threads T] [--npz OUT.npz]
-//   KERNELS.jsonl  one kernel per line: op (opcode of each node), src and dst (its edges), y (mean normalised
-//   runtime);
-//                  default: tpugraphs/tile_kernels_mean_runtime.jsonl in $MLGRAPH_DATA or ../shared/data
+//   KERNELS.jsonl  one kernel per line: op (opcode of each node), src and dst (its edges), y (mean runtime,
+//                  normalised); default: tpugraphs/tile_kernels_mean_runtime.jsonl in $MLGRAPH_DATA
 //   --epochs 40, --seeds 3, --threads 0 (one per processor)
 //   --npz          writes op counts, runtimes, folds and the ridge's predictions: bench/peers/sklearn_ridge.py
-//   checks them
+//                  checks them
 //
 // What joins early or late: these kernels have no configurations, so the role of the one configuration is
 // played by what a compiler knows of a kernel without following an edge, how often each opcode occurs: the same
@@ -460,7 +459,7 @@ mg::Status run(const Options& options) {
 
 std::string default_file() {
   const char* const from_environment = std::getenv("MLGRAPH_DATA");
-  return std::string(from_environment != nullptr ? from_environment : "../shared/data") +
+  return std::string(from_environment != nullptr ? from_environment : "") +
          "/tpugraphs/tile_kernels_mean_runtime.jsonl";
 }
 

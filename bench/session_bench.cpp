@@ -6,18 +6,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "machine.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/net_of.hpp"
 #include "mlgraph/cost/pools.hpp"
 #include "mlgraph/cost/run_net.hpp"
 #include "mlgraph/infer/session.hpp"
 #include "session_programs.hpp"
-#if __has_include("mlgraph/io/program_set.hpp") && defined(MLGRAPH_BENCH_DATA)
+#if defined(MLGRAPH_BENCH_IO)
 #include "mlgraph/io/program_set.hpp"
-#define MLGRAPH_BENCH_IO 1
 #endif
 
 namespace mlgraph {
@@ -29,12 +30,13 @@ using bench::first;
 
 constexpr std::int64_t kConfigs = bench::LayoutProgram::kConfigs;
 
-/// The real module where its file is, else a made-up one.
+/// The real module where its file is in $MLGRAPH_DATA, else a made-up one.
 const bench::LayoutProgram& layout_program() {
   static const bench::LayoutProgram program = [] {
 #if defined(MLGRAPH_BENCH_IO)
-    const auto set =
-        io::load_programs(MLGRAPH_BENCH_DATA "/tpugraphs/golden/layout/module_tuning_data_layout.npz");
+    const char* const folder = std::getenv("MLGRAPH_DATA");
+    const auto set = io::load_programs(
+        str_cat(folder == nullptr ? "" : folder, "/tpugraphs/golden/layout/module_tuning_data_layout.npz"));
     if (set.ok()) return bench::LayoutProgram(set->views()[0]);
 #endif
     return bench::LayoutProgram();

@@ -10,18 +10,11 @@
 
 namespace mlgraph::testing {
 
-/// The folder of real data ($MLGRAPH_DATA, else the one known at configure time), or "" where there is none.
+/// The folder of real data, $MLGRAPH_DATA, or "" where there is none.
 inline std::string data_dir() {
-  std::string dir;
-  if (const char* from_environment = std::getenv("MLGRAPH_DATA")) {
-    dir = from_environment;
-  } else {
-#ifdef MLGRAPH_TEST_DATA_DIR
-    dir = MLGRAPH_TEST_DATA_DIR;
-#endif
-  }
+  const char* const dir = std::getenv("MLGRAPH_DATA");
   std::error_code ignored;
-  return std::filesystem::is_directory(dir, ignored) ? dir : std::string();
+  return dir != nullptr && std::filesystem::is_directory(dir, ignored) ? dir : "";
 }
 
 }  // namespace mlgraph::testing

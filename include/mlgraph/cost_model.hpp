@@ -13,7 +13,6 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/graph/row_stats.hpp"
 
 // One file of the compiler includes mlgraph/infer/cost_model.hpp, which has load_cost_model(), and gives the
 // others a function such as
@@ -31,6 +30,14 @@ namespace mlgraph {
 
 class CostModel;
 class CostSession;
+
+/// What became of the rows that calls needed.
+struct RowStats {
+  std::int64_t num_rows = 0;   ///< that are kept, without sums
+  std::int64_t num_made = 0;   ///< that were computed
+  std::int64_t num_found = 0;  ///< that were needed and there, for this or another configuration or node
+  std::size_t bytes = 0;       ///< of memory, with ids and tables
+};
 
 /// What a model asks of programs and their configurations.
 struct CostModelInputs {

@@ -7,7 +7,7 @@
 #include "mlgraph/cost/ensemble.hpp"
 #include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
-#include "mlgraph/graph/reduce.hpp"
+#include "mlgraph/graph/pruning.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 #include "mlgraph/graph/topology.hpp"
 #include "mlgraph/infer.hpp"

@@ -16,8 +16,7 @@
 
 namespace mlgraph::testing {
 
-// ---- the formulas, on dense matrices, for one configuration
-// -----------------------------------------------------
+// ---- the formulas, on dense matrices, for one configuration ------------------------------------------------
 
 /// D^-1/2 (B + I) D^-1/2 with D the row sums of B + I.
 inline Dense gcn_matrix(const Dense& b) {
@@ -109,8 +108,7 @@ void check_layout_formula(const Formula& formula) {
   }
 }
 
-// ---- what holds for each
-// ----------------------------------------------------------------------------------------
+// ---- what holds for each -----------------------------------------------------------------------------------
 
 /// Without configurable nodes all configs score the same; late it is 0.
 template <class N>

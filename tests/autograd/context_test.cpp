@@ -91,75 +91,6 @@ TEST_CASE("shapes that do not fit fail the context with a sentence, and begin() 
   CHECK(tape.status().ok());
 }
 
-TEST_CASE("every op says what is wrong with its shapes") {
-  const testing::TestGraph graph = testing::test_graphs()[4];  // 6 nodes, 7 edges
-  const EdgesView edges = graph.edges.view();
-  const std::vector<float> values = random_values(64, 2);
-  const std::vector<std::int32_t> bad_index = {0, 9};
-  const std::vector<std::int32_t> ptr = {0, 3};
-  const std::vector<float> weights = {1, 2};
-  Eager ctx;
-  const auto of = [&](std::int64_t rows, std::int64_t cols) {
-    return ctx.input(MatrixView<const float>(values.data(), rows, cols));
-  };
-  const auto message = [&](auto&& op) {
-    ctx.begin();
-    CHECK(op().id == 0);
-    return ctx.status().message();
-  };
-  CHECK(message([&] { return ctx.mul(of(1, 2), of(2, 1)); }) ==
-        "mul: the operands are (1, 2) and (2, 1); they must have the same shape");
-  CHECK(message([&] { return ctx.matmul(of(2, 3), of(4, 2)); }) ==
-        "matmul: (2, 3) times (4, 2); the inner sizes must agree");
-  CHECK(message([&] { return ctx.linear(of(2, 3), of(4, 2), Var{}); }) ==
-        "linear: x has 3 columns; the weight is (4, 2)");
-  CHECK(message([&] { return ctx.linear(of(2, 3), of(4, 3), of(1, 3)); }) ==
-        "linear: the bias has 3 elements; the weight has 4 rows");
-  CHECK(message([&] { return ctx.concat(of(2, 3), of(3, 3)); }) ==
-        "concat: an operand has 3 rows; the first has 2");
-  CHECK(message([&] { return ctx.slice_cols(of(2, 3), 2, 2); }) ==
-        "slice_cols: rows [0, 2) and columns [2, 4) are not inside (2, 3)");
-  CHECK(message([&] { return ctx.slice_rows(of(2, 3), -1, 2); }) ==
-        "slice_rows: rows [-1, 1) and columns [0, 3) are not inside (2, 3)");
-  CHECK(message([&] { return ctx.prelu(of(2, 3), of(1, 2)); }) ==
-        "prelu: the slope has 2 elements; x has 3 columns");
-  CHECK(message([&] { return ctx.dropout(of(2, 3), 1.0); }) == "dropout: p is 1; it must be in [0, 1)");
-  CHECK(message([&] { return ctx.scale_rows(of(3, 2), weights); }) ==
-        "scale_rows: x has 3 rows, which is no multiple of 2 factors");
-  CHECK(message([&] { return ctx.gather_rows(of(3, 2), bad_index); }) ==
-        "gather_rows: index 1 is 9; there are 3 rows");
-  CHECK(message([&] { return ctx.index_add(of(3, 2), bad_index, of(2, 2)); }) ==
-        "index_add: index 1 is 9; there are 3 rows");
-  CHECK(message([&] { return ctx.index_add(of(3, 2), bad_index, of(2, 3)); }) ==
-        "index_add: delta is (2, 3); it should be (2, 2)");
-  CHECK(message([&] { return ctx.repeat_rows(of(3, 2), -1); }) == "repeat_rows: -1 copies");
-  CHECK(message([&] { return ctx.spmm(Reduce::kSum, edges.forward, of(5, 2)); }) ==
-        "spmm: x has 5 rows; the graph has 6 nodes");
-  CHECK(message([&] { return ctx.spmm(Reduce::kSum, edges.forward, of(6, 2), weights); }) ==
-        "spmm: 2 edge weights for 7 edges");
-  CHECK(message([&] { return ctx.spmm_heads(edges.forward, of(2, 2), of(6, 2)); }) ==
-        "spmm_heads: weight is (2, 2) and x is (6, 2); the graph has 7 edges and 6 nodes");
-  CHECK(message([&] { return ctx.sage(Reduce::kMean, edges.forward, of(5, 2), of(3, 2), Var{}, Var{}); }) ==
-        "sage: x has 5 rows; the graph has 6 nodes");
-  CHECK(message([&] { return ctx.sage(Reduce::kMean, edges.forward, of(6, 2), of(3, 4), Var{}, Var{}); }) ==
-        "sage: x has 2 columns; the weight is (3, 4)");
-  CHECK(message([&] { return ctx.segment_reduce(Reduce::kSum, ptr, of(4, 2)); }) ==
-        "segment_reduce: the segments cover [0, 3); x has 4 rows");
-  CHECK(message([&] { return ctx.segment_softmax(ptr, of(4, 2)); }) ==
-        "segment_softmax: the segments cover [0, 3); x has 4 rows");
-  CHECK(message([&] { return ctx.instance_norm(ptr, of(4, 2)); }) ==
-        "instance_norm: the segments end at 3; x has 4 rows");
-  CHECK(message([&] { return ctx.layer_norm(of(4, 2), of(1, 3), Var{}); }) ==
-        "layer_norm: a parameter has 3 elements; x has 2 columns");
-  CHECK(message([&] { return ctx.column_affine(of(4, 2), Var{}, of(1, 3)); }) ==
-        "column_affine: a parameter has 3 elements; x has 2 columns");
-  CHECK(message([&] { return ctx.cross_config_attention(of(4, 2), 3, of(1, 1)); }) ==
-        "cross_config_attention: x has 4 rows, which is no multiple of 3 configs");
-  const std::vector<float> zero = {0};
-  CHECK(message([&] { return ctx.cross_config_attention(of(4, 2), 2, ctx.input(matrix(zero, 1))); }) ==
-        "cross_config_attention: the temperature must be one number above 0");
-}
-
 /// A model that uses most ops, to compare runs with each other.
 struct Everything {
   ParamSpec spec;
@@ -308,33 +239,6 @@ TEST_CASE("gradient memory is reused: a long chain needs few buffers") {
   const std::size_t forward = tape.used_bytes();
   REQUIRE(tape.backward(loss).ok());
   CHECK(tape.used_bytes() - forward < 5 * 1024 * sizeof(float));
-}
-
-TEST_CASE("batch norm moves its running statistics in training and uses them in evaluation") {
-  ParamSpec spec;
-  const Param gamma = spec.vector("gamma", 2, Init::constant(1));
-  const Param beta = spec.vector("beta", 2, Init::constant(0));
-  const Param mean = spec.state_vector("mean", 2, Init::constant(0));
-  const Param var = spec.state_vector("var", 2, Init::constant(1));
-  CHECK(spec.num_trainable() < spec.size());
-  Parameters<float> parameters(spec, 1);
-  const std::vector<float> x = {1, 10, 3, 10};
-  Tape tape;
-  tape.bind(spec, parameters);
-  const Var y = tape.batch_norm(tape.input(matrix(x, 2)), tape.param(gamma), tape.param(beta), mean, var);
-  CHECK(tape.value(y)(0, 0) == doctest::Approx(-1).epsilon(1e-4));
-  CHECK(tape.value(y)(1, 1) == 0);
-  const float* const state = parameters.value.data() + spec.num_trainable();
-  CHECK(state[mean.offset] == doctest::Approx(0.2));
-  CHECK(state[var.offset] == doctest::Approx(0.9 + 0.1 * 2));  // unbiased variance of {1, 3} is 2
-  tape.begin();
-  tape.set_training(false);
-  const Var z = tape.batch_norm(tape.input(matrix(x, 2)), tape.param(gamma), tape.param(beta), mean, var);
-  CHECK(tape.value(z)(0, 0) == doctest::Approx((1 - 0.2) / std::sqrt(1.1 + 1e-5)));
-  tape.begin();
-  tape.set_training(true);
-  (void)tape.batch_norm(tape.input(matrix(x, 1)), Var{}, Var{}, mean, var);
-  CHECK(tape.status().message() == "batch_norm: training needs 2 rows or more; x has 1");
 }
 
 }  // namespace

@@ -3,38 +3,10 @@
 
 #include <doctest/doctest.h>
 
-#include "autograd/op_table.hpp"
+#include "autograd/op_check.hpp"
 
 namespace mlgraph {
 namespace {
-
-using testing::OpCase;
-using testing::Shape;
-
-Status check_case(const OpCase& row) {
-  Rng rng(7);
-  std::vector<AlignedVector<double>> data;
-  std::vector<MatrixView<double>> inputs;
-  data.reserve(row.inputs.size());
-  for (const Shape& shape : row.inputs) {
-    data.emplace_back(static_cast<std::size_t>(shape.rows * shape.cols));
-    for (double& x : data.back()) x = rng.uniform(row.low, row.high);
-    inputs.emplace_back(data.back().data(), shape.rows, shape.cols);
-  }
-  const ParamSpec& spec = testing::op_table_data().state;
-  Parameters<double> state(spec, 0);
-  return gradcheck(row.f, inputs, spec, state);
-}
-
-TEST_CASE("every op's backward agrees with central differences") {
-  const std::vector<OpCase> table = testing::op_table();
-  REQUIRE(table.size() > 400);
-  for (const OpCase& row : table) {
-    const Status status = check_case(row);
-    INFO(row.name);
-    CHECK_MESSAGE(status.ok(), status.message());
-  }
-}
 
 /// y = x^2, whose backward forgets the factor 2.
 struct WrongSquare {
@@ -55,7 +27,7 @@ Var wrong_square(DoubleTape& tape, Var x) {
 }
 
 TEST_CASE("a wrong backward is found and its first element named") {
-  const Status status = check_case(
+  const Status status = testing::check_op(
       {"wrong", {{2, 3}}, [](DoubleTape& t, const std::vector<Var>& v) { return wrong_square(t, v[0]); }});
   REQUIRE_FALSE(status.ok());
   CHECK(status.message().rfind("gradient of input 0 at (0, 0) is ", 0) == 0);
@@ -63,27 +35,27 @@ TEST_CASE("a wrong backward is found and its first element named") {
 }
 
 TEST_CASE("a gradient that is missing where the value depends on the input is found") {
-  const Status status = check_case({"detached", {{1, 2}}, [](DoubleTape& t, const std::vector<Var>& v) {
-                                      return t.add(v[0], t.detach(v[0]));
-                                    }});
+  const Status status = testing::check_op({"detached", {{1, 2}}, [](DoubleTape& t, const std::vector<Var>& v) {
+                                             return t.add(v[0], t.detach(v[0]));
+                                           }});
   REQUIRE_FALSE(status.ok());
   CHECK(status.message().rfind("gradient of input 0 at (0, 0)", 0) == 0);
 }
 
 TEST_CASE("a value that is not finite is no pass") {
-  const Status status = check_case({"log of a negative",
-                                    {{1, 1}},
-                                    [](DoubleTape& t, const std::vector<Var>& v) { return t.log(v[0]); },
-                                    -2,
-                                    -1});
+  const Status status = testing::check_op({"log of a negative",
+                                           {{1, 1}},
+                                           [](DoubleTape& t, const std::vector<Var>& v) { return t.log(v[0]); },
+                                           -2,
+                                           -1});
   CHECK_FALSE(status.ok());
 }
 
 TEST_CASE("the status of a failed forward pass is returned") {
   const Status status =
-      check_case({"bad shapes", {{2, 3}, {3, 3}}, [](DoubleTape& t, const std::vector<Var>& v) {
-                    return t.add(v[0], v[1]);
-                  }});
+      testing::check_op({"bad shapes", {{2, 3}, {3, 3}}, [](DoubleTape& t, const std::vector<Var>& v) {
+                           return t.add(v[0], v[1]);
+                         }});
   CHECK(status.message() == "add: the operands are (2, 3) and (3, 3); they must have the same shape");
 }
 

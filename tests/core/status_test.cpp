@@ -41,6 +41,16 @@ TEST_CASE("a Status is fine, or has a code and a sentence") {
   CHECK(Status::unavailable("").code() == StatusCode::kUnavailable);
 }
 
+TEST_CASE("what an error is about stands in front of its message, and success has nothing in front") {
+  const Status error = Status::not_found("there is no tensor b");
+  CHECK(error.annotate("model").code() == StatusCode::kNotFound);
+  CHECK(error.annotate("model").annotate("a.safetensors").message() ==
+        "a.safetensors: model: there is no tensor b");
+  CHECK(error.message() == "there is no tensor b");
+  CHECK(Status().annotate("model").ok());
+  CHECK(Status().annotate("model").message().empty());
+}
+
 TEST_CASE("the macros leave with the first error") {
   CHECK(quarter(12).value() == 3);
   CHECK(quarter(7).status().message() == "x is odd");

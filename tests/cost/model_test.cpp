@@ -16,11 +16,6 @@ namespace {
 
 using namespace testing;  // NOLINT: the fixture
 
-std::string prepare_message(const Model& model, const ProgramView& view) {
-  const Result<PreparedProgram> prepared = model.prepare(view);
-  return prepared.ok() ? "ok" : prepared.status().message();
-}
-
 TEST_CASE("a model has the start weights of its seed") {
   const auto options = small_net("tile-sage");
   const ProgramSetFixture set(*options, 2);
@@ -76,37 +71,6 @@ TEST_CASE("prepare() normalises the nodes and selects every config") {
   CHECK(graph.edges().both.csr.num_rows() == graph.num_nodes());
 }
 
-TEST_CASE("a program whose configurations join elsewhere is refused") {
-  const OwnedProgram tile = tile_program(1), layout = layout_program(2, 24, 3),
-                     both = layout_and_graph_program(3, 24, 3);
-  CHECK(
-      prepare_message(model_for(tile, *small_net("tile-sage")), layout.view()) ==
-      "layout_2: has 3 configurable nodes and configs of 3 rows; a tile-sage model takes one row for the whole "
-      "graph");
-  CHECK(prepare_message(model_for(layout, *small_net("layout-resgcn")), tile.view()) ==
-        "tile_1: has 0 configurable nodes and configs of 1 rows; a layout-resgcn model takes one row for each "
-        "configurable node");
-  OwnedProgram half = layout;
-  half.config_node.pop_back();
-  CHECK(prepare_message(model_for(layout, *small_net("layout-sage")), half.view()) ==
-        "layout_2: has 2 configurable nodes and configs of 3 rows; a layout-sage model takes one row for each "
-        "configurable node");
-  const auto takes_both = small_net("own-net", {{"reads_graph", "yes"}});
-  CHECK(prepare_message(model_for(both, *takes_both), both.view()) == "ok");
-  CHECK(prepare_message(model_for(both, *takes_both), layout.view()) ==
-        "layout_2: has 3 configurable nodes and configs of 3 rows; a own-net model takes a row for each "
-        "configurable "
-        "node and one for the whole graph");
-  OwnedProgram nodes_and_tile = layout;  // as many rows as a tile has, at a node
-  nodes_and_tile.config_node.resize(1);
-  nodes_and_tile.rows_per_config = 1;
-  nodes_and_tile.narrow.resize(48);
-  CHECK(prepare_message(model_for(tile, *small_net("tile-mlp-late")), nodes_and_tile.view()) ==
-        "layout_2: has 1 configurable nodes and configs of 1 rows; a tile-mlp-late model takes one row for the "
-        "whole "
-        "graph");
-}
-
 TEST_CASE("a program that cannot be scored is refused, with its name and the place") {
   const OwnedProgram good = tile_program(1);
   const Model model = model_for(good, *small_net("tile-sage"));
@@ -159,7 +123,7 @@ TEST_CASE("scores do not depend on chunks, order or threads" * testing::kLong) {
     const Model model = model_for(program, *options);
     const PreparedProgram prepared = model.prepare(program.view()).value();
     const std::int64_t num_nodes = prepared.segments[0].graph.num_nodes();
-    const std::int64_t rows = model.rows_per_config(prepared);
+    const std::int64_t rows = model.rows_added_by_config(prepared);
     if (late && !tile) {
       REQUIRE(rows == 3);
     } else if (tile) {
@@ -361,7 +325,7 @@ TEST_CASE("a winner that compares nothing scores each config for itself") {
     const OwnedProgram program = tile ? tile_program(3, 3000, 8) : layout_program(3, 3000);
     const Model model = model_for(program, *small_winner(name));
     const PreparedProgram prepared = model.prepare(program.view()).value();
-    CHECK(model.rows_per_config(prepared) == (tile ? 1 : prepared.segments[0].graph.num_nodes()));
+    CHECK(model.rows_added_by_config(prepared) == (tile ? 1 : prepared.segments[0].graph.num_nodes()));
     const std::vector<float> scores = model.predict(prepared, prepared.selection).value();
     const std::vector<std::int32_t> some = {2999, 4, 4, 17};
     const std::vector<float> again = model.predict(prepared, some).value();

@@ -211,8 +211,7 @@ inline std::vector<std::string> tensor_list(const ParamSpec& spec) {
   return names;
 }
 
-// ---- dense matrices
-// -------------------------------------------------------------------------------------------
+// ---- dense matrices ----------------------------------------------------------------------------------------
 
 using Row = std::vector<double>;
 using Dense = std::vector<Row>;  // a row per node

@@ -216,18 +216,5 @@ TEST_CASE("options out of range are an error, from metadata too") {
   CHECK(net_options<TileSage>(options)->check().message() == "model: dropout is nan; should be in [0, 1)");
 }
 
-TEST_CASE("a network that is trainable is one for prediction too, and knows its recipe") {
-  for (const NetType* const type : predicting_nets<BuiltinNets>()) CHECK((type->recipe == nullptr));
-  ParamSpec spec;
-  for (const NetType* const type : fixture_nets()) {
-    REQUIRE((type->recipe != nullptr));
-    ParamSpec trainable_spec, predicting_spec;
-    const auto options = small_net(type->name);
-    CHECK(type->make(trainable_spec, *options, {3, 2})->trainable() != nullptr);
-  }
-  const NetType* const predicting = predicting_nets<TileSage>()[0];
-  CHECK(predicting->make(spec, *predicting->default_options(), {3, 2})->trainable() == nullptr);
-}
-
 }  // namespace
 }  // namespace mlgraph

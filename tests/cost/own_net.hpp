@@ -33,9 +33,10 @@ MLGRAPH_BEGIN_ISA
 ///   join                 x <- tanh(x + V config)
 ///   stages 1 ... layers  x <- x + tanh(GATv2(x)), in turn along each direction
 ///   then                 x <- x + sum over consumers of w_ij tanh(W x_j + V' config_j), with row norm
-///   then                 x <- dropout(tanh(W x + V'' config) + x_0), without edges; x_0: the rows after the
-///   join node_out             x <- tanh(W x) read-out             MLP of [mean of all ; sum of the
-///   configurable ; l2 of the same [; config of the graph]]
+///   then                 x <- dropout(tanh(W x + V'' config) + x_0), without edges; x_0: rows after the join
+///   node_out             x <- tanh(W x)
+///   read-out             MLP of [mean of all ; sum of the configurable ; l2 of the same [; config of the
+///   graph]]
 class OwnNet {
  public:
   static constexpr std::string_view kName = "own-net";

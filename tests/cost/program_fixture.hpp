@@ -188,6 +188,12 @@ inline Model model_for(const OwnedProgram& program, const NetOptions& options, s
   return fit_model(options, std::vector<ProgramView>{program.view()}, seed).value();
 }
 
+/// What becomes of preparing a program: "ok", or why not.
+inline std::string prepare_message(const Model& model, const ProgramView& view) {
+  const Result<PreparedProgram> prepared = model.prepare(view);
+  return prepared.ok() ? "ok" : prepared.status().message();
+}
+
 /// Programs of consecutive seeds that a network takes, their views, and models fitted to them.
 struct ProgramSetFixture {
   std::vector<OwnedProgram> programs;

@@ -43,7 +43,7 @@ struct Kept {
 
 Kept kept(const char* prune) {
   const Chain chain;
-  const Result<ReducedGraph> pruned = prune_graph(chain.view(), parse_prune(prune).value());
+  const Result<PrunedGraph> pruned = prune_graph(chain.view(), parse_prune(prune).value());
   REQUIRE_MESSAGE(pruned.ok(), pruned.status().message());
   const GraphView view = pruned->view();
   Kept k;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads protobufs of HLO and of tuning data, whole and damaged ones, with mlgraph and with protoc, and compares both.
 
-usage: protobuf_and_protoc.py <test_differential> [--data=<folder of real data>] [class[.test]]...
+usage: protobuf_and_protoc.py <test_differential> [class[.test]]...
 
 What mlgraph accepts protoc accepts, and every field of hlo.proto is equal. What protoc accepts and mlgraph does not is on
 the list REFUSED_BY_MLGRAPH, and the reason that the message gives must hold.
@@ -21,7 +21,6 @@ from hlo_messages import (  # noqa: E402
     varint)
 
 KINDS = {"hlo_proto": "HloProto", "module_tuning_data": "ModuleTuningData", "tuning_data": "TuningData"}
-DATA = ""
 
 # ---- what may differ -------------------------------------------------------------------------------------------------
 
@@ -299,7 +298,7 @@ class Protobuf(harness.Comparison):
                 self.assertEqual(protoc(writer.message(type_name), "--decode_raw").returncode, 0)
 
     def test_real_files(self):
-        files = sorted(pathlib.Path(os.environ.get("MLGRAPH_DATA", DATA), "tpugraphs", "pb").glob("*.pb"))
+        files = sorted(pathlib.Path(os.environ.get("MLGRAPH_DATA", ""), "tpugraphs", "pb").glob("*.pb"))
         if not files:
             self.skipTest("no real data (set MLGRAPH_DATA to a folder that has tpugraphs/pb)")
         for path in files:
@@ -314,7 +313,4 @@ class Protobuf(harness.Comparison):
 if __name__ == "__main__":
     if shutil.which("protoc") is None:
         harness.skip("there is no protoc")
-    for argument in [argument for argument in sys.argv if argument.startswith("--data=")]:
-        sys.argv.remove(argument)
-        DATA = argument[len("--data="):]
     harness.main(__doc__)

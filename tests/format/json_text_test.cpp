@@ -253,23 +253,6 @@ TEST_CASE("a written text reads back, with every byte that needs an escape escap
   CHECK(reading.status.message() == "");
   CHECK(reading.events == str_cat("{key<s>string<", all,
                                   ">key<n>[d0.1;i-7;u18446744073709551615;true;d1e+300;]key<e>{}key<f>[]}"));
-  std::string text;
-  append_json_string(text, "a\"\\/\b\f\n\r\t\x01\x1f\x7f");
-  CHECK(text == "\"a\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\"");
-}
-
-TEST_CASE("a long text is cut for a message, not inside a character") {
-  CHECK(in_quotes("a\nb") == R"("a\nb")");
-  CHECK(in_quotes(std::string(100, 'x')) == "\"" + std::string(100, 'x') + "\"");
-  CHECK(in_quotes(std::string(101, 'x')) == "\"" + std::string(100, 'x') + "\"...");
-  CHECK(in_quotes(std::string(99, 'x') + "\xe2\x82\xac") == "\"" + std::string(99, 'x') + "\"...");
-}
-
-TEST_CASE("is_utf8 knows whole characters from pieces of them") {
-  CHECK(is_utf8(""));
-  CHECK(is_utf8("a\xc3\xa9"));
-  CHECK(!is_utf8("a\xc3"));
-  CHECK(!is_utf8("\xa9"));
 }
 
 #ifdef MLGRAPH_TEST_HAS_JSON

@@ -226,6 +226,34 @@ struct FlowClasses {
   }
 };
 
+/// Equal in one exactly where equal in the other.
+inline bool same_partition(Span<const std::int32_t> a, Span<const std::int32_t> b) {
+  std::map<std::int32_t, std::int32_t> to, from;
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (to.emplace(a[i], b[i]).first->second != b[i] || from.emplace(b[i], a[i]).first->second != a[i])
+      return false;
+  }
+  return true;
+}
+
+/// Rows of each level, and of the levels of each sum.
+inline Ids plan_sizes(const FlowPlan& plan) {
+  Ids sizes;
+  plan.count(sizes);
+  return sizes;
+}
+
+/// N nodes without edges, of the given inputs, and one stage.
+inline FlowGraph flow_without_edges(const Ids& input_kind) {
+  FlowGraph graph;
+  graph.num_nodes = static_cast<std::int32_t>(input_kind.size());
+  graph.input_kind = input_kind;
+  graph.stages.resize(1);
+  graph.num_inner = graph.num_nodes;
+  return graph;
+}
+
 }  // namespace mlgraph::testing::flow
 
 #endif  // MLGRAPH_TESTS_GRAPH_FLOW_FIXTURE_HPP

@@ -17,24 +17,6 @@ namespace {
 using testing::Ids;
 using namespace testing::flow;  // NOLINT: the fixtures
 
-/// Equal in one exactly where equal in the other.
-bool same_partition(Span<const std::int32_t> a, Span<const std::int32_t> b) {
-  std::map<std::int32_t, std::int32_t> to, from;
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (to.emplace(a[i], b[i]).first->second != b[i] || from.emplace(b[i], a[i]).first->second != a[i])
-      return false;
-  }
-  return true;
-}
-
-/// Rows of each level, and of the levels of each sum.
-Ids plan_sizes(const FlowPlan& plan) {
-  Ids sizes;
-  plan.count(sizes);
-  return sizes;
-}
-
 /// Everything that a plan knows of its rows.
 std::vector<Ids> plan_contents(const FlowPlan& plan) {
   std::vector<Ids> all;
@@ -140,46 +122,6 @@ TEST_CASE("the rows of a node are free or reached, and the plan knows where each
     for (std::size_t r = 0; r < plan.node_of_input().size(); ++r)
       CHECK(plan.free_row(0, plan.node_of_input()[r]) == static_cast<std::int32_t>(r));
     CHECK(static_cast<std::int32_t>(plan.node_of_input().size()) == plan.level(0).size());
-  }
-}
-
-TEST_CASE("configurations planned at once, in chunks or one by one are the same where they are the same") {
-  Rng rng(23);
-  for (int trial = 0; trial < 60; ++trial) {
-    const FlowCase flow(rng, 5 + static_cast<std::int32_t>(rng.below(40)));
-    const std::size_t count = 12;
-    const Ids config = flow.random_configs(rng, count, 1 + rng.below(3));
-    FlowPlan at_once(flow.graph);
-    const Ids totals = totals_of(at_once, config, count);
-    const std::size_t sums = at_once.sums().size();
-    REQUIRE(totals.size() == sums * count);
-    for (const std::size_t chunk : {1u, 5u}) {
-      FlowPlan kept(flow.graph), forgetful(flow.graph);
-      Ids in_parts(totals.size());
-      for (std::size_t begin = 0; begin < count; begin += chunk) {
-        const std::size_t size = std::min(chunk, count - begin);
-        const Ids part = flow.config_of(config, begin, size);
-        const Ids mine = totals_of(kept, part, size);
-        forgetful.truncate();
-        CHECK(plan_sizes(forgetful) == forgetful.num_free());
-        const Ids alone = totals_of(forgetful, part, size);
-        for (std::size_t s = 0; s < sums; ++s) {
-          Ids whole;
-          for (std::size_t c = 0; c < size; ++c) {
-            in_parts[s * count + begin + c] = mine[s * size + c];
-            whole.push_back(totals[s * count + begin + c]);
-          }
-          const auto from = alone.begin() + static_cast<std::ptrdiff_t>(s * size);
-          CHECK(same_partition(Ids(from, from + static_cast<std::ptrdiff_t>(size)), whole));
-        }
-      }
-      for (std::size_t s = 0; s < sums; ++s) {
-        const auto first = static_cast<std::ptrdiff_t>(s * count), last = first + std::ptrdiff_t{count};
-        CHECK(same_partition(Ids(totals.begin() + first, totals.begin() + last),
-                             Ids(in_parts.begin() + first, in_parts.begin() + last)));
-      }
-      CHECK(plan_sizes(kept) == plan_sizes(at_once));
-    }
   }
 }
 
@@ -351,16 +293,6 @@ TEST_CASE("where only configurable nodes go on, there are rows of no others afte
   }
 }
 
-/// N nodes without edges, of the given inputs, and one stage.
-FlowGraph flow_without_edges(const Ids& input_kind) {
-  FlowGraph graph;
-  graph.num_nodes = static_cast<std::int32_t>(input_kind.size());
-  graph.input_kind = input_kind;
-  graph.stages.resize(1);
-  graph.num_inner = graph.num_nodes;
-  return graph;
-}
-
 TEST_CASE("nodes that are all equal have one row, and those that all differ one each") {
   const FlowGraph equal = flow_without_edges(Ids(40, 0));
   CHECK(plan_sizes(FlowPlan(equal)) == Ids{1, 1, 2, 1});  // blocks of 16 and of 8
@@ -385,39 +317,6 @@ TEST_CASE("equal inputs in another order, or along edges of other weights, are o
   graph.stages[0].edge_kind = {0, 1, 0, 1, 0, 1};
   graph.stages[0].node_kind = {0, 0, 0, 0, 0, 0, 1, 0, 0};
   CHECK(FlowPlan(graph).free_row(1, 4) != FlowPlan(graph).free_row(1, 6));
-}
-
-TEST_CASE("where nothing is configured, or there is no node, all configurations have the same total") {
-  FlowGraph graph = flow_without_edges({0, 1, 0});
-  graph.join_stage = 1;
-  graph.pools_config = true;
-  FlowPlan plan(graph);
-  const Ids sizes = plan_sizes(plan);
-  CHECK(totals_of(plan, {}, 4) == Ids{0, 0, 0, 0, 0, 0, 0, 0});
-  CHECK(totals_of(plan, {}, 0).empty());
-  CHECK(plan_sizes(plan) == sizes);
-  for (const std::int32_t join : {-1, 0, 1}) {
-    FlowGraph empty = flow_without_edges({});
-    empty.join_stage = join;
-    FlowPlan none(empty);
-    CHECK(none.level(0).size() == 0);
-    CHECK(totals_of(none, {}, 3) == Ids{0, 0, 0});
-    CHECK(none.level(none.sum_level(0, 0)).reads().empty());
-  }
-}
-
-TEST_CASE("a configuration that differs at no node that is pooled has no sums of its own") {
-  const Edges edges = testing::make_edges({3, {0, 1}, {1, 2}}, testing::keep_all(true));
-  FlowGraph graph = flow_without_edges({0, 1, 2});
-  graph.stages[0].edges = edges.view().forward;
-  graph.join_stage = 0;
-  graph.config_node = {2};
-  graph.num_inner = 2;  // node 2 is of a halo
-  FlowPlan plan(graph);
-  const Ids sizes = plan_sizes(plan);
-  CHECK(totals_of(plan, {0, 1, 0}, 3) == Ids{0, 0, 0});
-  CHECK(num_added(plan) == 4);
-  CHECK(plan.level(plan.sum_level(0, 0)).size() == sizes.back());
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 import headers_alone  # noqa: E402
 import layering  # noqa: E402
 import objects  # noqa: E402
+import ops  # noqa: E402
 import readme  # noqa: E402
 import shared_code  # noqa: E402
 import sizes  # noqa: E402
@@ -143,14 +144,17 @@ README_MISTAKES = [
 
 def body(num_lines):
     """A header of a function of so many lines."""
-    return "struct A {\n  template <class T>\n  int f(T a) const {\n" + "    // {\n" * (num_lines - 3) + "  }\n};"
+    return "// A.\nstruct A {\n  template <class T>\n  int f(T a) const {\n" + "    // {\n" * (num_lines - 3) + "  }\n};"
 
 
 # (what the header contains, what the message must contain)
 SIZE_MISTAKES = [
     ("inline int f() { return 1; }\n" * (sizes.MOST_LINES - 5), "core/a.hpp: has 401 lines; should have 400 or fewer"),
-    (body(sizes.MOST_FUNCTION_LINES + 1), "core/a.hpp:6: f has 61 lines; should have 60 or fewer"),
+    (body(sizes.MOST_FUNCTION_LINES + 1), "core/a.hpp:7: f has 61 lines; should have 60 or fewer"),
     ("int f();", "no functions were found"),
+    ("inline int f() { return 1; }\nstruct A {\n};", "core/a.hpp:6: A has no docstring"),
+    ("/// One. Errors: none.\ninline int f() { return 1; }", "core/a.hpp:5: `Errors:` should begin a line"),
+    ("inline int f() { return 1; }\nenum class A {\n};", "core/a.hpp:6: A has no docstring"),
 ]
 
 
@@ -181,6 +185,35 @@ struct Table<B> {
 """
 
 
+# Ops, and the rows that check their gradients; one of these is taken away.
+OPS = """
+namespace ops {
+struct Add {
+  template <class Ctx>
+  void backward(Ctx& ctx) const {}
+};
+}
+template <class Ctx, class T>
+class SomeOps {
+ public:
+  Var add(Var a, Var b) { return record(ops::Add{a, b}); }
+  Var relu(Var x) { return add(x, x); }
+
+ private:
+  Var like(Var x) { return x; }
+};
+"""
+OP_ROWS = ["t.add(v[0], v[1])", "t.relu(v[0])"]
+# (ops, rows, what the message must contain or None)
+OP_TREES = [
+    (OPS, OP_ROWS, None),
+    (OPS, OP_ROWS[1:], "ops_some.hpp: add() has no row in op_table.hpp"),
+    (OPS, OP_ROWS[:1], "ops_some.hpp: relu() has no row in op_table.hpp"),
+    (OPS.replace("ops::Add{a, b}", "a"), OP_ROWS, "ops_some.hpp: Add has a backward() and no op records it"),
+    ("", OP_ROWS, "no ops were found"),
+]
+
+
 def write_tree(root, headers):
     for name, text in headers.items():
         path = root / "mlgraph" / name
@@ -192,8 +225,9 @@ def write_tree(root, headers):
 
 def problems_of(check, headers):
     with tempfile.TemporaryDirectory() as folder:
-        write_tree(pathlib.Path(folder), headers)
-        return check(folder)
+        include = pathlib.Path(folder) / "include"
+        write_tree(include, headers)
+        return check(include)
 
 
 def main():
@@ -215,13 +249,21 @@ def main():
         expect(found, "the first line is not the licence line", "layering.py, bare header")
         expect(found, "the include guard is not MLGRAPH_CORE_A_HPP", "layering.py, bare header")
 
-    size_problems = lambda folder: sizes.check_tree(folder)[0]  # noqa: E731
+    def size_problems(folder):
+        (pathlib.Path(folder).parent / "tests/core").mkdir(parents=True, exist_ok=True)
+        (pathlib.Path(folder).parent / "tests/core/a_test.cpp").touch()
+        return sizes.Tree(folder).problems
+
     for text in (body(sizes.MOST_FUNCTION_LINES), "inline int f() { return 1; }\n" * (sizes.MOST_LINES - 6)):
         found = problems_of(size_problems, {"core/a.hpp": text})
         if found:
             failures.append(f"sizes.py finds fault with a good tree: {found}")
     for text, message in SIZE_MISTAKES:
         expect(problems_of(size_problems, {"core/a.hpp": text}), message, f"sizes.py, {text[:60]!r}")
+    found = problems_of(lambda folder: sizes.Tree(folder).problems,
+                        {"core/a.hpp": "inline int f() { return 1; }", "kernels/reference/c.hpp": "", "users.hpp": ""})
+    if found != ["mlgraph/core/a.hpp: has no tests of its name; should have tests/core/a_test.cpp"]:
+        failures.append(f"sizes.py finds these headers without tests: {found}")
     found = list(sizes.undocumented_types(TYPES))
     if found != [(8, "B"), (15, "D")]:
         failures.append(f"sizes.py finds these types without a docstring: {found}")
@@ -250,6 +292,17 @@ def main():
             failures.append(f"readme.py finds fault with a good output: {found}")
         elif message is not None:
             expect([found or ""], message, f"readme.py, output {printed!r} of {name}")
+
+    for headers, rows, message in OP_TREES:
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "ops_some.hpp").write_text(headers, encoding="utf-8")
+            table = pathlib.Path(folder) / "op_table.hpp"
+            table.write_text("\n".join(rows), encoding="utf-8")
+            found = ops.check(folder, table)[0]
+            if message:
+                expect(found, message, f"ops.py, {rows}")
+            elif found:
+                failures.append(f"ops.py finds fault with good ops: {found}")
 
     alone = lambda folder: headers_alone.check_tree(folder, every_way=True)[1]  # noqa: E731
     found = problems_of(alone, {"core/a.hpp": "inline int f() { return 1; }"})

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that headers and functions stay small enough to be read at once.
+"""Checks that headers and functions stay small enough to be read at once, and that each is documented and tested.
 
 usage: sizes.py [--table] <folder that holds mlgraph/>
 
 * A header has at most 400 lines, a function at most 60, from its first line to its last.
-* --table prints, too: the lines of each room, public types without a docstring, headers without a test of their name,
-  and the lines of the README beside the folder.
+* A type that users see has a docstring; shapes, errors, cost and source stand on lines of their own.
+* A header of a room has tests of its name: tests/<room>/<name>_test.cpp beside the folder. Not the references of
+  kernels, which the tests of kernels compare with.
+* --table prints these figures, the lines of each room, and the lines of the README beside the folder.
 """
 import pathlib
 import re
@@ -57,6 +59,7 @@ def functions(text):
 
 
 NAMESPACE_OR_BRACE = re.compile(r"\bnamespace\s+(\w*)[^;{}]*\{|[{}]")
+LABEL_INSIDE = re.compile(r"^\s*///.*[a-z0-9.)\]] (Shapes|Errors|Cost|Source):\s")
 TYPE = re.compile(r"^(?:struct|class|enum class)\s+(\w+)(?!\s*<)[^;]*$")
 NOT_PUBLIC = {"detail", "ops", "reference"}
 
@@ -81,61 +84,79 @@ def undocumented_types(text):
                 scopes.append(None if brace.group(0) == "{" else brace.group(1))
 
 
-def print_table(root, lines_of):
-    """What is looked at, and not required everywhere."""
-    for room, lines in lines_of.items():
-        print(f"{room:12} {lines:6}")
-    print(f"{'all':12} {sum(lines_of.values()):6}")
-    headers = sorted((root / "mlgraph").rglob("*.hpp"))
-    undocumented = [f"{path.relative_to(root / 'mlgraph')}:{line}: {name}" for path in headers
-                    for line, name in undocumented_types(path.read_text(encoding="utf-8"))]
-    print(f"public types without a docstring: {len(undocumented)}")
-    for place in undocumented:
-        print(f"  {place}")
+def untested_headers(root):
+    """The headers of rooms, from mlgraph/ on, that have no tests of their name beside the folder."""
     tests = root.parent / "tests"
-    untested = [str(path.relative_to(root / "mlgraph")) for path in headers
-                if path.parent != root / "mlgraph" and path.parent.name != "reference"
-                and not (tests / path.relative_to(root / "mlgraph")).with_name(f"{path.stem}_test.cpp").exists()]
-    print(f"headers without a test of their name: {len(untested)}")
-    print(f"  {', '.join(untested)}")
-    readme = root.parent / "README.md"
-    if readme.exists():
-        print(f"lines of README.md: {len(readme.read_text(encoding='utf-8').splitlines())}")
+    for path in sorted((root / "mlgraph").rglob("*.hpp")):
+        name = path.relative_to(root / "mlgraph")
+        if path.parent != root / "mlgraph" and path.parent.name != "reference" \
+                and not (tests / name).with_name(f"{path.stem}_test.cpp").exists():
+            yield f"mlgraph/{name}"
 
 
-def check_tree(root):
-    """Problems of the headers below a folder, and how many lines each room has."""
-    root = pathlib.Path(root)
-    problems, lines_of, num_functions = [], {}, 0
-    for path in sorted((root / "mlgraph").rglob("*.h*")):
+class Tree:
+    """The headers below a folder: what is wrong with them, and their figures."""
+
+    def __init__(self, folder):
+        self.root = pathlib.Path(folder)
+        self.problems, self.lines_of = [], {}
+        self.counts = dict.fromkeys(("headers that are too long", "functions that are too long",
+                                     "public types without a docstring", "headers without a test of their name"), 0)
+        num_functions = 0
+        for path in sorted((self.root / "mlgraph").rglob("*.h*")):
+            num_functions += self.check_header(path)
+        for name in untested_headers(self.root):
+            self.add("headers without a test of their name", f"{name}: has no tests of its name; should have "
+                     f"tests{name[len('mlgraph'):-len('.hpp')]}_test.cpp")
+        if num_functions == 0:
+            self.problems.append("no functions were found")
+
+    def add(self, kind, problem):
+        self.counts[kind] += 1
+        self.problems.append(problem)
+
+    def check_header(self, path):
+        """-> how many functions it has."""
         text = path.read_text(encoding="utf-8")
-        name = str(path.relative_to(root))
-        room = path.parent.name if path.parent != root / "mlgraph" else "(for users)"
-        num_lines = text.count("\n")
-        lines_of[room] = lines_of.get(room, 0) + num_lines
+        name = str(path.relative_to(self.root))
+        room = path.parent.name if path.parent != self.root / "mlgraph" else "(for users)"
+        num_lines, num_functions = text.count("\n"), 0
+        self.lines_of[room] = self.lines_of.get(room, 0) + num_lines
         if num_lines > MOST_LINES:
-            problems.append(f"{name}: has {num_lines} lines; should have {MOST_LINES} or fewer")
+            self.add("headers that are too long", f"{name}: has {num_lines} lines; should have {MOST_LINES} or fewer")
         for first, last, head in functions(text):
             num_functions += 1
             if last - first + 1 <= MOST_FUNCTION_LINES:
                 continue
             called = re.search(r"([~\w]+|operator[^(]*)\s*\(", head)
-            problems.append(f"{name}:{first}: {called.group(1) if called else head} has {last - first + 1} lines; "
-                            f"should have {MOST_FUNCTION_LINES} or fewer")
-    if num_functions == 0:
-        problems.append("no functions were found")
-    return problems, lines_of
+            self.add("functions that are too long", f"{name}:{first}: {called.group(1) if called else head} has "
+                     f"{last - first + 1} lines; should have {MOST_FUNCTION_LINES} or fewer")
+        for line, said in enumerate(text.split("\n"), 1):
+            if found := LABEL_INSIDE.match(said):
+                self.problems.append(f"{name}:{line}: `{found.group(1)}:` should begin a line of the docstring")
+        for line, type_name in undocumented_types(text):
+            self.add("public types without a docstring", f"{name}:{line}: {type_name} has no docstring")
+        return num_functions
+
+    def print_table(self):
+        for room, lines in self.lines_of.items():
+            print(f"{room:12} {lines:6}")
+        print(f"{'all':12} {sum(self.lines_of.values()):6}")
+        for kind, count in self.counts.items():
+            print(f"{kind}: {count}")
+        readme = self.root.parent / "README.md"
+        if readme.exists():
+            print(f"lines of README.md: {len(readme.read_text(encoding='utf-8').splitlines())}")
 
 
 def main():
     arguments = sys.argv[1:]
-    root = pathlib.Path([a for a in arguments if a != "--table"][0]).resolve()
-    problems, lines_of = check_tree(root)
-    for problem in problems:
+    tree = Tree(pathlib.Path([a for a in arguments if a != "--table"][0]).resolve())
+    for problem in tree.problems:
         print(problem)
     if "--table" in arguments:
-        print_table(root, lines_of)
-    sys.exit(1 if problems else 0)
+        tree.print_table()
+    sys.exit(1 if tree.problems else 0)
 
 
 if __name__ == "__main__":

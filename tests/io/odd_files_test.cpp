@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Files that are odd in one place each, for the branches of the readers that nothing else takes.
 #include <doctest/doctest.h>
-#include <zip.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +16,7 @@
 #include "io/hlo_fixtures.hpp"
 #include "io/program_fixtures.hpp"
 #include "io/readers.hpp"
+#include "io/zip_fixture.hpp"
 #include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/config_groups.hpp"
@@ -36,7 +35,6 @@
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
 #include "mlgraph/io/tuning_data.hpp"
-#include "mlgraph/io/zip.hpp"
 #include "mlgraph/train/train_state.hpp"
 
 namespace odd_files {
@@ -55,8 +53,11 @@ using testing::bytes_of;
 using testing::Ints;
 using testing::layout_program;
 using testing::message_of;
+using testing::npy_of;
+using testing::raw;
 using testing::TemporaryFolder;
 using testing::tile_program;
+using testing::zip_of;
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
@@ -87,8 +88,6 @@ TEST_CASE("HLO text: mistakes that are made rarely") {
   } kMistakes[] = {
       {str_cat("a = f32[2]{", kTooMuch, "} parameter(0)"),
        "t:3:12: expected an integer, found '99999999999999999999'"},
-      {"a = f32[2] convolution(), dim_labels=bf01->bf01_oi01",
-       "t:3:38: expected dimension labels such as bf01_oi01->bf01, found 'bf01->bf01_oi01'"},
       {"a = f32[2] convolution(), dim_labels=bf01_oi0->bf01",
        "t:3:38: expected dimension labels such as bf01_oi01->bf01, found 'bf01_oi0->bf01'"},
       {"a = f32[2] convolution(), dim_labels=bf01234567890_oi->bf",
@@ -570,40 +569,6 @@ TEST_CASE("a pack whose duplicates are removed as it is loaded has the limit of 
 
 namespace {
 
-/// A zip of one member, stored.
-std::vector<std::byte> zip_of(const std::string& name, const std::string& content) {
-  zip_source_t* const source = zip_source_buffer_create(nullptr, 0, 0, nullptr);
-  zip_source_keep(source);
-  zip_t* const archive = zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, nullptr);
-  REQUIRE(archive != nullptr);
-  const zip_int64_t index = zip_file_add(
-      archive, name.c_str(), zip_source_buffer(archive, content.data(), content.size(), 0), ZIP_FL_ENC_UTF_8);
-  REQUIRE(zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0) == 0);
-  REQUIRE(zip_close(archive) == 0);
-  zip_stat_t stat;
-  zip_stat_init(&stat);
-  REQUIRE(zip_source_stat(source, &stat) == 0);
-  std::vector<std::byte> bytes(static_cast<std::size_t>(stat.size));
-  REQUIRE(zip_source_open(source) == 0);
-  REQUIRE(zip_source_read(source, bytes.data(), stat.size) == static_cast<zip_int64_t>(stat.size));
-  zip_source_close(source);
-  zip_source_free(source);
-  return bytes;
-}
-
-/// An .npy of version 1 with this header and data.
-std::string npy_of(const std::string& header, const std::string& data = {}) {
-  std::string bytes("\x93NUMPY\x01\x00", 8);
-  bytes += static_cast<char>(static_cast<unsigned char>(header.size()));
-  bytes += '\0';
-  return bytes + header + data;
-}
-
-template <class T>
-std::string raw(const std::vector<T>& values) {
-  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
-}
-
 std::string npz_error(const std::string& npy, std::size_t max_bytes = 1 << 20) {
   io::NpzOptions options;
   options.max_bytes = max_bytes;
@@ -664,29 +629,6 @@ TEST_CASE("npz: unsigned integers of 16 and 32 bits are read and named") {
         "npz: member 'shorts' of memory: element 1 is 65535 (uint16), which is no int16");
   CHECK(message_of(npz.read<std::int32_t>("longs")) ==
         "npz: member 'longs' of memory: element 1 is 4294967295 (uint32), which is no int32");
-}
-
-TEST_CASE("errors of libzip have codes of their own") {
-  const struct {
-    int code;
-    StatusCode status;
-  } kCodes[] = {
-      {ZIP_ER_NOENT, StatusCode::kNotFound},        {ZIP_ER_MEMORY, StatusCode::kResourceExhausted},
-      {ZIP_ER_OPEN, StatusCode::kUnavailable},      {ZIP_ER_TMPOPEN, StatusCode::kUnavailable},
-      {ZIP_ER_RENAME, StatusCode::kUnavailable},    {ZIP_ER_WRITE, StatusCode::kUnavailable},
-      {ZIP_ER_CLOSE, StatusCode::kUnavailable},     {ZIP_ER_READ, StatusCode::kUnavailable},
-      {ZIP_ER_OPNOTSUPP, StatusCode::kUnavailable}, {ZIP_ER_CRC, StatusCode::kDataLoss},
-  };
-  for (const auto& each : kCodes) {
-    CAPTURE(each.code);
-    io::detail::ZipError error;
-    zip_error_set(&error.error, each.code, EACCES);
-    CHECK(error.status("f").code() == each.status);
-    CHECK(error.status("f").message().find("npz: f: ") == 0);
-  }
-  io::detail::ZipError missing;
-  zip_error_set(&missing.error, ZIP_ER_TMPOPEN, ENOENT);
-  CHECK(missing.status("f").code() == StatusCode::kNotFound);
 }
 
 // ---- TpuGraphs archives -----------------------------------------------------------------------------------

@@ -17,7 +17,8 @@
 namespace mlgraph::testing {
 
 inline constexpr std::int64_t kWidths[] = {1, 3, 16, 17, 64, 100, 128, 130};
-inline constexpr kernels::Reduce kReduces[] = {kernels::Reduce::kSum, kernels::Reduce::kMean, kernels::Reduce::kMax};
+inline constexpr kernels::Reduce kReduces[] = {kernels::Reduce::kSum, kernels::Reduce::kMean,
+                                               kernels::Reduce::kMax};
 
 /// A CSR matrix with its transpose, owned.
 struct TestCsr {
@@ -87,6 +88,15 @@ struct SparseTestMatrix {
   [[nodiscard]] MatrixView<T> view() { return {values.data(), rows, cols, stride}; }
   [[nodiscard]] MatrixView<const T> view() const { return {values.data(), rows, cols, stride}; }
 };
+
+/// The sum of the products of two matrices' elements.
+inline double inner(const MatrixView<const double>& a, const MatrixView<const double>& b) {
+  double sum = 0;
+  for (std::int64_t r = 0; r < a.rows; ++r) {
+    for (std::int64_t c = 0; c < a.cols; ++c) sum += a(r, c) * b(r, c);
+  }
+  return sum;
+}
 
 }  // namespace mlgraph::testing
 

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,31 +11,20 @@
 #include <vector>
 
 #include "allocation_counter.hpp"
-#include "kernels/dense_fixture.hpp"
+#include "kernels/gemm_fixture.hpp"
 #include "long_tests.hpp"
 #include "mlgraph/kernels/reference/gemm.hpp"
 
 namespace {
 
 using namespace mlgraph;
+using mlgraph::testing::check_products;
 using mlgraph::testing::max_error;
+using mlgraph::testing::Packed;
 using mlgraph::testing::random_matrix;
 using mlgraph::testing::random_values;
 using mlgraph::testing::same_for_all_pools;
 using mlgraph::testing::TestMatrix;
-
-// Where a multiply-add is rounded once, results are the bits of the reference.
-#if (defined(__FMA__) || defined(__AVX512F__) || defined(__aarch64__)) && !defined(MLGRAPH_GEMM_EIGEN)
-constexpr bool kExact = true;
-#else
-constexpr bool kExact = false;
-#endif
-
-template <class T>
-bool equal(const TestMatrix<T>& a, const TestMatrix<T>& b) {
-  return max_error(a, b) <= (kExact ? 0 : 2000 * static_cast<double>(std::numeric_limits<T>::epsilon())) &&
-         a.gaps_untouched();
-}
 
 template <class T>
 std::vector<T> flat(const TestMatrix<T>& m) {
@@ -45,62 +33,6 @@ std::vector<T> flat(const TestMatrix<T>& m) {
     values.insert(values.end(), m.view().row(r), m.view().row(r) + m.cols);
   }
   return values;
-}
-
-// A packed matrix with its buffer, which has NaN after its last element.
-template <class T>
-struct Packed {
-  std::vector<T> buffer;
-  kernels::PackedMatrix<T> matrix;
-
-  Packed(MatrixView<const T> b, bool transposed) {
-    const std::int64_t k = transposed ? b.cols : b.rows;
-    const std::int64_t m = transposed ? b.rows : b.cols;
-    buffer.assign(static_cast<std::size_t>(kernels::packed_size<T>(k, m)) + 1,
-                  std::numeric_limits<T>::quiet_NaN());
-    matrix = transposed ? kernels::pack_transposed(b, buffer.data()) : kernels::pack(b, buffer.data());
-  }
-};
-
-template <class T>
-void check_products(std::int64_t n, std::int64_t k, std::int64_t m, bool accumulate) {
-  CAPTURE(n);
-  CAPTURE(k);
-  CAPTURE(m);
-  CAPTURE(accumulate);
-  Arena arena;
-  const auto a = random_matrix<T>(n, k, 1);
-  const auto b = random_matrix<T>(k, m, 2);
-  const auto b_transposed = random_matrix<T>(m, k, 3, 1);
-  const auto gradient = random_matrix<T>(n, m, 4, 2);
-
-  auto expected = random_matrix<T>(n, m, 5);
-  auto nn = expected;
-  auto packed = expected;
-  reference::gemm_nn<T>(a.view(), b.view(), expected.view(), accumulate);
-  kernels::gemm_nn<T>(a.view(), b.view(), nn.view(), accumulate, arena, nullptr);
-  CHECK(equal(nn, expected));
-  const Packed<T> b_packed(b.view(), false);
-  CHECK(std::isnan(b_packed.buffer.back()));
-  kernels::gemm_packed<T>(a.view(), b_packed.matrix, packed.view(), accumulate);
-  CHECK(equal(packed, expected));
-
-  auto expected_nt = random_matrix<T>(n, m, 6);
-  auto nt = expected_nt;
-  auto packed_nt = expected_nt;
-  reference::gemm_nt<T>(a.view(), b_transposed.view(), expected_nt.view(), accumulate);
-  kernels::gemm_nt<T>(a.view(), b_transposed.view(), nt.view(), accumulate, arena, nullptr);
-  CHECK(equal(nt, expected_nt));
-  const Packed<T> bt_packed(b_transposed.view(), true);
-  CHECK(std::isnan(bt_packed.buffer.back()));
-  kernels::gemm_packed<T>(a.view(), bt_packed.matrix, packed_nt.view(), accumulate);
-  CHECK(equal(packed_nt, expected_nt));
-
-  auto expected_tn = random_matrix<T>(k, m, 7);
-  auto tn = expected_tn;
-  reference::gemm_tn<T>(a.view(), gradient.view(), expected_tn.view(), accumulate);
-  kernels::gemm_tn<T>(a.view(), gradient.view(), tn.view(), accumulate, arena, nullptr);
-  CHECK(equal(tn, expected_tn));
 }
 
 TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd sizes and strides", T, float,
@@ -113,15 +45,6 @@ TEST_CASE_TEMPLATE("every orientation is the reference's chain of fma, for odd s
       }
     }
   }
-}
-
-TEST_CASE_TEMPLATE("products that are cut into panels, pieces and tasks keep the order of the chain", T, float,
-                   double) {
-  check_products<T>(3, 700, 5, true);      // a sum of several pieces
-  check_products<T>(7, 300, 200, false);   // several panels of several pieces
-  check_products<T>(130, 172, 80, true);   // panels of unequal width
-  check_products<T>(500, 20, 16, false);   // few columns, many rows
-  check_products<T>(300, 64, 128, false);  // the right operand is read as it is by one, packed by the other
 }
 
 TEST_CASE_TEMPLATE("zeros that fill up a panel do not meet infinities", T, float, double) {
@@ -223,30 +146,6 @@ TEST_CASE_TEMPLATE("a row alone has the bits that it has in a batch", T, float, 
       CHECK(std::memcmp(part.values.data(), batch.view().row(i), part.values.size() * sizeof(T)) == 0);
     }
   }
-}
-
-TEST_CASE_TEMPLATE("a long sum over rows is the ordered sum of groups of rows", T, float, double) {
-  const std::int64_t n = 2500;
-  const std::int64_t num_groups = 4;  // 2500 / 512
-  const auto a = random_matrix<T>(n, 7, 1);
-  const auto b = random_matrix<T>(n, 21, 2);
-  auto c = random_matrix<T>(7, 21, 3);
-  auto expected = c;
-  TestMatrix<T> total(7, 21);
-  for (std::int64_t g = 0; g < num_groups; ++g) {
-    TestMatrix<T> part(7, 21);
-    reference::gemm_tn<T>(a.view().row_block(g * 625, 625), b.view().row_block(g * 625, 625), part.view(),
-                          false);
-    for (std::size_t i = 0; i < part.values.size(); ++i) {
-      total.values[i] = g == 0 ? part.values[i] : total.values[i] + part.values[i];
-    }
-  }
-  for (std::int64_t i = 0; i < 7; ++i) {
-    for (std::int64_t j = 0; j < 21; ++j) expected(i, j) += total(i, j);
-  }
-  Arena arena;
-  kernels::gemm_tn<T>(a.view(), b.view(), c.view(), true, arena, nullptr);
-  CHECK(equal(c, expected));
 }
 
 TEST_CASE("nothing is allocated from the second product of a shape on") {

@@ -102,8 +102,7 @@ TEST_CASE("variants have names, and unknown ones are named") {
         "gst is \"gst\"; should be full, one, plain, e, ef, ed or efd");
 }
 
-// ---- the total
-// ------------------------------------------------------------------------------------------------
+// ---- the total ---------------------------------------------------------------------------------------------
 
 /// Segment j of config c has the embedding {w (10 j + c), c}; w is a parameter. Counts what was computed.
 struct Laboratory {

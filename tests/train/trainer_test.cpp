@@ -37,8 +37,7 @@ Recipe gst(std::int64_t epochs, GstVariant variant) {
   return recipe;
 }
 
-// ---- learning
-// -------------------------------------------------------------------------------------------------
+// ---- learning ----------------------------------------------------------------------------------------------
 
 TEST_CASE("every architecture learns to rank the configs of programs it has not seen" * kLong) {
   for (const std::string_view name : kNets) {
@@ -90,8 +89,7 @@ TEST_CASE("skewed sampling and dropout learn too" * kLong) {
   CHECK(lab.run(options).value().best_valid.kendall_tau > 0.6);
 }
 
-// ---- determinism
-// ----------------------------------------------------------------------------------------------
+// ---- determinism -------------------------------------------------------------------------------------------
 
 AlignedVector<float> trained_weights(const NetOptions& net, const Recipe& recipe, int threads,
                                      std::int64_t large_slate_rows) {
@@ -164,8 +162,7 @@ TEST_CASE("a trainer can run again, as if it were new") {
   CHECK(twice.weights() == once.weights());
 }
 
-// ---- what is kept, and when it stops
-// ----------------------------------------------------------------------------
+// ---- what is kept, and when it stops -----------------------------------------------------------------------
 
 TEST_CASE("the weights of the best epoch are restored") {
   Lab lab(*small_net("tile-sage"));
@@ -300,8 +297,7 @@ TEST_CASE("stopped before any epoch was validated, the model has its start weigh
   CHECK(lab.weights() == start);
 }
 
-// ---- the step
-// -------------------------------------------------------------------------------------------------
+// ---- the step ----------------------------------------------------------------------------------------------
 
 TEST_CASE("the learning rate warms up and falls along a cosine to min_lr") {
   Lab lab(*small_net("tile-mlp"), 8);
@@ -546,8 +542,7 @@ TEST_CASE("networks with batch norm learn, with the same bits for any number of 
   REQUIRE(segments.run(gst(4, GstVariant::kEFD)).ok());
 }
 
-// ---- errors
-// ---------------------------------------------------------------------------------------------------
+// ---- errors ------------------------------------------------------------------------------------------------
 
 template <class Spoil>
 std::string options_message(Spoil&& spoil) {
@@ -705,8 +700,7 @@ TEST_CASE("a validation set without a ranking is an error") {
         "it needs at least 2");
 }
 
-// ---- graph segment training
-// -------------------------------------------------------------------------------------------------------------
+// ---- graph segment training --------------------------------------------------------------------------------
 
 TEST_CASE("with one segment per graph every variant has the bits of full training" * testing::kLong) {
   AlignedVector<float> full;

@@ -27,9 +27,9 @@ MLGRAPH_BEGIN_ISA
 /// sum of the nodes' scores.
 ///
 /// config_chunk > 0 lets the configurations see each other: then a score depends on which are scored together,
-/// and permuting these permutes the scores. Cost: every node of every configuration; no rows are shared, as IN
-/// mixes all nodes. Source: first place of "Fast or Slow? Predict AI Model Runtime" (Kaggle, 2023). The first
-/// linear layer on
+/// and permuting these permutes the scores.
+/// Cost:   every node of every configuration; no rows are shared, as IN mixes all nodes.
+/// Source: first place of "Fast or Slow? Predict AI Model Runtime" (Kaggle, 2023). The first linear layer on
 ///         [node ; config] is computed as the sum of its two parts, of which the node's is made once.
 class LayoutWinner {
  public:

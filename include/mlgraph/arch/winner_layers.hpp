@@ -74,8 +74,8 @@ struct WinnerOptions : InputOptions {
 /// IN normalises each channel over the nodes of a configuration (without affine), SE is the squeeze-excite gate
 /// with reduction 8, CCA cross-config attention with a learned temperature, 0.5 at the start; SAGE takes the
 /// mean over neighbours, which are the consumers along Direction::kReverse. z is half as wide as x, or without
-/// CCA as wide. x_0 is what the linear layers made. Source: first place of "Fast or Slow? Predict AI Model
-/// Runtime" (Kaggle, 2023).
+/// CCA as wide. x_0 is what the linear layers made.
+/// Source: first place of "Fast or Slow? Predict AI Model Runtime" (Kaggle, 2023).
 class WinnerLayers {
  public:
   /// With `num_config_channels` (not -1) the first linear layer has a part for the configuration.

@@ -65,7 +65,8 @@ Status for_each_gradient(const std::vector<MatrixView<double>>& inputs,
 ///   |analytic - numeric| <= atol + rtol * |numeric|
 ///
 /// Errors: the first element that differs, with both values; the status of the forward pass; a value that is
-/// not finite. Cost: two forward passes per element.
+///         not finite.
+/// Cost:   two forward passes per element.
 template <class F>
 Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const ParamSpec& spec,
                  Parameters<double>& parameters, const GradCheckOptions& options = {}) {

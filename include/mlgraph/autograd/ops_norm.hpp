@@ -129,8 +129,9 @@ class NormOps {
 
   /// Normalises each column over all rows, then scales and shifts it. In training the batch's statistics are
   /// used and the running ones move by `momentum` towards them (with the unbiased variance, as in PyTorch); in
-  /// evaluation the running ones are used. Shapes: x (N, F); gamma, beta (1, F); running_mean, running_var:
-  /// state vectors (F). Errors: training on a single row, which has no variance.
+  /// evaluation the running ones are used.
+  /// Shapes: x (N, F); gamma, beta (1, F); running_mean, running_var: state vectors (F).
+  /// Errors: training on a single row, which has no variance.
   Var batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
                  double momentum = 0.1, double eps = 1e-5) {
     Ctx& ctx = self();

@@ -42,7 +42,8 @@ template <class Enum>
   return text;
 }
 
-/// The enumerator of a text. Errors: another text; `what` says of which option.
+/// The enumerator of a text.
+/// Errors: another text; `what` says of which option.
 template <class Enum>
 [[nodiscard]] Result<Enum> parse_enum(std::string_view what, std::string_view text) {
   const Span<const std::string_view> names = enum_names<Enum>();

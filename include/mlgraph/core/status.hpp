@@ -6,6 +6,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "mlgraph/core/config.hpp"
@@ -50,6 +51,15 @@ class [[nodiscard]] Status {
 #else
     MLGRAPH_FATAL(message_.c_str());
 #endif
+  }
+
+  /// The same error with what it is about in front: `context: message`. Success stays success.
+  [[nodiscard]] Status annotate(std::string_view context) const {
+    if (ok()) return {};
+    std::string message(context);
+    message += ": ";
+    message += message_;
+    return {code_, std::move(message)};
   }
 
   static Status invalid_argument(std::string m) { return {StatusCode::kInvalidArgument, std::move(m)}; }

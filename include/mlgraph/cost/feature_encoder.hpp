@@ -234,7 +234,7 @@ struct FeatureEncoder {
   [[nodiscard]] static Status check_sizes(const ProgramView& program) {
     const Status counts = check_counts(static_cast<std::int64_t>(program.graph.opcode.size()),
                                        static_cast<std::int64_t>(program.graph.edge_source.size()));
-    if (!counts.ok()) return Status(counts.code(), str_cat(program.name, ": ", counts.message()));
+    MLGRAPH_RETURN_IF_ERROR(counts.annotate(program.name));
     const ConfigView& configs = program.configs;
     if (configs.num_configs > kMaxConfigs) {
       return Status::resource_exhausted(

@@ -95,7 +95,7 @@ class Model {
   }
 
   /// The most rows that each configuration adds to a matrix of a segment, where none is equal to another.
-  [[nodiscard]] std::int64_t rows_per_config(const Segment& segment) const {
+  [[nodiscard]] std::int64_t rows_added_by_config(const Segment& segment) const {
     std::int64_t rows = segment.graph.num_nodes();
     if (plan().join == Join::kNone) rows = 1;
     if (plan().join == Join::kConfigurableOnly) rows = static_cast<std::int64_t>(segment.config_row.size());
@@ -103,15 +103,15 @@ class Model {
     return std::max<std::int64_t>(1, rows);
   }
   /// Of the program's largest segment.
-  [[nodiscard]] std::int64_t rows_per_config(const PreparedProgram& program) const {
+  [[nodiscard]] std::int64_t rows_added_by_config(const PreparedProgram& program) const {
     std::int64_t rows = 1;
-    for (const Segment& segment : program.segments) rows = std::max(rows, rows_per_config(segment));
+    for (const Segment& segment : program.segments) rows = std::max(rows, rows_added_by_config(segment));
     return rows;
   }
   /// The most configurations of a segment that embed() takes at once: int32 counts their rows.
   [[nodiscard]] std::int64_t max_configs(const Segment& segment) const {
     const bool is_planned = plan().takes_nodes() && segment.rows.is_made();
-    return is_planned ? segment.rows.max_configs() : kMaxNodes / rows_per_config(segment);
+    return is_planned ? segment.rows.max_configs() : kMaxNodes / rows_added_by_config(segment);
   }
 
   /// Whether the read-out comes after the total of the segments, and has weights; they are the last trainable
@@ -151,7 +151,7 @@ class Model {
     const Status fits = check_prepared(program);
     if (!ctx.expect(fits.ok(), [&] { return fits.message(); }) ||
         !ctx.expect(num_configs <= max_configs(segment), [&] {
-          return str_cat(num_configs, " configs of ", rows_per_config(segment),
+          return str_cat(num_configs, " configs of ", rows_added_by_config(segment),
                          " rows each are too many to score at once; the limit is ", max_configs(segment));
         })) {
       return {};
@@ -206,7 +206,7 @@ class Model {
                                                    RowsMade made = RowsMade::kDistinct) const {
     MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
     const Status fits = check_prepared(program);
-    if (!fits.ok()) return named(program.view, fits);
+    if (!fits.ok()) return fits.annotate(program.view.name);
     Eager ctx(pool);
     ctx.bind(spec_, Span<const float>(parameters_.value));
     ProgramRowsOptions options;
@@ -279,7 +279,7 @@ class Model {
       total.assign(value.data, value.data + value.size());
     }
     s = readout(ctx, s, program, ids);
-    if (!ctx.status().ok()) return named(program.view, ctx.status());
+    if (!ctx.status().ok()) return ctx.status().annotate(program.view.name);
     const MatrixView<const float> values = ctx.value(s);
     MLGRAPH_RETURN_IF_ERROR(check_finite_scores(program.view, ids, values));
     const std::int64_t first = static_cast<std::int64_t>(num_again) * values.cols;

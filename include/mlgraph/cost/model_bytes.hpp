@@ -125,8 +125,7 @@ template <class T>
     return Status::data_loss(str_cat("model: the hash of its feature names is ", expected, "; the file says \"",
                                      hash == metadata.end() ? std::string() : hash->second, "\""));
   }
-  const Status status = FeatureEncoder::check_names(names);
-  if (!status.ok()) return Status(status.code(), str_cat("model: ", status.message()));
+  MLGRAPH_RETURN_IF_ERROR(FeatureEncoder::check_names(names).annotate("model"));
   return names;
 }
 

@@ -161,7 +161,8 @@ using NetTypes = Span<const NetType* const>;
 }
 
 /// The type of a name. Files and command lines of before wrote a second word, `join`: late is a type of its
-/// own. Errors: a name that is not among them, with the list of those that are.
+/// own.
+/// Errors: a name that is not among them, with the list of those that are.
 [[nodiscard]] inline Result<const NetType*> find_net(NetTypes types, std::string_view name,
                                                      std::string_view join = {}) {
   const auto find = [&](std::string_view wanted) -> const NetType* {
@@ -187,7 +188,7 @@ using NetTypes = Span<const NetType* const>;
   MLGRAPH_RETURN_IF_ERROR(in.status());
   const auto join = metadata.find("join");
   const Result<const NetType*> type = find_net(types, name, join == metadata.end() ? "" : join->second);
-  if (!type.ok()) return Status(type.status().code(), str_cat("model: ", type.status().message()));
+  if (!type.ok()) return type.status().annotate("model");
   std::unique_ptr<NetOptions> options = (*type)->default_options();
   options->fields(in);
   MLGRAPH_RETURN_IF_ERROR(in.status());

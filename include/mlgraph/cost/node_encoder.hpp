@@ -75,7 +75,8 @@ struct ColumnRange {
   return detail::columns_of("dimensions", kRanges, num_features);
 }
 
-/// Columns of the node's own layout, minor_to_major. Errors: as dimension_columns().
+/// Columns of the node's own layout, minor_to_major.
+/// Errors: as dimension_columns().
 [[nodiscard]] inline Result<std::vector<std::int32_t>> layout_columns(std::int64_t num_features) {
   constexpr detail::ColumnRange kRanges[] = {{134, 6}};
   return detail::columns_of("layouts", kRanges, num_features);
@@ -114,7 +115,8 @@ class NodeEncoder {
     return encoder;
   }
 
-  /// From a model file. Errors: a column out of range; those of layout_columns().
+  /// From a model file.
+  /// Errors: a column out of range; those of layout_columns().
   [[nodiscard]] static Result<NodeEncoder> make(Normalizer scaled, std::vector<std::int32_t> split,
                                                 const NodeEncoding& encoding) {
     NodeEncoder encoder;
@@ -170,7 +172,8 @@ class NodeEncoder {
   }
 
   /// One node: its numbers, and where layouts are embedded 6 rows of the layout table, which are appended to
-  /// `classes`. Shapes: x (num_inputs), y (num_outputs).
+  /// `classes`.
+  /// Shapes: x (num_inputs), y (num_outputs).
   void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
     std::vector<float> padded;
     if (pads_lists_) {

@@ -40,7 +40,8 @@ MLGRAPH_BEGIN_ISA
 class Normalizer {
  public:
   Normalizer() = default;
-  /// From a model file. Errors: arrays of different lengths, a column out of range, values that are not finite.
+  /// From a model file.
+  /// Errors: arrays of different lengths, a column out of range, values that are not finite.
   [[nodiscard]] static Result<Normalizer> make(Scaling scaling, std::int64_t num_inputs,
                                                std::vector<std::int32_t> column, std::vector<float> offset,
                                                std::vector<float> scale) {

@@ -78,7 +78,7 @@ class PlannedPools {
   Var sum(C& ctx, std::size_t s, bool is_max, Var h) {
     const Reduce reduce = is_max ? Reduce::kMax : Reduce::kSum;
     if (rows_.level(rows_.num_levels() - 1).size() == 0)  // h has the columns all the same
-      return ctx.segment_reduce(reduce, detail::equal_segments(ctx.arena(), copies_, 0), h);
+      return ctx.segment_reduce(reduce, detail::ptr_of_equal_parts(ctx.arena(), copies_, 0), h);
     if constexpr (C::kRecords) {
       if (!is_max) return totals(ctx, s, h);
     }

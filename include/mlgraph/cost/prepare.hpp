@@ -51,27 +51,22 @@ struct PreparedProgram {
   }
 };
 
-/// A status with the program's name in front.
-[[nodiscard]] inline Status named(const ProgramView& view, const Status& status) {
-  return Status(status.code(), str_cat(view.name, ": ", status.message()));
-}
-
-/// Cuts a checked program as the options say. Errors: those of make_segments() and prune_graph(); name the
-/// program.
+/// Cuts a checked program as the options say.
+/// Errors: those of make_segments() and prune_graph(); name the program.
 [[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
                                                              const InputOptions& options, const NetPlan& plan,
                                                              PartitionFunction metis) {
   ProgramView seen = view;
-  ReducedGraph pruned;
+  PrunedGraph pruned;
   if (options.prune.kind != Prune::kNone) {
-    Result<ReducedGraph> rest = prune_graph(view.graph, options.prune);
-    if (!rest.ok()) return named(view, rest.status());
+    Result<PrunedGraph> rest = prune_graph(view.graph, options.prune);
+    if (!rest.ok()) return rest.status().annotate(view.name);
     pruned = *std::move(rest);
     seen.graph = pruned.view();
     seen.node_splits = {};
   }
   Result<std::vector<Segment>> segments = make_segments(seen, node, options.segments, metis);
-  if (!segments.ok()) return named(view, segments.status());
+  if (!segments.ok()) return segments.status().annotate(view.name);
   PreparedProgram prepared{view, *std::move(segments), {}, {}};
   prepared.equal = first_equal(prepared.segments);
   for (Segment& segment : prepared.segments) {
@@ -108,8 +103,7 @@ struct PreparedProgram {
     return Status::out_of_range(str_cat(view.name, ": node ", i, " has opcode ", view.graph.opcode[i],
                                         "; the model knows [0, ", num_opcodes, ")"));
   }
-  const Status finite = detail::check_finite(view.graph.x);
-  return finite.ok() ? Status() : named(view, finite);
+  return detail::check_finite(view.graph.x).annotate(view.name);
 }
 
 /// An error for the first entry of a configuration that is not finite.

@@ -28,15 +28,16 @@
 #include "mlgraph/cost/run_planned.hpp"
 #include "mlgraph/cost/segment_input.hpp"
 #include "mlgraph/cost/segments.hpp"
+#include "mlgraph/cost_model.hpp"
 #include "mlgraph/graph/current_rows.hpp"
 #include "mlgraph/graph/flow_plan.hpp"
 #include "mlgraph/graph/plan_configs.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/graph/row_stats.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
+/// What the rows may cost, and which of them are made.
 struct ProgramRowsOptions {
   std::size_t memory_bytes = std::size_t{256} << 20;  ///< for kept rows
   std::int64_t rows_at_a_time = 1024;                 ///< about so many are new in a matrix
@@ -94,12 +95,10 @@ class ProgramRows {
     make_room();
     const bool merges = options_.made == RowsMade::kDistinct && chunk_.merges_next();
     for (Part& part : parts_) part.rows.set_merging(merges);
-    bool has_forgotten = false;
-    while (!plan_parts()) {
+    for (bool has_forgotten = false; !plan_parts(); has_forgotten = true) {
       for (Part& part : parts_) part.rows.truncate(part.before);
       if (has_forgotten) num_configs_ = chunk_.halve(num_configs_);
       if (!has_forgotten) forget();
-      has_forgotten = true;
     }
     num_needed_ += work_.needed;
     is_kept_ = chunk_.judge(work_, merges, options_.rows_at_a_time, options_.memory_bytes);

@@ -14,14 +14,14 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/graph_view.hpp"
-#include "mlgraph/graph/reduce.hpp"
+#include "mlgraph/graph/pruning.hpp"
 
 namespace mlgraph {
 
 /// The most hops of a pruning around configurable nodes.
 inline constexpr std::int64_t kMaxHops = 1000;
 
-/// Which nodes of a program a layout model sees; see graph/reduce.hpp.
+/// Which nodes of a program a layout model sees; see graph/pruning.hpp.
 enum class Prune : std::uint8_t {
   kNone,       ///< all of them
   kEdges,      ///< edges that touch a configurable node, and their ends
@@ -51,7 +51,8 @@ MLGRAPH_BEGIN_ISA
   return "none";
 }
 
-/// The inverse of prune_name(). Errors: another text, hops outside [1, kMaxHops].
+/// The inverse of prune_name().
+/// Errors: another text, hops outside [1, kMaxHops].
 [[nodiscard]] inline Result<PruneOptions> parse_prune(std::string_view name) {
   if (name == "none") return PruneOptions{};
   if (name == "edge") return PruneOptions{Prune::kEdges, 0};
@@ -71,15 +72,15 @@ MLGRAPH_BEGIN_ISA
 /// configurations, also those without an edge.
 ///
 /// Errors: those of Graph::from_view().  Cost: O(N F + E).
-[[nodiscard]] inline Result<ReducedGraph> prune_graph(const GraphView& view, const PruneOptions& options) {
+[[nodiscard]] inline Result<PrunedGraph> prune_graph(const GraphView& view, const PruneOptions& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const Graph graph, Graph::from_view(view));
   const auto hops = static_cast<int>(options.hops);
-  Result<Reduction> reduction =
-      options.kind == Prune::kKHop        ? reduce_to_k_hop(graph.edges(), view.config_node, hops)
-      : options.kind == Prune::kKHopMerge ? merge_outside_k_hop(graph.edges(), view.config_node, hops)
-                                          : prune_edges(graph.edges(), view.config_node);
-  MLGRAPH_RETURN_IF_ERROR(reduction.status());
-  return reduce_graph(view, std::move(*reduction));
+  Result<Pruning> pruning = options.kind == Prune::kKHop ? prune_to_k_hop(graph.edges(), view.config_node, hops)
+                            : options.kind == Prune::kKHopMerge
+                                ? merge_outside_k_hop(graph.edges(), view.config_node, hops)
+                                : prune_edges(graph.edges(), view.config_node);
+  MLGRAPH_RETURN_IF_ERROR(pruning.status());
+  return apply_pruning(view, std::move(*pruning));
 }
 
 MLGRAPH_END_ISA

@@ -59,7 +59,8 @@ Var run_stages(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t be
 namespace detail {
 
 /// {0, n, 2 n, ..., count n}: the rows of each configuration.
-[[nodiscard]] inline Span<const std::int32_t> equal_segments(Arena& arena, std::int64_t count, std::int64_t n) {
+[[nodiscard]] inline Span<const std::int32_t> ptr_of_equal_parts(Arena& arena, std::int64_t count,
+                                                                 std::int64_t n) {
   const auto size = static_cast<std::size_t>(count) + 1;
   auto* const ptr = arena.allocate<std::int32_t>(size);
   for (std::int64_t c = 0; c <= count; ++c) ptr[c] = static_cast<std::int32_t>(c * n);
@@ -110,7 +111,7 @@ class CopiesOfNodes {
                 std::int64_t num_copies, Span<const std::int32_t> config_node, Var config, Var graph_config)
       : plan_(plan), edges_(edges), weights_(edges) {
     flow_ = detail::flow_of_configs<C>(num_copies, config, graph_config);
-    if (plan.mixes_nodes()) flow_.ptr = detail::equal_segments(ctx.arena(), num_copies, num_nodes);
+    if (plan.mixes_nodes()) flow_.ptr = detail::ptr_of_equal_parts(ctx.arena(), num_copies, num_nodes);
     if (config.id != 0)
       flow_.config_rows = detail::rows_in_copies(ctx.arena(), config_node, num_copies, num_nodes);
   }

@@ -160,7 +160,8 @@ void keep_joined(const NetOn<Eager>& net, Eager& ctx, const NetPlan& plan, const
 }
 
 /// The row of every node of every configuration at a level, of which plan_configs_to() adds those of
-/// configurations. Shapes: (copies nodes), where copies are one before configurations join at nodes.
+/// configurations.
+/// Shapes: (copies nodes), where copies are one before configurations join at nodes.
 template <class T>
 [[nodiscard]] Span<const std::int32_t> rows_of_nodes(FlowPlan& rows, std::size_t level,
                                                      const PlannedConfigs<T>& configs, Arena& arena) {

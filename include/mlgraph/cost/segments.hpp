@@ -25,8 +25,8 @@ MLGRAPH_BEGIN_ISA
 /// A part of a program's graph, or all of it. Inner nodes come first, then the halo.
 struct Segment {
   Graph graph;  // x normalised, (n, F')
-  std::vector<std::int32_t>
-      node_layout;                       // (n 6) rows of the layout table; empty where layouts are not embedded
+  /// (n 6) rows of the layout table; empty where layouts are not embedded.
+  std::vector<std::int32_t> node_layout;
   std::vector<std::int32_t> node;        // (n) which node of the program each is
   std::int64_t num_halo = 0;             // nodes
   std::int64_t num_halo_config = 0;      // configurable nodes

@@ -38,7 +38,8 @@ class FlowPlan {
 
   FlowPlan() = default;
   /// With `merges` false no two rows are one but those that no configuration changes at one node: every
-  /// configuration has its own row of each node that it reaches. Cost: O(levels (N + E)).
+  /// configuration has its own row of each node that it reaches.
+  /// Cost:   O(levels (N + E)).
   explicit FlowPlan(FlowGraph flow, bool merges = true) : merges_(merges) {
     auto fixed = std::make_shared<Fixed>();
     fixed->graph = std::move(flow);

@@ -50,7 +50,8 @@ class FlowRows {
  public:
   FlowRows() { clear(); }
 
-  /// Forgets all rows but the first `count`. Cost: a few nanoseconds for each that is forgotten.
+  /// Forgets all rows but the first `count`.
+  /// Cost:   a few nanoseconds for each that is forgotten.
   void truncate(std::int32_t count) {
     for (std::int32_t r = size() - 1; r >= count; --r) remove_last(r);
     const auto n = static_cast<std::size_t>(count);

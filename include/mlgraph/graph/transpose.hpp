@@ -15,7 +15,8 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// Fills in the transpose of an adjacency whose num_cols is set, in the memory of `arena`; the rows of a column
-/// ascend. Cost: O(rows, columns and edges), by counting sort.
+/// ascend.
+/// Cost:   O(rows, columns and edges), by counting sort.
 inline void add_transpose(AdjacencyView& adjacency, Arena& arena) {
   const CsrView& csr = adjacency.csr;
   const std::size_t num_cols = static_cast<std::size_t>(adjacency.num_cols);

@@ -92,8 +92,7 @@ class Explainer {
   /// What a segment adds up, kept while the read-out of all is computed.
   struct Rows {
     const Segment* segment;
-    AlignedVector<float>
-        value;  // (rows, channels) of its inner nodes, or of the configurable ones, and then more
+    AlignedVector<float> value;  // (rows, channels) of its inner or configurable nodes, and then more
   };
 
   /// Adds what a segment pools to what has one read-out together.
@@ -252,14 +251,14 @@ class Explainer {
 [[nodiscard]] inline Result<Explanation> explain(const Model& model, const PreparedProgram& program,
                                                  std::int32_t config, ThreadPool* pool = nullptr) {
   const Status fits = detail::check_explainable(model);
-  if (!fits.ok()) return named(program.view, fits);
+  if (!fits.ok()) return fits.annotate(program.view.name);
   const std::int32_t ids[] = {config};
   MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
   Result<Explanation> result = detail::Explainer(model, program, config, pool).run();
-  if (!result.ok()) return named(program.view, result.status());
+  if (!result.ok()) return result.status().annotate(program.view.name);
   if (!std::isfinite(result->score)) {
-    return named(program.view,
-                 Status::invalid_argument(str_cat("the score of config ", config, " is ", result->score)));
+    return Status::invalid_argument(
+        str_cat(program.view.name, ": the score of config ", config, " is ", result->score));
   }
   return result;
 }

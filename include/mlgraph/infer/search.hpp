@@ -23,6 +23,7 @@
 
 namespace mlgraph {
 
+/// How a search goes from one configuration to the next.
 enum class SearchMethod : std::uint8_t {
   kGreedy,     ///< best candidate of one row after the other, until none of them improves
   kAnnealing,  ///< random candidates of random rows, worse ones accepted ever less often
@@ -35,6 +36,7 @@ struct Candidates {
   MatrixView<const float> features;  // (ptr[K], F), contiguous, as in a ConfigView
 };
 
+/// The method of a search, and when it ends.
 struct SearchOptions {
   SearchMethod method = SearchMethod::kGreedy;
   std::int64_t max_evaluations = 10000;
@@ -43,8 +45,8 @@ struct SearchOptions {
   double target = -std::numeric_limits<double>::infinity();  ///< stop at a score as low as this
   std::uint64_t seed = 1;                                    ///< of the order of rows and of annealing
   std::int64_t beam_width = 4;
-  double start_temperature =
-      0;  ///< of annealing, in units of the score; 0 = the mean change of the first moves
+  /// Of annealing, in units of the score; 0 = the mean change of the first moves.
+  double start_temperature = 0;
   double end_temperature = 0.01;  ///< times the start temperature
   /// Seconds of the caller's clock; null = std::chrono::steady_clock. Read only with max_seconds.
   double (*now)(void* context) = nullptr;
@@ -53,6 +55,7 @@ struct SearchOptions {
 
 MLGRAPH_BEGIN_ISA
 
+/// The best configuration that a search met, and what it took.
 struct SearchResult {
   AlignedVector<float> config;       // (K, F) the best configuration; the session's current one afterwards
   std::vector<std::int32_t> choice;  // (K) its candidate of each row; -1: that of the start

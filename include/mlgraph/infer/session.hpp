@@ -274,7 +274,7 @@ class Session {
   // The scores of some configurations from the sum of their segments' embeddings.
   Status finish(Var total, Span<const std::int32_t> ids, float* out) {
     const Var s = model_->readout(*ctx_, total, program_, ids);
-    if (!ctx_->status().ok()) return named(program_.view, ctx_->status());
+    if (!ctx_->status().ok()) return ctx_->status().annotate(program_.view.name);
     const MatrixView<const float> values = ctx_->value(s);
     for (std::int64_t i = 0; i < values.rows; ++i) {
       if (!detail::is_finite(values.data[i])) return check_finite_scores(program_.view, ids, values);
@@ -301,7 +301,7 @@ class Session {
       ctx.begin();
       const Var sums = rows_->current_sums(ctx, j);
       const Var embedding = model_->embedding_of(ctx, sums, program_, program_.segments[j], ids_);
-      if (!ctx.status().ok()) return named(program_.view, ctx.status());
+      if (!ctx.status().ok()) return ctx.status().annotate(program_.view.name);
       std::copy_n(ctx.value(embedding).data, channels,
                   embeddings_.data() + static_cast<std::int64_t>(j) * channels);
     }

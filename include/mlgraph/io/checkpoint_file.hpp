@@ -62,8 +62,8 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
   return file;
 }
 
-/// The same from a file. Errors: those of read_file(), kResourceExhausted beyond `max_bytes` among them, and of
-/// parse_checkpoint().
+/// The same from a file.
+/// Errors: those of read_file(), kResourceExhausted beyond `max_bytes` among them, and of parse_checkpoint().
 [[nodiscard]] inline Result<std::vector<std::byte>> load_checkpoint(
     const std::string& path, std::uint64_t max_bytes = kMaxCheckpointBytes) {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::byte> file, read_file(path, max_bytes));

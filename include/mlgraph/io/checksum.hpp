@@ -34,8 +34,8 @@ constexpr std::uint64_t mix_lane(std::uint64_t lane, std::uint64_t word) {
 ///
 /// Four lanes take every fourth little-endian word of 8 bytes (the last one 0-padded); the lanes and the length
 /// are then mixed into one word. Every step is a bijection, so a change within one aligned word is always seen;
-/// any other change is missed with a probability of about 2^-64. Cost: one multiplication per 8 bytes, four of
-/// them at a time.
+/// any other change is missed with a probability of about 2^-64.
+/// Cost:   one multiplication per 8 bytes, four of them at a time.
 [[nodiscard]] inline std::uint64_t checksum64(Span<const std::byte> bytes) {
   std::uint64_t lanes[4] = {1, 2, 3, 4};
   const std::byte* at = bytes.data();

@@ -65,7 +65,8 @@ class DatasetPack {
     return (records_[index].flags & kPackDistinct) != 0;
   }
 
-  /// Whether the arrays of a program are what was written. Errors: kDataLoss, or what check_program finds.
+  /// Whether the arrays of a program are what was written.
+  /// Errors: kDataLoss, or what check_program finds.
   [[nodiscard]] Status verify_program(std::size_t index, ProgramCheck what = ProgramCheck::kAll) const {
     MLGRAPH_ASSERT(index < views_.size(), "the pack has no such program");
     const PackRecord& record = records_[index];
@@ -101,8 +102,8 @@ class DatasetPack {
     return Status::data_loss(str_cat("dataset_pack: ", where_, " ", what));
   }
   [[nodiscard]] Status in_program(std::size_t index, const Status& status) const {
-    return {status.code(), str_cat("dataset_pack: ", where_, ": program ", index, " ('", views_[index].name,
-                                   "'): ", status.message())};
+    return status.annotate(
+        str_cat("dataset_pack: ", where_, ": program ", index, " ('", views_[index].name, "')"));
   }
 
   Status read_table() {

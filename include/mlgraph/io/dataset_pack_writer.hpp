@@ -72,7 +72,7 @@ class DatasetPackWriter {
   [[nodiscard]] Status add(const ProgramView& program) {
     MLGRAPH_ASSERT(!finished_, "add() after finish()");
     const auto in_program = [&](const Status& status) {
-      return Status(status.code(), str_cat("dataset_pack: program '", program.name, "': ", status.message()));
+      return status.annotate(str_cat("dataset_pack: program '", program.name, "'"));
     };
     const Status checked = check_program(program);
     if (!checked.ok()) return in_program(checked);
@@ -89,7 +89,8 @@ class DatasetPackWriter {
     return write_program(distinct.view());
   }
 
-  /// Completes the file. Errors: no program was added; kUnavailable when the disk refuses.
+  /// Completes the file.
+  /// Errors: no program was added; kUnavailable when the disk refuses.
   [[nodiscard]] Status finish() {
     MLGRAPH_ASSERT(!finished_, "finish() twice");
     if (records_.empty())

@@ -105,9 +105,6 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
                                                                      std::string_view file_name,
                                                                      const HloLimits& limits = {}) {
   std::vector<HloModule> modules;
-  const auto named = [&](const Status& status) {
-    return Status(status.code(), str_cat(file_name, ": ", status.message()));
-  };
   const HloFileKind kind = hlo_file_kind(bytes);
   if (kind == HloFileKind::kUnknown) {
     return Status::invalid_argument(str_cat(
@@ -116,20 +113,20 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
   }
   if (kind == HloFileKind::kTuningData) {
     Result<std::vector<ModuleTuningData>> all = read_tuning_data(bytes, limits);
-    if (!all.ok()) return named(all.status());
+    if (!all.ok()) return all.status().annotate(file_name);
     for (ModuleTuningData& data : *all) modules.push_back(std::move(data.module));
     return modules;
   }
   if (kind == HloFileKind::kModuleTuningData) {
     Result<ModuleTuningData> data = read_module_tuning_data(bytes, limits);
-    if (!data.ok()) return named(data.status());
+    if (!data.ok()) return data.status().annotate(file_name);
     modules.push_back(std::move(data->module));
     return modules;
   }
   Result<HloModule> module = kind == HloFileKind::kText       ? read_hlo_text(as_text(bytes), file_name, limits)
                              : kind == HloFileKind::kHloProto ? read_hlo_proto(bytes, limits)
                                                               : read_hlo_module_proto(bytes, limits);
-  if (!module.ok()) return kind == HloFileKind::kText ? module.status() : named(module.status());
+  if (!module.ok()) return kind == HloFileKind::kText ? module.status() : module.status().annotate(file_name);
   modules.push_back(std::move(*module));
   return modules;
 }

@@ -22,7 +22,8 @@ MLGRAPH_BEGIN_ISA
 namespace io {
 
 /// Writes a model: to a temporary file first, which then takes the place of `path`, so that a crash leaves the
-/// old file or the new one. `extra` is added to the metadata. Errors: the system's, with the path.
+/// old file or the new one. `extra` is added to the metadata.
+/// Errors: the system's, with the path.
 [[nodiscard]] inline Status save_model(const Model& model, const std::string& path,
                                        std::map<std::string, std::string> extra = {}) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, model_to_bytes(model, std::move(extra)));
@@ -35,7 +36,7 @@ namespace io {
 [[nodiscard]] inline Result<Model> load_model(const std::string& path, NetTypes nets) {
   MLGRAPH_ASSIGN_OR_RETURN(const WeightsFile file, WeightsFile::read(path));
   Result<Model> model = model_from_tensors(file.tensors(), nets);
-  if (!model.ok()) return Status(model.status().code(), str_cat(path, ": ", model.status().message()));
+  if (!model.ok()) return model.status().annotate(path);
   return model;
 }
 

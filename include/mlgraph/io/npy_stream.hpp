@@ -110,7 +110,7 @@ class NpyStream {
   }
   Status read_error() { return ZipError::make_status(*zip_file_get_error(member_.get()), what_); }
   [[nodiscard]] Status in_member(const Status& status) const {
-    return {status.code(), str_cat("npz: ", what_, ": ", status.message())};
+    return status.annotate(str_cat("npz: ", what_));
   }
 
   static constexpr std::size_t kBlockBytes = std::size_t{1} << 16;

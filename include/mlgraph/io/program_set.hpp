@@ -87,8 +87,7 @@ class ProgramSet {
   }
 
   Task task_ = Task::kTile;
-  std::vector<std::unique_ptr<Program>>
-      programs_;  // one by one: a name that is short would move with a Program
+  std::vector<std::unique_ptr<Program>> programs_;  // one by one: a short name would move with a Program
   std::optional<DatasetPack> pack_;
   std::vector<ProgramView> views_;
   std::vector<std::string> files_;
@@ -178,8 +177,7 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
     if (num_bad++ == 0) first_bad = status;
   }
   if (num_bad < files.size()) return {};
-  return Status(first_bad.code(),
-                str_cat(path, ": none of ", num_bad, " files can be read; the first: ", first_bad.message()));
+  return first_bad.annotate(str_cat(path, ": none of ", num_bad, " files can be read; the first"));
 }
 
 [[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file,

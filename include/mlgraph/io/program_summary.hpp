@@ -40,7 +40,8 @@ inline constexpr std::string_view kKnownCorruptPrograms[] = {"unet_3d.4x4.bf16",
 }
 
 /// What keeps a program from being ranked or trusted, a sentence each. With `with_labels` false the labels are
-/// not touched. Cost: O(C).
+/// not touched.
+/// Cost:   O(C).
 [[nodiscard]] inline std::vector<std::string> program_warnings(const ProgramView& program,
                                                                bool with_labels = true) {
   std::vector<std::string> warnings;

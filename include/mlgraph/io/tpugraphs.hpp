@@ -89,7 +89,7 @@ class TpuGraphsReader {
     }
     MLGRAPH_RETURN_IF_ERROR(read_labels(layout));
     const Status checked = check_program(program_.view());
-    if (!checked.ok()) return Status(checked.code(), str_cat("tpugraphs: ", where_, ": ", checked.message()));
+    if (!checked.ok()) return checked.annotate(str_cat("tpugraphs: ", where_));
     return std::move(program_);
   }
 
@@ -219,9 +219,7 @@ class TpuGraphsReader {
 
 [[nodiscard]] inline Result<NpzWriter> npz_writer_of(const ProgramView& program) {
   const Status checked = check_program(program);
-  if (!checked.ok()) {
-    return Status(checked.code(), str_cat("tpugraphs: program '", program.name, "': ", checked.message()));
-  }
+  if (!checked.ok()) return checked.annotate(str_cat("tpugraphs: program '", program.name, "'"));
   NpzWriter npz;
   const auto add = [&npz](const char* key, const std::vector<std::int64_t>& shape, const auto& values) {
     return npz.add(key, shape, Span<const typename std::decay_t<decltype(values)>::value_type>(values));

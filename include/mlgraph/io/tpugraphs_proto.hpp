@@ -100,9 +100,7 @@ namespace io {
                                                                    const TpuGraphsOptions& options = {},
                                                                    const HloFeatureOptions& features = {},
                                                                    std::vector<std::string>* notes = nullptr) {
-  const auto named = [&](const Status& status) {
-    return Status(status.code(), str_cat("tpugraphs: ", where, ": ", status.message()));
-  };
+  const auto named = [&](const Status& status) { return status.annotate(str_cat("tpugraphs: ", where)); };
   HloLimits limits;
   limits.max_memory_bytes = options.max_bytes;
   std::vector<Program> programs;

@@ -29,7 +29,7 @@ class WeightsFile {
     WeightsFile file;
     MLGRAPH_ASSIGN_OR_RETURN(file.bytes_, read_file(path, max_bytes));
     Result<SafeTensors> tensors = SafeTensors::parse(file.bytes_);
-    if (!tensors.ok()) return Status(tensors.status().code(), str_cat(path, ": ", tensors.status().message()));
+    if (!tensors.ok()) return tensors.status().annotate(path);
     file.tensors_ = std::move(*tensors);
     return file;
   }

@@ -53,7 +53,8 @@ void config_affine(MatrixView<const T> nodes, MatrixView<const T> shift, MatrixV
 ///   d_nodes[i] (+)= sum over c of dz[c, i];   d_shift[c] += sum over i of dz[c, i];
 ///   d_scaled[c] += sum over i of factor[i] * dz[c, i]
 ///
-/// Sums run in the order of c and i. Shapes: dz (C N, F), the others as in config_affine().
+/// Sums run in the order of c and i.
+/// Shapes: dz (C N, F), the others as in config_affine().
 template <class T>
 void config_affine_backward(MatrixView<const T> dz, Span<const T> factor, MatrixView<T> d_nodes,
                             bool accumulate, MatrixView<T> d_shift, MatrixView<T> d_scaled,

@@ -41,9 +41,8 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-// ---- epilogues: what happens to a finished sum before it leaves the cache
-// ------------------------------------ `operator()(sum, col, n)` gets kLanes sums of one row that belong to
-// columns col ... col + n - 1.
+// ---- epilogues: what happens to a finished sum before it leaves the cache ----------------------------------
+// `operator()(sum, col, n)` gets kLanes sums of one row that belong to columns col ... col + n - 1.
 
 /// Leaves the product as it is.
 template <class T>

@@ -61,8 +61,9 @@ void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bia
 /// db[j] += sum_i dy[i][j], the gradient of a bias.
 ///
 /// The rows are cut into at most 16 groups by their number alone; the groups' sums are added in order, so the
-/// bits do not depend on the number of threads. Shapes: dy (N, out), db (out). Cost:   N*out additions; scratch
-/// 16 * out scalars.
+/// bits do not depend on the number of threads.
+/// Shapes: dy (N, out), db (out).
+/// Cost:   N*out additions; scratch 16 * out scalars.
 template <class T>
 void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPool* pool) {
   MLGRAPH_ASSERT(static_cast<std::int64_t>(db.size()) == dy.cols, "bias_backward: db does not fit");

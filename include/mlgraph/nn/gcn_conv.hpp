@@ -51,7 +51,9 @@ RowWeights<typename Ctx::Scalar> gcn_norm(Ctx& ctx, const AdjacencyView& adjacen
 ///
 /// With Direction::kBoth the matrix is D^-1/2 (A + A^T + I) D^-1/2.
 /// Shapes: x (C N, in_channels) for C configs of one graph -> (C N, out_channels); lin.weight (out, in), bias
-/// (out), as in PyG. Cost:   O(C (N in out + (E + N) out)) multiply-adds. Source: arXiv:1609.02907, equation 2.
+///         (out), as in PyG.
+/// Cost:   O(C (N in out + (E + N) out)) multiply-adds.
+/// Source: arXiv:1609.02907, equation 2.
 class GCNConv {
  public:
   GCNConv() = default;

@@ -19,7 +19,8 @@ MLGRAPH_BEGIN_ISA
 ///   y = act(x W^T + b)
 ///
 /// Shapes: x (N, in_channels) -> (N, out_channels); weight (out, in), bias (out). Names and start values as
-/// torch.nn.Linear. Cost:   N * in * out multiply-adds.
+///         torch.nn.Linear.
+/// Cost:   N * in * out multiply-adds.
 class Linear {
  public:
   Linear() = default;

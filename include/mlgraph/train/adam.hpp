@@ -77,7 +77,8 @@ class BasicAdam {
 
   [[nodiscard]] const OptimizerState<T>& state() const { return state_; }
 
-  /// Continues from a checkpoint. Errors: sizes that are not num_params, or a negative step.
+  /// Continues from a checkpoint.
+  /// Errors: sizes that are not num_params, or a negative step.
   [[nodiscard]] Status set_state(OptimizerState<T> state) {
     if (state.first.size() != state_.first.size() || state.second.size() != state_.second.size() ||
         state.step < 0) {

@@ -246,7 +246,7 @@ class NetCheck {
     status = gradcheck(scores, {}, spec, parameters);
     if (status.ok()) return status;
   }
-  return Status(status.code(), str_cat(name, ": ", status.message()));
+  return status.annotate(name);
 }
 
 }  // namespace detail

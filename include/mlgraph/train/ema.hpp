@@ -46,7 +46,8 @@ class Ema {
   [[nodiscard]] const EmaState<T>& state() const { return state_; }
   [[nodiscard]] Span<const T> average() const { return state_.average; }
 
-  /// Continues from a checkpoint. Errors: an average of another size, or a negative count.
+  /// Continues from a checkpoint.
+  /// Errors: an average of another size, or a negative count.
   [[nodiscard]] Status set_state(EmaState<T> state) {
     if (state.average.size() != state_.average.size() || state.num_updates < 0) {
       return Status::invalid_argument(str_cat("ema: the state has ", state.average.size(), " weights after ",

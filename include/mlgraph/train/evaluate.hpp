@@ -126,8 +126,8 @@ struct Evaluation {
 /// Scores the selected configurations of each program and compares them with the labels.
 ///
 /// Programs whose labels carry no ranking (one config, placeholder labels, NaN or infinite ones) are skipped
-/// with a note. Errors: a model of several outputs; a program it cannot score, or without labels; no program
-/// with a ranking.
+/// with a note.
+/// Errors: a model of several outputs; a program it cannot score, or without labels; no program with a ranking.
 [[nodiscard]] inline Result<Evaluation> evaluate(const Model& model, Span<const PreparedProgram> programs,
                                                  ThreadPool* pool = nullptr) {
   if (model.plan().num_outputs != 1) {

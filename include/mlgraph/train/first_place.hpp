@@ -26,7 +26,8 @@ MLGRAPH_BEGIN_ISA
 /// and jumps when two near the top change places; this moves with the whole top of the list and asks no scale
 /// of the scores. Equal scores keep their input order.
 ///
-/// Errors: those of slowdown_at_k(). Cost: O(n + 64 log 64): later places weigh less than a rounding.
+/// Errors: those of slowdown_at_k().
+/// Cost:   O(n + 64 log 64): later places weigh less than a rounding.
 template <class Scores, class Labels>
 [[nodiscard]] Result<double> first_place_loss(const Scores& scores, const Labels& labels) {
   const auto s = detail::as_span(scores);

@@ -90,7 +90,7 @@ class SumObjective final : public Objective {
   memory.fixed_bytes += 24 * static_cast<double>(probe.spec().size());
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, probe.prepare(*largest));
   memory.config_chunk = probe.plan().config_chunk;
-  if (program.selection.empty()) return named(*largest, Status::invalid_argument("has no configs"));
+  if (program.selection.empty()) return Status::invalid_argument(str_cat(largest->name, ": has no configs"));
   double bytes[2], rows = 0;
   for (const std::int64_t i : {0, 1}) {
     SlateWorker worker(nullptr, RowsMade::kReached);  // the most that there can be
@@ -118,8 +118,9 @@ class SumObjective final : public Objective {
 ///
 /// The need is measured on one segment of 512 nodes of the largest program: the tape's memory is linear in
 /// nodes and in nodes times configs. Shares of it go to the programs as the model sees them, the historical
-/// table and evaluation. Errors: no programs; a limit below what segments of 64 nodes with two configs need,
-/// which it names. Cost:   two steps on one segment, and prepare() of the largest program.
+/// table and evaluation.
+/// Errors: no programs; a limit below what segments of 64 nodes with two configs need, which it names.
+/// Cost:   two steps on one segment, and prepare() of the largest program.
 [[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const NetOptions& options,
                                                     const FeatureEncoder& encoder, const Recipe& recipe,
                                                     std::size_t max_bytes, const TrainOptions& train = {}) {

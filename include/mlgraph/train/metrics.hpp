@@ -132,8 +132,8 @@ template <class Same>
 }
 
 /// Knight's algorithm: after a sort by score, then label, the inversions of the labels are the discordant
-/// pairs. Source: Knight, "A computer method for calculating Kendall's tau with ungrouped data", JASA 61
-/// (1966).
+/// pairs.
+/// Source: Knight, "A computer method for calculating Kendall's tau with ungrouped data", JASA 61 (1966).
 template <class S, class L>
 [[nodiscard]] PairCounts count_pairs(Span<const S> scores, Span<const L> labels) {
   struct Item {
@@ -222,7 +222,8 @@ template <class S, class L>
 ///
 ///   (concordant - discordant) / sqrt((pairs - pairs of equal scores) (pairs - pairs of equal labels))
 ///
-/// Errors: fewer than 2 items; all labels or all scores equal; a NaN. Cost: O(n log n).
+/// Errors: fewer than 2 items; all labels or all scores equal; a NaN.
+/// Cost:   O(n log n).
 template <class Scores, class Labels>
 [[nodiscard]] Result<double> kendall_tau_b(const Scores& scores, const Labels& labels) {
   const auto s = detail::as_span(scores);
@@ -237,7 +238,8 @@ template <class Scores, class Labels>
 
 /// Ordered pair accuracy: among the pairs with y_i > y_j, the share with s_i > s_j (equal scores are wrong).
 ///
-/// Errors: fewer than 2 items; all labels equal; a NaN. Cost: O(n log n).
+/// Errors: fewer than 2 items; all labels equal; a NaN.
+/// Cost:   O(n log n).
 template <class Scores, class Labels>
 [[nodiscard]] Result<double> ordered_pair_accuracy(const Scores& scores, const Labels& labels) {
   const auto s = detail::as_span(scores);
@@ -253,7 +255,8 @@ template <class Scores, class Labels>
 ///   (fastest label among the k smallest scores - fastest label) / fastest label
 ///
 /// Equal scores keep their input order; k larger than n means all. With k = 5 the tile score is 1 - this.
-/// Errors: no items; k = 0; a fastest label that is not positive; a NaN. Cost: O(n log k).
+/// Errors: no items; k = 0; a fastest label that is not positive; a NaN.
+/// Cost:   O(n log k).
 template <class Scores, class Labels>
 [[nodiscard]] Result<double> slowdown_at_k(const Scores& scores, const Labels& labels, std::size_t k) {
   const auto s = detail::as_span(scores);
@@ -286,7 +289,8 @@ struct Inversion {
 /// slower, and of these the `count` with the largest ratio of labels, the costliest first. Equal ratios keep
 /// the order of the better items' scores.
 ///
-/// Errors: sizes differ; no items; a NaN; a label that is not positive. Cost: O(n log n).
+/// Errors: sizes differ; no items; a NaN; a label that is not positive.
+/// Cost:   O(n log n).
 template <class Scores, class Labels>
 [[nodiscard]] Result<std::vector<Inversion>> worst_inversions(const Scores& scores, const Labels& labels,
                                                               std::size_t count) {
@@ -327,7 +331,8 @@ template <class Scores, class Labels>
 
 /// Spearman's rank correlation: Pearson's of the ranks, where equal values share the mean of their ranks.
 ///
-/// Errors: fewer than 2 items; all labels or all scores equal; a NaN. Cost: O(n log n).
+/// Errors: fewer than 2 items; all labels or all scores equal; a NaN.
+/// Cost:   O(n log n).
 template <class Scores, class Labels>
 [[nodiscard]] Result<double> spearman(const Scores& scores, const Labels& labels) {
   const auto s = detail::as_span(scores);

@@ -50,7 +50,8 @@ class NetWalk {
   NetWalk(std::string_view name, const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInput<T>& in)
       : name_(name), net_(net), ctx_(ctx), plan_(plan), in_(in) {}
 
-  /// Goes through all of it. Errors: of the context; rows of another number than the function was asked for.
+  /// Goes through all of it.
+  /// Errors: of the context; rows of another number than the function was asked for.
   [[nodiscard]] Status run() {
     const std::int64_t prefix_end = joins() ? plan_.join_stage : plan_.num_stages();
     Var h = net_.nodes(ctx_, in_.nodes);

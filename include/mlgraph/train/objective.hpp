@@ -62,7 +62,7 @@ class RankingObjective final : public Objective {
     MLGRAPH_RETURN_IF_ERROR(check_labels(program));
     for (const std::int32_t c : program.selection) {
       const Status status = check_finite_label(c, program.view.label(c));
-      if (!status.ok()) return named(program.view, status);
+      if (!status.ok()) return status.annotate(program.view.name);
     }
     return {};
   }

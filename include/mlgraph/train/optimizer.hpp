@@ -40,7 +40,8 @@ class Optimizer {
                                     ThreadPool* pool) = 0;
   [[nodiscard]] virtual std::int64_t num_steps() const = 0;
   [[nodiscard]] virtual OptimizerState<float> state() const = 0;
-  /// Continues from a checkpoint. Errors: the state of another number of parameters, or of another optimizer.
+  /// Continues from a checkpoint.
+  /// Errors: the state of another number of parameters, or of another optimizer.
   [[nodiscard]] virtual Status set_state(OptimizerState<float> state) = 0;
 };
 
@@ -128,7 +129,8 @@ template <class Options>
   return ranges;
 }
 
-/// Clips a gradient as the recipe says. Errors: those of clip_grad_norm() and clip_grad_norm_per_tensor().
+/// Clips a gradient as the recipe says.
+/// Errors: those of clip_grad_norm() and clip_grad_norm_per_tensor().
 [[nodiscard]] inline Status clip_gradient(const Recipe& recipe, const ParamSpec& spec, Span<float> grad,
                                           ThreadPool* pool) {
   if (recipe.clip_norm == 0) return {};

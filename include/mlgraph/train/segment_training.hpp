@@ -102,7 +102,8 @@ struct SegmentBuffers {
     num_computed = 0;
     data.clear();
   }
-  /// Brings what was computed for `graph` into the table. Errors: those of EmbeddingTable::write().
+  /// Brings what was computed for `graph` into the table.
+  /// Errors: those of EmbeddingTable::write().
   [[nodiscard]] Status store(std::uint32_t graph, EmbeddingTable& table) const {
     const auto channels = static_cast<std::size_t>(table.channels());
     for (std::size_t i = 0; i < num_computed; ++i) {

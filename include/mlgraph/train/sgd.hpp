@@ -64,7 +64,8 @@ class Sgd {
 
   [[nodiscard]] const OptimizerState<T>& state() const { return state_; }
 
-  /// Continues from a checkpoint. Errors: a buffer of another size, or a negative step.
+  /// Continues from a checkpoint.
+  /// Errors: a buffer of another size, or a negative step.
   [[nodiscard]] Status set_state(OptimizerState<T> state) {
     if (state.first.size() != state_.first.size() || state.step < 0) {
       return Status::invalid_argument(str_cat("sgd: the state has a momentum buffer of ", state.first.size(),

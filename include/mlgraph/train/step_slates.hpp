@@ -100,7 +100,7 @@ class StepSlates {
       MLGRAPH_RETURN_IF_ERROR(check(train[batch[j]].view, slate));
       if (table != nullptr) {
         const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
-        if (!stored.ok()) return named(train[batch[j]].view, stored);
+        if (!stored.ok()) return stored.annotate(train[batch[j]].view.name);
       }
       mean_loss += slate.loss / static_cast<double>(count);
     }
@@ -150,14 +150,14 @@ class StepSlates {
         draw_segment_plan(recipe_.gst, static_cast<std::int64_t>(program.segments.size()), rng, slate.plan);
       }
       const std::int64_t rows =
-          model_.rows_per_config(program) * static_cast<std::int64_t>(slate.configs.size());
+          model_.rows_added_by_config(program) * static_cast<std::int64_t>(slate.configs.size());
       most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
     }
     return most_rows;
   }
 
   [[nodiscard]] Status check(const ProgramView& program, const Slate& slate) const {
-    if (!slate.status.ok()) return named(program, slate.status);
+    if (!slate.status.ok()) return slate.status.annotate(program.name);
     const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
     if (bad == slate.grad.size()) return {};
     return Status::invalid_argument(str_cat(program.name, ": the gradient of ", model_.spec().name_at(bad),

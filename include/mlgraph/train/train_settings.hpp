@@ -56,8 +56,9 @@ struct TrainOptions {
       str_cat("trainer: this ", model.name(), " model was made for prediction alone: see trainable_nets()"));
 }
 
-/// check_recipe(), and what only a model can tell. Errors: a model that was made for prediction alone; segment
-/// training that its network cannot have; an option of the network that has the name of a training option.
+/// check_recipe(), and what only a model can tell.
+/// Errors: a model that was made for prediction alone; segment training that its network cannot have; an option
+///         of the network that has the name of a training option.
 [[nodiscard]] inline Status check_recipe(const Recipe& recipe, const Model& model) {
   MLGRAPH_RETURN_IF_ERROR(check_recipe(recipe));
   MLGRAPH_RETURN_IF_ERROR(check_trainable(model));

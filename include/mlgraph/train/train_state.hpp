@@ -221,8 +221,8 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
 }
 
 /// The weights in a checkpoint of this version or of an earlier one, to be a model's parameters().value: `spec`
-/// is that model's, which has the options of the training. Errors: bytes that are no checkpoint; weights of
-/// another number than the model's.
+/// is that model's, which has the options of the training.
+/// Errors: bytes that are no checkpoint; weights of another number than the model's.
 [[nodiscard]] inline Result<AlignedVector<float>> weights_of_checkpoint(
     Span<const std::byte> bytes, const ParamSpec& spec, CheckpointWeights which = CheckpointWeights::kBest) {
   MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));

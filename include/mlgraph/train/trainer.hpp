@@ -41,7 +41,8 @@ MLGRAPH_BEGIN_ISA
 ///
 /// Programs in several segments (SegmentOptions) are trained as Recipe::gst says. The variants that finetune
 /// train the read-out alone in their last epochs, from the best weights so far; where no program has two
-/// segments nothing is stale and these epochs are as the others. Source: arXiv:2305.12322, algorithm 2.
+/// segments nothing is stale and these epochs are as the others.
+/// Source: arXiv:2305.12322, algorithm 2.
 ///
 /// With Recipe::ema_decay the weights that are validated and kept are a moving average of those of the steps,
 /// whose decay after t steps is min(ema_decay, (1 + t) / (10 + t)).
@@ -56,11 +57,11 @@ class Trainer {
   ///
   /// Programs with nothing to fit (for a ranking: whose selected configs have fewer than two different labels)
   /// are not trained on. Without validation programs the last weights are kept. `resume`: what checkpoint()
-  /// gave in a run with the same model, recipe, seed and programs; that run is continued. Errors: those of
-  /// check_recipe(); no training program with something to fit; a table budget too small for one
-  ///         step; a checkpoint of another training; a label that is not finite, with its program and config; a
-  ///         label, score or loss of a step that is not finite, with epoch, step, program and config; a
-  ///         gradient or a weight, with epoch, step, program and tensor; a score in validation, with epoch,
+  /// gave in a run with the same model, recipe, seed and programs; that run is continued.
+  /// Errors: those of check_recipe(); no training program with something to fit; a table budget too small for
+  ///         one step; a checkpoint of another training; a label that is not finite, with its program and
+  ///         config; a label, score or loss of a step that is not finite, with epoch, step, program and config;
+  ///         a gradient or a weight, with epoch, step, program and tensor; a score in validation, with epoch,
   ///         program and config. The model then holds the best weights so far, and the last checkpoint is of
   ///         the epoch before or an earlier one.
   template <class OnEpoch>
@@ -78,7 +79,7 @@ class Trainer {
       status = train_epoch(train, now);
       if (status.ok()) status = judge_epoch(valid, now);
       if (!status.ok()) {
-        status = Status(status.code(), str_cat("epoch ", now.epoch, ": ", status.message()));
+        status = status.annotate(str_cat("epoch ", now.epoch));
         break;
       }
       finish_epoch(now);
@@ -91,7 +92,8 @@ class Trainer {
     return state_.report;
   }
 
-  /// In on_epoch(): the bytes from which run() can continue. Errors: none that data can cause.
+  /// In on_epoch(): the bytes from which run() can continue.
+  /// Errors: none that data can cause.
   [[nodiscard]] Result<std::vector<std::byte>> checkpoint() {
     state_.value = model_.parameters().value;
     state_.optimizer = optimizer_->state();
@@ -150,7 +152,7 @@ class Trainer {
     for (const PreparedProgram& program : train) {
       const auto num_configs = static_cast<std::uint64_t>(program.view.configs.num_configs);
       const Status status = EmbeddingTable::check_keys(train.size(), num_configs, program.segments.size());
-      if (!status.ok()) return named(program.view, status);
+      if (!status.ok()) return status.annotate(program.view.name);
     }
     return {};
   }
@@ -185,8 +187,7 @@ class Trainer {
       const Span<const std::size_t> batch =
           Span<const std::size_t>(order).subspan(begin, std::min(per_step, order.size() - begin));
       const Result<double> loss = run_step(train, batch, place, now.lr);
-      if (!loss.ok())
-        return Status(loss.status().code(), str_cat("step ", place.step + 1, ": ", loss.status().message()));
+      if (!loss.ok()) return loss.status().annotate(str_cat("step ", place.step + 1));
       now.train_loss += *loss * static_cast<double>(batch.size()) / static_cast<double>(order.size());
     }
     return {};
@@ -256,7 +257,7 @@ class Trainer {
       tape.begin();
       const Var scores = tape.input(Span<const float>(graph.score));
       const Var loss = objective().loss(tape, scores, program, program.selection);
-      if (!tape.status().ok()) return named(program.view, tape.status());
+      if (!tape.status().ok()) return tape.status().annotate(program.view.name);
       sum += static_cast<double>(*tape.value(loss).data);
     }
     return sum / static_cast<double>(evaluation.graphs.size());
@@ -300,7 +301,8 @@ class Trainer {
 };
 
 /// Trains a model on programs and keeps the weights that rank `valid` best. The third of three calls: load
-/// programs, fit a model, train it. Errors: those of Model::prepare() and Trainer::run().
+/// programs, fit a model, train it.
+/// Errors: those of Model::prepare() and Trainer::run().
 [[nodiscard]] inline Result<TrainReport> train(Model& model, Span<const ProgramView> programs,
                                                Span<const ProgramView> valid, const Recipe& recipe,
                                                const TrainOptions& options = {}) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mlgraph/graph/reduce.hpp"
+#include "mlgraph/graph/pruning.hpp"
 
 #include <doctest/doctest.h>
 
@@ -32,33 +32,32 @@ Ids random_choice(Rng& rng, std::int32_t num_nodes, std::uint64_t one_in) {
 bool contains(const Ids& ids, std::int32_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
 
 // Maps agree: a representative leads back to its new node, and old nodes lead to new nodes or nowhere.
-void check_maps(const Reduction& reduction, std::int32_t num_old) {
-  REQUIRE(reduction.old_to_new.size() == static_cast<std::size_t>(num_old));
-  for (std::int32_t i = 0; i < reduction.num_nodes(); ++i) {
-    const std::int32_t old = reduction.new_to_old[static_cast<std::size_t>(i)];
-    REQUIRE(reduction.old_to_new[static_cast<std::size_t>(old)] == i);
+void check_maps(const Pruning& pruning, std::int32_t num_old) {
+  REQUIRE(pruning.old_to_new.size() == static_cast<std::size_t>(num_old));
+  for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
+    const std::int32_t old = pruning.new_to_old[static_cast<std::size_t>(i)];
+    REQUIRE(pruning.old_to_new[static_cast<std::size_t>(old)] == i);
   }
-  for (const std::int32_t i : reduction.old_to_new) REQUIRE((i >= -1 && i < reduction.num_nodes()));
+  for (const std::int32_t i : pruning.old_to_new) REQUIRE((i >= -1 && i < pruning.num_nodes()));
 }
 
-// (source, target) of every edge of a Reduction or a ReducedGraph, sorted.
-template <class Reduced>
-std::vector<Pair> edges_of(const Reduced& reduced) {
+// (source, target) of every edge of a Pruning or a PrunedGraph, sorted.
+template <class Pruned>
+std::vector<Pair> edges_of(const Pruned& pruned) {
   std::vector<Pair> pairs;
-  for (std::size_t e = 0; e < reduced.source.size(); ++e)
-    pairs.emplace_back(reduced.source[e], reduced.target[e]);
+  for (std::size_t e = 0; e < pruned.source.size(); ++e) pairs.emplace_back(pruned.source[e], pruned.target[e]);
   std::sort(pairs.begin(), pairs.end());
   return pairs;
 }
 
 // The edges of the list for which `keep(source, target)`, in new numbers, sorted.
 template <class Keep>
-std::vector<Pair> mapped(const EdgeList& list, const Reduction& reduction, const Keep& keep) {
+std::vector<Pair> mapped(const EdgeList& list, const Pruning& pruning, const Keep& keep) {
   std::vector<Pair> pairs;
   for (std::size_t e = 0; e < list.size(); ++e) {
     if (!keep(list.source[e], list.target[e])) continue;
-    pairs.emplace_back(reduction.old_to_new[static_cast<std::size_t>(list.source[e])],
-                       reduction.old_to_new[static_cast<std::size_t>(list.target[e])]);
+    pairs.emplace_back(pruning.old_to_new[static_cast<std::size_t>(list.source[e])],
+                       pruning.old_to_new[static_cast<std::size_t>(list.target[e])]);
   }
   std::sort(pairs.begin(), pairs.end());
   return pairs;
@@ -87,7 +86,7 @@ TEST_CASE("pruning keeps the edges that touch a chosen node, and their ends") {
     const Edges edges = make_edges(list);
     Ids nodes = random_choice(rng, list.num_nodes, 5);
     if (!nodes.empty()) nodes.push_back(nodes[0]);  // repeating one changes nothing
-    const Result<Reduction> pruned = prune_edges(edges.view(), nodes);
+    const Result<Pruning> pruned = prune_edges(edges.view(), nodes);
     REQUIRE(pruned.ok());
     check_maps(*pruned, list.num_nodes);
     const auto touches = [&](std::int32_t s, std::int32_t t) {
@@ -104,26 +103,26 @@ TEST_CASE("pruning keeps the edges that touch a chosen node, and their ends") {
 
 TEST_CASE("an isolated configurable node survives pruning") {
   const Edges edges = make_edges({5, {0, 1, 2}, {1, 2, 3}});
-  const Result<Reduction> pruned = prune_edges(edges.view(), Ids{4, 1});
+  const Result<Pruning> pruned = prune_edges(edges.view(), Ids{4, 1});
   REQUIRE(pruned.ok());
   CHECK(pruned->new_to_old == Ids{0, 1, 2, 4});
   CHECK(pruned->old_to_new == Ids{0, 1, 2, -1, 3});
   CHECK(edges_of(*pruned) == std::vector<Pair>{{0, 1}, {1, 2}});
 }
 
-TEST_CASE("a k-hop reduction is the subgraph that k hops reach") {
+TEST_CASE("a k-hop pruning is the subgraph that k hops reach") {
   Rng rng(2);
   for (int round = 0; round < 100; ++round) {
     const EdgeList list = random_edges(rng, static_cast<std::int32_t>(rng.below(25)), 25);
     const Edges edges = make_edges(list);
     const Ids nodes = random_choice(rng, list.num_nodes, 8);
     const int k = static_cast<int>(rng.below(4));
-    const Result<Reduction> reduced = reduce_to_k_hop(edges.view(), nodes, k);
-    REQUIRE(reduced.ok());
-    check_maps(*reduced, list.num_nodes);
+    const Result<Pruning> pruned = prune_to_k_hop(edges.view(), nodes, k);
+    REQUIRE(pruned.ok());
+    check_maps(*pruned, list.num_nodes);
     const Ids reached = *k_hop(edges.view(), nodes, k);
-    CHECK(reduced->new_to_old == reached);
-    CHECK(edges_of(*reduced) == mapped(list, *reduced, [&](std::int32_t s, std::int32_t t) {
+    CHECK(pruned->new_to_old == reached);
+    CHECK(edges_of(*pruned) == mapped(list, *pruned, [&](std::int32_t s, std::int32_t t) {
             return contains(reached, s) && contains(reached, t);
           }));
   }
@@ -137,7 +136,7 @@ TEST_CASE("what lies outside k hops is merged by component and stays connected")
     const Edges edges = make_edges(list);
     const Ids nodes = random_choice(rng, list.num_nodes, 8);
     const int k = static_cast<int>(rng.below(3));
-    const Result<Reduction> merged = merge_outside_k_hop(edges.view(), nodes, k);
+    const Result<Pruning> merged = merge_outside_k_hop(edges.view(), nodes, k);
     REQUIRE(merged.ok());
     check_maps(*merged, list.num_nodes);
     const Ids kept = *k_hop(edges.view(), nodes, k);
@@ -179,41 +178,40 @@ TEST_CASE("what lies outside k hops is merged by component and stays connected")
 TEST_CASE("merging by hand: two components outside become two nodes") {
   // 0 -> 1 -> 2 -> 3 -> 4 and 5 -> 2, 5 -> 6, 6 -> 2; kept: 2, with 1, 3, 5 and 6 within one hop.
   const Edges edges = make_edges({8, {0, 1, 2, 3, 5, 5, 6, 0}, {1, 2, 3, 4, 2, 6, 2, 7}});
-  const Result<Reduction> merged = merge_outside_k_hop(edges.view(), Ids{2}, 1);
+  const Result<Pruning> merged = merge_outside_k_hop(edges.view(), Ids{2}, 1);
   REQUIRE(merged.ok());
   CHECK(merged->new_to_old == Ids{1, 2, 3, 5, 6, 0, 4});
   CHECK(merged->old_to_new == Ids{5, 0, 1, 2, 6, 3, 4, 5});
   CHECK(edges_of(*merged) == std::vector<Pair>{{0, 1}, {1, 2}, {2, 6}, {3, 1}, {3, 4}, {4, 1}, {5, 0}});
 }
 
-TEST_CASE("reductions refuse nodes that do not exist") {
+TEST_CASE("prunings refuse nodes that do not exist") {
   const Edges edges = make_edges({3, {0}, {1}});
   CHECK(prune_edges(edges.view(), Ids{0, 3}).status().message() == "node 1 is 3; num_nodes is 3");
-  CHECK(reduce_to_k_hop(edges.view(), Ids{5}, 1).status().message() == "seed 0 is 5; num_nodes is 3");
+  CHECK(prune_to_k_hop(edges.view(), Ids{5}, 1).status().message() == "seed 0 is 5; num_nodes is 3");
   CHECK(merge_outside_k_hop(edges.view(), Ids{0}, -1).status().message() == "k is -1; should be 0 or more");
 }
 
-TEST_CASE("empty graphs reduce to empty graphs") {
+TEST_CASE("empty graphs are pruned to empty graphs") {
   const Edges none = make_edges({0, {}, {}});
-  for (const Result<Reduction>& reduced :
-       {prune_edges(none.view(), Ids{}), reduce_to_k_hop(none.view(), Ids{}, 2),
-        merge_outside_k_hop(none.view(), Ids{}, 2)}) {
-    REQUIRE(reduced.ok());
-    check_maps(*reduced, 0);
+  for (const Result<Pruning>& pruned : {prune_edges(none.view(), Ids{}), prune_to_k_hop(none.view(), Ids{}, 2),
+                                        merge_outside_k_hop(none.view(), Ids{}, 2)}) {
+    REQUIRE(pruned.ok());
+    check_maps(*pruned, 0);
   }
   const Edges some = make_edges({4, {0, 1}, {1, 2}});
   CHECK(prune_edges(some.view(), Ids{})->num_nodes() == 0);
   CHECK(merge_outside_k_hop(some.view(), Ids{}, 3)->new_to_old == Ids{0, 3});
 }
 
-TEST_CASE("a reduced graph has the features of its nodes, and means where nodes were merged") {
+TEST_CASE("a pruned graph has the features of its nodes, and means where nodes were merged") {
   // 0 -> 1 -> 2 -> 3 -> 4, node 3 configurable.
   const std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   const Ids opcode = {10, 11, 12, 13, 14}, source = {0, 1, 2, 3}, target = {1, 2, 3, 4}, config_node = {3};
   const GraphView graph{{x.data(), 5, 2}, opcode, source, target, config_node};
   const Edges edges = make_edges({5, source, target});
 
-  const ReducedGraph merged = reduce_graph(graph, *merge_outside_k_hop(edges.view(), config_node, 1));
+  const PrunedGraph merged = apply_pruning(graph, *merge_outside_k_hop(edges.view(), config_node, 1));
   CHECK(merged.opcode == Ids{12, 13, 14, 0});
   CHECK(merged.config_node == Ids{1});
   CHECK(merged.new_to_old == Ids{2, 3, 4, 0});
@@ -222,7 +220,7 @@ TEST_CASE("a reduced graph has the features of its nodes, and means where nodes 
   CHECK(merged.view().num_nodes() == 4);
   CHECK(merged.view().x(3, 1) == 3.0f);
 
-  const ReducedGraph pruned = reduce_graph(graph, *prune_edges(edges.view(), config_node));
+  const PrunedGraph pruned = apply_pruning(graph, *prune_edges(edges.view(), config_node));
   CHECK(pruned.opcode == Ids{12, 13, 14});
   CHECK(pruned.view().x(0, 0) == 5.0f);
 }
@@ -233,24 +231,24 @@ TEST_CASE("a node that was not merged keeps its features bit by bit, also of row
   const Ids opcode = {1, 2};
   const GraphView graph{{x.data(), 2, 1, 2}, opcode, {}, {}, {}};
   const Edges edges = make_edges({2, {}, {}});
-  const ReducedGraph same = reduce_graph(graph, *reduce_to_k_hop(edges.view(), Ids{0, 1}, 0));
+  const PrunedGraph same = apply_pruning(graph, *prune_to_k_hop(edges.view(), Ids{0, 1}, 0));
   const float expected[] = {-0.0f, tiny};
   REQUIRE(same.x.size() == 2);
   CHECK(std::memcmp(same.x.data(), expected, sizeof expected) == 0);
 }
 
-TEST_CASE("the largest TpuGraphs size and a million nodes in a line are reduced without recursion" *
+TEST_CASE("the largest TpuGraphs size and a million nodes in a line are pruned without recursion" *
           testing::kLong) {
   Rng rng(5);
   const EdgeList program = random_dag(rng, 43615, 73881);
   const Edges edges = make_edges(program, merge_all(true));
   const Ids config_node = random_choice(rng, program.num_nodes, 14);
-  for (const Result<Reduction>& reduced :
-       {prune_edges(edges.view(), config_node), reduce_to_k_hop(edges.view(), config_node, 3),
+  for (const Result<Pruning>& pruned :
+       {prune_edges(edges.view(), config_node), prune_to_k_hop(edges.view(), config_node, 3),
         merge_outside_k_hop(edges.view(), config_node, 1)}) {
-    REQUIRE(reduced.ok());
-    CHECK(reduced->num_nodes() >= static_cast<std::int32_t>(config_node.size()));
-    CHECK(reduced->num_nodes() <= program.num_nodes);
+    REQUIRE(pruned.ok());
+    CHECK(pruned->num_nodes() >= static_cast<std::int32_t>(config_node.size()));
+    CHECK(pruned->num_nodes() <= program.num_nodes);
   }
   const std::int32_t n = 1000000;
   EdgeList line;

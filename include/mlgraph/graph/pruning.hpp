@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reduction: smaller graphs that keep what matters to the configurable nodes.
-#ifndef MLGRAPH_GRAPH_REDUCE_HPP
-#define MLGRAPH_GRAPH_REDUCE_HPP
+// Pruning: smaller graphs that keep what matters to the configurable nodes.
+#ifndef MLGRAPH_GRAPH_PRUNING_HPP
+#define MLGRAPH_GRAPH_PRUNING_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -21,7 +21,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
 /// Which nodes and edges a smaller graph has. A new node stands for one old node, or for several merged ones.
-struct Reduction {
+struct Pruning {
   std::vector<std::int32_t> new_to_old;      // (n) the old node, or the one that represents the merged ones
   std::vector<std::int32_t> old_to_new;      // (N) -1: removed
   std::vector<std::int32_t> source, target;  // (e) ends of the edges, in new numbers
@@ -29,11 +29,11 @@ struct Reduction {
   [[nodiscard]] std::int32_t num_nodes() const { return static_cast<std::int32_t>(new_to_old.size()); }
 };
 
-/// The nodes and edges of a reduction with their features, opcodes and configurable nodes; owns its arrays.
-struct ReducedGraph {
+/// The nodes and edges of a pruning with their features, opcodes and configurable nodes; owns its arrays.
+struct PrunedGraph {
   std::int64_t num_features = 0;
   AlignedVector<float> x;                                                     // (n, F)
-  std::vector<std::int32_t> opcode, source, target, config_node, new_to_old;  // new_to_old: see Reduction
+  std::vector<std::int32_t> opcode, source, target, config_node, new_to_old;  // new_to_old: see Pruning
 
   [[nodiscard]] GraphView view() const {
     const auto num_nodes = static_cast<std::int64_t>(opcode.size());
@@ -60,19 +60,19 @@ struct Members {
     return ptr[static_cast<std::size_t>(i) + 1] - ptr[static_cast<std::size_t>(i)];
   }
 };
-inline Members members_of(const Reduction& reduction) {
+inline Members members_of(const Pruning& pruning) {
   Members members;
-  members.ptr.assign(reduction.new_to_old.size() + 2, 0);
+  members.ptr.assign(pruning.new_to_old.size() + 2, 0);
   std::size_t num_members = 0;
-  for (const std::int32_t i : reduction.old_to_new) {
+  for (const std::int32_t i : pruning.old_to_new) {
     if (i < 0) continue;
     ++members.ptr[static_cast<std::size_t>(i) + 2];
     ++num_members;
   }
   for (std::size_t i = 1; i < members.ptr.size(); ++i) members.ptr[i] += members.ptr[i - 1];
   members.member.resize(num_members);
-  for (std::size_t v = 0; v < reduction.old_to_new.size(); ++v) {
-    const std::int32_t i = reduction.old_to_new[v];
+  for (std::size_t v = 0; v < pruning.old_to_new.size(); ++v) {
+    const std::int32_t i = pruning.old_to_new[v];
     if (i < 0) continue;
     std::int32_t& next = members.ptr[static_cast<std::size_t>(i) + 1];
     members.member[static_cast<std::size_t>(next++)] = static_cast<std::int32_t>(v);
@@ -105,11 +105,11 @@ inline AlignedVector<float> member_means(MatrixView<const float> x, const Member
   return means;
 }
 
-// Fills the edges of a reduction with the old ones for which `keep(source, target)`, in new numbers.
+// Fills the edges of a pruning with the old ones for which `keep(source, target)`, in new numbers.
 template <class Keep>
-void connect(const EdgesView& edges, const Keep& keep, Reduction& reduction) {
-  const auto new_of = [&](std::int32_t v) { return reduction.old_to_new[static_cast<std::size_t>(v)]; };
-  connect(edges, reduction.new_to_old, new_of, keep, reduction.source, reduction.target);
+void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
+  const auto new_of = [&](std::int32_t v) { return pruning.old_to_new[static_cast<std::size_t>(v)]; };
+  connect(edges, pruning.new_to_old, new_of, keep, pruning.source, pruning.target);
 }
 
 }  // namespace detail
@@ -121,7 +121,7 @@ void connect(const EdgesView& edges, const Keep& keep, Reduction& reduction) {
 /// Cost:   O(N + E).
 /// Source: the winning solution of the TpuGraphs competition prunes layout graphs this way, with the
 ///         configurable nodes (13,502 -> 2,143 nodes is typical).
-[[nodiscard]] inline Result<Reduction> prune_edges(const EdgesView& edges, Span<const std::int32_t> nodes) {
+[[nodiscard]] inline Result<Pruning> prune_edges(const EdgesView& edges, Span<const std::int32_t> nodes) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_node_list(nodes, edges.num_nodes(), "node"));
   std::vector<bool> chosen(static_cast<std::size_t>(edges.num_nodes()), false);
   std::vector<bool> kept(chosen);
@@ -130,19 +130,19 @@ void connect(const EdgesView& edges, const Keep& keep, Reduction& reduction) {
     kept[static_cast<std::size_t>(v)] = true;
     detail::for_each_neighbour(edges, v, [&](std::int32_t w) { kept[static_cast<std::size_t>(w)] = true; });
   }
-  Reduction reduction;
+  Pruning pruning;
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-    if (kept[static_cast<std::size_t>(v)]) reduction.new_to_old.push_back(v);
+    if (kept[static_cast<std::size_t>(v)]) pruning.new_to_old.push_back(v);
   }
-  reduction.old_to_new = detail::invert(reduction.new_to_old, edges.num_nodes());
+  pruning.old_to_new = detail::invert(pruning.new_to_old, edges.num_nodes());
   const auto touches = [&](std::int32_t source, std::int32_t target) {
     const auto is_chosen = [&](std::int32_t i) {
-      return chosen[static_cast<std::size_t>(reduction.new_to_old[static_cast<std::size_t>(i)])];
+      return chosen[static_cast<std::size_t>(pruning.new_to_old[static_cast<std::size_t>(i)])];
     };
     return is_chosen(source) || is_chosen(target);
   };
-  detail::connect(edges, touches, reduction);
-  return reduction;
+  detail::connect(edges, touches, pruning);
+  return pruning;
 }
 
 /// Keeps the nodes within `k` edges of `nodes` in either direction and every edge among them. New numbers are
@@ -150,88 +150,88 @@ void connect(const EdgesView& edges, const Keep& keep, Reduction& reduction) {
 ///
 /// Errors: a node out of range, k < 0.
 /// Cost:   O(N + E).
-[[nodiscard]] inline Result<Reduction> reduce_to_k_hop(const EdgesView& edges, Span<const std::int32_t> nodes,
-                                                       int k) {
-  Reduction reduction;
-  MLGRAPH_ASSIGN_OR_RETURN(reduction.new_to_old, k_hop(edges, nodes, k));
-  reduction.old_to_new = detail::invert(reduction.new_to_old, edges.num_nodes());
+[[nodiscard]] inline Result<Pruning> prune_to_k_hop(const EdgesView& edges, Span<const std::int32_t> nodes,
+                                                    int k) {
+  Pruning pruning;
+  MLGRAPH_ASSIGN_OR_RETURN(pruning.new_to_old, k_hop(edges, nodes, k));
+  pruning.old_to_new = detail::invert(pruning.new_to_old, edges.num_nodes());
   detail::connect(
-      edges, [](std::int32_t, std::int32_t) { return true; }, reduction);
-  return reduction;
+      edges, [](std::int32_t, std::int32_t) { return true; }, pruning);
+  return pruning;
 }
 
-/// As reduce_to_k_hop, but what lies outside is merged instead of removed: each connected component of the
+/// As prune_to_k_hop, but what lies outside is merged instead of removed: each connected component of the
 /// outside nodes becomes one node, represented by the smallest of them. Two such nodes are never neighbours,
 /// and what was connected stays so. The kept nodes come first, in the order of the old ones, then the merged
 /// ones, by representative. Edges within a component vanish; edges that become equal at a merged node count
 /// once.
 ///
-/// Errors and cost: as reduce_to_k_hop.
+/// Errors and cost: as prune_to_k_hop.
 /// Source: the third place of the TpuGraphs competition merges what is outside the k-hop neighbourhood.
-[[nodiscard]] inline Result<Reduction> merge_outside_k_hop(const EdgesView& edges,
-                                                           Span<const std::int32_t> nodes, int k) {
-  Reduction reduction;
-  MLGRAPH_ASSIGN_OR_RETURN(reduction.new_to_old, k_hop(edges, nodes, k));
-  const std::int32_t num_kept = reduction.num_nodes();
-  reduction.old_to_new = detail::invert(reduction.new_to_old, edges.num_nodes());
+[[nodiscard]] inline Result<Pruning> merge_outside_k_hop(const EdgesView& edges, Span<const std::int32_t> nodes,
+                                                         int k) {
+  Pruning pruning;
+  MLGRAPH_ASSIGN_OR_RETURN(pruning.new_to_old, k_hop(edges, nodes, k));
+  const std::int32_t num_kept = pruning.num_nodes();
+  pruning.old_to_new = detail::invert(pruning.new_to_old, edges.num_nodes());
   const std::vector<std::int32_t> outside = components_among(
-      edges, [&](std::int32_t v) { return reduction.old_to_new[static_cast<std::size_t>(v)] < 0; });
+      edges, [&](std::int32_t v) { return pruning.old_to_new[static_cast<std::size_t>(v)] < 0; });
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
     const std::int32_t component = outside[static_cast<std::size_t>(v)];
     if (component < 0) continue;
-    if (num_kept + component == reduction.num_nodes()) reduction.new_to_old.push_back(v);  // its first node
-    reduction.old_to_new[static_cast<std::size_t>(v)] = num_kept + component;
+    if (num_kept + component == pruning.num_nodes()) pruning.new_to_old.push_back(v);  // its first node
+    pruning.old_to_new[static_cast<std::size_t>(v)] = num_kept + component;
   }
 
   // Visiting targets group by group finds repeated sources with one mark per source; the multiplicity of edges
   // between kept nodes is the owner's choice and stays.
-  const detail::Members members = detail::members_of(reduction);
-  std::vector<std::int32_t> last_target(reduction.new_to_old.size(), -1);
-  for (std::int32_t i = 0; i < reduction.num_nodes(); ++i) {
+  const detail::Members members = detail::members_of(pruning);
+  std::vector<std::int32_t> last_target(pruning.new_to_old.size(), -1);
+  for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
     for (std::int32_t m = members.ptr[static_cast<std::size_t>(i)];
          m < members.ptr[static_cast<std::size_t>(i) + 1]; ++m) {
       const std::int32_t v = members.member[static_cast<std::size_t>(m)];
       detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
-        const std::int32_t from = reduction.old_to_new[static_cast<std::size_t>(w)];
+        const std::int32_t from = pruning.old_to_new[static_cast<std::size_t>(w)];
         if (from >= num_kept || i >= num_kept) {
           std::int32_t& last = last_target[static_cast<std::size_t>(from)];
           if (from == i || last == i) return;
           last = i;
         }
-        reduction.source.push_back(from);
-        reduction.target.push_back(i);
+        pruning.source.push_back(from);
+        pruning.target.push_back(i);
       });
     }
   }
-  return reduction;
+  return pruning;
 }
 
-/// A reduced graph: the nodes of `reduction`, which is one of the valid `graph` and keeps its configurable
+/// A pruned graph: the nodes of `pruning`, which is one of the valid `graph` and keeps its configurable
 /// nodes. A node that stands for several has the mean of their features (summed in double, ascending) and
 /// opcode 0, "unknown" in TpuGraphs. The others keep what they have.
 ///
 /// Cost: O(N F + e).
-[[nodiscard]] inline ReducedGraph reduce_graph(const GraphView& graph, Reduction reduction) {
-  const detail::Members members = detail::members_of(reduction);
-  ReducedGraph reduced;
-  reduced.num_features = graph.x.cols;
-  reduced.x = detail::member_means(graph.x, members);
-  for (std::int32_t i = 0; i < reduction.num_nodes(); ++i) {
-    const auto old = static_cast<std::size_t>(reduction.new_to_old[static_cast<std::size_t>(i)]);
-    reduced.opcode.push_back(members.size_of(i) > 1 ? 0 : graph.opcode[old]);
+[[nodiscard]] inline PrunedGraph apply_pruning(const GraphView& graph, Pruning pruning) {
+  const detail::Members members = detail::members_of(pruning);
+  PrunedGraph pruned;
+  pruned.num_features = graph.x.cols;
+  pruned.x = detail::member_means(graph.x, members);
+  for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
+    const auto old = static_cast<std::size_t>(pruning.new_to_old[static_cast<std::size_t>(i)]);
+    pruned.opcode.push_back(members.size_of(i) > 1 ? 0 : graph.opcode[old]);
   }
   for (const std::int32_t v : graph.config_node) {
-    const std::int32_t node = reduction.old_to_new[static_cast<std::size_t>(v)];
-    MLGRAPH_ASSERT(node >= 0 && members.size_of(node) == 1, "a reduction keeps the configurable nodes");
-    reduced.config_node.push_back(node);
+    const std::int32_t node = pruning.old_to_new[static_cast<std::size_t>(v)];
+    MLGRAPH_ASSERT(node >= 0 && members.size_of(node) == 1, "a pruning keeps the configurable nodes");
+    pruned.config_node.push_back(node);
   }
-  reduced.source = std::move(reduction.source);
-  reduced.target = std::move(reduction.target);
-  reduced.new_to_old = std::move(reduction.new_to_old);
-  return reduced;
+  pruned.source = std::move(pruning.source);
+  pruned.target = std::move(pruning.target);
+  pruned.new_to_old = std::move(pruning.new_to_old);
+  return pruned;
 }
 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
-#endif  // MLGRAPH_GRAPH_REDUCE_HPP
+#endif  // MLGRAPH_GRAPH_PRUNING_HPP
