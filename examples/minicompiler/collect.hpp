@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -102,14 +103,15 @@ class Collector {
     return finish(race, 1);
   }
 
-  /// The fastest so far, and what a scorer proposes.
-  mg::Status measure_proposals(const Program& program, const std::vector<Schedule>& fastest, Scorer& scorer,
-                               int round) {
+  /// The fastest so far, and what a ranker proposes.
+  mg::Status measure_proposals(const Program& program, const std::vector<Schedule>& fastest,
+                               const Ranker& ranker, int round) {
     ProgramRace race(program, options_);
+    MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, ranker.bind(race.flow()));
     SearchOptions searching;
     searching.proposals = options_.samples;
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Proposal> proposals,
-                             search(race.flow(), scorer, searching, fastest));
+                             search(race.flow(), *scorer, searching, fastest));
     for (const Schedule& schedule : fastest) MLGRAPH_RETURN_IF_ERROR(race.add(schedule));
     for (const Proposal& proposal : proposals) {
       if (!race.is_late()) MLGRAPH_RETURN_IF_ERROR(race.add(proposal.schedule));
@@ -173,11 +175,12 @@ class Collector {
   return collector.summary();
 }
 
-/// A later round, 2 or more: of each program of the log measures what a scorer proposes, beside the fastest
+/// A later round, 2 or more: of each program of the log measures what a ranker proposes, beside the fastest
 /// schedules of earlier rounds; programs that the log has in this round are skipped. Errors: those of the log,
-/// the scorer and the compiler.
-[[nodiscard]] inline mg::Result<CollectSummary> collect_proposals(const std::string& log_path, Scorer& scorer,
-                                                                  int round, const CollectOptions& options) {
+/// the ranker and the compiler.
+[[nodiscard]] inline mg::Result<CollectSummary> collect_proposals(const std::string& log_path,
+                                                                  const Ranker& ranker, int round,
+                                                                  const CollectOptions& options) {
   constexpr std::size_t kNumAnchors = 8;
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Record> before, read_log(log_path));
   std::set<std::string> done;
@@ -192,7 +195,7 @@ class Collector {
     if (record.round != round - 1 || done.count(record.program.name) != 0) continue;
     std::vector<Schedule> fastest;
     for (const std::size_t s : fastest_of(record.measured, kNumAnchors)) fastest.push_back(record.schedules[s]);
-    MLGRAPH_RETURN_IF_ERROR(collector.measure_proposals(record.program, fastest, scorer, round));
+    MLGRAPH_RETURN_IF_ERROR(collector.measure_proposals(record.program, fastest, ranker, round));
     const double share = static_cast<double>(i + 1) / static_cast<double>(before.size());
     if (!collector.goes_on(share, record.program.name)) break;
   }

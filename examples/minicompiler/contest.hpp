@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,14 +22,14 @@ namespace minicompiler {
 /// What ranks schedules inside the search, and its name in tables.
 struct Contestant {
   std::string name;
-  Scorer* scorer = nullptr;
+  const Ranker* ranker = nullptr;
 };
 
 struct ContestOptions {
-  SearchOptions search;             ///< of each contestant; `proposals` are measured
-  double climbing_seconds = 0;      ///< of the long search by measuring; 0: there is none
-  RaceOptions quick = {2, 3, 3};    ///< among proposals and rules
-  RaceOptions last = {1e9, 11, 3};  ///< of what is reported; nobody drops out
+  SearchOptions search;            ///< of each contestant; `proposals` are measured
+  double climbing_seconds = 0;     ///< of the long search by measuring; 0: there is none
+  RaceOptions quick = {2, 3, 2};   ///< among proposals and rules
+  RaceOptions last = {1e9, 7, 2};  ///< of what is reported; nobody drops out
 };
 
 /// What one contestant makes of a program, in ns.
@@ -86,8 +87,10 @@ class ContestRun {
     for (const Rule& rule : all_rules()) {
       contest_.by_rules.push_back(schedule_by(flow_, rule));
       rules_.push_back(finalists_.add(contest_.by_rules.back()));
+      candidates_.add(contest_.by_rules.back());  // at the same place
     }
     for (const Contestant& contestant : contestants_) MLGRAPH_RETURN_IF_ERROR(propose(contestant));
+    MLGRAPH_RETURN_IF_ERROR(choose());
     MLGRAPH_RETURN_IF_ERROR(climb_from_rules());
     MLGRAPH_RETURN_IF_ERROR(climb_long());
     return measure();
@@ -96,21 +99,30 @@ class ContestRun {
  private:
   mg::Status propose(const Contestant& contestant) {
     const double start = seconds();
-    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Proposal> proposals,
-                             search(flow_, *contestant.scorer, options_.search));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, contestant.ranker->bind(flow_));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Proposal> proposals, search(flow_, *scorer, options_.search));
     Proposed proposed;
     proposed.search_seconds = seconds() - start;
     proposed.evaluations = options_.search.evaluations;
-    std::vector<Schedule> measured = sampler_.rules();
-    for (const Proposal& proposal : proposals) {
-      if (std::find(measured.begin(), measured.end(), proposal.schedule) == measured.end())
-        measured.push_back(proposal.schedule);
-    }
-    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Measurement> times, race(bench_, measured, options_.quick));
-    proposed.schedule = measured[fastest_of(times, 1)[0]];
-    firsts_.push_back(finalists_.add(proposals[0].schedule));
-    measured_.push_back(finalists_.add(proposed.schedule));
     contest_.proposed.push_back(std::move(proposed));
+    firsts_.push_back(finalists_.add(proposals[0].schedule));
+    std::vector<std::size_t> places = rules_;
+    for (const Proposal& proposal : proposals) places.push_back(candidates_.add(proposal.schedule));
+    places_.push_back(std::move(places));
+    return {};
+  }
+
+  /// Of each contestant the fastest of its proposals and of the rules, all in one race.
+  mg::Status choose() {
+    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Measurement> times,
+                             race(bench_, candidates_.schedules(), options_.quick));
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const std::size_t fastest =
+          *std::min_element(places_[i].begin(), places_[i].end(),
+                            [&](std::size_t x, std::size_t y) { return times[x].ns < times[y].ns; });
+      contest_.proposed[i].schedule = candidates_.schedules()[fastest];
+      measured_.push_back(finalists_.add(contest_.proposed[i].schedule));
+    }
     return {};
   }
 
@@ -154,15 +166,17 @@ class ContestRun {
   Dataflow flow_;
   Bench bench_;
   Sampler sampler_;
-  Finalists finalists_;
+  Finalists finalists_;                                 // measured again together, and reported
+  Finalists candidates_;                                // rules and proposals
   std::vector<std::size_t> rules_, firsts_, measured_;  // places of finalists
+  std::vector<std::vector<std::size_t>> places_;        // of each contestant, of candidates
   std::size_t climbed_ = 0, climbed_long_ = 0;
   Contest contest_;
 };
 
 }  // namespace detail
 
-/// Holds the contest on one program. Errors: those of the scorers and of the compiler.
+/// Holds the contest on one program. Errors: those of the rankers and of the compiler.
 [[nodiscard]] inline mg::Result<Contest> hold_contest(const Program& program,
                                                       const std::vector<Contestant>& contestants,
                                                       const ContestOptions& options = {}) {

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "contraction.hpp"
@@ -265,19 +266,32 @@ struct FormulaCost {
 }
 
 /// Ranks schedules by the formula, which a machine was measured for.
-class FormulaScorer final : public Scorer {
+class Formula final : public Ranker {
  public:
-  explicit FormulaScorer(const Machine& machine) : machine_(machine) {}
-  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                                 std::vector<float>& scores) override {
-    UsageCounter count(flow, machine_.caches);
-    scores.clear();
-    for (const Schedule& schedule : schedules)
-      scores.push_back(static_cast<float>(std::log(formula_ns(flow, count(schedule), machine_))));
-    return {};
+  explicit Formula(const Machine& machine) : machine_(machine) {}
+  [[nodiscard]] mg::Result<std::unique_ptr<Scorer>> bind(const Dataflow& flow) const override {
+    return std::unique_ptr<Scorer>(new Bound(flow, machine_));
   }
 
  private:
+  class Bound final : public Scorer {
+   public:
+    Bound(const Dataflow& flow, const Machine& machine)
+        : flow_(flow), machine_(machine), count_(flow, machine.caches) {}
+    [[nodiscard]] mg::Status score(const std::vector<Schedule>& schedules,
+                                   std::vector<float>& scores) override {
+      scores.clear();
+      for (const Schedule& schedule : schedules)
+        scores.push_back(static_cast<float>(std::log(formula_ns(flow_, count_(schedule), machine_))));
+      return {};
+    }
+
+   private:
+    const Dataflow& flow_;
+    const Machine& machine_;
+    UsageCounter count_;
+  };
+
   Machine machine_;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "learn.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "net.hpp"
+#include "sampling.hpp"
 
 namespace minicompiler {
 
@@ -76,45 +79,106 @@ mg::Result<TrainedModel> train_network(const std::vector<Record>& train, const s
   return trained;
 }
 
-struct Network::Loaded {
-  mg::Model model;
+struct Networks::Loaded {
+  std::vector<mg::Model> members;
   Machine machine;
 };
 
-Network::Network(std::unique_ptr<const Loaded> loaded) : loaded_(std::move(loaded)) {}
-Network::~Network() = default;
+/// Networks on one program: a session for each member, so that rows that schedules share are computed once in a
+/// whole search.
+class Networks::Bound final : public Scorer {
+ public:
+  Bound(const Dataflow& flow, const Machine& machine)
+      : features_(flow, machine), rules_(Sampler(flow).rules()) {}
 
-mg::Result<std::unique_ptr<Network>> Network::load(mg::Span<const std::byte> bytes, const Machine& machine) {
-  MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::model_from_bytes(bytes, mg::predicting_nets<RuntimeNet>()));
-  auto loaded = std::make_unique<const Loaded>(Loaded{std::move(model), machine});
-  return std::unique_ptr<Network>(new Network(std::move(loaded)));
+  mg::Status start(const std::vector<mg::Model>& members) {
+    problem_ = features_.problem();
+    batch_ = problem_;
+    for (const Schedule& rule : rules_) features_.add(rule, problem_);
+    one_.resize(rules_.size());
+    for (const mg::Model& member : members) {
+      MLGRAPH_ASSIGN_OR_RETURN(mg::Session session, mg::Session::bind(member, problem_.view()));
+      MLGRAPH_RETURN_IF_ERROR(session.score(problem_.view().configs, mg::Span<float>(one_)));
+      double sum = 0;
+      for (const float score : one_) sum += static_cast<double>(score);
+      centre_.push_back(sum / static_cast<double>(one_.size()));
+      sessions_.push_back(std::move(session));
+    }
+    return {};
+  }
+
+  [[nodiscard]] mg::Status score(const std::vector<Schedule>& schedules, std::vector<float>& scores) override {
+    batch_.wide_configs.clear();
+    batch_.num_configs = 0;
+    for (const Schedule& schedule : schedules) features_.add(schedule, batch_);
+    std::vector<double> sum(schedules.size()), squares(schedules.size());
+    one_.resize(schedules.size());
+    for (std::size_t m = 0; m < sessions_.size(); ++m) {
+      MLGRAPH_RETURN_IF_ERROR(sessions_[m].score(batch_.view().configs, mg::Span<float>(one_)));
+      for (std::size_t i = 0; i < one_.size(); ++i) {
+        const double x = static_cast<double>(one_[i]) - centre_[m];
+        sum[i] += x;
+        squares[i] += x * x;
+      }
+    }
+    const auto count = static_cast<double>(sessions_.size());
+    scores.resize(schedules.size());
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+      const double mean = sum[i] / count, variance = std::max(0.0, squares[i] / count - mean * mean);
+      const bool is_rule = std::find(rules_.begin(), rules_.end(), schedules[i]) != rules_.end();
+      scores[i] = static_cast<float>(mean + std::sqrt(variance) + (is_rule ? 0 : kMargin));
+    }
+    return {};
+  }
+
+ private:
+  static constexpr double kMargin = 0.03;
+
+  FeatureMaker features_;
+  std::vector<Schedule> rules_;
+  mg::io::Program problem_, batch_;  // with the rules' schedules; with those that are scored
+  std::vector<mg::Session> sessions_;
+  std::vector<double> centre_;  // of each member
+  std::vector<float> one_;
+};
+
+Networks::Networks(std::unique_ptr<const Loaded> loaded) : loaded_(std::move(loaded)) {}
+Networks::~Networks() = default;
+
+mg::Result<std::unique_ptr<Networks>> Networks::load(const std::vector<mg::Span<const std::byte>>& members,
+                                                     const Machine& machine) {
+  auto loaded = std::make_unique<Loaded>();
+  loaded->machine = machine;
+  for (const mg::Span<const std::byte> bytes : members) {
+    MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::model_from_bytes(bytes, mg::predicting_nets<RuntimeNet>()));
+    loaded->members.push_back(std::move(model));
+  }
+  if (loaded->members.empty()) return mg::Status::invalid_argument("there is no model");
+  return std::unique_ptr<Networks>(new Networks(std::move(loaded)));
 }
 
-mg::Status Network::score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                          std::vector<float>& scores) {
-  FeatureMaker features(flow, loaded_->machine);
-  mg::io::Program problem = features.problem();
-  for (const Schedule& schedule : schedules) features.add(schedule, problem);
-  scores.resize(schedules.size());
-  MLGRAPH_ASSIGN_OR_RETURN(mg::Session session, mg::Session::bind(loaded_->model, problem.view()));
-  return session.score(problem.view().configs, mg::Span<float>(scores));
+mg::Result<std::unique_ptr<Scorer>> Networks::bind(const Dataflow& flow) const {
+  auto bound = std::make_unique<Bound>(flow, loaded_->machine);
+  MLGRAPH_RETURN_IF_ERROR(bound->start(loaded_->members));
+  return std::unique_ptr<Scorer>(std::move(bound));
 }
 
-mg::Result<Quality> evaluate(Scorer& scorer, const Record& record) {
+mg::Result<Quality> evaluate(const Ranker& ranker, const Record& record) {
   const Dataflow flow(record.program);
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, ranker.bind(flow));
   std::vector<float> scores;
-  MLGRAPH_RETURN_IF_ERROR(scorer.score(flow, record.schedules, scores));
+  MLGRAPH_RETURN_IF_ERROR(scorer->score(record.schedules, scores));
   std::vector<double> labels;
   for (const Measurement& m : record.measured) labels.push_back(static_cast<double>(m.ns));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::RankingMetrics metrics, mg::ranking_metrics(scores, labels));
   return quality_of(metrics);
 }
 
-mg::Result<Quality> mean_quality(Scorer& scorer, const std::vector<Record>& records) {
+mg::Result<Quality> mean_quality(const Ranker& ranker, const std::vector<Record>& records) {
   Quality mean;
   const double share = 1 / static_cast<double>(records.size());
   for (const Record& record : records) {
-    MLGRAPH_ASSIGN_OR_RETURN(const Quality quality, evaluate(scorer, record));
+    MLGRAPH_ASSIGN_OR_RETURN(const Quality quality, evaluate(ranker, record));
     mean.kendall_tau += share * quality.kendall_tau;
     mean.slowdown1 += share * quality.slowdown1;
     mean.slowdown5 += share * quality.slowdown5;

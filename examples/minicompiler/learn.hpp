@@ -60,28 +60,34 @@ struct TrainedModel {
                                                      const std::vector<Record>& valid, const Machine& machine,
                                                      const TrainSettings& settings);
 
-/// A trained RuntimeNet that ranks schedules.
-class Network final : public Scorer {
+/// Trained RuntimeNets that rank schedules together.
+///
+///   score = mean of the members + their standard deviation + 0.03, less 0.03 for a rule's schedule
+///
+/// each member less its mean over the schedules of the rules. A search shows thousands of schedules and takes
+/// the one with the lowest score, which is more likely underestimated than fast; members disagree where they
+/// have seen little, and what is no rule has to promise 3 % more than one.
+class Networks final : public Ranker {
  public:
-  /// Errors: bytes that are no model of that kind.
-  [[nodiscard]] static mg::Result<std::unique_ptr<Network>> load(mg::Span<const std::byte> bytes,
-                                                                 const Machine& machine);
-  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                                 std::vector<float>& scores) override;
-  ~Network() override;
+  /// `members`: at least one safetensors file. Errors: bytes that are no model of that kind.
+  [[nodiscard]] static mg::Result<std::unique_ptr<Networks>> load(
+      const std::vector<mg::Span<const std::byte>>& members, const Machine& machine);
+  [[nodiscard]] mg::Result<std::unique_ptr<Scorer>> bind(const Dataflow& flow) const override;
+  ~Networks() override;
 
  private:
   struct Loaded;
-  explicit Network(std::unique_ptr<const Loaded> loaded);
+  class Bound;
+  explicit Networks(std::unique_ptr<const Loaded> loaded);
   std::unique_ptr<const Loaded> loaded_;
 };
 
 /// Compares the scores of a record's schedules with what was measured.
-/// Errors: those of the scorer; runtimes that rank nothing.
-[[nodiscard]] mg::Result<Quality> evaluate(Scorer& scorer, const Record& record);
+/// Errors: those of the ranker; runtimes that rank nothing.
+[[nodiscard]] mg::Result<Quality> evaluate(const Ranker& ranker, const Record& record);
 
 /// The mean over records; at least one. Errors: those of evaluate().
-[[nodiscard]] mg::Result<Quality> mean_quality(Scorer& scorer, const std::vector<Record>& records);
+[[nodiscard]] mg::Result<Quality> mean_quality(const Ranker& ranker, const std::vector<Record>& records);
 
 }  // namespace minicompiler
 

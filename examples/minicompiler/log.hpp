@@ -31,7 +31,7 @@ namespace minicompiler {
 
 /// What was measured of one program in one race.
 struct Record {
-  int round = 1;  ///< 1: rules and samples; later ones: what a Scorer proposed
+  int round = 1;  ///< 1: rules and samples; later ones: what a Ranker proposed
   Program program;
   std::vector<Schedule> schedules;  // canonical, different
   std::vector<Measurement> measured;

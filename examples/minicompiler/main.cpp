@@ -37,7 +37,9 @@
 #include "mlgraph/io/file.hpp"
 #include "results.hpp"
 #include "rivals.hpp"
-#include "runtime_model.hpp"
+#include "runtime_model_1.hpp"
+#include "runtime_model_2.hpp"
+#include "runtime_model_3.hpp"
 #include "showcase.hpp"
 #include "text.hpp"
 #include "trees.hpp"
@@ -84,7 +86,7 @@ mg::Status make_folder(const std::string& folder) {
 struct Options {
   ShowcaseOptions showcase;
   std::string log = "measurements.jsonl";
-  std::string model;     // a file
+  std::vector<std::string> models;
   std::string npz;       // a folder
   std::string trees;     // a file
   std::string edgeless;  // a model that was trained with --no-edges
@@ -109,22 +111,40 @@ mg::Result<std::vector<Program>> find_programs(const Options& options) {
   return programs;
 }
 
-/// The model of a file; of none the one inside.
-mg::Result<std::unique_ptr<Network>> load_network(const std::string& path, const Machine& machine) {
-  if (path.empty()) return Network::load(kRuntimeModel, machine);
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(path));
-  return Network::load(bytes, machine);
+/// The models inside.
+std::vector<mg::Span<const std::byte>> built_in() { return {kRuntimeModel1, kRuntimeModel2, kRuntimeModel3}; }
+
+/// The models of some files; of none those inside.
+mg::Result<std::unique_ptr<Networks>> load_networks(const std::vector<std::string>& paths,
+                                                    const Machine& machine) {
+  if (paths.empty()) return Networks::load(built_in(), machine);
+  std::vector<std::vector<std::byte>> files;
+  for (const std::string& path : paths) {
+    MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, mg::io::read_file(path));
+    files.push_back(std::move(bytes));
+  }
+  return Networks::load({files.begin(), files.end()}, machine);
+}
+
+/// Training goes on from the models inside, or begins by chance.
+void set_starts(const Options& options, ShowcaseOptions& showcase) {
+  showcase.train.edges = !options.no_edges;
+  const bool goes_on = !options.from_scratch && !options.no_edges;
+  if (goes_on) {
+    showcase.members.starts = built_in();
+    showcase.train.lr = showcase.train.lr.value_or(5e-4);
+  }
+  if (showcase.train.epochs == 0) showcase.train.epochs = goes_on ? 8 : 40;
 }
 
 mg::Status run_all(Options& options) {
   ShowcaseOptions& showcase = options.showcase;
   if (options.quick) {
     showcase.collect.budget_seconds = std::min(showcase.collect.budget_seconds, 12.0);
-    showcase.train.epochs = std::min(showcase.train.epochs, 3);
+    if (showcase.train.epochs == 0) showcase.train.epochs = 2;
     showcase.num_held_out = std::min<std::uint32_t>(showcase.num_held_out, kNumFamilies);
   }
-  showcase.train.edges = !options.no_edges;
-  if (!options.from_scratch && showcase.train.edges) showcase.train.start = kRuntimeModel;
+  set_starts(options, showcase);
   MLGRAPH_RETURN_IF_ERROR(make_folder(showcase.folder));
   std::error_code ignored;
   if (!options.resume) std::filesystem::remove(showcase.folder + "/measurements.jsonl", ignored);
@@ -135,33 +155,37 @@ mg::Status run_collect(Options& options) {
   CollectOptions& collecting = options.showcase.collect;
   collecting.limits = options.limits();
   MLGRAPH_ASSIGN_OR_RETURN(collecting.programs, find_programs(options));
-  std::unique_ptr<Network> network;
+  std::unique_ptr<Networks> networks;
   if (options.round > 1) {
-    MLGRAPH_ASSIGN_OR_RETURN(network, load_network(options.model, measure_machine()));
+    MLGRAPH_ASSIGN_OR_RETURN(networks, load_networks(options.models, measure_machine()));
   }
   MLGRAPH_RETURN_IF_ERROR(
-      collect_with_progress(options.log, options.round, network.get(), collecting).status());
+      collect_with_progress(options.log, options.round, networks.get(), collecting).status());
   if (options.npz.empty()) return {};
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
   return write_npz(split_records(std::move(records)), measure_machine(), options.npz);
 }
 
 mg::Status run_train(Options& options) {
-  TrainSettings& train = options.showcase.train;
+  ShowcaseOptions& showcase = options.showcase;
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
   const Split split = split_records(std::move(records));
   const Machine machine = measure_machine();
-  train.edges = !options.no_edges;
-  if (!options.from_scratch && train.edges) train.start = kRuntimeModel;
-  MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained, train_with_progress(split, machine, train));
-  MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.model, trained.bytes));
-  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, Network::load(trained.bytes, machine));
-  FormulaScorer formula(machine);
+  set_starts(options, showcase);
+  showcase.members.count = static_cast<int>(options.models.size());
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<TrainedModel> members,
+                           train_with_progress(split, machine, showcase.train, showcase.members));
+  for (std::size_t m = 0; m < members.size(); ++m)
+    MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.models[m], members[m].bytes));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Networks> networks,
+                           Networks::load(files_of(members), machine));
+  const Formula formula(machine);
   for (const auto& [part, of_part] : {std::pair("validating", &split.valid), {"held-out", &split.held_out}}) {
     if (of_part->empty()) continue;
-    const std::pair<const char*, Scorer*> scorers[] = {{"formula", &formula}, {"network", network.get()}};
-    for (const auto& [name, scorer] : scorers) {
-      MLGRAPH_ASSIGN_OR_RETURN(const Quality q, mean_quality(*scorer, *of_part));
+    const std::pair<const char*, const Ranker*> rankers[] = {{"formula", &formula},
+                                                             {"network", networks.get()}};
+    for (const auto& [name, ranker] : rankers) {
+      MLGRAPH_ASSIGN_OR_RETURN(const Quality q, mean_quality(*ranker, *of_part));
       std::printf("%s programs, %s: tau %.3f, slowdown@1 %.1f %%, @5 %.1f %%\n", part, name, q.kendall_tau,
                   100 * q.slowdown1, 100 * q.slowdown5);
     }
@@ -179,20 +203,20 @@ mg::Status run_contest(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
   const Machine machine = measure_machine();
   std::printf("%s; %s\n", machine_text().c_str(), machine_text(machine).c_str());
-  FormulaScorer formula(machine);
+  const Formula formula(machine);
   std::unique_ptr<Trees> trees;
-  std::unique_ptr<Network> edgeless;
+  std::unique_ptr<Networks> edgeless;
   std::vector<Contestant> contestants = {{"formula", &formula}};
   if (!options.trees.empty()) {
     MLGRAPH_ASSIGN_OR_RETURN(trees, Trees::load(options.trees, machine));
     contestants.push_back({"trees", trees.get()});
   }
   if (!options.edgeless.empty()) {
-    MLGRAPH_ASSIGN_OR_RETURN(edgeless, load_network(options.edgeless, machine));
+    MLGRAPH_ASSIGN_OR_RETURN(edgeless, load_networks({options.edgeless}, machine));
     contestants.push_back({"network without edges", edgeless.get()});
   }
-  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, load_network(options.model, machine));
-  contestants.push_back({"network", network.get()});
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Networks> networks, load_networks(options.models, machine));
+  contestants.push_back({"network", networks.get()});
   MLGRAPH_ASSIGN_OR_RETURN(const Results results, hold_contests(split_records(std::move(records)).train,
                                                                 contestants, options.showcase));
   std::printf("\n%s\n%s", results_table(results).c_str(), summary_line(results).c_str());
@@ -202,13 +226,13 @@ mg::Status run_contest(const Options& options) {
 mg::Status run_optimize(Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
   const Machine machine = measure_machine();
-  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, load_network(options.model, machine));
-  FormulaScorer formula(machine);
+  MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Networks> networks, load_networks(options.models, machine));
+  const Formula formula(machine);
   const PinnedThread pinned;
   for (const Program& program : programs) {
     MLGRAPH_ASSIGN_OR_RETURN(
         const Contest contest,
-        hold_contest(program, {{"formula", &formula}, {"network", network.get()}}, options.showcase.contest));
+        hold_contest(program, {{"formula", &formula}, {"network", networks.get()}}, options.showcase.contest));
     std::printf("%s", contest_text(contest, {"formula", "network"}).c_str());
   }
   return {};
@@ -247,15 +271,12 @@ void add_choice(CLI::App& app, const std::string& flag, std::optional<Enum>& val
 void add_training(CLI::App& app, Options& options) {
   TrainSettings& train = options.showcase.train;
   app.add_flag("--from-scratch", options.from_scratch,
-               "Begin with weights by chance, not with the model inside");
-  app.add_option("--epochs", train.epochs, "Of each training")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+               "Begin with weights by chance, not with the models inside");
+  app.add_option("--epochs", train.epochs, "Of each training; default: 8 from the models inside, else 40")
+      ->check(CLI::PositiveNumber);
   app.add_flag("--no-edges", options.no_edges,
                "No value sees another one, for comparison; begins from scratch");
-  app.add_option("--lr", train.lr, "The highest learning rate")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+  app.add_option("--lr", train.lr, "The highest learning rate")->check(CLI::PositiveNumber);
   app.add_option("--threads", train.threads, "0: one per processor")->check(CLI::NonNegativeNumber);
   app.add_option("--seed", train.seed, "Of start weights and order")->capture_default_str();
   add_choice(app, "--loss", train.loss, "What a slate is fitted by; default: that of the network's recipe");
@@ -294,6 +315,8 @@ int run(int argc, char** argv) {
   Options options;
   ShowcaseOptions& showcase = options.showcase;
   showcase.folder = "minicompiler_out";
+  showcase.collect.samples = 32;
+  showcase.train.epochs = 0;  // see set_starts()
   for (int i = 0; i < argc; ++i) showcase.command += mg::str_cat(i == 0 ? "" : " ", argv[i]);
 
   CLI::App app(
@@ -317,7 +340,7 @@ int run(int argc, char** argv) {
   collect->add_option("--round", options.round, "2, 3, ...: of the log's programs what a model proposes")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  collect->add_option("--model", options.model, "With --round: the model; default: the one inside");
+  collect->add_option("--model", options.models, "With --round: the model; default: those inside");
   collect->add_option("--npz", options.npz,
                       "Also write all of the log as TpuGraphs npz files into this folder");
   collect->add_flag("--check", showcase.collect.check, "Compare each result with the reference's");
@@ -325,7 +348,7 @@ int run(int argc, char** argv) {
 
   CLI::App* const train = app.add_subcommand("train", "Train a model on a log");
   train->add_option("--log", options.log, "What collect wrote")->capture_default_str();
-  train->add_option("--model", options.model, "The file to write, such as runtime.safetensors")->required();
+  train->add_option("--model", options.models, "The files to write, a model for each")->required();
   add_training(*train, options);
 
   CLI::App* const rivals = app.add_subcommand(
@@ -339,7 +362,7 @@ int run(int argc, char** argv) {
 
   CLI::App* const contest = app.add_subcommand("contest", "Decide for held-out programs, by all ways");
   contest->add_option("--log", options.log, "Whose programs choose the one rule")->capture_default_str();
-  contest->add_option("--model", options.model, "What train wrote; default: the model inside");
+  contest->add_option("--model", options.models, "What train wrote; default: those inside");
   contest->add_option("--edgeless", options.edgeless, "What train --no-edges wrote, to be compared");
   contest->add_option("--trees", options.trees, "Trees of bench/peers/trees.py --save, to be compared");
   add_held_out(*contest, showcase);
@@ -347,7 +370,7 @@ int run(int argc, char** argv) {
 
   CLI::App* const optimize = app.add_subcommand("optimize", "Make programs faster, and measure");
   optimize->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
-  optimize->add_option("--model", options.model, "What train wrote; default: the model inside");
+  optimize->add_option("--model", options.models, "What train wrote; default: those inside");
   add_search(*optimize, showcase.contest);
 
   CLI::App* const show = app.add_subcommand("show", "Print programs as text");

@@ -59,11 +59,14 @@ namespace minicompiler {
     MLGRAPH_ASSIGN_OR_RETURN(const TrainedModel trained,
                              train_network(split.train, split.valid, machine, settings));
     took.push_back(seconds() - begin);
-    MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Network> network, Network::load(trained.bytes, machine));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Networks> network,
+                             Networks::load({mg::Span<const std::byte>(trained.bytes)}, machine));
     begin = seconds();
     for (const Record* const record : records) {
+      const Dataflow flow(record->program);
+      MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, network->bind(flow));
       std::vector<float> some;
-      MLGRAPH_RETURN_IF_ERROR(network->score(Dataflow(record->program), record->schedules, some));
+      MLGRAPH_RETURN_IF_ERROR(scorer->score(record->schedules, some));
       scores.insert(scores.end(), some.begin(), some.end());
     }
     of_scores = seconds() - begin;

@@ -93,7 +93,7 @@ class ScoredSearch {
   mg::Status score() {
     if (batch_.empty()) return {};
     std::vector<float> scores;
-    MLGRAPH_RETURN_IF_ERROR(scorer_.score(flow_, batch_, scores));
+    MLGRAPH_RETURN_IF_ERROR(scorer_.score(batch_, scores));
     for (std::size_t i = 0; i < batch_.size(); ++i) best_.push_back({std::move(batch_[i]), scores[i]});
     num_scored_ += batch_.size();
     batch_.clear();

@@ -56,9 +56,9 @@ namespace minicompiler {
 }
 
 /// Collects with a bar, until the budget is spent or Ctrl-C: round 1 rules and samples, later ones what
-/// `scorer` proposes. -> whether it was not interrupted
+/// `ranker` proposes. -> whether it was not interrupted
 [[nodiscard]] inline mg::Result<bool> collect_with_progress(const std::string& log_path, int round,
-                                                            Scorer* scorer, CollectOptions options) {
+                                                            const Ranker* ranker, CollectOptions options) {
   const StopOnInterrupt interrupt;
   Progress progress(mg::str_cat("measuring, round ", round));
   options.progress = [&](double done, const std::string& name) {
@@ -67,7 +67,7 @@ namespace minicompiler {
   };
   MLGRAPH_ASSIGN_OR_RETURN(
       const CollectSummary summary,
-      scorer == nullptr ? collect(log_path, options) : collect_proposals(log_path, *scorer, round, options));
+      ranker == nullptr ? collect(log_path, options) : collect_proposals(log_path, *ranker, round, options));
   const double share = 100 * summary.seconds_running / std::max(summary.seconds, 1e-9);
   progress.finish(mg::str_cat(summary.num_programs, " programs, ", summary.num_schedules, " schedules, ",
                               static_cast<int>(share), " % of the time running them",
@@ -75,44 +75,70 @@ namespace minicompiler {
   return !interrupt.stopped();
 }
 
-/// Trains on the records of a log with a bar. Errors: those of train_network().
-[[nodiscard]] inline mg::Result<TrainedModel> train_with_progress(const Split& split, const Machine& machine,
-                                                                  TrainSettings settings) {
+/// How members of an ensemble are trained.
+struct MemberOptions {
+  int count = 3;  ///< the seeds follow that of the settings
+  /// Models that training goes on from, one for each member; none: from weights by chance.
+  std::vector<mg::Span<const std::byte>> starts = {};
+};
+
+/// Trains members on the records of a log with a bar. Errors: those of train_network().
+[[nodiscard]] inline mg::Result<std::vector<TrainedModel>> train_with_progress(const Split& split,
+                                                                               const Machine& machine,
+                                                                               TrainSettings settings,
+                                                                               const MemberOptions& options) {
   Progress progress("training");
+  std::vector<TrainedModel> members;
   EpochPoint last;
-  settings.on_epoch = [&, epochs = settings.epochs](const EpochPoint& point) {
-    last = point;
-    progress.show(static_cast<double>(point.epoch) / epochs,
-                  mg::str_cat("epoch ", point.epoch, ", loss ", detail::fixed(point.loss, 4)));
-    return true;
-  };
-  mg::Result<TrainedModel> trained = train_network(split.train, split.valid, machine, settings);
+  const std::uint64_t first_seed = settings.seed;
+  for (int m = 0; m < options.count; ++m) {
+    settings.on_epoch = [&, epochs = settings.epochs](const EpochPoint& point) {
+      last = point;
+      const double done = m + static_cast<double>(point.epoch) / epochs;
+      progress.show(done / options.count, mg::str_cat("member ", m + 1, ", epoch ", point.epoch, ", loss ",
+                                                      detail::fixed(point.loss, 4)));
+      return true;
+    };
+    settings.seed = first_seed + static_cast<std::uint64_t>(m);
+    if (!options.starts.empty())
+      settings.start = options.starts[static_cast<std::size_t>(m) % options.starts.size()];
+    MLGRAPH_ASSIGN_OR_RETURN(TrainedModel trained, train_network(split.train, split.valid, machine, settings));
+    members.push_back(std::move(trained));
+  }
   progress.finish(mg::str_cat(split.train.size(), " races to train on, ", split.valid.size(),
                               " to validate, loss ", detail::fixed(last.loss, 4)));
-  return trained;
+  return members;
+}
+
+[[nodiscard]] inline std::vector<mg::Span<const std::byte>> files_of(const std::vector<TrainedModel>& members) {
+  std::vector<mg::Span<const std::byte>> files;
+  for (const TrainedModel& member : members) files.emplace_back(member.bytes);
+  return files;
 }
 
 struct ShowcaseOptions {
   CollectOptions collect;  ///< its budget is that of all rounds
   TrainSettings train;
+  MemberOptions members;
   ContestOptions contest;
-  std::uint32_t num_held_out = 32;               ///< programs, from kFirstHeldOut on
-  std::uint32_t first_held_out = kFirstHeldOut;  ///< number of the first
-  std::string folder;                            ///< measurements, model and report.html go there
-  std::string command;                           ///< for the report
+  std::uint32_t num_held_out = 24;                   ///< programs
+  std::uint32_t first_held_out = 2 * kFirstHeldOut;  ///< number of the first
+  std::string folder;                                ///< measurements, model and report.html go there
+  std::string command;                               ///< for the report
 };
 
 namespace detail {
 
 /// A program's schedules as a model scores them, beside what was measured.
-[[nodiscard]] inline mg::Result<std::vector<Predictions>> predictions_of(Scorer& model,
+[[nodiscard]] inline mg::Result<std::vector<Predictions>> predictions_of(const Ranker& model,
                                                                          const std::vector<Record>& records) {
   std::vector<Predictions> all;
   for (std::size_t i = 0; i < records.size() && i < kNumFamilies; ++i) {
     const Record& record = records[i];
     const Dataflow flow(record.program);
+    MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Scorer> scorer, model.bind(flow));
     std::vector<float> scores;
-    MLGRAPH_RETURN_IF_ERROR(model.score(flow, record.schedules, scores));
+    MLGRAPH_RETURN_IF_ERROR(scorer->score(record.schedules, scores));
     const float least = *std::min_element(scores.begin(), scores.end());
     const auto fastest = static_cast<double>(record.measured[fastest_of(record.measured, 1)[0]].ns);
     Predictions predictions{record.program.name, {}};
@@ -169,31 +195,35 @@ namespace detail {
   report.machine = mg::str_cat(machine_text(), "; ", machine_text(machine));
   std::printf("%s\n", report.machine.c_str());
 
-  std::unique_ptr<Network> network;
-  TrainedModel trained;
-  TrainSettings train = options.train;
+  std::unique_ptr<Networks> networks;
+  std::vector<TrainedModel> members;
   for (int round = 1; round <= 2; ++round) {
     CollectOptions collecting = options.collect;
     collecting.budget_seconds *= round == 1 ? kFirstRound : 1 - kFirstRound;
     MLGRAPH_ASSIGN_OR_RETURN(const bool complete,
-                             collect_with_progress(log_path, round, network.get(), collecting));
+                             collect_with_progress(log_path, round, networks.get(), collecting));
     if (!complete) return {};
     MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(log_path));
-    MLGRAPH_ASSIGN_OR_RETURN(trained, train_with_progress(split_records(std::move(records)), machine, train));
-    MLGRAPH_ASSIGN_OR_RETURN(network, Network::load(trained.bytes, machine));
+    MLGRAPH_ASSIGN_OR_RETURN(members, train_with_progress(split_records(std::move(records)), machine,
+                                                          options.train, options.members));
+    MLGRAPH_ASSIGN_OR_RETURN(networks, Networks::load(files_of(members), machine));
   }
-  MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.folder + "/runtime.safetensors", trained.bytes));
+  for (std::size_t m = 0; m < members.size(); ++m) {
+    MLGRAPH_RETURN_IF_ERROR(
+        mg::io::write_file(mg::str_cat(options.folder, "/runtime_", m + 1, ".safetensors"), members[m].bytes));
+  }
 
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(log_path));
   const Split split = split_records(std::move(records));
-  FormulaScorer formula(machine);
+  const Formula formula(machine);
   MLGRAPH_ASSIGN_OR_RETURN(
-      report.results, hold_contests(split.train, {{"formula", &formula}, {"network", network.get()}}, options));
+      report.results,
+      hold_contests(split.train, {{"formula", &formula}, {"network", networks.get()}}, options));
   report.tables = results_table(report.results);
   std::printf("\n%s\n", report.tables.c_str());
-  report.curve = trained.curve;
+  report.curve = members[0].curve;
   MLGRAPH_ASSIGN_OR_RETURN(report.predictions,
-                           detail::predictions_of(*network, split.valid.empty() ? split.train : split.valid));
+                           detail::predictions_of(*networks, split.valid.empty() ? split.train : split.valid));
   const std::string html = to_html(report), path = options.folder + "/report.html";
   MLGRAPH_RETURN_IF_ERROR(
       mg::io::write_file(path, mg::io::as_bytes(mg::Span<const char>(html.data(), html.size()))));

@@ -19,7 +19,7 @@
 namespace minicompiler {
 
 /// Sums the leaves that a schedule's features lead to.
-class Trees final : public Scorer {
+class Trees final : public Ranker {
  public:
   /// `path`: JSON of LightGBM's Booster.dump_model(), over tree_feature_names(), of numeric splits alone.
   /// Errors: the system's; no such JSON; trees over other features.
@@ -42,22 +42,33 @@ class Trees final : public Scorer {
     return trees;
   }
 
-  [[nodiscard]] mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                                 std::vector<float>& scores) override {
-    FeatureMaker features(flow, machine_);
-    std::vector<float> row;
-    scores.clear();
-    for (const Schedule& schedule : schedules) {
-      row.clear();
-      features.append_tree_features(schedule, row);
-      double sum = 0;
-      for (const std::size_t root : roots_) sum += leaf_of(root, row);
-      scores.push_back(static_cast<float>(sum));
-    }
-    return {};
+  [[nodiscard]] mg::Result<std::unique_ptr<Scorer>> bind(const Dataflow& flow) const override {
+    return std::unique_ptr<Scorer>(new Bound(*this, flow));
   }
 
  private:
+  class Bound final : public Scorer {
+   public:
+    Bound(const Trees& trees, const Dataflow& flow) : trees_(trees), features_(flow, trees.machine_) {}
+    [[nodiscard]] mg::Status score(const std::vector<Schedule>& schedules,
+                                   std::vector<float>& scores) override {
+      scores.clear();
+      for (const Schedule& schedule : schedules) {
+        row_.clear();
+        features_.append_tree_features(schedule, row_);
+        double sum = 0;
+        for (const std::size_t root : trees_.roots_) sum += trees_.leaf_of(root, row_);
+        scores.push_back(static_cast<float>(sum));
+      }
+      return {};
+    }
+
+   private:
+    const Trees& trees_;
+    FeatureMaker features_;
+    std::vector<float> row_;
+  };
+
   struct Node {
     std::int32_t feature = -1;  // -1: a leaf
     double value = 0;           // of a leaf, or the greatest feature that goes left

@@ -5,8 +5,8 @@
 //   tile_ranking [FILE | --own] [--epochs N] [--threads N]
 //
 // FILE is a TpuGraphs tuning protobuf, npz, folder or pack with several tile programs. Without one the file of
-// real TPU measurements in $MLGRAPH_DATA or ../shared/data is used where there is one, and kernels measured on
-// this machine where there is none, or with --own.
+// real TPU measurements in $MLGRAPH_DATA is used where there is one, and kernels measured on this machine where
+// there is none, or with --own.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -33,8 +33,8 @@ struct Options {
 
 std::string default_file() {
   const char* const from_environment = std::getenv("MLGRAPH_DATA");
-  const std::string folder = from_environment != nullptr ? from_environment : "../shared/data";
-  const std::string file = folder + "/tpugraphs/pb/op_tuning_data.pb";
+  if (from_environment == nullptr) return "";
+  const std::string file = std::string(from_environment) + "/tpugraphs/pb/op_tuning_data.pb";
   std::error_code ignored;
   return std::filesystem::exists(file, ignored) ? file : std::string();
 }

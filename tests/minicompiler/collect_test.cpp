@@ -9,6 +9,7 @@
 #include <string>
 
 #include "../../examples/minicompiler/builder.hpp"
+#include "storage_ranker.hpp"
 
 namespace {
 
@@ -40,21 +41,6 @@ CollectOptions two_small_programs() {
   options.check = true;
   return options;
 }
-
-/// Likes what is stored.
-class Storing : public Scorer {
- public:
-  mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                   std::vector<float>& scores) override {
-    scores.clear();
-    for (const Schedule& schedule : schedules) {
-      float stored = 0;
-      for (const std::size_t v : flow.values) stored += flow.materialised(schedule, v) ? 1.0f : 0.0f;
-      scores.push_back(-stored);
-    }
-    return {};
-  }
-};
 
 void check_different(const Record& record) {
   const Dataflow flow(record.program);
@@ -109,17 +95,17 @@ TEST_CASE("rules and samples are measured, checked and logged; a second run has 
   std::filesystem::remove(path);
 }
 
-TEST_CASE("a later round measures what a scorer proposes beside the fastest, for each program once") {
+TEST_CASE("a later round measures what a ranker proposes beside the fastest, for each program once") {
   const std::string path = collected_path("minicompiler_rounds_test.jsonl");
   CollectOptions options = two_small_programs();
   REQUIRE(collect(path, options).ok());
   options.samples = 10;
-  Storing scorer;
+  const StorageRanker ranker(-1);
   options.progress = [](double, const std::string&) { return false; };  // as Ctrl-C
-  CHECK(collect_proposals(path, scorer, 2, options).value().num_programs == 1);
+  CHECK(collect_proposals(path, ranker, 2, options).value().num_programs == 1);
   options.progress = nullptr;
-  CHECK(collect_proposals(path, scorer, 2, options).value().num_programs == 1);
-  CHECK(collect_proposals(path, scorer, 2, options).value().num_programs == 0);
+  CHECK(collect_proposals(path, ranker, 2, options).value().num_programs == 1);
+  CHECK(collect_proposals(path, ranker, 2, options).value().num_programs == 0);
   const std::vector<Record> records = read_log(path).value();
   REQUIRE(records.size() == 4);
   for (std::size_t i = 0; i < 2; ++i) {
@@ -135,7 +121,7 @@ TEST_CASE("a later round measures what a scorer proposes beside the fastest, for
       for (const std::size_t v : flow.values) CHECK(flow.materialised(second.schedules[k], v));
     }
   }
-  CHECK(collect_proposals(path, scorer, 3, options).value().num_programs == 2);
+  CHECK(collect_proposals(path, ranker, 3, options).value().num_programs == 2);
   std::filesystem::remove(path);
 }
 

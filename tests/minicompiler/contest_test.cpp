@@ -4,37 +4,20 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "../../examples/minicompiler/builder.hpp"
+#include "storage_ranker.hpp"
 
 namespace {
 
 using namespace minicompiler;
 
-/// Likes what is stored, or what is not.
-class Storage final : public Scorer {
+class Broken final : public Ranker {
  public:
-  explicit Storage(float sign) : sign_(sign) {}
-  mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                   std::vector<float>& scores) override {
-    scores.clear();
-    for (const Schedule& schedule : schedules) {
-      float stored = 0;
-      for (const std::size_t v : flow.values) stored += flow.materialised(schedule, v) ? 1.0f : 0.0f;
-      scores.push_back(sign_ * stored);
-    }
-    return {};
-  }
-
- private:
-  float sign_;
-};
-
-class Broken final : public Scorer {
- public:
-  mg::Status score(const Dataflow&, const std::vector<Schedule>&, std::vector<float>&) override {
+  mg::Result<std::unique_ptr<Scorer>> bind(const Dataflow&) const override {
     return mg::Status::data_loss("no score today");
   }
 };
@@ -50,7 +33,7 @@ Program small_norm() {
 }  // namespace
 
 TEST_CASE("a contest times rules, choices and searches of one program") {
-  Storage storing(-1), fusing(1);
+  const StorageRanker storing(-1), fusing(1);
   ContestOptions options;
   options.search.evaluations = 60;
   options.quick = {2, 1, 1};
@@ -78,7 +61,7 @@ TEST_CASE("a contest times rules, choices and searches of one program") {
 }
 
 TEST_CASE("after a long search the fastest of all is told") {
-  Storage storing(-1);
+  const StorageRanker storing(-1);
   ContestOptions options;
   options.search.evaluations = 40;
   options.climbing_seconds = 1e-3;
@@ -90,7 +73,7 @@ TEST_CASE("after a long search the fastest of all is told") {
   CHECK(contest.climbed_long <= contest.proposed[0].first);
 }
 
-TEST_CASE("a scorer that fails ends the contest") {
-  Broken broken;
+TEST_CASE("a ranker that fails ends the contest") {
+  const Broken broken;
   CHECK(hold_contest(small_norm(), {{"broken", &broken}}).status().message() == "no score today");
 }

@@ -81,16 +81,16 @@ TEST_CASE("formula: a measured machine has a time for every program") {
   }
 }
 
-TEST_CASE("formula: as a scorer, the logarithm of the same") {
+TEST_CASE("formula: as a ranker, the logarithm of the same") {
   const mg::Result<Program> program = make_program(1);
   REQUIRE(program.ok());
   const Dataflow flow(*program);
   const Machine machine = simple_machine();
-  FormulaScorer scorer(machine);
+  const Formula formula(machine);
   const std::vector<Schedule> schedules = {schedule_by(flow, {}),
                                            schedule_by(flow, {Fuse::kAll, Order::kRowMajor, 0})};
   std::vector<float> scores = {7};
-  REQUIRE(scorer.score(flow, schedules, scores).ok());
+  REQUIRE(formula.bind(flow).value()->score(schedules, scores).ok());
   REQUIRE(scores.size() == 2);
   for (std::size_t i = 0; i < 2; ++i)
     CHECK(static_cast<double>(scores[i]) == doctest::Approx(std::log(formula_ns(flow, schedules[i], machine))));

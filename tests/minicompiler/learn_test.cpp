@@ -4,10 +4,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "../../examples/minicompiler/builder.hpp"
 #include "../../examples/minicompiler/collect.hpp"
@@ -68,7 +71,7 @@ TEST_CASE("a network learns what the formula does not know, and ranks better") {
   for (int i = 0; i < 6; ++i) train.push_back(made_up_record(40 + 8 * i, mg::str_cat("small_", i)));
   held_out.push_back(made_up_record(100, "small_1000000"));
   const Machine machine = some_machine();
-  FormulaScorer formula(machine);
+  const Formula formula(machine);
   const Quality before = mean_quality(formula, held_out).value();
 
   TrainSettings settings;
@@ -78,7 +81,8 @@ TEST_CASE("a network learns what the formula does not know, and ranks better") {
   REQUIRE_MESSAGE(trained.ok(), trained.status().message());
   REQUIRE(trained->curve.size() == 12);
   CHECK(trained->curve.back().loss < 0.5 * trained->curve.front().loss);
-  const std::unique_ptr<Network> network = Network::load(trained->bytes, machine).value();
+  const mg::Span<const std::byte> file = trained->bytes;
+  const std::unique_ptr<Networks> network = Networks::load({file}, machine).value();
   const Quality after = mean_quality(*network, held_out).value();
   CHECK(after.kendall_tau > before.kendall_tau);
 
@@ -91,8 +95,48 @@ TEST_CASE("a network learns what the formula does not know, and ranks better") {
   CHECK(same->curve[0].loss < 2 * trained->curve.back().loss);
   settings.start = mg::Span<const std::byte>(trained->bytes.data(), 17);
   CHECK(!train_network(train, {}, machine, settings).ok());
-  CHECK(!Network::load(settings.start, machine).ok());
+  CHECK(!Networks::load({settings.start}, machine).ok());
+  CHECK(!Networks::load({}, machine).ok());
   CHECK(train_network({}, {}, machine, {}).status().message() == "there is no program to train on");
+}
+
+TEST_CASE("members rank together, with doubt where they differ and a margin for what is no rule") {
+  const Machine machine = some_machine();
+  const Record record = made_up_record(64, "small_0");
+  TrainSettings settings;
+  settings.epochs = 1;
+  settings.threads = 1;
+  std::vector<TrainedModel> trained;
+  for (const std::uint64_t seed : {1, 2}) {
+    settings.seed = seed;
+    trained.push_back(train_network({record}, {}, machine, settings).value());
+  }
+  const mg::Span<const std::byte> first = trained[0].bytes, second = trained[1].bytes;
+  const Dataflow flow(record.program);
+  const Sampler sampler(flow);
+  const auto scores_of = [&](const std::vector<mg::Span<const std::byte>>& members) {
+    const std::unique_ptr<Networks> networks = Networks::load(members, machine).value();
+    const std::unique_ptr<Scorer> scorer = networks->bind(flow).value();
+    std::vector<float> scores, again;
+    REQUIRE(scorer->score(record.schedules, scores).ok());
+    // One by one, and the other way round.
+    for (std::size_t i = scores.size(); i-- > 0;) {
+      REQUIRE(scorer->score({record.schedules[i]}, again).ok());
+      CHECK(again[0] == scores[i]);
+    }
+    return scores;
+  };
+  const std::vector<float> a = scores_of({first}), b = scores_of({second}), both = scores_of({first, second}),
+                           twice = scores_of({first, first});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const bool is_rule =
+        std::find(sampler.rules().begin(), sampler.rules().end(), record.schedules[i]) != sampler.rules().end();
+    const double margin = is_rule ? 0 : 0.03, x = static_cast<double>(a[i]) - margin,
+                 y = static_cast<double>(b[i]) - margin;
+    CHECK(static_cast<double>(both[i]) ==
+          doctest::Approx((x + y) / 2 + std::abs(x - y) / 2 + margin).epsilon(1e-4));
+    CHECK(twice[i] == doctest::Approx(a[i]).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("what stood still while it was measured is not learned from") {

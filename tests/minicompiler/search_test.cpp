@@ -17,17 +17,16 @@ using namespace minicompiler;
 /// Knows the best schedule: the score is how many values are decided otherwise.
 class Distance : public Scorer {
  public:
-  explicit Distance(Schedule target) : target_(std::move(target)) {}
+  Distance(const Dataflow& flow, Schedule target) : flow_(flow), target_(std::move(target)) {}
 
-  mg::Status score(const Dataflow& flow, const std::vector<Schedule>& schedules,
-                   std::vector<float>& scores) override {
+  mg::Status score(const std::vector<Schedule>& schedules, std::vector<float>& scores) override {
     if (fails) return mg::Status::invalid_argument("no such program");
     scores.clear();
     for (const Schedule& schedule : schedules) {
-      CHECK(canonical(flow, schedule) == schedule);
-      CHECK(shown.insert(schedule_text(flow, schedule)).second);  // nothing twice
+      CHECK(canonical(flow_, schedule) == schedule);
+      CHECK(shown.insert(schedule_text(flow_, schedule)).second);  // nothing twice
       float score = 0;
-      for (const std::size_t v : flow.values) score += schedule[v] == target_[v] ? 0.0f : 1.0f;
+      for (const std::size_t v : flow_.values) score += schedule[v] == target_[v] ? 0.0f : 1.0f;
       scores.push_back(score);
     }
     return {};
@@ -37,6 +36,7 @@ class Distance : public Scorer {
   bool fails = false;
 
  private:
+  const Dataflow& flow_;
   Schedule target_;
 };
 
@@ -112,7 +112,7 @@ TEST_CASE("the search finds what its scorer likes best, among no more schedules 
     mg::Rng rng(4);
     const Sampler sampler(flow);
     const Schedule target = sampler.random(rng);
-    Distance scorer(target);
+    Distance scorer(flow, target);
     SearchOptions options;
     options.evaluations = 3000;
     options.proposals = 7;
@@ -128,10 +128,10 @@ TEST_CASE("the search finds what its scorer likes best, among no more schedules 
     CHECK(different.size() == 7);
 
     // The same again; and from the answer itself.
-    Distance again(target);
+    Distance again(flow, target);
     const std::vector<Proposal> repeated = search(flow, again, options).value();
     for (std::size_t i = 0; i < found.size(); ++i) CHECK(repeated[i].schedule == found[i].schedule);
-    Distance knowing(target);
+    Distance knowing(flow, target);
     options.evaluations = 200;
     CHECK(search(flow, knowing, options, {target}).value()[0].schedule == target);
   }
@@ -140,7 +140,7 @@ TEST_CASE("the search finds what its scorer likes best, among no more schedules 
 TEST_CASE("errors of the scorer, and programs without much to decide") {
   const Program program = small_norm();
   const Dataflow flow(program);
-  Distance scorer(Schedule(program.instructions.size()));
+  Distance scorer(flow, Schedule(program.instructions.size()));
   scorer.fails = true;
   CHECK(search(flow, scorer).status().message() == "no such program");
 
@@ -148,7 +148,7 @@ TEST_CASE("errors of the scorer, and programs without much to decide") {
   b.transpose(b.parameter({3, 5}), {1, 0});
   const Program nothing = b.build().value();
   const Dataflow empty(nothing);
-  Distance only(Schedule(nothing.instructions.size()));
+  Distance only(empty, Schedule(nothing.instructions.size()));
   const std::vector<Proposal> found = search(empty, only).value();
   REQUIRE(found.size() == 1);
   CHECK(found[0].schedule == Schedule(2));

@@ -55,7 +55,7 @@ TEST_CASE("trees add up the leaves that features lead to") {
   const mg::Result<std::unique_ptr<Trees>> trees = trees_of(json);
   REQUIRE_MESSAGE(trees.ok(), trees.status().message());
   std::vector<float> scores;
-  REQUIRE((*trees)->score(flow, schedules, scores).ok());
+  REQUIRE((*trees)->bind(flow).value()->score(schedules, scores).ok());
   REQUIRE(scores.size() == schedules.size());
   for (std::size_t i = 0; i < scores.size(); ++i)
     CHECK(scores[i] == (static_cast<double>(rows[i][feature]) <= least ? 1.5f : 2.5f));
