@@ -50,7 +50,7 @@ class Seen {
 class ScoredSearch {
  public:
   ScoredSearch(const Sampler& sampler, const Dataflow& flow, Scorer& scorer, const SearchOptions& options)
-      : sampler_(sampler), flow_(flow), scorer_(scorer), options_(options), seen_(flow), rng_(options.seed) {}
+      : sampler_(sampler), scorer_(scorer), options_(options), seen_(flow), rng_(options.seed) {}
 
   mg::Result<std::vector<Proposal>> run(const std::vector<Schedule>& starts) {
     for (const Schedule& schedule : starts) add(schedule);
@@ -104,7 +104,6 @@ class ScoredSearch {
   }
 
   const Sampler& sampler_;
-  const Dataflow& flow_;
   Scorer& scorer_;
   const SearchOptions& options_;
   Seen seen_;

@@ -22,8 +22,8 @@ class Broken final : public Ranker {
   }
 };
 
-Program small_norm() {
-  Builder b("small_norm");
+Program tiny_norm() {
+  Builder b("tiny_norm");
   const Value x = b.unary(Op::kTanh, b.parameter({40, 32}));
   const Value sums = b.reduce(b.multiply(x, x), {1});
   b.multiply(x, b.broadcast(b.unary(Op::kRsqrt, sums), {40, 32}, {0}));
@@ -38,7 +38,7 @@ TEST_CASE("a contest times rules, choices and searches of one program") {
   options.search.evaluations = 60;
   options.quick = {2, 1, 1};
   options.last = {1e9, 1, 1};
-  const Program program = small_norm();
+  const Program program = tiny_norm();
   const mg::Result<Contest> contest =
       hold_contest(program, {{"storing", &storing}, {"fusing", &fusing}}, options);
   REQUIRE_MESSAGE(contest.ok(), contest.status().message());
@@ -67,7 +67,7 @@ TEST_CASE("after a long search the fastest of all is told") {
   options.climbing_seconds = 1e-3;
   options.quick = {2, 1, 1};
   options.last = {1e9, 1, 1};
-  const Contest contest = hold_contest(small_norm(), {{"storing", &storing}}, options).value();
+  const Contest contest = hold_contest(tiny_norm(), {{"storing", &storing}}, options).value();
   CHECK(contest.climbed_long > 0);
   CHECK(contest.climbed_long <= contest.rules[contest.best_rule()]);
   CHECK(contest.climbed_long <= contest.proposed[0].first);
@@ -75,5 +75,5 @@ TEST_CASE("after a long search the fastest of all is told") {
 
 TEST_CASE("a ranker that fails ends the contest") {
   const Broken broken;
-  CHECK(hold_contest(small_norm(), {{"broken", &broken}}).status().message() == "no score today");
+  CHECK(hold_contest(tiny_norm(), {{"broken", &broken}}).status().message() == "no score today");
 }
