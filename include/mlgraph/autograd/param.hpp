@@ -117,10 +117,12 @@ class ParamSpec {
     return "padding";
   }
 
-  /// Fills `values` (size()) with start values; each tensor draws from a generator of its own, so adding a
+  /// Fills `elements` (size()) with start values; each tensor draws from a generator of its own, so adding a
   /// tensor does not change the others.
-  template <class T>
-  void initialize(Span<T> values, std::uint64_t seed) const {
+  template <class Values>
+  void initialize(Values&& elements, std::uint64_t seed) const {
+    const Span values(elements);
+    using T = typename decltype(values)::value_type;
     MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == size(),
                    "values must have ParamSpec::size() elements");
     for (T& value : values) value = T(0);
@@ -191,7 +193,7 @@ struct Parameters {
   Parameters(const ParamSpec& spec, std::uint64_t seed)
       : value(static_cast<std::size_t>(spec.size())),
         grad(static_cast<std::size_t>(spec.num_trainable()), T(0)) {
-    spec.initialize(Span<T>(value), seed);
+    spec.initialize(value, seed);
   }
 
   void zero_grad() {
