@@ -13,6 +13,7 @@
 #include "mlgraph/autograd/ops_graph.hpp"
 #include "mlgraph/autograd/ops_linear.hpp"
 #include "mlgraph/autograd/ops_norm.hpp"
+#include "mlgraph/autograd/packed_weights.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
@@ -64,7 +65,6 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     param_grads_ = nullptr;
     param_state_ = nullptr;
     packed_.clear();
-    packed_memory_.rewind();
   }
   /// Binds parameters for training: backward() adds to `parameters.grad`, batch norm updates its statistics.
   void bind(const ParamSpec& spec, Parameters<T>& parameters) {
@@ -279,19 +279,9 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     return keeps_packed_ && weight.data >= param_values_ && weight.data < param_values_ + num_params_;
   }
   /// Where the packed form of a weight belongs: in the step's memory, or kept, and then perhaps there already.
-  struct PackedPlace {
-    T* data;
-    bool is_packed;
-  };
-  [[nodiscard]] PackedPlace packed_place(MatrixView<const T> weight, std::int64_t size) {
-    if (!keeps_packed(weight)) return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
-    for (const Packed& packed : packed_) {
-      if (packed.weight == weight.data && packed.rows == weight.rows && packed.cols == weight.cols)
-        return {packed.data, true};
-    }
-    T* const data = packed_memory_.template allocate<T>(static_cast<std::size_t>(size));
-    packed_.push_back({weight.data, weight.rows, weight.cols, data});
-    return {data, false};
+  [[nodiscard]] PackedPlace<T> packed_place(MatrixView<const T> weight, std::int64_t size) {
+    if (keeps_packed(weight)) return packed_.place(weight, size);
+    return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
   }
 
   [[nodiscard]] Arena& arena() { return arena_; }
@@ -325,11 +315,6 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     T* data;
     std::int64_t size;
   };
-  struct Packed {
-    const T* weight;
-    std::int64_t rows, cols;
-    T* data;
-  };
 
   const Slot& slot(Var v) const { return slots_[static_cast<std::size_t>(v.id)]; }
   Var push(const Slot& s) {
@@ -362,8 +347,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   std::vector<Slot> slots_;
   std::vector<Node> nodes_;
   std::vector<Buffer> free_;
-  std::vector<Packed> packed_;
-  Arena packed_memory_;
+  PackedWeights<T> packed_;
   bool keeps_packed_ = false;
   Status status_;
   const T* param_values_ = nullptr;
