@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_AUTOGRAD_CONTEXT_HPP
 #define MLGRAPH_AUTOGRAD_CONTEXT_HPP
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <type_traits>
@@ -137,6 +138,15 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   }
   Var input(Span<const T> column) {
     return input(MatrixView<const T>(column.data(), static_cast<std::int64_t>(column.size()), 1));
+  }
+  template <class Allocator>
+  Var input(std::vector<T, Allocator>&&) = delete;  // it would be gone before backward()
+  /// A copy of a matrix of a narrower type: a gradient check in double reads the features that a model reads.
+  template <class Narrow, class = std::enable_if_t<sizeof(Narrow) < sizeof(T)>>
+  Var input(MatrixView<const Narrow> x) {
+    const Var copy = allocate(x.rows, x.cols, false);
+    for (std::int64_t r = 0; r < x.rows; ++r) std::copy_n(x.row(r), x.cols, mutable_value(copy).row(r));
+    return copy;
   }
   /// Borrows a contiguous matrix whose gradient is kept after backward(); read it by grad().
   Var leaf(MatrixView<const T> x) {
