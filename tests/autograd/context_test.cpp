@@ -337,5 +337,23 @@ TEST_CASE("batch norm moves its running statistics in training and uses them in 
   CHECK(tape.status().message() == "batch_norm: training needs 2 rows or more; x has 1");
 }
 
+TEST_CASE("a tape draws its own seeds: each step drops other elements, each run the same ones") {
+  const std::vector<float> x(64, 1.0f);
+  const auto run = [&] {
+    std::vector<std::vector<float>> steps;
+    Tape tape;
+    for (int step = 0; step < 3; ++step) {
+      tape.begin();
+      steps.push_back(copy(tape.value(tape.dropout(tape.input(matrix(x, 1)), 0.5))));
+    }
+    return steps;
+  };
+  const std::vector<std::vector<float>> steps = run();
+  CHECK(steps[0] != steps[1]);
+  CHECK(steps[1] != steps[2]);
+  CHECK(steps[0] != steps[2]);
+  CHECK(run() == steps);
+}
+
 }  // namespace
 }  // namespace mlgraph

@@ -93,8 +93,11 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     keeps_packed_ = true;
   }
 
-  /// Starts a step: forgets every Var and keeps the memory. `seed` decides what dropout drops in it.
-  void begin(std::uint64_t seed = 0) {
+  /// Starts a step: forgets every Var and keeps the memory. What dropout drops differs from step to step, by
+  /// seeds that every new context draws in the same order.
+  void begin() { begin(mix64(num_steps_++)); }
+  /// The same with what dropout drops decided by `seed`, as where the steps of a run go to several contexts.
+  void begin(std::uint64_t seed) {
     arena_.rewind();
     slots_.clear();
     nodes_.clear();
@@ -365,6 +368,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   T* param_state_ = nullptr;
   std::int64_t num_params_ = 0;
   std::int64_t num_trainable_ = 0;
+  std::uint64_t num_steps_ = 0;
   std::uint64_t seed_ = 0;
   std::uint64_t num_draws_ = 0;
   bool training_ = true;
