@@ -355,5 +355,34 @@ TEST_CASE("a tape draws its own seeds: each step drops other elements, each run 
   CHECK(run() == steps);
 }
 
+TEST_CASE("batch norm in training is an error where its running statistics cannot be written") {
+  ParamSpec spec;
+  const Param mean = spec.state_vector("mean", 2, Init::constant(0));
+  const Param var = spec.state_vector("var", 2, Init::constant(1));
+  Parameters<float> parameters(spec, 1);
+  std::vector<float> grads(parameters.grad.size()), state(static_cast<std::size_t>(spec.size()));
+  const Span<const float> values(parameters.value);
+  const std::vector<float> x = {1, 10, 3, 10};
+  Tape tape;
+  const auto message = [&] {
+    tape.begin();
+    (void)tape.batch_norm(tape.input(matrix(x, 2)), Var{}, Var{}, mean, var);
+    return tape.status().message();
+  };
+  const std::string read_only =
+      "batch_norm: the running statistics are bound read-only; bind() Parameters, or give bind() the state "
+      "part";
+  tape.bind(spec, values, Span<float>(grads));
+  CHECK(message() == read_only);
+  tape.bind(spec, values);
+  CHECK(message() == read_only);
+  tape.set_training(false);
+  CHECK(message().empty());
+  tape.set_training(true);
+  tape.bind(spec, values, Span<float>(grads), Span<float>(state));
+  CHECK(message().empty());
+  CHECK(state[static_cast<std::size_t>(mean.offset)] == doctest::Approx(0.2));
+}
+
 }  // namespace
 }  // namespace mlgraph
