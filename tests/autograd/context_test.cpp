@@ -384,5 +384,22 @@ TEST_CASE("batch norm in training is an error where its running statistics canno
   CHECK(state[static_cast<std::size_t>(mean.offset)] == doctest::Approx(0.2));
 }
 
+TEST_CASE("edges without rows along both directions are named where a layer asks for them") {
+  const std::vector<std::int32_t> source = {0, 1}, target = {1, 2};
+  const Edges edges = Edges::from_list(3, source, target).value();
+  const std::vector<float> x = random_values(6, 3);
+  Eager ctx;
+  const auto message = [&](auto&& op) {
+    ctx.begin();
+    CHECK(op(ctx.input(matrix(x, 3))).id == 0);
+    return ctx.status().message();
+  };
+  const AdjacencyView& both = edges.view().along(Direction::kBoth);
+  const std::string why = "there are no edges along Direction::kBoth; make them with EdgeOptions::both";
+  CHECK(message([&](Var v) { return ctx.spmm(Reduce::kSum, both, v); }) == "spmm: " + why);
+  CHECK(message([&](Var v) { return ctx.spmm_heads(both, v, v); }) == "spmm_heads: " + why);
+  CHECK(message([&](Var v) { return ctx.sage(Reduce::kMean, both, v, v, v, Var{}); }) == "sage: " + why);
+}
+
 }  // namespace
 }  // namespace mlgraph

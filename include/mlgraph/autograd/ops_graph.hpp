@@ -10,6 +10,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/attention.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gather.hpp"
@@ -214,6 +215,7 @@ class GraphOps {
     Ctx& ctx = self();
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t num_targets = adjacency.num_targets();
+    if (!has_edges(ctx, "spmm", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0, [&] {
           return str_cat("spmm: x has ", ctx.rows(x), " rows; the graph has ", num_sources, " nodes");
         })) {
@@ -244,6 +246,7 @@ class GraphOps {
     const std::int64_t num_edges = adjacency.csr.num_edges();
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t copies = num_sources == 0 ? 0 : ctx.rows(x) / num_sources;
+    if (!has_edges(ctx, "spmm_heads", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect((ctx.rows(weight) == num_edges || ctx.rows(weight) == copies * num_edges) && heads > 0 &&
                         ctx.cols(x) % heads == 0 && ctx.rows(x) == copies * num_sources,
                     [&] {

@@ -10,6 +10,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/config_affine.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
@@ -201,6 +202,7 @@ class LinearOps {
     const std::int64_t in = ctx.cols(x);
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t num_targets = adjacency.num_targets();
+    if (!has_edges(ctx, "sage", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0,
                     [&] {
                       return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_sources,
