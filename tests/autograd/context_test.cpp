@@ -401,5 +401,67 @@ TEST_CASE("edges without rows along both directions are named where a layer asks
   CHECK(message([&](Var v) { return ctx.sage(Reduce::kMean, both, v, v, v, Var{}); }) == "sage: " + why);
 }
 
+/// d loss / d x of `op`, with and without index lists that are gone before backward().
+template <class Op>
+void check_forgets_lists(const Op& op) {
+  const std::vector<float> x = random_values(6 * 2, 8);
+  std::vector<float> gradients[2];
+  for (const bool gone : {false, true}) {
+    std::vector<std::int32_t> ids = {0, 2, 3, 6};
+    std::vector<float> factors = {0.5f, -1, 2, 3, -0.25f, 7};
+    Tape tape;
+    const Var leaf = tape.leaf(matrix(x, 6));
+    const Var y = op(tape, leaf, Span<const std::int32_t>(ids), Span<const float>(factors));
+    const Var loss = tape.sum(tape.mul(y, y));
+    if (gone) {
+      std::fill(ids.begin(), ids.end(), 0);
+      std::fill(factors.begin(), factors.end(), 0.0f);
+    }
+    REQUIRE(tape.backward(loss).ok());
+    gradients[gone ? 1 : 0] = copy(tape.grad(leaf));
+  }
+  CHECK(gradients[0] == gradients[1]);
+}
+
+TEST_CASE("lists of indices and factors may be gone before backward()") {
+  const std::vector<std::int32_t> source = {0, 1, 2, 3, 4, 0}, target = {1, 2, 3, 4, 5, 5};
+  const Edges edges = Edges::from_list(6, source, target).value();
+  const EdgesView view = edges.view();
+  using Ids = Span<const std::int32_t>;
+  using Factors = Span<const float>;
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.gather_rows(x, ids.subspan(0, 3)); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) {
+    return t.index_add(x, ids.subspan(0, 3), t.slice_rows(x, 1, 3));
+  });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.segment_reduce(Reduce::kMean, ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.segment_softmax(ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.instance_norm(ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids, Factors w) { return t.scale_rows(x, w); });
+  check_forgets_lists([&](Tape& t, Var x, Ids, Factors w) { return t.spmm(Reduce::kSum, view.forward, x, w); });
+  check_forgets_lists([](Tape& t, Var x, Ids, Factors w) {
+    const Var shift = t.slice_rows(x, 0, 1);
+    return t.config_affine(x, shift, shift, w);
+  });
+}
+
+TEST_CASE("lists in the step's own memory are not copied, nor where nothing is recorded") {
+  const std::vector<float> x = random_values(1024, 4);
+  const std::vector<std::int32_t> ids(512, 1);
+  const auto bytes_of = [&](auto& ctx, Var v, Span<const std::int32_t> list) {
+    const std::size_t before = ctx.used_bytes();
+    (void)ctx.gather_rows(v, list);
+    return ctx.used_bytes() - before;
+  };
+  const std::size_t rows = 512 * 2 * sizeof(float), list = 512 * sizeof(std::int32_t);
+  Tape tape;
+  auto* const own = tape.arena().allocate<std::int32_t>(512);
+  std::copy(ids.begin(), ids.end(), own);
+  CHECK(bytes_of(tape, tape.leaf(matrix(x, 512)), ids) ==
+        bytes_of(tape, tape.leaf(matrix(x, 512)), {own, 512}) + list);
+  CHECK(bytes_of(tape, tape.input(matrix(x, 512)), ids) == rows);
+  Eager eager;
+  CHECK(bytes_of(eager, eager.leaf(matrix(x, 512)), ids) == rows);
+}
+
 }  // namespace
 }  // namespace mlgraph

@@ -278,6 +278,16 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     }
   }
 
+  /// What an op whose output is `out` remembers of a list that the caller may free before backward(): the list,
+  /// and where it will be read then a copy, unless it is in this step's memory already.
+  template <class U>
+  [[nodiscard]] Span<const U> kept(Var out, Span<const U> list) {
+    if (!needs_grad(out) || arena_.holds(list.data())) return list;
+    U* const copy = arena_.template allocate<U>(list.size());
+    std::copy(list.begin(), list.end(), copy);
+    return {copy, list.size()};
+  }
+
   /// The op's own precondition: true when it holds. Otherwise the context fails with `message()`, if it has not
   /// yet.
   template <class Message>

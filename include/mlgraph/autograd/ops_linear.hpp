@@ -277,7 +277,8 @@ class LinearOps {
     const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
     kernels::config_affine(ctx.value(nodes), ctx.value(shift), ctx.value(scaled), factor, activation,
                            static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, factor, activation, static_cast<T>(slope)});
+    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, ctx.kept(y, factor), activation,
+                                       static_cast<T>(slope)});
     return y;
   }
 

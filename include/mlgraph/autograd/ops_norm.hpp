@@ -205,7 +205,7 @@ class NormOps {
     rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
     kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
                            ctx.arena(), ctx.pool());
-    ctx.record(y, ops::InstanceNorm<T>{x, y, ptr, mean, rstd});
+    ctx.record(y, ops::InstanceNorm<T>{x, y, ctx.kept(y, ptr), mean, rstd});
     return y;
   }
   Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
