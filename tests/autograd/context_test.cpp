@@ -384,6 +384,59 @@ TEST_CASE("batch norm in training is an error where its running statistics canno
   CHECK(state[static_cast<std::size_t>(mean.offset)] == doctest::Approx(0.2));
 }
 
+TEST_CASE("a Var{} has the value of no matrix, and what is read of it is no number") {
+  const std::vector<float> x = {1, 2};
+  Tape tape;
+  const Var failed = tape.add(tape.leaf(matrix(x, 1)), tape.leaf(matrix(x, 2)));
+  for (const Var v : {failed, Var{}}) {
+    CHECK(tape.value(v).size() == 0);
+    CHECK(std::isnan(*tape.value(v).data));
+    CHECK(tape.row(v).empty());
+    CHECK(tape.grad(v).data == nullptr);
+  }
+}
+
+TEST_CASE("a Var that begin() has ended is an error, and what is read of it is no number") {
+  const std::vector<float> x = {1, 2};
+  const std::string message = "a Var is used that begin() or rewind() has ended";
+  Tape tape;
+  const Var first = tape.leaf(matrix(x, 1));
+  const Var old = tape.sum(first);
+  tape.begin();
+  const Var fresh = tape.leaf(matrix(x, 1));  // in the place of `first`
+  CHECK(*tape.value(fresh).data == 1);
+  CHECK(tape.status().ok());
+  CHECK(std::isnan(*tape.value(first).data));  // whose place is taken
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  CHECK(std::isnan(*tape.value(old).data));  // whose place is empty
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  const Var sum = tape.add(fresh, tape.leaf(matrix(x, 1)));
+  CHECK(tape.rows(sum) == 0);
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  CHECK(tape.backward(old).message() == message);
+  tape.begin();
+  CHECK(tape.rows(tape.relu(fresh)) == 0);
+  CHECK(tape.status().message() == message);
+  CHECK(tape.grad(fresh).data == nullptr);
+}
+
+TEST_CASE("a Var that rewind() has ended is an error, those before the mark stay") {
+  const std::vector<float> x = {1, 2};
+  Eager eager;
+  const Var before = eager.input(matrix(x, 1));
+  const Eager::Mark mark = eager.mark();
+  const Var piece = eager.relu(before);
+  eager.rewind(mark);
+  const Var next = eager.relu(before);
+  CHECK(*eager.value(next).data == 1);
+  CHECK(eager.status().ok());
+  CHECK(eager.rows(piece) == 0);
+  CHECK(eager.status().message() == "a Var is used that begin() or rewind() has ended");
+}
+
 TEST_CASE("edges without rows along both directions are named where a layer asks for them") {
   const std::vector<std::int32_t> source = {0, 1}, target = {1, 2};
   const Edges edges = Edges::from_list(3, source, target).value();

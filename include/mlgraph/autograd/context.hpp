@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "mlgraph/autograd/buffer_pool.hpp"
 #include "mlgraph/autograd/ops_elementwise.hpp"
 #include "mlgraph/autograd/ops_graph.hpp"
 #include "mlgraph/autograd/ops_linear.hpp"
@@ -38,9 +40,9 @@ enum class Mode : std::uint8_t { kEager, kRecord };
 /// call's arguments to the compiler: two ops that read the same Var belong in two statements, or the last bits
 /// depend on it.
 ///
-/// Errors: an op given shapes that do not fit puts the context in a failed state: `status()` has the sentence,
-///         ops return the empty Var{} until begin(), and backward() returns that status. Nothing is computed
-///         from it.
+/// Errors: an op given shapes that do not fit, or a Var that has ended, puts the context in a failed state:
+///         `status()` has the sentence, ops return the empty Var{} until begin(), and backward() returns that
+///         status. Nothing is computed from it; its value() has no rows, and the element it points to is NaN.
 /// Cost:   recording adds one small struct per op; there is no graph of heap nodes and no recursion.
 /// Thread safety: one context per thread. It may use several threads itself, through the pool.
 template <class T, Mode kMode>
@@ -102,7 +104,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     slots_.clear();
     nodes_.clear();
     free_.clear();
-    slots_.emplace_back();  // Var{}: 0 x 0
+    slots_.push_back({&kNoNumber});  // Var{}: 0 x 0
     if (!status_.ok()) status_ = Status();
     seed_ = seed;
     num_draws_ = 0;
@@ -125,7 +127,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   void set_training(bool training) { training_ = training; }
   [[nodiscard]] bool training() const { return kRecords && training_; }
 
-  /// The first shape error since begin().
+  /// The first error since begin().
   [[nodiscard]] const Status& status() const { return status_; }
 
   // ---- variables ------------------------------------------------------------------------------------------
@@ -171,10 +173,15 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
 
   [[nodiscard]] std::int64_t rows(Var v) const { return slot(v).rows; }
   [[nodiscard]] std::int64_t cols(Var v) const { return slot(v).cols; }
-  [[nodiscard]] MatrixView<const T> value(Var v) const { return {slot(v).value, slot(v).rows, slot(v).cols}; }
+  [[nodiscard]] MatrixView<const T> value(Var v) const {
+    const Slot& s = slot(v);
+    return {s.value, s.rows, s.cols};
+  }
   /// The elements of a row, as a list; empty for Var{}.
   [[nodiscard]] Span<const T> row(Var v) const {
-    return {slot(v).value, static_cast<std::size_t>(slot(v).rows * slot(v).cols)};
+    const MatrixView<const T> x = value(v);
+    if (x.size() == 0) return {};
+    return {x.data, static_cast<std::size_t>(x.size())};
   }
   /// The gradient of a leaf after backward(); 0 x 0 when nothing reached it.
   [[nodiscard]] MatrixView<const T> grad(Var v) const {
@@ -189,8 +196,9 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   template <class M = void>
   Status backward(Var loss) {
     static_assert(kRecords || !std::is_void_v<M>, "an Eager context records nothing to play backward");
+    const bool is_scalar = rows(loss) == 1 && cols(loss) == 1;
     MLGRAPH_RETURN_IF_ERROR(status_);
-    if (rows(loss) != 1 || cols(loss) != 1) {
+    if (!is_scalar) {
       return Status::invalid_argument(
           str_cat("backward starts at a loss of (1, 1); this one is (", rows(loss), ", ", cols(loss), ")"));
     }
@@ -226,7 +234,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   [[nodiscard]] GradTarget grad_target(Var v) {
     Slot& s = slots_[static_cast<std::size_t>(v.id)];
     const bool accumulate = s.has_grad || s.is_param;
-    if (s.grad == nullptr) s.grad = take_buffer(s.rows * s.cols);
+    if (s.grad == nullptr) s.grad = free_.take(s.rows * s.cols, arena_);
     s.has_grad = true;
     return {{s.grad, s.rows, s.cols}, accumulate};
   }
@@ -328,39 +336,30 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     bool keeps_grad = false;  // leaves and parameters; others give their buffer back once it has been used
     bool is_param = false;
     bool has_grad = false;
+    std::uint32_t stamp = 0;
   };
   struct Node {
     Var out;
     const void* op;
     void (*backward)(Context&, const void*);
   };
-  struct Buffer {
-    T* data;
-    std::int64_t size;
-  };
 
-  const Slot& slot(Var v) const { return slots_[static_cast<std::size_t>(v.id)]; }
+  const Slot& slot(Var v) const {
+    const auto i = static_cast<std::size_t>(v.id);
+    if (i < slots_.size() && slots_[i].stamp == v.stamp) return slots_[i];
+    if (status_.ok()) status_ = Status::invalid_argument("a Var is used that begin() or rewind() has ended");
+    return slots_[0];
+  }
   Var push(const Slot& s) {
     slots_.push_back(s);
-    return Var{static_cast<std::int32_t>(slots_.size() - 1)};
+    slots_.back().stamp = ++num_vars_;
+    return Var{static_cast<std::int32_t>(slots_.size() - 1), num_vars_};
   }
 
-  // A gradient is dead once the op that made its variable has been played, so few buffers serve a whole step.
-  T* take_buffer(std::int64_t size) {
-    for (std::size_t i = 0; i < free_.size(); ++i) {
-      if (free_[i].size == size) {
-        T* const data = free_[i].data;
-        free_[i] = free_.back();
-        free_.pop_back();
-        return data;
-      }
-    }
-    return arena_.template allocate<T>(static_cast<std::size_t>(size));
-  }
   void release_grad(Var v) {
     Slot& s = slots_[static_cast<std::size_t>(v.id)];
     if (s.keeps_grad || s.grad == nullptr) return;
-    free_.push_back({s.grad, s.rows * s.cols});
+    free_.give_back(s.grad, s.rows * s.cols);
     s.grad = nullptr;
     s.has_grad = false;
   }
@@ -369,10 +368,10 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   Arena arena_;
   std::vector<Slot> slots_;
   std::vector<Node> nodes_;
-  std::vector<Buffer> free_;
+  BufferPool<T> free_;
   PackedWeights<T> packed_;
   bool keeps_packed_ = false;
-  Status status_;
+  mutable Status status_;  // reading a Var that has ended is an error
   const T* param_values_ = nullptr;
   T* param_grads_ = nullptr;
   T* param_state_ = nullptr;
@@ -381,7 +380,10 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   std::uint64_t num_steps_ = 0;
   std::uint64_t seed_ = 0;
   std::uint64_t num_draws_ = 0;
+  std::uint32_t num_vars_ = 0;  // ever
   bool training_ = true;
+
+  static constexpr T kNoNumber = std::numeric_limits<T>::quiet_NaN();
 };
 
 /// Forward with recording, for training.

@@ -275,7 +275,8 @@ class LinearOps {
       return ctx.activation(activation, config_affine(nodes, shift, scaled, factor), slope);
     const bool with_grad = ctx.needs_grad(nodes, shift) || ctx.needs_grad(scaled);
     const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
-    kernels::config_affine(ctx.value(nodes), ctx.value(shift), ctx.value(scaled), factor, activation,
+    kernels::config_affine(ctx.value(nodes), ctx.value(shift),
+                           has_scaled ? ctx.value(scaled) : MatrixView<const T>(), factor, activation,
                            static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
     ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, ctx.kept(y, factor), activation,
                                        static_cast<T>(slope)});

@@ -43,8 +43,8 @@ void scale_to_norm(Span<T> grads, double norm, double max_norm, ThreadPool* pool
 
 }  // namespace detail
 
-/// Scales the gradient, a Span or what one is made from, so that its Euclidean norm is at most `max_norm`; returns
-/// the norm it had before.
+/// Scales the gradient, a Span or what one is made from, so that its Euclidean norm is at most `max_norm`;
+/// returns the norm it had before.
 ///
 ///   g <- g * min(1, max_norm / (|g| + 1e-6))        (as torch.nn.utils.clip_grad_norm_)
 ///
