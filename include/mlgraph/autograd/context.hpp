@@ -344,9 +344,11 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     void (*backward)(Context&, const void*);
   };
 
-  const Slot& slot(Var v) const {
+  MLGRAPH_ALWAYS_INLINE const Slot& slot(Var v) const {
     const auto i = static_cast<std::size_t>(v.id);
-    if (i < slots_.size() && slots_[i].stamp == v.stamp) return slots_[i];
+    return i < slots_.size() && slots_[i].stamp == v.stamp ? slots_[i] : ended_slot();
+  }
+  MLGRAPH_COLD const Slot& ended_slot() const {
     if (status_.ok()) status_ = Status::invalid_argument("a Var is used that begin() or rewind() has ended");
     return slots_[0];
   }

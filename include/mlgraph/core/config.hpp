@@ -45,16 +45,19 @@
 #define MLGRAPH_ALWAYS_INLINE inline __attribute__((always_inline))
 #define MLGRAPH_LAMBDA_INLINE __attribute__((always_inline))  // stands between a lambda's parameters and body
 #define MLGRAPH_FLATTEN __attribute__((flatten))              // everything that the function calls is inlined
+#define MLGRAPH_COLD __attribute__((noinline, cold))          // what hardly ever runs stays out of what does
 #define MLGRAPH_RESTRICT __restrict__
 #elif defined(_MSC_VER)
 #define MLGRAPH_ALWAYS_INLINE __forceinline
 #define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_FLATTEN
+#define MLGRAPH_COLD
 #define MLGRAPH_RESTRICT __restrict
 #else
 #define MLGRAPH_ALWAYS_INLINE inline
 #define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_FLATTEN
+#define MLGRAPH_COLD
 #define MLGRAPH_RESTRICT
 #endif
 
