@@ -102,7 +102,7 @@ MadeProgram make_program(std::uint64_t seed) {
     std::vector<std::int32_t> axes;
     for (std::uint64_t rank = 1 + rng.below(3); rank > 0; --rank)
       axes.push_back(static_cast<std::int32_t>(axes.size()));
-    rng.shuffle(mg::Span<std::int32_t>(axes));
+    rng.shuffle(axes);
     for (std::size_t k = 0; k < axes.size(); ++k) {
       const auto size = static_cast<float>(1 + rng.below(200));
       x[21 + k] = size;
@@ -177,7 +177,7 @@ mg::Result<DataSet> split_set(const char* name, const std::string& path, std::si
   std::vector<std::int32_t> first(groups.first.begin(), groups.first.end());
   if (first.size() < num_train + num_valid)
     return mg::Status::invalid_argument(mg::str_cat(path, ": has ", first.size(), " distinct configs"));
-  mg::Rng(5).shuffle(mg::Span<std::int32_t>(first));
+  mg::Rng(5).shuffle(first);
   const auto begin = first.begin();
   const auto cut = begin + static_cast<std::ptrdiff_t>(num_train);
   data.train_configs.emplace_back(begin, cut);

@@ -161,7 +161,7 @@ std::vector<std::pair<std::int32_t, std::int32_t>> sorted_edges(const Kernel& ke
 /// Deals the groups, in random order, to the fold that has the fewest kernels.
 void assign_folds(Groups groups, std::vector<Kernel>& kernels) {
   mg::Rng rng(1);
-  rng.shuffle(mg::Span<std::vector<std::size_t>>(groups));
+  rng.shuffle(groups);
   std::size_t size[kFolds] = {};
   for (const std::vector<std::size_t>& group : groups) {
     const auto fold = static_cast<int>(std::min_element(std::begin(size), std::end(size)) - std::begin(size));
@@ -259,7 +259,7 @@ mg::Status train_step(mg::Model& model, const std::vector<mg::PreparedProgram>& 
   }
   MLGRAPH_RETURN_IF_ERROR(tape.backward(tape.scale(total, 1 / static_cast<double>(batch.size()))));
   mg::Parameters<float>& parameters = model.parameters();
-  MLGRAPH_RETURN_IF_ERROR(mg::clip_grad_norm(mg::Span<float>(parameters.grad), 1.0).status());
+  MLGRAPH_RETURN_IF_ERROR(mg::clip_grad_norm(parameters.grad, 1.0).status());
   return optimizer.step(parameters.trainable(), mg::Span<const float>(parameters.grad), lr);
 }
 
@@ -290,7 +290,7 @@ mg::Result<Predictions> train_and_predict(const std::vector<Kernel>& kernels, in
   std::vector<std::vector<mg::CallRows>> rows(kGraphsPerStep);  // the tape reads them until the end of a step
   mg::Rng rng(seed);
   for (int epoch = 0; epoch < epochs; ++epoch) {
-    rng.shuffle(mg::Span<std::size_t>(order));
+    rng.shuffle(order);
     for (std::size_t begin = 0; begin < order.size(); begin += kGraphsPerStep) {
       const auto batch =
           mg::Span<const std::size_t>(order).subspan(begin, std::min(kGraphsPerStep, order.size() - begin));

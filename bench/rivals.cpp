@@ -99,7 +99,7 @@ void make_splits(int splits, Data& data) {
   }
   std::vector<std::size_t> fifth(static_cast<std::size_t>(*std::max_element(unit.begin(), unit.end())) + 1);
   for (std::size_t i = 0; i < fifth.size(); ++i) fifth[i] = i % 5;
-  mg::Rng(1).shuffle(mg::Span<std::size_t>(fifth));
+  mg::Rng(1).shuffle(fifth);
   for (std::size_t k = 0; k < static_cast<std::size_t>(splits); ++k) {
     std::vector<std::int8_t> part;
     for (const std::int64_t u : unit) {

@@ -130,7 +130,7 @@ Status draw_batches(const Options& options, Problem& problem) {
   std::iota(ids.begin(), ids.end(), 0);
   Rng rng(2);
   for (std::int64_t step = 0; step < options.steps; ++step) {
-    rng.shuffle(Span<std::int32_t>(ids));
+    rng.shuffle(ids);
     problem.batches.insert(problem.batches.end(), ids.begin(), ids.begin() + options.configs);
   }
   return {};

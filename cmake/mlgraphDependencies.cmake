@@ -42,11 +42,12 @@ function(mlgraph_add_library name key header library)
   endif()
 endfunction()
 
-# Sets `out` to the list of what was not found, empty when all is there.
+# Sets `out` to the list of what was not found, empty when all is there. Eigen is looked for where MLGRAPH_GEMM_EIGEN
+# is set.
 macro(mlgraph_find_engine_dependencies out)
   set(${out} "")
 
-  if(NOT TARGET Eigen3::Eigen)
+  if(MLGRAPH_GEMM_EIGEN AND NOT TARGET Eigen3::Eigen)
     find_package(Eigen3 CONFIG QUIET)
     if(TARGET Eigen3::Eigen)
       set_target_properties(Eigen3::Eigen PROPERTIES IMPORTED_GLOBAL TRUE)

@@ -87,7 +87,7 @@ need_packages() {
 
 # What every build needs, and what the file formats (mlgraph::io) need.
 # shellcheck disable=SC2034  # used by the scripts that source this file
-engine_packages=(cmake g++ libeigen3-dev libxsimd-dev)
+engine_packages=(cmake g++ libxsimd-dev)
 command -v ninja >/dev/null || engine_packages+=(make)
 # shellcheck disable=SC2034
 io_packages=(zlib1g-dev libzip-dev libprotozero-dev nlohmann-json3-dev)

@@ -54,7 +54,7 @@ mg::Result<Task> split_task(const std::string& path, std::size_t most, std::int6
   const mg::io::ConfigGroups groups = mg::io::group_configs(view.configs);
   std::vector<std::int32_t> first(groups.first.begin(), groups.first.end());
   mg::Rng rng(5);
-  rng.shuffle(mg::Span<std::int32_t>(first));
+  rng.shuffle(first);
   first.resize(std::min(first.size(), most));
   const auto cut = first.begin() + static_cast<std::ptrdiff_t>(first.size() * 4 / 5);
   task.train = task.valid = {view};

@@ -38,7 +38,6 @@ class MlgraphConan(ConanFile):
             copy(self, pattern, src=self._checkout, dst=self.export_sources_folder)
 
     def requirements(self):
-        self.requires("eigen/[>=3.4 <4]", transitive_headers=True)
         self.requires("xsimd/[>=8.1]", transitive_headers=True)
         if self.options.io:
             self.requires("zlib/[>=1.2.11 <2]", transitive_headers=True, transitive_libs=True)
@@ -66,7 +65,7 @@ class MlgraphConan(ConanFile):
         engine = self.cpp_info.components["mlgraph"]
         engine.set_property("cmake_target_name", "mlgraph::mlgraph")
         engine.set_property("pkg_config_name", "mlgraph")
-        engine.requires = ["eigen::eigen", "xsimd::xsimd"]
+        engine.requires = ["xsimd::xsimd"]
         if self.settings.os in ("Linux", "FreeBSD"):
             engine.system_libs = ["pthread"]
         parts = [engine]

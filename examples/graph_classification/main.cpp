@@ -125,7 +125,7 @@ mg::Result<std::vector<double>> run_fold(const example::TuDataset& data, std::si
   mg::Rng rng(options.seed * 1000 + fold);
   std::vector<double> curve;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
-    rng.shuffle(mg::Span<std::size_t>(train));
+    rng.shuffle(train);
     const double lr = options.lr * std::pow(0.5, epoch / 50);
     for (std::size_t begin = 0; begin + 1 < train.size(); begin += options.batch_size) {
       const std::size_t count = std::min(options.batch_size, train.size() - begin);

@@ -40,7 +40,7 @@ void split_program(const mg::ProgramView& view, const DataOptions& options, std:
   for (std::size_t g = 0; g < order.size(); ++g) order[g] = static_cast<std::int32_t>(g);
   mg::Rng rng(mg::mix64(options.split_seed) ^
               mg::mix64(index + 1));  // as it was, whatever other programs there are
-  rng.shuffle(mg::Span<std::int32_t>(order));
+  rng.shuffle(order);
   const auto wanted = static_cast<std::int64_t>(options.split * static_cast<double>(num_groups) + 0.5);
   const std::int64_t num_held_out =
       std::clamp<std::int64_t>(wanted, std::min<std::int64_t>(2, num_groups - 2), num_groups - 2);
@@ -89,7 +89,7 @@ void limit_valid_configs(std::int64_t most, TrainData& data) {
     }
     if (static_cast<std::int64_t>(configs.size()) <= most) continue;
     mg::Rng rng(i);
-    rng.shuffle(mg::Span<std::int32_t>(configs));
+    rng.shuffle(configs);
     configs.resize(static_cast<std::size_t>(most));
     std::sort(configs.begin(), configs.end());
   }

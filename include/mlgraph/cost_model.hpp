@@ -88,6 +88,7 @@ class CostSessionCode {
   [[nodiscard]] virtual std::int64_t rows_per_config() const = 0;
   [[nodiscard]] virtual std::int64_t num_features() const = 0;
   virtual Status score(const ConfigView& configs, Span<float> scores) = 0;
+  virtual Status rank(const ConfigView& configs, Span<std::int32_t> order) = 0;
   virtual Status top_k(const ConfigView& configs, Span<std::int32_t> best) = 0;
   virtual Result<float> start(const ConfigView& configs, std::int64_t c) = 0;
   virtual Result<float> update(Span<const std::int32_t> rows, Span<const float> features) = 0;
@@ -133,11 +134,7 @@ class CostSession {
   /// The configurations from fast to slow; equal ones keep their order.  Shapes: configs (C) -> order (C).
   /// Errors: those of score(), room for another number; `order` is then as it was.
   [[nodiscard]] Status rank(const ConfigView& configs, Span<std::int32_t> order) {
-    if (static_cast<std::int64_t>(order.size()) != configs.num_configs) {
-      return Status::invalid_argument("there is room for " + std::to_string(order.size()) +
-                                      " places; there are " + std::to_string(configs.num_configs) + " configs");
-    }
-    return code_->top_k(configs, order);
+    return code_->rank(configs, order);
   }
   /// The fastest configurations in order, as many as `best` has room for; equal ones keep their order.
   /// Shapes: configs (C) -> best (k), k <= C.

@@ -241,5 +241,184 @@ TEST_CASE("gradient memory is reused: a long chain needs few buffers") {
   CHECK(tape.used_bytes() - forward < 5 * 1024 * sizeof(float));
 }
 
+TEST_CASE("a tape draws its own seeds: each step drops other elements, each run the same ones") {
+  const std::vector<float> x(64, 1.0f);
+  const auto run = [&] {
+    std::vector<std::vector<float>> steps;
+    Tape tape;
+    for (int step = 0; step < 3; ++step) {
+      tape.begin();
+      steps.push_back(copy(tape.value(tape.dropout(tape.input(matrix(x, 1)), 0.5))));
+    }
+    return steps;
+  };
+  const std::vector<std::vector<float>> steps = run();
+  CHECK(steps[0] != steps[1]);
+  CHECK(steps[1] != steps[2]);
+  CHECK(steps[0] != steps[2]);
+  CHECK(run() == steps);
+}
+
+TEST_CASE("batch norm in training is an error where its running statistics cannot be written") {
+  ParamSpec spec;
+  const Param mean = spec.state_vector("mean", 2, Init::constant(0));
+  const Param var = spec.state_vector("var", 2, Init::constant(1));
+  Parameters<float> parameters(spec, 1);
+  std::vector<float> grads(parameters.grad.size()), state(static_cast<std::size_t>(spec.size()));
+  const Span<const float> values(parameters.value);
+  const std::vector<float> x = {1, 10, 3, 10};
+  Tape tape;
+  const auto message = [&] {
+    tape.begin();
+    (void)tape.batch_norm(tape.input(matrix(x, 2)), Var{}, Var{}, mean, var);
+    return tape.status().message();
+  };
+  const std::string read_only =
+      "batch_norm: the running statistics are bound read-only; bind() Parameters, or give bind() the state "
+      "part";
+  tape.bind(spec, values, Span<float>(grads));
+  CHECK(message() == read_only);
+  tape.bind(spec, values);
+  CHECK(message() == read_only);
+  tape.set_training(false);
+  CHECK(message().empty());
+  tape.set_training(true);
+  tape.bind(spec, values, Span<float>(grads), Span<float>(state));
+  CHECK(message().empty());
+  CHECK(state[static_cast<std::size_t>(mean.offset)] == doctest::Approx(0.2));
+}
+
+TEST_CASE("a Var{} has the value of no matrix, and what is read of it is no number") {
+  const std::vector<float> x = {1, 2};
+  Tape tape;
+  const Var failed = tape.add(tape.leaf(matrix(x, 1)), tape.leaf(matrix(x, 2)));
+  for (const Var v : {failed, Var{}}) {
+    CHECK(tape.value(v).size() == 0);
+    CHECK(std::isnan(*tape.value(v).data));
+    CHECK(tape.row(v).empty());
+    CHECK(tape.grad(v).data == nullptr);
+  }
+}
+
+TEST_CASE("a Var that begin() has ended is an error, and what is read of it is no number") {
+  const std::vector<float> x = {1, 2};
+  const std::string message = "a Var is used that begin() or rewind() has ended";
+  Tape tape;
+  const Var first = tape.leaf(matrix(x, 1));
+  const Var old = tape.sum(first);
+  tape.begin();
+  const Var fresh = tape.leaf(matrix(x, 1));  // in the place of `first`
+  CHECK(*tape.value(fresh).data == 1);
+  CHECK(tape.status().ok());
+  CHECK(std::isnan(*tape.value(first).data));  // whose place is taken
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  CHECK(std::isnan(*tape.value(old).data));  // whose place is empty
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  const Var sum = tape.add(fresh, tape.leaf(matrix(x, 1)));
+  CHECK(tape.rows(sum) == 0);
+  CHECK(tape.status().message() == message);
+  tape.begin();
+  CHECK(tape.backward(old).message() == message);
+  tape.begin();
+  CHECK(tape.rows(tape.relu(fresh)) == 0);
+  CHECK(tape.status().message() == message);
+  CHECK(tape.grad(fresh).data == nullptr);
+}
+
+TEST_CASE("a Var that rewind() has ended is an error, those before the mark stay") {
+  const std::vector<float> x = {1, 2};
+  Eager eager;
+  const Var before = eager.input(matrix(x, 1));
+  const Eager::Mark mark = eager.mark();
+  const Var piece = eager.relu(before);
+  eager.rewind(mark);
+  const Var next = eager.relu(before);
+  CHECK(*eager.value(next).data == 1);
+  CHECK(eager.status().ok());
+  CHECK(eager.rows(piece) == 0);
+  CHECK(eager.status().message() == "a Var is used that begin() or rewind() has ended");
+}
+
+TEST_CASE("edges without rows along both directions are named where a layer asks for them") {
+  const std::vector<std::int32_t> source = {0, 1}, target = {1, 2};
+  const Edges edges = Edges::from_list(3, source, target).value();
+  const std::vector<float> x = random_values(6, 3);
+  Eager ctx;
+  const auto message = [&](auto&& op) {
+    ctx.begin();
+    CHECK(op(ctx.input(matrix(x, 3))).id == 0);
+    return ctx.status().message();
+  };
+  const AdjacencyView& both = edges.view().along(Direction::kBoth);
+  const std::string why = "there are no edges along Direction::kBoth; make them with EdgeOptions::both";
+  CHECK(message([&](Var v) { return ctx.spmm(Reduce::kSum, both, v); }) == "spmm: " + why);
+  CHECK(message([&](Var v) { return ctx.spmm_heads(both, v, v); }) == "spmm_heads: " + why);
+  CHECK(message([&](Var v) { return ctx.sage(Reduce::kMean, both, v, v, v, Var{}); }) == "sage: " + why);
+}
+
+/// d loss / d x of `op`, with and without index lists that are gone before backward().
+template <class Op>
+void check_forgets_lists(const Op& op) {
+  const std::vector<float> x = random_values(6 * 2, 8);
+  std::vector<float> gradients[2];
+  for (const bool gone : {false, true}) {
+    std::vector<std::int32_t> ids = {0, 2, 3, 6};
+    std::vector<float> factors = {0.5f, -1, 2, 3, -0.25f, 7};
+    Tape tape;
+    const Var leaf = tape.leaf(matrix(x, 6));
+    const Var y = op(tape, leaf, Span<const std::int32_t>(ids), Span<const float>(factors));
+    const Var loss = tape.sum(tape.mul(y, y));
+    if (gone) {
+      std::fill(ids.begin(), ids.end(), 0);
+      std::fill(factors.begin(), factors.end(), 0.0f);
+    }
+    REQUIRE(tape.backward(loss).ok());
+    gradients[gone ? 1 : 0] = copy(tape.grad(leaf));
+  }
+  CHECK(gradients[0] == gradients[1]);
+}
+
+TEST_CASE("lists of indices and factors may be gone before backward()") {
+  const std::vector<std::int32_t> source = {0, 1, 2, 3, 4, 0}, target = {1, 2, 3, 4, 5, 5};
+  const Edges edges = Edges::from_list(6, source, target).value();
+  const EdgesView view = edges.view();
+  using Ids = Span<const std::int32_t>;
+  using Factors = Span<const float>;
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.gather_rows(x, ids.subspan(0, 3)); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) {
+    return t.index_add(x, ids.subspan(0, 3), t.slice_rows(x, 1, 3));
+  });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.segment_reduce(Reduce::kMean, ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.segment_softmax(ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids ids, Factors) { return t.instance_norm(ids, x); });
+  check_forgets_lists([](Tape& t, Var x, Ids, Factors w) { return t.scale_rows(x, w); });
+  check_forgets_lists([&](Tape& t, Var x, Ids, Factors w) { return t.spmm(Reduce::kSum, view.forward, x, w); });
+  check_forgets_lists([](Tape& t, Var x, Ids, Factors w) {
+    const Var shift = t.slice_rows(x, 0, 1);
+    return t.config_affine(x, shift, shift, w);
+  });
+}
+
+TEST_CASE("lists in the step's own memory are not copied, nor where nothing is recorded") {
+  const std::vector<float> x = random_values(1024, 4);
+  const std::vector<std::int32_t> ids(512, 1);
+  const auto bytes_of = [&](auto& ctx, Var v, Span<const std::int32_t> list) {
+    const std::size_t before = ctx.used_bytes();
+    (void)ctx.gather_rows(v, list);
+    return ctx.used_bytes() - before;
+  };
+  const std::size_t rows = 512 * 2 * sizeof(float), list = 512 * sizeof(std::int32_t);
+  Tape tape;
+  auto* const own = tape.arena().allocate<std::int32_t>(512);
+  std::copy(ids.begin(), ids.end(), own);
+  CHECK(bytes_of(tape, tape.leaf(matrix(x, 512)), ids) ==
+        bytes_of(tape, tape.leaf(matrix(x, 512)), {own, 512}) + list);
+  CHECK(bytes_of(tape, tape.input(matrix(x, 512)), ids) == rows);
+  Eager eager;
+  CHECK(bytes_of(eager, eager.leaf(matrix(x, 512)), ids) == rows);
+}
+
 }  // namespace
 }  // namespace mlgraph

@@ -4,6 +4,12 @@
 #include <doctest/doctest.h>
 
 #include "autograd/op_check.hpp"
+#include "mlgraph/graph/batch.hpp"
+#include "mlgraph/graph/graph.hpp"
+#include "mlgraph/nn/embedding.hpp"
+#include "mlgraph/nn/linear.hpp"
+#include "mlgraph/nn/pool.hpp"
+#include "mlgraph/nn/sage_conv.hpp"
 
 namespace mlgraph {
 namespace {
@@ -72,6 +78,35 @@ TEST_CASE("parameters are checked by name") {
       gradcheck([&](DoubleTape& t, const std::vector<Var>&) { return wrong_square(t, t.param(w)); }, inputs,
                 spec, parameters);
   CHECK(wrong.message().rfind("gradient of w element 0 is ", 0) == 0);
+}
+
+TEST_CASE("a model that reads a batch as it is, features in float, is checked in double") {
+  const std::vector<float> x = {0.5f, -1, 2, 0.25f, 1, -0.75f};
+  const std::vector<std::int32_t> opcode = {0, 1, 1}, source = {0, 1}, target = {1, 2};
+  const Graph graph = Graph::from_view({{x.data(), 3, 2}, opcode, source, target, {}}).value();
+  const Graph* const graphs[] = {&graph, &graph};
+  Batch batch;
+  REQUIRE(batch.assign(graphs).ok());
+  ParamSpec spec;
+  const Embedding embedding(spec, "opcode", 2, 3);
+  const SAGEConv conv(spec, "conv", 5, 4);
+  const Linear head(spec, "head", 4, 1);
+  const auto forward = [&](auto& ctx, const BatchView& g) {
+    Var h = ctx.input(g.x);
+    const Var op = embedding(ctx, g.opcode);
+    h = ctx.tanh(conv(ctx, ctx.concat(h, op), g.edges));
+    return head(ctx, global_mean_pool(ctx, h, g.ptr));
+  };
+  Parameters<double> parameters(spec, 3);
+  const Status status =
+      gradcheck([&](DoubleTape& tape, const std::vector<Var>&) { return forward(tape, batch.view()); }, {},
+                spec, parameters);
+  CHECK_MESSAGE(status.ok(), status.message());
+
+  DoubleTape tape;
+  CHECK(tape.value(tape.input(batch.view().x))(4, 1) == 0.25);
+  const MatrixView<const float> gaps(x.data(), 3, 1, 2);  // the first column
+  CHECK(tape.value(tape.input(gaps))(2, 0) == 1);
 }
 
 }  // namespace

@@ -43,6 +43,17 @@ TEST_CASE("a tensor's start values depend on the seed and its name alone") {
   CHECK(values(p, w.offset) != values(r, w.offset));
 }
 
+#if MLGRAPH_EXCEPTIONS
+TEST_CASE("two parameters of one name are refused where the second is registered, in every build") {
+  ParamSpec spec;
+  (void)spec.matrix("conv.weight", 2, 2, Init::constant(0));
+  CHECK_THROWS_WITH_AS((void)spec.vector("conv.weight", 3, Init::constant(0)),
+                       "two parameters are named \"conv.weight\"; give each layer its own name", Error);
+  CHECK(spec.entries().size() == 1);
+  CHECK(spec.num_trainable() == 16);
+}
+#endif
+
 TEST_CASE("start values have the bounds of their formula") {
   const auto largest = [](Init init) {
     ParamSpec spec;

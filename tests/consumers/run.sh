@@ -4,7 +4,7 @@
 #
 # usage: run.sh install <build folder> <prefix>        installs, elsewhere first: an installation may be moved; the program
 #                                                      mlgraph, where it was built, runs from there
-#        run.sh <consumer> <source folder> <prefix> [<Eigen's include folder> <xsimd's>]
+#        run.sh <consumer> <source folder> <prefix> [<xsimd's include folder>]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 scratch=$(mktemp -d)
@@ -32,13 +32,13 @@ get_conan() {
   python3 -m venv "$1" && timeout 120 "$1/bin/pip" --quiet --disable-pip-version-check install "conan>=2,<3"
 }
 
-# check_conan <Eigen's include folder> <xsimd's>: the recipe from a copy of what it takes, with the system's libraries in
+# check_conan <xsimd's include folder>: the recipe from a copy of what it takes, with the system's libraries in
 # place of its requirements; then its test again, with the engine alone.
 check_conan() {
   local library settings=(-s build_type=Debug -s compiler.cppstd=17)
-  export CONAN_HOME=$scratch/home PATH=$conan/bin:$PATH EIGEN_INCLUDE_DIR=$1 XSIMD_INCLUDE_DIR=$2
+  export CONAN_HOME=$scratch/home PATH=$conan/bin:$PATH XSIMD_INCLUDE_DIR=$1
   cp -r "$source/include" "$source/LICENSE" "$source/cmake" . && conan profile detect && conan remote disable '*' || return 1
-  for library in eigen/3.4.0 xsimd/8.1.0 zlib/1.2.13 libzip/1.9.2 protozero/1.7.1 nlohmann_json/3.11.2; do
+  for library in xsimd/8.1.0 zlib/1.2.13 libzip/1.9.2 protozero/1.7.1 nlohmann_json/3.11.2; do
     conan create system_library.py --name "${library%/*}" --version "${library#*/}" || return 1
   done
   conan create cmake/conan "${settings[@]}" &&
@@ -54,6 +54,12 @@ check_vcpkg() {
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$PWD/installed" -DWITH_IO="$1"
 }
 
+# check_eigen: without the option that computes by it, Eigen is not needed; with the option it is.
+check_eigen() {
+  cmake -S . -B no_eigen -DMLGRAPH_SOURCE_DIR="$source" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON || return 1
+  ! cmake -S . -B no_eigen -DMLGRAPH_GEMM_EIGEN=ON 2>error && grep -q "mlgraph needs Eigen" error
+}
+
 consumer=$1 source=$2 prefix=$3
 conan=$(dirname "$prefix")/conan_venv
 if [ "$consumer" = conan ] && ! get_conan "$conan" >"$scratch/log" 2>&1; then
@@ -64,7 +70,9 @@ fi
 cp -r "$here/main.cpp" "$here/checks.cmake" "$here/$consumer/." "$scratch"
 cd "$scratch"
 case $consumer in
-  add_subdirectory | fetchcontent)
+  add_subdirectory)
+    check_eigen && cmake -S . -B build -DMLGRAPH_SOURCE_DIR="$source" && cmake --build build && mv build/consumer . ;;
+  fetchcontent)
     cmake -S . -B build -DMLGRAPH_SOURCE_DIR="$source" && cmake --build build && mv build/consumer . ;;
   find_package)
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build build && mv build/consumer . ;;
@@ -72,12 +80,12 @@ case $consumer in
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" &&
       cmake --build build && mv build/consumer . ;;
   conan)
-    check_conan "$4" "$5" ;;
+    check_conan "$4" ;;
   vcpkg)
     check_vcpkg OFF "core" && check_vcpkg ON "core;io" && cmake --build build && mv build/consumer . ;;
   pkg_config)
     PKG_CONFIG_PATH="$prefix/share/pkgconfig" ./build.sh ;;
   plain_include)
-    ./build.sh "$prefix/include" "$4" "$5" ;;
+    ./build.sh "$prefix/include" "$4" ;;
 esac >log 2>&1 || { cat log; exit 1; }
 ./consumer

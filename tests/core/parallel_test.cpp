@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace mlgraph {
@@ -42,6 +43,33 @@ TEST_CASE("many short calls follow each other without losing one") {
   std::atomic<std::int64_t> total{0};
   for (int call = 0; call < 3000; ++call) pool.run(5, [&](std::int64_t i) { total += i; });
   CHECK(total == 3000 * 10);
+}
+
+TEST_CASE("a task that runs tasks on its own pool runs them itself") {
+  ThreadPool pool(3);
+  std::vector<std::int64_t> sums(50);
+  pool.run(50, [&](std::int64_t i) {
+    std::atomic<std::int64_t> sum{0};
+    pool.run(20, [&](std::int64_t k) { sum += i * k; });
+    sums[static_cast<std::size_t>(i)] = sum;
+  });
+  for (std::size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == 190 * static_cast<std::int64_t>(i));
+  std::atomic<int> after{0};
+  pool.run(7, [&](std::int64_t) { ++after; });
+  CHECK(after == 7);
+}
+
+TEST_CASE("callers on two threads can share a pool") {
+  ThreadPool pool(3);
+  std::atomic<std::int64_t> totals[2] = {{0}, {0}};
+  const auto call = [&](std::size_t t) {
+    for (int round = 0; round < 2000; ++round) pool.run(5, [&](std::int64_t i) { totals[t] += i; });
+  };
+  std::thread other([&] { call(1); });
+  call(0);
+  other.join();
+  CHECK(totals[0] == 2000 * 10);
+  CHECK(totals[1] == 2000 * 10);
 }
 
 TEST_CASE("parallel_for cuts [0, n) into the same blocks with and without a pool") {

@@ -47,7 +47,7 @@ TEST_CASE("shuffle makes every order") {
   Rng rng(3);
   for (int i = 0; i < 6000; ++i) {
     std::vector<int> v = {0, 1, 2};
-    rng.shuffle(Span<int>(v));
+    rng.shuffle(v);
     ++order_count[static_cast<std::size_t>(v[0] * 2 + (v[1] > v[2] ? 1 : 0))];
   }
   for (const int c : order_count) CHECK(std::abs(c - 1000) < 120);

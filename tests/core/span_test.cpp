@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace mlgraph {
@@ -27,6 +29,20 @@ TEST_CASE("a span is made from anything contiguous") {
   for (const float v : a) sum += v;
   CHECK(sum == 13);
   CHECK(Span<const int>().empty());
+}
+
+TEST_CASE("the elements' type of a span is that of what it is made from") {
+  std::vector<float> values = {1, 2, 3};
+  const std::array<int, 2> fixed = {4, 5};
+  double plain[] = {6, 7};
+  static_assert(std::is_same_v<decltype(Span(values)), Span<float>>);
+  static_assert(std::is_same_v<decltype(Span(std::as_const(values))), Span<const float>>);
+  static_assert(std::is_same_v<decltype(Span(fixed)), Span<const int>>);
+  static_assert(std::is_same_v<decltype(Span(plain)), Span<double>>);
+  static_assert(std::is_same_v<decltype(Span(Span<const float>(values))), Span<const float>>);
+  static_assert(std::is_same_v<decltype(Span(values.data(), 2)), Span<float>>);
+  CHECK(Span(values).size() == 3);
+  CHECK(Span(plain).back() == 7);
 }
 
 TEST_CASE("a matrix view finds rows, blocks and elements through its stride") {

@@ -40,6 +40,7 @@ GOOD = {
 LAYERING_MISTAKES = [
     ("core/a.hpp", '#include "mlgraph/graph/b.hpp"', "core/a.hpp:5: core comes before graph"),
     ("graph/b.hpp", "#include <vector>\n#include <iostream>", "graph/b.hpp:6: <iostream> is a header that prints"),
+    ("graph/b.hpp", "#include <cstdio>", "<cstdio> is a header that prints; it belongs in io, mlgraph/core/config.hpp"),
     ("graph/b.hpp", "#include <Eigen/Dense>", "<Eigen/Dense> is Eigen; it belongs in mlgraph/kernels/gemm.hpp"),
     ("graph/b.hpp", "# include <xsimd/xsimd.hpp>", "is xsimd; it belongs in mlgraph/kernels/simd.hpp"),
     ("core/a.hpp", "#include <immintrin.h>", "it belongs in kernels"),

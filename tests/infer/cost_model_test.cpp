@@ -183,7 +183,7 @@ TEST_CASE("bad bytes and bad programs are errors") {
   CostSession session = loaded->bind(set.views[0]).value();
   std::vector<std::int32_t> order(23, -7);
   CHECK(session.rank(set.views[0].configs, Span<std::int32_t>(order)).message() ==
-        "there is room for 23 places; there are 24 configs");
+        set.programs[0].name + ": there is room for 23 places; there are 24 configs");
   CHECK(order == std::vector<std::int32_t>(23, -7));
 }
 

@@ -150,6 +150,10 @@ TEST_CASE("errors name what is wrong, and the session stays as it was") {
         name + ": there is room for 23 scores; there are 24 configs");
   std::vector<std::int32_t> order(25, -7);
   CHECK(session.rank(configs, Span<std::int32_t>(order)).message() ==
+        name + ": there is room for 25 places; there are 24 configs");
+  CHECK(session.rank(configs, Span<std::int32_t>(order.data(), 23)).message() ==
+        name + ": there is room for 23 places; there are 24 configs");
+  CHECK(session.top_k(configs, Span<std::int32_t>(order)).message() ==
         name + ": the best 25 of 24 configs are asked for");
   ConfigView wide = {{}, {bad, 2}, 1, 1, 2};
   CHECK_FALSE(session.score(wide, Span<float>(scores.data(), 1)).ok());  // one row instead of three

@@ -112,7 +112,7 @@ TEST_CASE("SAGEConv on a graph built without both directions is an error") {
   ParamSpec spec;
   const SAGEConv conv(spec, "c", 3, 5, options);
   CHECK(message_of(spec, 2, 3, [&](auto& ctx, Var x) { return conv(ctx, x, edges.view()); }) ==
-        "sage: x has 2 rows; the graph has 0 nodes");
+        "sage: there are no edges along Direction::kBoth; make them with EdgeOptions::both");
 }
 
 }  // namespace

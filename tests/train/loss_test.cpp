@@ -123,6 +123,22 @@ TEST_CASE("no loss makes NaN of constant scores, constant labels or a single con
   }
 }
 
+TEST_CASE("a target that is not finite is refused by every loss, with its place") {
+  const std::vector<float> scores = {1, 2, 3, 4};
+  const std::vector<std::int32_t> ptr = {0, 2, 4};
+  for (const LossKind kind : kKinds) {
+    for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+      const std::vector<double> labels = {1, 2, bad, 4};
+      Tape tape;
+      const Var s = tape.leaf(MatrixView<const float>(scores.data(), 4, 1));
+      const Var loss = ranking_loss(tape, s, labels, ptr, loss_of(kind));
+      CHECK(tape.status().message() == str_cat("ranking_loss: label 2 is ", bad, "; it should be finite"));
+      CHECK_FALSE(tape.backward(loss).ok());
+      CHECK(tape.grad(s).data == nullptr);
+    }
+  }
+}
+
 TEST_CASE("sizes that differ are named") {
   const std::vector<float> scores = {1, 2};
   const std::vector<double> labels = {1, 2, 3};

@@ -3,16 +3,20 @@
 #ifndef MLGRAPH_AUTOGRAD_CONTEXT_HPP
 #define MLGRAPH_AUTOGRAD_CONTEXT_HPP
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "mlgraph/autograd/buffer_pool.hpp"
 #include "mlgraph/autograd/ops_elementwise.hpp"
 #include "mlgraph/autograd/ops_graph.hpp"
 #include "mlgraph/autograd/ops_linear.hpp"
 #include "mlgraph/autograd/ops_norm.hpp"
+#include "mlgraph/autograd/packed_weights.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
@@ -36,9 +40,9 @@ enum class Mode : std::uint8_t { kEager, kRecord };
 /// call's arguments to the compiler: two ops that read the same Var belong in two statements, or the last bits
 /// depend on it.
 ///
-/// Errors: an op given shapes that do not fit puts the context in a failed state: `status()` has the sentence,
-///         ops return the empty Var{} until begin(), and backward() returns that status. Nothing is computed
-///         from it.
+/// Errors: an op given shapes that do not fit, or a Var that has ended, puts the context in a failed state:
+///         `status()` has the sentence, ops return the empty Var{} until begin(), and backward() returns that
+///         status. Nothing is computed from it; its value() has no rows, and the element it points to is NaN.
 /// Cost:   recording adds one small struct per op; there is no graph of heap nodes and no recursion.
 /// Thread safety: one context per thread. It may use several threads itself, through the pool.
 template <class T, Mode kMode>
@@ -64,7 +68,6 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     param_grads_ = nullptr;
     param_state_ = nullptr;
     packed_.clear();
-    packed_memory_.rewind();
   }
   /// Binds parameters for training: backward() adds to `parameters.grad`, batch norm updates its statistics.
   void bind(const ParamSpec& spec, Parameters<T>& parameters) {
@@ -92,13 +95,16 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     keeps_packed_ = true;
   }
 
-  /// Starts a step: forgets every Var and keeps the memory. `seed` decides what dropout drops in it.
-  void begin(std::uint64_t seed = 0) {
+  /// Starts a step: forgets every Var and keeps the memory. What dropout drops differs from step to step, by
+  /// seeds that every new context draws in the same order.
+  void begin() { begin(mix64(num_steps_++)); }
+  /// The same with what dropout drops decided by `seed`, as where the steps of a run go to several contexts.
+  void begin(std::uint64_t seed) {
     arena_.rewind();
     slots_.clear();
     nodes_.clear();
     free_.clear();
-    slots_.emplace_back();  // Var{}: 0 x 0
+    slots_.push_back({&kNoNumber});  // Var{}: 0 x 0
     if (!status_.ok()) status_ = Status();
     seed_ = seed;
     num_draws_ = 0;
@@ -121,7 +127,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   void set_training(bool training) { training_ = training; }
   [[nodiscard]] bool training() const { return kRecords && training_; }
 
-  /// The first shape error since begin().
+  /// The first error since begin().
   [[nodiscard]] const Status& status() const { return status_; }
 
   // ---- variables ------------------------------------------------------------------------------------------
@@ -137,6 +143,15 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   }
   Var input(Span<const T> column) {
     return input(MatrixView<const T>(column.data(), static_cast<std::int64_t>(column.size()), 1));
+  }
+  template <class Allocator>
+  Var input(std::vector<T, Allocator>&&) = delete;  // it would be gone before backward()
+  /// A copy of a matrix of a narrower type: a gradient check in double reads the features that a model reads.
+  template <class Narrow, class = std::enable_if_t<sizeof(Narrow) < sizeof(T)>>
+  Var input(MatrixView<const Narrow> x) {
+    const Var copy = allocate(x.rows, x.cols, false);
+    for (std::int64_t r = 0; r < x.rows; ++r) std::copy_n(x.row(r), x.cols, mutable_value(copy).row(r));
+    return copy;
   }
   /// Borrows a contiguous matrix whose gradient is kept after backward(); read it by grad().
   Var leaf(MatrixView<const T> x) {
@@ -158,10 +173,15 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
 
   [[nodiscard]] std::int64_t rows(Var v) const { return slot(v).rows; }
   [[nodiscard]] std::int64_t cols(Var v) const { return slot(v).cols; }
-  [[nodiscard]] MatrixView<const T> value(Var v) const { return {slot(v).value, slot(v).rows, slot(v).cols}; }
+  [[nodiscard]] MatrixView<const T> value(Var v) const {
+    const Slot& s = slot(v);
+    return {s.value, s.rows, s.cols};
+  }
   /// The elements of a row, as a list; empty for Var{}.
   [[nodiscard]] Span<const T> row(Var v) const {
-    return {slot(v).value, static_cast<std::size_t>(slot(v).rows * slot(v).cols)};
+    const MatrixView<const T> x = value(v);
+    if (x.size() == 0) return {};
+    return {x.data, static_cast<std::size_t>(x.size())};
   }
   /// The gradient of a leaf after backward(); 0 x 0 when nothing reached it.
   [[nodiscard]] MatrixView<const T> grad(Var v) const {
@@ -176,8 +196,9 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   template <class M = void>
   Status backward(Var loss) {
     static_assert(kRecords || !std::is_void_v<M>, "an Eager context records nothing to play backward");
+    const bool is_scalar = rows(loss) == 1 && cols(loss) == 1;
     MLGRAPH_RETURN_IF_ERROR(status_);
-    if (rows(loss) != 1 || cols(loss) != 1) {
+    if (!is_scalar) {
       return Status::invalid_argument(
           str_cat("backward starts at a loss of (1, 1); this one is (", rows(loss), ", ", cols(loss), ")"));
     }
@@ -213,7 +234,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   [[nodiscard]] GradTarget grad_target(Var v) {
     Slot& s = slots_[static_cast<std::size_t>(v.id)];
     const bool accumulate = s.has_grad || s.is_param;
-    if (s.grad == nullptr) s.grad = take_buffer(s.rows * s.cols);
+    if (s.grad == nullptr) s.grad = free_.take(s.rows * s.cols, arena_);
     s.has_grad = true;
     return {{s.grad, s.rows, s.cols}, accumulate};
   }
@@ -265,6 +286,16 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     }
   }
 
+  /// What an op whose output is `out` remembers of a list that the caller may free before backward(): the list,
+  /// and where it will be read then a copy, unless it is in this step's memory already.
+  template <class U>
+  [[nodiscard]] Span<const U> kept(Var out, Span<const U> list) {
+    if (!needs_grad(out) || arena_.holds(list.data())) return list;
+    U* const copy = arena_.template allocate<U>(list.size());
+    std::copy(list.begin(), list.end(), copy);
+    return {copy, list.size()};
+  }
+
   /// The op's own precondition: true when it holds. Otherwise the context fails with `message()`, if it has not
   /// yet.
   template <class Message>
@@ -279,19 +310,9 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     return keeps_packed_ && weight.data >= param_values_ && weight.data < param_values_ + num_params_;
   }
   /// Where the packed form of a weight belongs: in the step's memory, or kept, and then perhaps there already.
-  struct PackedPlace {
-    T* data;
-    bool is_packed;
-  };
-  [[nodiscard]] PackedPlace packed_place(MatrixView<const T> weight, std::int64_t size) {
-    if (!keeps_packed(weight)) return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
-    for (const Packed& packed : packed_) {
-      if (packed.weight == weight.data && packed.rows == weight.rows && packed.cols == weight.cols)
-        return {packed.data, true};
-    }
-    T* const data = packed_memory_.template allocate<T>(static_cast<std::size_t>(size));
-    packed_.push_back({weight.data, weight.rows, weight.cols, data});
-    return {data, false};
+  [[nodiscard]] PackedPlace<T> packed_place(MatrixView<const T> weight, std::int64_t size) {
+    if (keeps_packed(weight)) return packed_.place(weight, size);
+    return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
   }
 
   [[nodiscard]] Arena& arena() { return arena_; }
@@ -315,44 +336,32 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     bool keeps_grad = false;  // leaves and parameters; others give their buffer back once it has been used
     bool is_param = false;
     bool has_grad = false;
+    std::uint32_t stamp = 0;
   };
   struct Node {
     Var out;
     const void* op;
     void (*backward)(Context&, const void*);
   };
-  struct Buffer {
-    T* data;
-    std::int64_t size;
-  };
-  struct Packed {
-    const T* weight;
-    std::int64_t rows, cols;
-    T* data;
-  };
 
-  const Slot& slot(Var v) const { return slots_[static_cast<std::size_t>(v.id)]; }
+  MLGRAPH_ALWAYS_INLINE const Slot& slot(Var v) const {
+    const auto i = static_cast<std::size_t>(v.id);
+    return i < slots_.size() && slots_[i].stamp == v.stamp ? slots_[i] : ended_slot();
+  }
+  MLGRAPH_COLD const Slot& ended_slot() const {
+    if (status_.ok()) status_ = Status::invalid_argument("a Var is used that begin() or rewind() has ended");
+    return slots_[0];
+  }
   Var push(const Slot& s) {
     slots_.push_back(s);
-    return Var{static_cast<std::int32_t>(slots_.size() - 1)};
+    slots_.back().stamp = ++num_vars_;
+    return Var{static_cast<std::int32_t>(slots_.size() - 1), num_vars_};
   }
 
-  // A gradient is dead once the op that made its variable has been played, so few buffers serve a whole step.
-  T* take_buffer(std::int64_t size) {
-    for (std::size_t i = 0; i < free_.size(); ++i) {
-      if (free_[i].size == size) {
-        T* const data = free_[i].data;
-        free_[i] = free_.back();
-        free_.pop_back();
-        return data;
-      }
-    }
-    return arena_.template allocate<T>(static_cast<std::size_t>(size));
-  }
   void release_grad(Var v) {
     Slot& s = slots_[static_cast<std::size_t>(v.id)];
     if (s.keeps_grad || s.grad == nullptr) return;
-    free_.push_back({s.grad, s.rows * s.cols});
+    free_.give_back(s.grad, s.rows * s.cols);
     s.grad = nullptr;
     s.has_grad = false;
   }
@@ -361,19 +370,22 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   Arena arena_;
   std::vector<Slot> slots_;
   std::vector<Node> nodes_;
-  std::vector<Buffer> free_;
-  std::vector<Packed> packed_;
-  Arena packed_memory_;
+  BufferPool<T> free_;
+  PackedWeights<T> packed_;
   bool keeps_packed_ = false;
-  Status status_;
+  mutable Status status_;  // reading a Var that has ended is an error
   const T* param_values_ = nullptr;
   T* param_grads_ = nullptr;
   T* param_state_ = nullptr;
   std::int64_t num_params_ = 0;
   std::int64_t num_trainable_ = 0;
+  std::uint64_t num_steps_ = 0;
   std::uint64_t seed_ = 0;
   std::uint64_t num_draws_ = 0;
+  std::uint32_t num_vars_ = 0;  // ever
   bool training_ = true;
+
+  static constexpr T kNoNumber = std::numeric_limits<T>::quiet_NaN();
 };
 
 /// Forward with recording, for training.

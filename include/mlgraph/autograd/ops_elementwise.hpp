@@ -267,7 +267,7 @@ class ElementwiseOps {
       kernels::mul_row_scalar(ctx.value(x).row_block(r, period), factor,
                               ctx.mutable_value(y).row_block(r, period), false, ctx.pool());
     }
-    ctx.record(y, ops::ScaleRows<T>{x, y, factor});
+    ctx.record(y, ops::ScaleRows<T>{x, y, ctx.kept(y, factor)});
     return y;
   }
 

@@ -10,6 +10,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/attention.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/kernels/gather.hpp"
@@ -151,8 +152,9 @@ struct CrossConfigAttention {
 
 }  // namespace ops
 
-/// Index arrays are borrowed until backward() is over; they are checked against the shapes, their entries were
-/// validated when the graph was built.
+/// Lists of indices and weights may be gone before backward(), which reads a copy in the step's memory;
+/// adjacencies, whose types say that they are views, are borrowed until it is over. Lists are checked against
+/// the shapes; the entries of adjacencies and segments were validated when the graph was built.
 template <class Ctx, class T>
 class GraphOps {
  public:
@@ -163,7 +165,7 @@ class GraphOps {
     if (!indices_in_range("gather_rows", index, ctx.rows(x))) return {};
     const Var y = ctx.allocate(static_cast<std::int64_t>(index.size()), ctx.cols(x), ctx.needs_grad(x));
     kernels::gather_rows(ctx.value(x), index, ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::GatherRows{x, y, index});
+    ctx.record(y, ops::GatherRows{x, y, ctx.kept(y, index)});
     return y;
   }
 
@@ -187,7 +189,7 @@ class GraphOps {
     for (std::int64_t i = 0; i < num_rows; ++i) {
       kernels::axpy(T(1), add.row(i), out.row(index[static_cast<std::size_t>(i)]), add.cols, nullptr);
     }
-    ctx.record(y, ops::IndexAdd{x, delta, y, index});
+    ctx.record(y, ops::IndexAdd{x, delta, y, ctx.kept(y, index)});
     return y;
   }
 
@@ -214,6 +216,7 @@ class GraphOps {
     Ctx& ctx = self();
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t num_targets = adjacency.num_targets();
+    if (!has_edges(ctx, "spmm", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0, [&] {
           return str_cat("spmm: x has ", ctx.rows(x), " rows; the graph has ", num_sources, " nodes");
         })) {
@@ -230,7 +233,7 @@ class GraphOps {
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::spmm(reduce, adjacency.csr, edge_weight, ctx.value(x), ctx.mutable_value(y), argmax, false,
                   ctx.pool());
-    ctx.record(y, ops::Spmm<T>{x, y, reduce, adjacency, edge_weight, argmax});
+    ctx.record(y, ops::Spmm<T>{x, y, reduce, adjacency, ctx.kept(y, edge_weight), argmax});
     return y;
   }
 
@@ -244,6 +247,7 @@ class GraphOps {
     const std::int64_t num_edges = adjacency.csr.num_edges();
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t copies = num_sources == 0 ? 0 : ctx.rows(x) / num_sources;
+    if (!has_edges(ctx, "spmm_heads", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect((ctx.rows(weight) == num_edges || ctx.rows(weight) == copies * num_edges) && heads > 0 &&
                         ctx.cols(x) % heads == 0 && ctx.rows(x) == copies * num_sources,
                     [&] {
@@ -268,7 +272,7 @@ class GraphOps {
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
                             ctx.pool());
-    ctx.record(y, ops::SegmentReduce{x, y, reduce, ptr, argmax});
+    ctx.record(y, ops::SegmentReduce{x, y, reduce, ctx.kept(y, ptr), argmax});
     return y;
   }
 
@@ -278,7 +282,7 @@ class GraphOps {
     if (!segments_of("segment_softmax", ptr, x)) return {};
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
     kernels::segment_softmax(ptr, ctx.value(x), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::SegmentSoftmax{x, y, ptr});
+    ctx.record(y, ops::SegmentSoftmax{x, y, ctx.kept(y, ptr)});
     return y;
   }
 

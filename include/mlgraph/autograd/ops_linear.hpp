@@ -10,6 +10,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
+#include "mlgraph/graph/message_flow.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/config_affine.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
@@ -201,6 +202,7 @@ class LinearOps {
     const std::int64_t in = ctx.cols(x);
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t num_targets = adjacency.num_targets();
+    if (!has_edges(ctx, "sage", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0,
                     [&] {
                       return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_sources,
@@ -273,9 +275,11 @@ class LinearOps {
       return ctx.activation(activation, config_affine(nodes, shift, scaled, factor), slope);
     const bool with_grad = ctx.needs_grad(nodes, shift) || ctx.needs_grad(scaled);
     const Var y = ctx.allocate(ctx.rows(nodes) * ctx.rows(shift), ctx.cols(nodes), with_grad);
-    kernels::config_affine(ctx.value(nodes), ctx.value(shift), ctx.value(scaled), factor, activation,
+    kernels::config_affine(ctx.value(nodes), ctx.value(shift),
+                           has_scaled ? ctx.value(scaled) : MatrixView<const T>(), factor, activation,
                            static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, factor, activation, static_cast<T>(slope)});
+    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, ctx.kept(y, factor), activation,
+                                       static_cast<T>(slope)});
     return y;
   }
 

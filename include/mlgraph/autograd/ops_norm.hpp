@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
 
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
@@ -131,7 +132,8 @@ class NormOps {
   /// used and the running ones move by `momentum` towards them (with the unbiased variance, as in PyTorch); in
   /// evaluation the running ones are used.
   /// Shapes: x (N, F); gamma, beta (1, F); running_mean, running_var: state vectors (F).
-  /// Errors: training on a single row, which has no variance.
+  /// Errors: training on a single row, which has no variance, or with parameters that were bound read-only, so
+  ///         that the running statistics would stay as they are.
   Var batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
                  double momentum = 0.1, double eps = 1e-5) {
     Ctx& ctx = self();
@@ -142,22 +144,26 @@ class NormOps {
     if (!ctx.expect(n > 1, [&] { return str_cat("batch_norm: training needs 2 rows or more; x has ", n); }))
       return {};
 
+    T* const state_mean = ctx.state(running_mean);
+    T* const state_var = ctx.state(running_var);
+    if (!ctx.expect(state_mean != nullptr && state_var != nullptr, [] {
+          return std::string(
+              "batch_norm: the running statistics are bound read-only; bind() Parameters, or give "
+              "bind() the state part");
+        })) {
+      return {};
+    }
     auto* const ptr = ctx.arena().template allocate<std::int32_t>(2);
     ptr[0] = 0;
     ptr[1] = static_cast<std::int32_t>(n);
     MatrixView<T> mean, rstd;
     const Var normalized = normalize_columns({ptr, 2}, x, eps, mean, rstd);
-
-    T* const state_mean = ctx.state(running_mean);
-    T* const state_var = ctx.state(running_var);
-    if (state_mean != nullptr && state_var != nullptr) {
-      const T m = static_cast<T>(momentum);
-      const T unbiased = static_cast<T>(static_cast<double>(n) / static_cast<double>(n - 1));
-      for (std::int64_t k = 0; k < width; ++k) {
-        const T var = T(1) / (rstd.data[k] * rstd.data[k]) - static_cast<T>(eps);
-        state_mean[k] += m * (mean.data[k] - state_mean[k]);
-        state_var[k] += m * (unbiased * var - state_var[k]);
-      }
+    const T m = static_cast<T>(momentum);
+    const T unbiased = static_cast<T>(static_cast<double>(n) / static_cast<double>(n - 1));
+    for (std::int64_t k = 0; k < width; ++k) {
+      const T var = T(1) / (rstd.data[k] * rstd.data[k]) - static_cast<T>(eps);
+      state_mean[k] += m * (mean.data[k] - state_mean[k]);
+      state_var[k] += m * (unbiased * var - state_var[k]);
     }
     return column_affine(normalized, gamma, beta);
   }
@@ -200,7 +206,7 @@ class NormOps {
     rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
     kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
                            ctx.arena(), ctx.pool());
-    ctx.record(y, ops::InstanceNorm<T>{x, y, ptr, mean, rstd});
+    ctx.record(y, ops::InstanceNorm<T>{x, y, ctx.kept(y, ptr), mean, rstd});
     return y;
   }
   Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,

@@ -12,8 +12,10 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/core/status.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -52,6 +54,9 @@ struct Param {
 ///
 /// The flat buffer is [trainable tensors | state tensors]; state is what training updates without a gradient
 /// (the running statistics of batch norm). Every tensor starts on a cache line.
+///
+/// Errors: a network that names two tensors alike could not be saved. That is found where the second one is
+///         registered, in every build: Error is thrown (MLGRAPH_FATAL without exceptions) and says the name.
 class ParamSpec {
  public:
   /// Every tensor takes a multiple of so many elements: 64 bytes of float, 128 of double.
@@ -64,7 +69,7 @@ class ParamSpec {
     Init init;
   };
 
-  /// A matrix (rows, cols). Names must differ; they are the names in the weights file.
+  /// A matrix (rows, cols). Names differ; they are the names in the weights file.
   Param matrix(std::string name, std::int64_t rows, std::int64_t cols, Init init) {
     return add(std::move(name), rows, cols, false, true, init);
   }
@@ -112,10 +117,12 @@ class ParamSpec {
     return "padding";
   }
 
-  /// Fills `values` (size()) with start values; each tensor draws from a generator of its own, so adding a
+  /// Fills `elements` (size()) with start values; each tensor draws from a generator of its own, so adding a
   /// tensor does not change the others.
-  template <class T>
-  void initialize(Span<T> values, std::uint64_t seed) const {
+  template <class Values>
+  void initialize(Values&& elements, std::uint64_t seed) const {
+    const Span values(elements);
+    using T = typename decltype(values)::value_type;
     MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == size(),
                    "values must have ParamSpec::size() elements");
     for (T& value : values) value = T(0);
@@ -128,7 +135,10 @@ class ParamSpec {
 
  private:
   Param add(std::string name, std::int64_t rows, std::int64_t cols, bool is_vector, bool trainable, Init init) {
-    MLGRAPH_ASSERT(find(name) == nullptr, "two parameters have the same name");
+    if (find(name) != nullptr) {
+      Status::invalid_argument(str_cat("two parameters are named \"", name, "\"; give each layer its own name"))
+          .or_throw();
+    }
     MLGRAPH_ASSERT(rows >= 0 && cols >= 0, "a parameter's shape is negative");
     std::int64_t& end = trainable ? num_trainable_ : num_state_;
     const Param param{end, rows, cols, trainable};
@@ -183,7 +193,7 @@ struct Parameters {
   Parameters(const ParamSpec& spec, std::uint64_t seed)
       : value(static_cast<std::size_t>(spec.size())),
         grad(static_cast<std::size_t>(spec.num_trainable()), T(0)) {
-    spec.initialize(Span<T>(value), seed);
+    spec.initialize(value, seed);
   }
 
   void zero_grad() {

@@ -13,6 +13,7 @@ MLGRAPH_BEGIN_ISA
 /// A matrix in a Context, valid until its next begin(). The default one is the empty 0 x 0 matrix.
 struct Var {
   std::int32_t id = 0;
+  std::uint32_t stamp = 0;  // which of the variables that were at this place it is
 };
 
 MLGRAPH_END_ISA

@@ -112,6 +112,14 @@ class Arena {
     used_ = mark.used;
   }
 
+  /// Whether the memory at `p` is of this arena.
+  [[nodiscard]] bool holds(const void* p) const {
+    const auto address = reinterpret_cast<std::uintptr_t>(p);
+    return std::any_of(blocks_.begin(), blocks_.end(), [address](const Block& block) {
+      return address - reinterpret_cast<std::uintptr_t>(block.data()) < block.size();
+    });
+  }
+
   /// Bytes handed out since rewind(), the most ever handed out, and the bytes held from the system.
   [[nodiscard]] std::size_t used_bytes() const { return used_; }
   [[nodiscard]] std::size_t peak_bytes() const { return peak_; }

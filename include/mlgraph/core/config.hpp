@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_CORE_CONFIG_HPP
 #define MLGRAPH_CORE_CONFIG_HPP
 
+#include <cstdio>
 #include <exception>
 
 #include "mlgraph/core/version.hpp"
@@ -17,10 +18,11 @@
 #endif
 
 // ---- MLGRAPH_FATAL(message) ------------------------------------------------------------------------------
-// Called, where there are no exceptions, when the caller insists on a value that an error took the place of.
-// `message` is a `const char*`. Must not return.
+// Called for a failed MLGRAPH_ASSERT and, where there are no exceptions, when the caller insists on a value that
+// an error took the place of. `message` is a `const char*`. Must not return. Unless overridden it prints the
+// sentence to the standard error and ends the program.
 #ifndef MLGRAPH_FATAL
-#define MLGRAPH_FATAL(message) ((void)(message), std::terminate())
+#define MLGRAPH_FATAL(message) ((void)std::fprintf(stderr, "mlgraph: %s\n", message), std::terminate())
 #endif
 
 // ---- MLGRAPH_ASSERT(condition, message) ------------------------------------------------------------------
@@ -43,16 +45,19 @@
 #define MLGRAPH_ALWAYS_INLINE inline __attribute__((always_inline))
 #define MLGRAPH_LAMBDA_INLINE __attribute__((always_inline))  // stands between a lambda's parameters and body
 #define MLGRAPH_FLATTEN __attribute__((flatten))              // everything that the function calls is inlined
+#define MLGRAPH_COLD __attribute__((noinline, cold))          // what hardly ever runs stays out of what does
 #define MLGRAPH_RESTRICT __restrict__
 #elif defined(_MSC_VER)
 #define MLGRAPH_ALWAYS_INLINE __forceinline
 #define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_FLATTEN
+#define MLGRAPH_COLD
 #define MLGRAPH_RESTRICT __restrict
 #else
 #define MLGRAPH_ALWAYS_INLINE inline
 #define MLGRAPH_LAMBDA_INLINE
 #define MLGRAPH_FLATTEN
+#define MLGRAPH_COLD
 #define MLGRAPH_RESTRICT
 #endif
 

@@ -20,7 +20,9 @@ MLGRAPH_BEGIN_ISA
 
 /// Threads that wait for work. The thread that calls run() works too: a pool of 1 starts no thread at all.
 ///
-/// A pool is used by one caller at a time. Kernels take a `ThreadPool*`; null means "on this thread".
+/// A pool serves one call of run() at a time; what meets a busy one runs on the thread that asks, with the same
+/// results. Tapes of a pool's tasks can therefore use the same pool, which then has no thread left to help them.
+/// Kernels take a `ThreadPool*`; null means "on this thread".
 class ThreadPool {
  public:
   /// The most threads of a pool; of more than that, so many are started.
@@ -54,10 +56,11 @@ class ThreadPool {
   [[nodiscard]] int num_threads() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls `task(i)` once for each i in [0, num_tasks), in any order, on any thread; returns when all are done.
-  /// `task` must not throw and must not call run() on the same pool.
+  /// A call from within a task of this pool, or while another thread's call is not over, runs its tasks itself.
+  /// `task` must not throw.
   template <class Task>
   void run(std::int64_t num_tasks, Task&& task) {
-    if (workers_.empty() || num_tasks <= 1) {
+    if (workers_.empty() || num_tasks <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
       for (std::int64_t i = 0; i < num_tasks; ++i) task(i);
       return;
     }
@@ -75,8 +78,11 @@ class ThreadPool {
     }
     wake_.notify_all();
     work();
-    std::unique_lock<std::mutex> lock(mutex_);
-    done_.wait(lock, [this] { return num_busy_ == 0; });
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      done_.wait(lock, [this] { return num_busy_ == 0; });
+    }
+    is_busy_.store(false, std::memory_order_release);
   }
 
  private:
@@ -134,6 +140,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
+  std::atomic<bool> is_busy_{false};           // a run() has the workers
   std::atomic<std::uint64_t> generation_{0};  // counts run() calls; written under mutex_
   std::atomic<std::int64_t> next_task_{0};
   // Set by run() under mutex_ before the workers wake, constant while they work.

@@ -70,9 +70,10 @@ class Rng {
     }
   }
 
-  /// A uniformly random order of the elements (Fisher-Yates).
-  template <class T>
-  void shuffle(Span<T> values) {
+  /// A uniformly random order of the elements (Fisher-Yates) of a Span, or of what one is made from.
+  template <class Values>
+  void shuffle(Values&& elements) {
+    const Span values(elements);
     for (std::size_t i = values.size(); i > 1; --i) {
       using std::swap;
       swap(values[i - 1], values[static_cast<std::size_t>(below(i))]);

@@ -54,6 +54,12 @@ class Span {
   std::size_t size_ = 0;
 };
 
+/// `Span(values)` of a vector, an array, or another Span has its elements' type, const where they are.
+template <class Container>
+Span(Container&&) -> Span<std::remove_pointer_t<decltype(std::declval<Container&>().data())>>;
+template <class T, std::size_t kSize>
+Span(T (&)[kSize]) -> Span<T>;
+
 /// A borrowed row-major matrix (rows, cols); row r starts at `data + r * stride`, stride >= cols.
 template <class T>
 struct MatrixView {

@@ -60,7 +60,7 @@ MLGRAPH_BEGIN_ISA
   std::vector<std::int32_t> permuted(ids.size());
   std::vector<std::vector<float>> predictions;
   for (std::int64_t n = 0; n < num_permutations; ++n) {
-    rng.shuffle(Span<std::size_t>(order));
+    rng.shuffle(order);
     for (std::size_t i = 0; i < order.size(); ++i) permuted[i] = ids[order[i]];
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<float> scores, model.predict(program, permuted, pool));
     predictions.emplace_back(ids.size());

@@ -52,7 +52,7 @@ struct EdgesView {
   AdjacencyView reverse;
   AdjacencyView both;  // empty row_ptr unless it was asked for when the graph was built
 
-  [[nodiscard]] const AdjacencyView& along(Direction direction) const {
+  [[nodiscard]] AdjacencyView along(Direction direction) const {
     return direction == Direction::kForward ? forward : direction == Direction::kReverse ? reverse : both;
   }
   [[nodiscard]] std::int32_t num_nodes() const { return forward.csr.num_rows(); }

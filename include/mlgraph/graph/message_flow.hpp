@@ -7,11 +7,21 @@
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
+
+/// Whether there are edges to aggregate `num_rows` rows along; otherwise the context fails, in the name of `op`.
+template <class Ctx>
+[[nodiscard]] bool has_edges(Ctx& ctx, const char* op, const AdjacencyView& adjacency, std::int64_t num_rows) {
+  const bool were_made = !adjacency.csr.row_ptr.empty() || adjacency.num_cols >= 0 || num_rows == 0;
+  return ctx.expect(were_made, [op] {
+    return str_cat(op, ": there are no edges along Direction::kBoth; make them with EdgeOptions::both");
+  });
+}
 
 /// The constant weights of a layer: of edges in the order of a CSR, and of the rows themselves.
 template <class T>

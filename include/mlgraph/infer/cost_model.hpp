@@ -46,6 +46,9 @@ class CostSessionOfIsa final : public interface::CostSessionCode {
   Status score(const ConfigView& configs, Span<float> scores) override {
     return session_.score(configs, scores);
   }
+  Status rank(const ConfigView& configs, Span<std::int32_t> order) override {
+    return session_.rank(configs, order);
+  }
   Status top_k(const ConfigView& configs, Span<std::int32_t> best) override {
     return session_.top_k(configs, best);
   }

@@ -197,7 +197,7 @@ class Searcher {
 
   Status greedy() {
     for (;;) {
-      rng_.shuffle(Span<std::int32_t>(rows_));
+      rng_.shuffle(rows_);
       bool improved = false;
       for (const std::int32_t row : rows_) {
         std::int32_t best = choice_[at(row)];

@@ -81,8 +81,12 @@ class Session {
   }
 
   /// The configurations from fast to slow; equal ones keep their order.  Shapes: configs (C) -> order (C).
-  /// Errors: those of score(); `order` is then as it was.
+  /// Errors: those of score(), room for another number; `order` is then as it was.
   [[nodiscard]] Status rank(const ConfigView& configs, Span<std::int32_t> order) {
+    if (static_cast<std::int64_t>(order.size()) != configs.num_configs) {
+      return Status::invalid_argument(str_cat(program_.view.name, ": there is room for ", order.size(),
+                                              " places; there are ", configs.num_configs, " configs"));
+    }
     return top_k(configs, order);
   }
 

@@ -273,10 +273,12 @@ class NpzWriter {
   /// `compression_level`: 1 (fast) to 9 (small); 0 stores without compression.
   explicit NpzWriter(int compression_level = 6) : level_(compression_level) {}
 
-  /// Adds a copy of `values`, in C order. A Span<const bool> is written as bool.
+  /// Adds a copy of the elements, in C order. A Span<const bool> is written as bool.
   /// Errors: an empty key or one that was added before; a shape that does not hold values.size() elements.
-  template <class T>
-  Status add(std::string key, Span<const std::int64_t> shape, Span<const T> values) {
+  template <class Values>
+  Status add(std::string key, Span<const std::int64_t> shape, const Values& elements) {
+    const Span values(elements);
+    using T = typename decltype(values)::value_type;
     if (key.empty()) return Status::invalid_argument("npz: an array needs a name");
     for (const Member& member : members_) {
       if (member.key == key)

@@ -61,6 +61,7 @@ class GATv2Conv {
     const AdjacencyView& adjacency = flow.edges;
     const std::int64_t num_sources = adjacency.num_sources();
     const std::int64_t copies = num_sources == 0 ? 0 : ctx.rows(x) / num_sources;
+    if (!has_edges(ctx, "GATv2Conv", adjacency, ctx.rows(x))) return {};
     if (!ctx.expect(ctx.rows(x) == copies * num_sources, [&] {
           return str_cat("GATv2Conv: x has ", ctx.rows(x), " rows; the graph has ", num_sources, " nodes");
         })) {

@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_TRAIN_CHECK_NET_HPP
 #define MLGRAPH_TRAIN_CHECK_NET_HPP
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -13,6 +14,7 @@
 #include "mlgraph/autograd/gradcheck.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
+#include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
@@ -109,8 +111,8 @@ class NetCheck {
   /// them only where pools are read out.
   [[nodiscard]] Status check_draws(const NetInput<float>& in) {
     Tape one, two;
-    one.bind(spec_, Span<const float>(parameters_.value));
-    two.bind(spec_, Span<const float>(parameters_.value));
+    bind_training(one);
+    bind_training(two);
     one.begin(1);
     two.begin(2);
     NetWalk<Tape> first(name_, net_, one, plan_, in), second(name_, net_, two, plan_, in);
@@ -191,8 +193,8 @@ class NetCheck {
   [[nodiscard]] Status check_distinct_training(const NetSample<float>& sample) {
     const std::int64_t count = NetSample<float>::kConfigs;
     Tape tape, every;
-    tape.bind(spec_, Span<const float>(parameters_.value));
-    every.bind(spec_, Span<const float>(parameters_.value));
+    bind_training(tape);
+    bind_training(every);
     FlowPlan rows = sample.rows();
     const Var sums = sample.pools_of_distinct<Tape>(net_, tape, rows, nullptr, 0, count);
     const SampleRun all = run_sample<Tape>(net_, every, plan_, sample.input(every));
@@ -207,7 +209,7 @@ class NetCheck {
   [[nodiscard]] Status check_readout(const NetInput<float>& in) {
     Tape tape;
     parameters_.zero_grad();
-    tape.bind(spec_, Span<const float>(parameters_.value), Span<float>(parameters_.grad));
+    bind_training(tape);
     MLGRAPH_RETURN_IF_ERROR(tape.backward(tape.sum(run_sample<Tape>(net_, tape, plan_, in).sums)));
     for (const ParamSpec::Entry& entry : spec_.entries()) {
       const Param& param = entry.param;
@@ -220,6 +222,14 @@ class NetCheck {
     return {};
   }
 
+  /// Gradients go to parameters_.grad; the statistics that batch norm moves are a copy, which nothing reads.
+  void bind_training(Tape& tape) {
+    state_.resize(parameters_.value.size() - parameters_.grad.size());
+    std::copy(parameters_.value.end() - static_cast<std::ptrdiff_t>(state_.size()), parameters_.value.end(),
+              state_.begin());
+    tape.bind(spec_, Span<const float>(parameters_.value), Span<float>(parameters_.grad), Span<float>(state_));
+  }
+
   [[nodiscard]] Status failed(const Eager& ctx, std::string_view what) const {
     if (ctx.status().ok()) return {};
     return wrong(what, ": ", ctx.status().message());
@@ -230,6 +240,7 @@ class NetCheck {
   const NetPlan& plan_;
   const ParamSpec& spec_;
   Parameters<float> parameters_;
+  AlignedVector<float> state_;
 };
 
 /// Gradients of the scores in double. Where a difference steps over a kink it is no derivative, so it is an

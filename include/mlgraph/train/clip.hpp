@@ -25,7 +25,7 @@ namespace detail {
 
 /// The norm, or an error that names the gradient for which there is none.
 template <class T>
-[[nodiscard]] Result<double> gradient_norm(Span<const T> grads, ThreadPool* pool) {
+[[nodiscard]] Result<double> gradient_norm(Span<T> grads, ThreadPool* pool) {
   const double sum = sum_of_squares(grads, pool);
   if (std::isfinite(sum)) return std::sqrt(sum);
   MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
@@ -43,15 +43,17 @@ void scale_to_norm(Span<T> grads, double norm, double max_norm, ThreadPool* pool
 
 }  // namespace detail
 
-/// Scales the gradient so that its Euclidean norm is at most `max_norm`; returns the norm it had before.
+/// Scales the gradient, a Span or what one is made from, so that its Euclidean norm is at most `max_norm`;
+/// returns the norm it had before.
 ///
 ///   g <- g * min(1, max_norm / (|g| + 1e-6))        (as torch.nn.utils.clip_grad_norm_)
 ///
 /// Errors: max_norm is not positive; a gradient is not finite (named by index; nothing is changed then).
-template <class T>
-[[nodiscard]] Result<double> clip_grad_norm(Span<T> grads, double max_norm, ThreadPool* pool = nullptr) {
+template <class Gradient>
+[[nodiscard]] Result<double> clip_grad_norm(Gradient&& gradient, double max_norm, ThreadPool* pool = nullptr) {
+  const Span grads(gradient);
   MLGRAPH_RETURN_IF_ERROR(detail::check_max_norm(max_norm));
-  MLGRAPH_ASSIGN_OR_RETURN(const double norm, detail::gradient_norm(Span<const T>(grads), pool));
+  MLGRAPH_ASSIGN_OR_RETURN(const double norm, detail::gradient_norm(grads, pool));
   detail::scale_to_norm(grads, norm, max_norm, pool);
   return norm;
 }
@@ -60,14 +62,15 @@ template <class T>
 /// torch's 1e-6 in the denominator.) Gradients outside of all ranges stay as they are.
 ///
 /// Errors: as clip_grad_norm(); indices count from the start of `grads`.
-template <class T>
-[[nodiscard]] Status clip_grad_norm_per_tensor(Span<T> grads, Span<const ParamRange> tensors, double max_norm,
-                                               ThreadPool* pool = nullptr) {
+template <class Gradient>
+[[nodiscard]] Status clip_grad_norm_per_tensor(Gradient&& gradient, Span<const ParamRange> tensors,
+                                               double max_norm, ThreadPool* pool = nullptr) {
+  const Span grads(gradient);
   MLGRAPH_RETURN_IF_ERROR(detail::check_max_norm(max_norm));
-  MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(Span<const T>(grads), pool));
+  MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
   for (const ParamRange& range : tensors) {
-    const Span<T> tensor = grads.subspan(range.offset, range.size);
-    MLGRAPH_ASSIGN_OR_RETURN(const double norm, detail::gradient_norm(Span<const T>(tensor), pool));
+    const Span tensor = grads.subspan(range.offset, range.size);
+    MLGRAPH_ASSIGN_OR_RETURN(const double norm, detail::gradient_norm(tensor, pool));
     detail::scale_to_norm(tensor, norm, max_norm, pool);
   }
   return {};

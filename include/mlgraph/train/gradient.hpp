@@ -86,7 +86,7 @@ template <bool kSquare, class T>
 }
 
 template <bool kSquare, class T>
-[[nodiscard]] std::size_t find_non_finite(Span<const T> x, ThreadPool* pool) {
+[[nodiscard]] std::size_t find_non_finite(Span<T> x, ThreadPool* pool) {
   const std::int64_t n = static_cast<std::int64_t>(x.size());
   const std::int64_t block = reduction_block(n);
   std::int64_t first[kMaxPartials];
@@ -102,8 +102,9 @@ template <bool kSquare, class T>
 
 /// The sum of x_i^2, accumulated in double in an order that depends on the size alone. Not finite when some
 /// element is not (or, for double elements, beyond 1e154).
-template <class T>
-[[nodiscard]] double sum_of_squares(Span<const T> x, ThreadPool* pool = nullptr) {
+template <class Values>
+[[nodiscard]] double sum_of_squares(const Values& values, ThreadPool* pool = nullptr) {
+  const Span x(values);
   const std::int64_t n = static_cast<std::int64_t>(x.size());
   const std::int64_t block = detail::reduction_block(n);
   double partials[detail::kMaxPartials] = {};
@@ -115,16 +116,17 @@ template <class T>
   return total;
 }
 
-/// The index of the first element that is infinite or NaN; x.size() when all are finite.
-template <class T>
-[[nodiscard]] std::size_t find_non_finite(Span<const T> x, ThreadPool* pool = nullptr) {
-  return detail::find_non_finite<false>(x, pool);
+/// The index of the first element that is infinite or NaN; values.size() when all are finite.
+template <class Values>
+[[nodiscard]] std::size_t find_non_finite(const Values& values, ThreadPool* pool = nullptr) {
+  return detail::find_non_finite<false>(Span(values), pool);
 }
 
 /// An error that names the first gradient that is infinite or NaN: `gradient 12 is nan; it should be finite`.
 /// The caller who knows the manifest finds the tensor's name with find_non_finite().
-template <class T>
-[[nodiscard]] Status check_finite_gradient(Span<const T> grads, ThreadPool* pool = nullptr) {
+template <class Gradient>
+[[nodiscard]] Status check_finite_gradient(const Gradient& gradient, ThreadPool* pool = nullptr) {
+  const Span grads(gradient);
   const std::size_t i = find_non_finite(grads, pool);
   if (i == grads.size()) return {};
   return Status::invalid_argument(str_cat("gradient ", i, " is ", grads[i], "; it should be finite"));
@@ -132,8 +134,9 @@ template <class T>
 
 /// The same for an optimizer that averages squares, of a gradient whose square is infinite (1.9e19 as a float):
 /// `gradient 12 is 2e+19; its square should be finite`.
-template <class T>
-[[nodiscard]] Status check_finite_squares(Span<const T> grads, ThreadPool* pool = nullptr) {
+template <class Gradient>
+[[nodiscard]] Status check_finite_squares(const Gradient& gradient, ThreadPool* pool = nullptr) {
+  const Span grads(gradient);
   const std::size_t i = detail::find_non_finite<true>(grads, pool);
   if (i == grads.size()) return {};
   return Status::invalid_argument(

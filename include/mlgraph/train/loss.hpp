@@ -90,7 +90,7 @@ T slate_loss_and_more(const LossOptions& options, Span<const T> score, Span<cons
 /// Units:  labels in any unit for the pairwise and list losses, which see their order only, and for the centred
 ///         logarithms and the cost-weighted pairs, which see their ratios; MSE and MAPE compare scores with
 ///         them, so labels must be scaled.
-/// Errors: sizes that differ; a temperature of 0 or below.
+/// Errors: sizes that differ; a label that is not finite, with its place; a temperature of 0 or below.
 /// Cost:   O(C^2) for the pairwise losses of C configs, O(C log C) for ListMLE, O(C) for the others.
 template <class Ctx>
 Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::int32_t> ptr,
@@ -109,6 +109,8 @@ Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::
       })) {
     return {};
   }
+  const Status labels_fit = kernels::check_finite_labels(label);
+  if (!ctx.expect(labels_fit.ok(), [&] { return str_cat("ranking_loss: ", labels_fit.message()); })) return {};
   const Var loss = ctx.allocate(1, 1, ctx.needs_grad(score));
   const auto size = static_cast<std::size_t>(n);
   T* const gradient = ctx.arena().template allocate<T>(size);

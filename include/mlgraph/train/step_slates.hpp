@@ -71,7 +71,7 @@ class StepSlates {
   /// The programs of an epoch's slates, in its order: those of a step follow each other.
   [[nodiscard]] std::vector<std::size_t> order(std::int64_t epoch) const {
     std::vector<std::size_t> order = slots_;
-    Rng(seed_of({static_cast<std::uint64_t>(epoch)})).shuffle(Span<std::size_t>(order));
+    Rng(seed_of({static_cast<std::uint64_t>(epoch)})).shuffle(order);
     return order;
   }
 

@@ -9,7 +9,6 @@ from conan import ConanFile
 
 # What ConanCenter calls the package: (find_package(...), target, library).
 LIBRARIES = {
-    "eigen": ("Eigen3", "Eigen3::Eigen", None),
     "xsimd": ("xsimd", "xsimd", None),
     "zlib": ("ZLIB", "ZLIB::ZLIB", "z"),
     "libzip": ("libzip", "libzip::zip", "zip"),
@@ -26,8 +25,6 @@ class SystemLibrary(ConanFile):
         self.cpp_info.set_property("cmake_file_name", package)
         self.cpp_info.set_property("cmake_target_name", target)
         self.cpp_info.bindirs = self.cpp_info.libdirs = self.cpp_info.includedirs = []
-        if self.name == "eigen":
-            self.cpp_info.includedirs = [os.environ["EIGEN_INCLUDE_DIR"]]
         if self.name == "xsimd" and os.environ["XSIMD_INCLUDE_DIR"] != "/usr/include":
             self.cpp_info.includedirs = [os.environ["XSIMD_INCLUDE_DIR"]]
         self.cpp_info.system_libs = [library] if library else []

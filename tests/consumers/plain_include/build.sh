@@ -1,5 +1,5 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# usage: build.sh <mlgraph's include folder> <Eigen's> <xsimd's>
+# usage: build.sh <mlgraph's include folder> <xsimd's>
 set -e
-${CXX:-c++} -std=c++17 -O1 main.cpp -o consumer -I"$1" -idirafter "$2" -idirafter "$3" -pthread
+${CXX:-c++} -std=c++17 -O1 main.cpp -o consumer -I"$1" -idirafter "$2" -pthread
