@@ -33,6 +33,8 @@ class HloAttributeParser : public HloScanner {
         budget_(limits.max_memory_bytes) {}
 
  protected:
+  const int max_depth_;
+
   /// Counts memory that is about to be taken.
   bool take(std::uint64_t bytes) {
     if (budget_.take(bytes)) return true;
@@ -52,10 +54,14 @@ class HloAttributeParser : public HloScanner {
       return fail_at(position(), str_cat("tuples at most ", max_depth_, " deep"), "more",
                      StatusCode::kResourceExhausted);
     }
-    const bool good = peek() == '(' ? tuple_shape(out) : array_shape(out);
+    const bool good = peek() == '('                      ? tuple_shape(out)
+                      : peek_word("b") && word_then('(') ? buffer_shape(out)
+                                                         : array_shape(out);
     --depth_;
     return good;
   }
+  /// True when a shape stands next, and not an opcode or a name.
+  bool peek_shape() { return peek() == '(' || word_then('[') || (peek_word("b") && word_then('(')); }
 
   /// Reads the attribute if it is one of those that make features; otherwise `known` becomes false.
   bool attribute(std::string_view name, HloInstruction& inst, bool& known) {
@@ -91,6 +97,13 @@ class HloAttributeParser : public HloScanner {
     return expect(')');
   }
 
+  /// `b(f32[2])`
+  bool buffer_shape(HloShape& out) {
+    out.element_type = hlo_element_type("buffer");
+    static_cast<void>(eat_word("b"));  // shape() saw it
+    return expect('(') && append(out.tuple_shapes, HloShape{}) && shape(out.tuple_shapes.back()) && expect(')');
+  }
+
   bool array_shape(HloShape& out) {
     skip_space();
     const std::size_t begin = position();
@@ -105,10 +118,10 @@ class HloAttributeParser : public HloScanner {
       } while (eat(','));
       if (!expect(']')) return false;
     }
-    // A brace directly after the shape is its layout; the one that opens a computation has other neighbours.
-    const bool has_layout = peek_here() == '{' && (is_digit(peek_second()) || peek_second() == ':');
+    // A brace after the shape is its layout; the one that opens a computation has other neighbours.
+    const bool has_layout = peek() == '{' && (is_digit(peek_second()) || peek_second() == ':');
     if (has_layout) return layout(out);
-    if (peek_here() == '{' && peek_second() == '}') return skip_group();
+    if (peek() == '{' && peek_second() == '}') return skip_group();
     if (!take(out.dimensions.size() * sizeof(std::int64_t))) return false;
     for (std::size_t i = out.dimensions.size(); i-- > 0;)
       out.minor_to_major.push_back(static_cast<std::int64_t>(i));
@@ -144,7 +157,11 @@ class HloAttributeParser : public HloScanner {
       return fail_at(begin, str_cat("a layout of ", out.dimensions.size(), " dimensions"),
                      str_cat(out.minor_to_major.size()), StatusCode::kDataLoss);
     }
-    if (eat(':') && !skip_value()) return false;
+    if (eat(':')) {
+      while (peek() != '}' && peek() != '\0') {
+        if (!eat(',') && !skip_value()) return false;
+      }
+    }
     return expect('}');
   }
 
@@ -358,7 +375,6 @@ class HloAttributeParser : public HloScanner {
     return true;
   }
 
-  int max_depth_;
   int depth_ = 0;
   MemoryBudget budget_;
 };

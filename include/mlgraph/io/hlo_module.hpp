@@ -125,6 +125,7 @@ struct HloModule {
   std::string name;
   std::string entry_computation_name;
   std::int64_t entry_computation_id = 0;
+  std::int64_t num_async_expanded = 0;  // instructions that text only implies: the inside of a `slice-start`
   std::vector<HloComputation> computations;
 
   [[nodiscard]] std::int64_t num_instructions() const {
