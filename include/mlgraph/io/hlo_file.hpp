@@ -84,12 +84,24 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
   return inner == HloFileKind::kModuleTuningData ? HloFileKind::kTuningData : HloFileKind::kUnknown;
 }
 
+/// `HloModule`, or what module text without that line begins with; never a protobuf.
+inline bool is_hlo_text(std::string_view text) {
+  const std::string_view begin = text.substr(0, 256);  // a protobuf has numbers below 32 early on
+  for (const char c : begin) {
+    if (static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t' && c != '\r') return false;
+  }
+  HloScanner scanner(text, "", 100);
+  if (scanner.peek_word("HloModule") || scanner.peek_word("ENTRY") || scanner.peek() == '(') return true;
+  if (scanner.word_then('[') || scanner.peek_assignment()) return true;
+  std::string_view name;
+  return scanner.name(name, "") && (scanner.peek() == '{' || scanner.peek() == '(');
+}
+
 }  // namespace detail
 
 /// What the bytes seem to be; reading them may still fail. Bytes that are no HLO file may be taken for one.
 [[nodiscard]] inline HloFileKind hlo_file_kind(Span<const std::byte> bytes) {
-  detail::HloScanner scanner(as_text(bytes), "", 1);
-  if (scanner.peek_word("HloModule")) return HloFileKind::kText;
+  if (detail::is_hlo_text(as_text(bytes))) return HloFileKind::kText;
   try {
     return detail::proto_kind(protozero::pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
                               0);
