@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"

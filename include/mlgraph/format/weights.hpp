@@ -16,6 +16,7 @@
 
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/name_list.hpp"
@@ -112,7 +113,7 @@ template <class Use>
                          "; should be F32, F64, F16 or BF16"));
   }
   if (bad == size) return {};
-  const bool is_finite = std::isfinite(value);
+  const bool is_finite = is_finite_value(value);
   return error(str_cat("[", bad, "] is ", value, " in the file", in_file, "; should be ",
                        is_finite ? "within the range of float" : "finite"));
 }

@@ -10,6 +10,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -19,20 +20,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace detail {
-
-// By the bits: std::isfinite is true of everything under -ffast-math, which users may compile with.
-inline bool is_finite(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7f800000u) != 0x7f800000u;
-}
-
-inline const char* non_finite_name(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  if ((bits & 0x007fffffu) != 0) return "nan";
-  return (bits >> 31) != 0 ? "-inf" : "inf";
-}
 
 inline Status check_finite(MatrixView<const float> x) {
   for (std::int64_t r = 0; r < x.rows; ++r) {

@@ -12,6 +12,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"

@@ -15,6 +15,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -257,7 +258,7 @@ class Explainer {
   MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
   Result<Explanation> result = detail::Explainer(model, program, config, pool).run();
   if (!result.ok()) return named(program.view, result.status());
-  if (!std::isfinite(result->score)) {
+  if (!detail::is_finite_value(result->score)) {
     return named(program.view,
                  Status::invalid_argument(str_cat("the score of config ", config, " is ", result->score)));
   }

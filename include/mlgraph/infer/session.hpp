@@ -14,6 +14,7 @@
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"

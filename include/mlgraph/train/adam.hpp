@@ -12,6 +12,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -97,7 +98,7 @@ class BasicAdam {
     MLGRAPH_ASSERT(params.size() == state_.first.size() && grads.size() == state_.first.size(),
                    "adam was made for another number of parameters");
     MLGRAPH_RETURN_IF_ERROR(validate_adam(options_));
-    if (!(lr >= 0) || std::isinf(lr)) {
+    if (!detail::is_finite_value(lr) || lr < 0) {
       return Status::invalid_argument(str_cat("adam: lr is ", lr, "; it should be finite and at least 0"));
     }
     MLGRAPH_RETURN_IF_ERROR(check_finite_squares(grads, pool));

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -27,7 +28,7 @@ namespace detail {
 template <class T>
 [[nodiscard]] Result<double> gradient_norm(Span<const T> grads, ThreadPool* pool) {
   const double sum = sum_of_squares(grads, pool);
-  if (std::isfinite(sum)) return std::sqrt(sum);
+  if (is_finite_value(sum)) return std::sqrt(sum);
   MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
   return Status::invalid_argument("the gradient is finite but its norm overflows");
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"

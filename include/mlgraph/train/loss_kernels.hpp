@@ -11,6 +11,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
@@ -34,7 +35,8 @@ namespace kernels {
 namespace detail {
 
 [[nodiscard]] inline bool has_nan(Span<const double> values) {
-  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+  return std::any_of(values.begin(), values.end(),
+                     [](const double& value) { return mlgraph::detail::is_nan(value); });
 }
 
 /// max(0, margin - d) of d = s_slow - s_fast.

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/recipe.hpp"
@@ -49,7 +50,7 @@ struct LrSchedule {
 
   /// An error when a field cannot be used. at() expects that there is none.
   [[nodiscard]] Status validate() const {
-    if (!(lr >= 0) || std::isinf(lr)) {
+    if (!detail::is_finite_value(lr) || lr < 0) {
       return Status::invalid_argument(str_cat("schedule: lr is ", lr, "; it should be finite and at least 0"));
     }
     if (warmup_steps < 0) {

@@ -14,6 +14,7 @@
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/random.hpp"
@@ -130,12 +131,12 @@ class SlateWorker {
   }
 
   static Status check_loss(const PreparedProgram& program, const Slate& slate, MatrixView<const float> scores) {
-    if (std::isfinite(slate.loss)) return {};
+    if (detail::is_finite_value(slate.loss)) return {};
     const float* const widest = std::max_element(scores.data, scores.data + scores.size(),
                                                  [](float a, float b) { return std::abs(a) < std::abs(b); });
     const std::int32_t config = config_of(slate, scores, widest - scores.data);
-    std::string message = str_cat("the loss is ", detail::non_finite_name(static_cast<float>(slate.loss)),
-                                  "; the widest score is ", *widest, ", of config ", config);
+    std::string message = str_cat("the loss is ", detail::non_finite_name(slate.loss), "; the widest score is ",
+                                  *widest, ", of config ", config);
     if (!program.view.runtime.empty()) message += str_cat(" with the label ", program.view.label(config));
     return Status::invalid_argument(std::move(message));
   }
