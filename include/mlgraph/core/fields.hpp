@@ -17,6 +17,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parse_number.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 
@@ -171,7 +172,7 @@ class FieldReader final : public FieldChecker {
   [[nodiscard]] Number number(std::string_view key) {
     const std::string_view value = text(key);
     Number result = 0;
-    const std::from_chars_result end = std::from_chars(value.data(), value.data() + value.size(), result);
+    const std::from_chars_result end = detail::parse_number(value.data(), value.data() + value.size(), result);
     if (status_.ok() && (end.ec != std::errc() || end.ptr != value.data() + value.size()))
       fail(str_cat(owner_, ": metadata \"", key, "\" is \"", value, "\"; should be a number"));
     return result;
