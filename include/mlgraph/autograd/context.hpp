@@ -2,6 +2,7 @@
 // Context: where a model's forward runs. Tape records for training, Eager does not; the ops are the same code.
 #ifndef MLGRAPH_AUTOGRAD_CONTEXT_HPP
 #define MLGRAPH_AUTOGRAD_CONTEXT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string>
@@ -384,4 +385,5 @@ using Eager = Context<float, Mode::kEager>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_CONTEXT_HPP

@@ -2,6 +2,7 @@
 // Memory: 64-byte aligned buffers, and the Arena that makes a second step of the same shape allocate nothing.
 #ifndef MLGRAPH_CORE_ARENA_HPP
 #define MLGRAPH_CORE_ARENA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -170,4 +171,5 @@ class ArenaScope {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_ARENA_HPP

@@ -2,6 +2,7 @@
 // Fields: options that describe themselves once, for files, command line, help, validation and messages.
 #ifndef MLGRAPH_CORE_FIELDS_HPP
 #define MLGRAPH_CORE_FIELDS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cmath>
@@ -231,4 +232,5 @@ template <class Options>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_FIELDS_HPP

@@ -3,6 +3,7 @@
 // users may compile with.
 #ifndef MLGRAPH_CORE_FINITE_HPP
 #define MLGRAPH_CORE_FINITE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <cstring>
@@ -85,4 +86,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_FINITE_HPP

@@ -2,6 +2,7 @@
 // std::from_chars of a double, also where the standard library has none: libc++ before 20.
 #ifndef MLGRAPH_CORE_PARSE_NUMBER_HPP
 #define MLGRAPH_CORE_PARSE_NUMBER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cerrno>
 #include <charconv>
@@ -100,4 +101,5 @@ template <class Integer>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_PARSE_NUMBER_HPP

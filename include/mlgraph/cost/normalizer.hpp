@@ -2,6 +2,7 @@
 // Normalizer: scales feature columns by what was seen in training, drops constant ones, and remembers how.
 #ifndef MLGRAPH_COST_NORMALIZER_HPP
 #define MLGRAPH_COST_NORMALIZER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -186,4 +187,5 @@ class NormalizerFit {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NORMALIZER_HPP

@@ -2,6 +2,7 @@
 // embed_header(): a model file as the text of a C++ header. What `mlgraph embed` and mlgraph_embed_model() run.
 #ifndef MLGRAPH_FORMAT_EMBED_HEADER_HPP
 #define MLGRAPH_FORMAT_EMBED_HEADER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -165,4 +166,5 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_EMBED_HEADER_HPP

@@ -3,6 +3,7 @@
 // models.
 #ifndef MLGRAPH_FORMAT_JSON_TEXT_HPP
 #define MLGRAPH_FORMAT_JSON_TEXT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cstddef>
@@ -342,4 +343,5 @@ class JsonWriter {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_JSON_TEXT_HPP

@@ -3,6 +3,7 @@
 // safetensors_writer.hpp.
 #ifndef MLGRAPH_FORMAT_SAFETENSORS_HPP
 #define MLGRAPH_FORMAT_SAFETENSORS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -354,4 +355,5 @@ class SafeTensors {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_SAFETENSORS_HPP

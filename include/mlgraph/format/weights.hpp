@@ -2,6 +2,7 @@
 // The numbers of a model from and to a safetensors file: every tensor is checked before one number is written.
 #ifndef MLGRAPH_FORMAT_WEIGHTS_HPP
 #define MLGRAPH_FORMAT_WEIGHTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -250,4 +251,5 @@ template <class Use>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_WEIGHTS_HPP

@@ -2,6 +2,7 @@
 // Graph: owns a validated graph. What is inside one never needs to be checked again.
 #ifndef MLGRAPH_GRAPH_GRAPH_HPP
 #define MLGRAPH_GRAPH_GRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -137,4 +138,5 @@ class Graph {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_GRAPH_HPP

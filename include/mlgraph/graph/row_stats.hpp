@@ -2,6 +2,7 @@
 // RowStats: what a session tells of the rows that it keeps.
 #ifndef MLGRAPH_GRAPH_ROW_STATS_HPP
 #define MLGRAPH_GRAPH_ROW_STATS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -18,4 +19,5 @@ struct RowStats {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_ROW_STATS_HPP

@@ -2,6 +2,7 @@
 // What each node contributes to the score of a configuration.
 #ifndef MLGRAPH_INFER_EXPLAIN_HPP
 #define MLGRAPH_INFER_EXPLAIN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -268,4 +269,5 @@ class Explainer {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_EXPLAIN_HPP

@@ -2,6 +2,7 @@
 // Session: a model bound to one program, which scores any number of configurations, and changes of one.
 #ifndef MLGRAPH_INFER_SESSION_HPP
 #define MLGRAPH_INFER_SESSION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -331,4 +332,5 @@ class Session {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_SESSION_HPP

@@ -2,6 +2,7 @@
 // HLO text: shapes, and the attributes after the operands that become features.
 #ifndef MLGRAPH_IO_HLO_ATTRIBUTES_HPP
 #define MLGRAPH_IO_HLO_ATTRIBUTES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cstddef>
@@ -384,4 +385,5 @@ class HloAttributeParser : public HloScanner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_ATTRIBUTES_HPP

@@ -3,6 +3,7 @@
 // sugar.
 #ifndef MLGRAPH_IO_HLO_BUILDER_HPP
 #define MLGRAPH_IO_HLO_BUILDER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -188,4 +189,5 @@ class HloBuilder : public HloAttributeParser {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_BUILDER_HPP

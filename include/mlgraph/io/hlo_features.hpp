@@ -2,6 +2,7 @@
 // The featurizer: an HLO module becomes the graph, the opcode ids and the 140 node features of TpuGraphs.
 #ifndef MLGRAPH_IO_HLO_FEATURES_HPP
 #define MLGRAPH_IO_HLO_FEATURES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -240,4 +241,5 @@ inline bool ends_segment(std::string_view computation_name) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FEATURES_HPP

@@ -2,6 +2,7 @@
 // Tells which of the HLO files some bytes are, and reads the module out of any of them.
 #ifndef MLGRAPH_IO_HLO_FILE_HPP
 #define MLGRAPH_IO_HLO_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -150,4 +151,5 @@ inline bool is_hlo_text(std::string_view text) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FILE_HPP

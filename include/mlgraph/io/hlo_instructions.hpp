@@ -2,6 +2,7 @@
 // HLO text: the instructions of a computation, and what they call.
 #ifndef MLGRAPH_IO_HLO_INSTRUCTIONS_HPP
 #define MLGRAPH_IO_HLO_INSTRUCTIONS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -305,4 +306,5 @@ class HloInstructionParser : public HloBuilder {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_INSTRUCTIONS_HPP

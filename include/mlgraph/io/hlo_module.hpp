@@ -2,6 +2,7 @@
 // An XLA HLO module in memory: the fields that features and graphs are made of, as plain structs.
 #ifndef MLGRAPH_IO_HLO_MODULE_HPP
 #define MLGRAPH_IO_HLO_MODULE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <optional>
@@ -161,4 +162,5 @@ class MemoryBudget {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_MODULE_HPP

@@ -2,6 +2,7 @@
 // The names of HLO: opcodes with the ids that TpuGraphs gives them, and element types with XLA's numbers.
 #ifndef MLGRAPH_IO_HLO_OPCODE_HPP
 #define MLGRAPH_IO_HLO_OPCODE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
 #include <cstddef>
@@ -125,4 +126,5 @@ inline constexpr std::int32_t kTupleType = 13;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_OPCODE_HPP

@@ -2,6 +2,7 @@
 // The character level of HLO text: spaces, names, numbers, strings, skipping, and error positions.
 #ifndef MLGRAPH_IO_HLO_SCANNER_HPP
 #define MLGRAPH_IO_HLO_SCANNER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <charconv>
@@ -337,4 +338,5 @@ class HloScanner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_SCANNER_HPP

@@ -2,6 +2,7 @@
 // The shape of an HLO instruction whose text leaves it out, from its operands and its attributes.
 #ifndef MLGRAPH_IO_HLO_SHAPE_INFERENCE_HPP
 #define MLGRAPH_IO_HLO_SHAPE_INFERENCE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -90,67 +91,17 @@ inline HloShape real_part(const HloShape& shape) {
 
 /// Opcodes whose result has the shape of their first operand.
 inline bool keeps_first_shape(std::string_view opcode) {
-  constexpr std::string_view kOpcodes[] = {"abs",
-                                           "acos",
-                                           "acosh",
-                                           "add",
-                                           "add-dependency",
-                                           "and",
-                                           "asin",
-                                           "asinh",
-                                           "atan2",
-                                           "atanh",
-                                           "batch-norm-inference",
-                                           "cbrt",
-                                           "ceil",
-                                           "cholesky",
-                                           "compare",
-                                           "complex",
-                                           "copy",
-                                           "cosine",
-                                           "cosh",
-                                           "count-leading-zeros",
-                                           "divide",
-                                           "domain",
-                                           "erf",
-                                           "exponential",
-                                           "exponential-minus-one",
-                                           "floor",
-                                           "imag",
-                                           "is-finite",
-                                           "log",
-                                           "log-plus-one",
-                                           "logistic",
-                                           "map",
-                                           "maximum",
-                                           "minimum",
-                                           "multiply",
-                                           "negate",
-                                           "not",
-                                           "opt-barrier",
-                                           "or",
-                                           "popcnt",
-                                           "power",
-                                           "real",
-                                           "remainder",
-                                           "reverse",
-                                           "round-nearest-afz",
-                                           "round-nearest-even",
-                                           "rsqrt",
-                                           "select-and-scatter",
-                                           "set-dimension-size",
-                                           "shift-left",
-                                           "shift-right-arithmetic",
-                                           "shift-right-logical",
-                                           "sign",
-                                           "sine",
-                                           "sinh",
-                                           "sqrt",
-                                           "subtract",
-                                           "tan",
-                                           "tanh",
-                                           "while",
-                                           "xor"};
+  // clang-format off
+  constexpr std::string_view kOpcodes[] = {
+      "abs", "acos", "acosh", "add", "add-dependency", "and", "asin", "asinh", "atan2", "atanh",
+      "batch-norm-inference", "cbrt", "ceil", "cholesky", "compare", "complex", "copy", "cosine", "cosh",
+      "count-leading-zeros", "divide", "domain", "erf", "exponential", "exponential-minus-one", "floor",
+      "imag", "is-finite", "log", "log-plus-one", "logistic", "map", "maximum", "minimum", "multiply",
+      "negate", "not", "opt-barrier", "or", "popcnt", "power", "real", "remainder", "reverse",
+      "round-nearest-afz", "round-nearest-even", "rsqrt", "select-and-scatter", "set-dimension-size",
+      "shift-left", "shift-right-arithmetic", "shift-right-logical", "sign", "sine", "sinh", "sqrt",
+      "subtract", "tan", "tanh", "while", "xor"};
+  // clang-format on
   return is_one_of(opcode, kOpcodes);
 }
 inline HloShape first_shape(const HloInstruction& inst, const HloShape& first) {
@@ -362,4 +313,5 @@ inline void measure_shape(const HloShape& shape, std::uint64_t& bytes, int& dept
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_SHAPE_INFERENCE_HPP

@@ -2,6 +2,7 @@
 // Reads HLO modules from the text that XLA dumps (`*.hlo`, `*.txt`), in its older and its newer dialect.
 #ifndef MLGRAPH_IO_HLO_TEXT_HPP
 #define MLGRAPH_IO_HLO_TEXT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -152,4 +153,5 @@ class HloTextParser : public HloInstructionParser {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_TEXT_HPP

@@ -2,6 +2,7 @@
 // The header of numpy's .npy format: element type and shape, read and written.
 #ifndef MLGRAPH_IO_NPY_HPP
 #define MLGRAPH_IO_NPY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -310,4 +311,5 @@ class NpyTextParser {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPY_HPP

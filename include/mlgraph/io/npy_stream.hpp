@@ -2,6 +2,7 @@
 // The elements of one archive member, converted while they are inflated.
 #ifndef MLGRAPH_IO_NPY_STREAM_HPP
 #define MLGRAPH_IO_NPY_STREAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <zip.h>
 
@@ -128,4 +129,5 @@ class NpyStream {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPY_STREAM_HPP

@@ -2,6 +2,7 @@
 // Program: owns one measured program; check_program: whether a borrowed one is what ProgramView promises.
 #ifndef MLGRAPH_IO_PROGRAM_DATA_HPP
 #define MLGRAPH_IO_PROGRAM_DATA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -278,4 +279,5 @@ enum class ProgramCheck : std::uint8_t {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROGRAM_DATA_HPP

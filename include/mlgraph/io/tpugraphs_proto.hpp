@@ -2,6 +2,7 @@
 // The raw protobufs of TpuGraphs, and HLO of any kind, as Programs. Needs protozero and exceptions.
 #ifndef MLGRAPH_IO_TPUGRAPHS_PROTO_HPP
 #define MLGRAPH_IO_TPUGRAPHS_PROTO_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -165,4 +166,5 @@ namespace io {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_TPUGRAPHS_PROTO_HPP

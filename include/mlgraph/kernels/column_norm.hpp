@@ -2,6 +2,7 @@
 // Normalisation of columns over rows: of each graph's rows (instance norm) or of all rows (batch norm).
 #ifndef MLGRAPH_KERNELS_COLUMN_NORM_HPP
 #define MLGRAPH_KERNELS_COLUMN_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -241,4 +242,5 @@ void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x,
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_COLUMN_NORM_HPP

@@ -2,6 +2,7 @@
 // The inner loop of every matrix product: a tile of the result that lives in registers.
 #ifndef MLGRAPH_KERNELS_GEMM_KERNEL_HPP
 #define MLGRAPH_KERNELS_GEMM_KERNEL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -234,4 +235,5 @@ MLGRAPH_FLATTEN void gemm_column_panel(const TileArgs<T>& args, std::int64_t vec
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GEMM_KERNEL_HPP

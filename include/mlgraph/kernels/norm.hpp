@@ -2,6 +2,7 @@
 // Normalisation: of rows (layer norm, L2) here, of columns (instance norm, batch norm) in column_norm.hpp.
 #ifndef MLGRAPH_KERNELS_NORM_HPP
 #define MLGRAPH_KERNELS_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -186,4 +187,5 @@ void l2_normalize_backward(MatrixView<const T> y, Span<const T> norm, T eps, Mat
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_NORM_HPP

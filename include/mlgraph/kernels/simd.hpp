@@ -3,6 +3,7 @@
 // version.
 #ifndef MLGRAPH_KERNELS_SIMD_HPP
 #define MLGRAPH_KERNELS_SIMD_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -141,4 +142,5 @@ MLGRAPH_ALWAYS_INLINE void store_n(T* p, const Vec<T>& v, std::int64_t n) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SIMD_HPP

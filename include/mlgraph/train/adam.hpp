@@ -2,6 +2,7 @@
 // Adam and AdamW on one flat buffer of parameters, with PyTorch's formulas, names and defaults.
 #ifndef MLGRAPH_TRAIN_ADAM_HPP
 #define MLGRAPH_TRAIN_ADAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
 #include <cmath>
@@ -167,4 +168,5 @@ using AdamW = BasicAdam<T, AdamWOptions>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_ADAM_HPP

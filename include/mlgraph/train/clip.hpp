@@ -2,6 +2,7 @@
 // Gradient clipping by norm: of the whole gradient, or of each tensor on its own.
 #ifndef MLGRAPH_TRAIN_CLIP_HPP
 #define MLGRAPH_TRAIN_CLIP_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -77,4 +78,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_CLIP_HPP

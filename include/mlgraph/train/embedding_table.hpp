@@ -2,6 +2,7 @@
 // EmbeddingTable: the historical embeddings of graph segment training, in a bounded amount of memory.
 #ifndef MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP
 #define MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -268,4 +269,5 @@ class EmbeddingTable {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP

@@ -2,6 +2,7 @@
 // Evaluates a cost model as the official evaluation of TpuGraphs does: per graph, then the mean over graphs.
 #ifndef MLGRAPH_TRAIN_EVALUATE_HPP
 #define MLGRAPH_TRAIN_EVALUATE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
 #include <cstddef>
@@ -161,4 +162,5 @@ struct Evaluation {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_EVALUATE_HPP

@@ -2,6 +2,7 @@
 // What the first place of a ranking loses, smoothed: by it an epoch is chosen where few programs validate.
 #ifndef MLGRAPH_TRAIN_FIRST_PLACE_HPP
 #define MLGRAPH_TRAIN_FIRST_PLACE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -53,4 +54,5 @@ template <class Scores, class Labels>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_FIRST_PLACE_HPP

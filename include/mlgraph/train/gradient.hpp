@@ -2,6 +2,7 @@
 // What a step needs to know of flat gradients: their ranges, norm and sum, and whether they are finite.
 #ifndef MLGRAPH_TRAIN_GRADIENT_HPP
 #define MLGRAPH_TRAIN_GRADIENT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -155,4 +156,5 @@ void add_in_tree(Span<T* const> vectors, std::int64_t n, ThreadPool* pool = null
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_GRADIENT_HPP

@@ -2,6 +2,7 @@
 // Losses of one slate (the configurations of one graph) and their derivatives, as pure functions on arrays.
 #ifndef MLGRAPH_TRAIN_LOSS_KERNELS_HPP
 #define MLGRAPH_TRAIN_LOSS_KERNELS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -354,4 +355,5 @@ T cross_entropy_loss(MatrixView<const T> logits, Span<const std::int32_t> labels
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_LOSS_KERNELS_HPP

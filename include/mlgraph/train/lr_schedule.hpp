@@ -2,6 +2,7 @@
 // Learning rate as a function of the step: constant, staircase or cosine, each after a linear warm-up.
 #ifndef MLGRAPH_TRAIN_LR_SCHEDULE_HPP
 #define MLGRAPH_TRAIN_LR_SCHEDULE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -97,4 +98,5 @@ struct LrSchedule {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_LR_SCHEDULE_HPP

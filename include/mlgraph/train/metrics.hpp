@@ -2,6 +2,7 @@
 // Ranking and regression metrics of one graph, exactly as the official TpuGraphs evaluation computes them.
 #ifndef MLGRAPH_TRAIN_METRICS_HPP
 #define MLGRAPH_TRAIN_METRICS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -370,4 +371,5 @@ template <class Values>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_METRICS_HPP

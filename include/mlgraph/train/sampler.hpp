@@ -3,6 +3,7 @@
 // ones.
 #ifndef MLGRAPH_TRAIN_SAMPLER_HPP
 #define MLGRAPH_TRAIN_SAMPLER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -74,4 +75,5 @@ class SlateSampler {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SAMPLER_HPP

@@ -2,6 +2,7 @@
 // Stochastic gradient descent with momentum on one flat buffer, with PyTorch's formulas, names and defaults.
 #ifndef MLGRAPH_TRAIN_SGD_HPP
 #define MLGRAPH_TRAIN_SGD_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -130,4 +131,5 @@ class Sgd {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SGD_HPP

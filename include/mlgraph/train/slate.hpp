@@ -2,6 +2,7 @@
 // Slate: some configurations of one program, scored together; its loss and gradient.
 #ifndef MLGRAPH_TRAIN_SLATE_HPP
 #define MLGRAPH_TRAIN_SLATE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -169,4 +170,5 @@ class SlateWorker {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SLATE_HPP
