@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mlgraph/cost/normalizer.hpp"
+#include "mlgraph/format/weights.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/evaluate.hpp"
@@ -57,9 +58,30 @@ void check_updates() {
   }
 }
 
+/// A tensor of a model file with one element that is not finite, or beyond float.
+template <class T>
+void check_weights(mg::Dtype dtype) {
+  mg::ParamSpec spec;
+  (void)spec.matrix("w", 1, 40, mg::Init());
+  std::vector<T> odd = odd_numbers<T>();
+  if (sizeof(T) == 8) odd.push_back(static_cast<T>(1e39));
+  for (const T& element : odd) {
+    std::vector<T> data(40, T(1));
+    data[38] = element;
+    const mg::SafeTensor tensor = {
+        "w",
+        dtype,
+        {1, 40},
+        mg::Span<const std::byte>(reinterpret_cast<const std::byte*>(data.data()), 40 * sizeof(T))};
+    refused(mg::detail::check_weight(tensor, spec.entries()[0]), "a weight");
+  }
+}
+
 }  // namespace
 
 int main() {
+  check_weights<float>(mg::Dtype::kF32);
+  check_weights<double>(mg::Dtype::kF64);
   check_updates<float>();
   check_updates<double>();
   for (const double& odd : odd_numbers<double>()) {

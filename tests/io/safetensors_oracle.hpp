@@ -25,7 +25,7 @@ namespace mlgraph::testing {
 /// What the message contains when a header is JSON and yet breaks a rule of the format or of the reader.
 inline constexpr std::string_view kSafeTensorsRules[] = {
     "the header should start with '{'",
-    "only spaces should follow the closing '}'",
+    "only white space should follow the closing '}'",
     "__metadata__ should be there once",
     "__metadata__ should be an object",
     "__metadata__: the value of ",

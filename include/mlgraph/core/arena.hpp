@@ -57,7 +57,7 @@ struct AlignedAllocator {
   void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(kAlignment)); }
 
   template <class U, class... Args>
-  void construct(U* p, Args&&... args) {
+  void construct(U* p, Args&&... args) noexcept(std::is_nothrow_constructible_v<U, Args...>) {
     if constexpr (sizeof...(Args) == 0 && std::is_trivially_default_constructible_v<U>) {
       ::new (static_cast<void*>(p)) U;
     } else {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -102,7 +103,12 @@ template <class Use>
   std::size_t bad = size;
   double value = 0;
   const bool is_float = with_elements(tensor, [&](auto at) {
-    const auto fits = [&at](std::size_t i) { return std::abs(at(i)) <= std::numeric_limits<float>::max(); };
+    const auto fits = [&at](std::size_t i) {  // by the bits, see core/finite.hpp
+      const auto element = at(i);
+      using Element = std::remove_const_t<decltype(element)>;
+      constexpr auto kLargest = static_cast<Element>(std::numeric_limits<float>::max());
+      return magnitude_bits(element) <= bits_of(kLargest);
+    };
     unsigned all_fit = 1;  // no early exit: the usual case, in which all fit, is a vector loop
     for (std::size_t i = 0; i < size; ++i) all_fit &= static_cast<unsigned>(fits(i));
     if (all_fit != 0) return;

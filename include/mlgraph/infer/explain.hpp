@@ -134,7 +134,8 @@ class Explainer {
     MLGRAPH_RETURN_IF_ERROR(tape_.backward(score));
     const MatrixView<const float> g = tape_.grad(leaf);  // empty where the read-out does not look at it
     double linear = 0;
-    for (std::int64_t f = 0; f < g.cols; ++f) linear += static_cast<double>(g(0, f)) * at(0, f);
+    for (std::int64_t f = 0; f < g.cols; ++f)
+      linear += static_cast<double>(g(0, f)) * static_cast<double>(at(0, f));
     result_.score += static_cast<double>(tape_.value(score)(0, 0));
     result_.constant += static_cast<double>(tape_.value(score)(0, 0)) - linear;
 

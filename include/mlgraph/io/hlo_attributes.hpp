@@ -289,7 +289,7 @@ class HloAttributeParser : public HloScanner {
     bool seen_first = false;
     bool seen_second = false;
     std::size_t num_spatial = 0;
-    for (const char c : text) num_spatial += is_digit(c) ? 1 : 0;
+    for (const char c : text) num_spatial += is_digit(c) ? 1u : 0u;
     if (num_spatial > 10) return false;
     spatial.assign(num_spatial, -1);
     for (std::size_t i = 0; i < text.size(); ++i) {

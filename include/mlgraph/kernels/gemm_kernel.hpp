@@ -122,7 +122,7 @@ void gemm_tile(const TileArgs<T>& tile) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
   constexpr std::int64_t kLast = (W - 1) * kLanes<T>;
   TileArgs<T> args = tile;  // a copy that no store to c can change: it stays in registers
-  Vec<T> sum[R][W];
+  Vec<T> sum[std::size_t{R}][std::size_t{W}];
   MLGRAPH_UNROLL
   for (int r = 0; r < R; ++r) {
     const T* row = args.c + r * args.c_stride;
@@ -134,7 +134,7 @@ void gemm_tile(const TileArgs<T>& tile) {
     sum[r][W - 1] = load_last(row + kLast, args.last_lanes);
   }
   const auto step = [&]() MLGRAPH_LAMBDA_INLINE {
-    Vec<T> right[W];
+    Vec<T> right[std::size_t{W}];
     MLGRAPH_UNROLL
     for (int w = 0; w < W; ++w) right[w] = load(args.b + w * kLanes<T>);
     MLGRAPH_UNROLL

@@ -74,7 +74,7 @@ void layer_norm_parameter_sums(MatrixView<const T> x, Span<const T> mean, Span<c
       x.rows, 2 * x.cols, sums, scratch, pool, [&](std::int64_t begin, std::int64_t end, T* partial) {
         for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
           constexpr int kWidth = decltype(width)::value;
-          Vec<T> sum_g[kWidth], sum_gx[kWidth];
+          Vec<T> sum_g[std::size_t{kWidth}], sum_gx[std::size_t{kWidth}];
           for (int j = 0; j < kWidth; ++j) sum_g[j] = sum_gx[j] = Vec<T>(T(0));
           for (std::int64_t r = begin; r < end; ++r) {
             const Vec<T> center(mean[static_cast<std::size_t>(r)]);
