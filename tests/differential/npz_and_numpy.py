@@ -159,9 +159,9 @@ def by_numpy(path):
 
 def bits(array):
     """The elements in C order, as read_files.cpp gives them: little-endian, and float16 as float32."""
-    if array.dtype == np.float16:
+    if array.dtype.newbyteorder("=") == np.float16:
         array = array.astype(np.float32)
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"))).tobytes()
 
 
 def without_payload(data, dtype):

@@ -21,6 +21,10 @@
 
 #include <xsimd/xsimd.hpp>
 
+#if XSIMD_VERSION_MAJOR < 8
+#error "mlgraph needs xsimd 8 or newer (8.1 is Debian 12's): this one is older, such as 7.6 of Ubuntu 22.04"
+#endif
+
 #if XSIMD_VERSION_MAJOR < 9 && defined(__AVX512BW__) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
 #error "xsimd 8 does not compile for AVX-512 with GCC at -O0: use -Og for debugging, or a newer xsimd"
 #endif
