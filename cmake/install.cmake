@@ -8,7 +8,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mlgraph)
 
 install(DIRECTORY include/mlgraph DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
-        PATTERN "*.h")
+        PATTERN "*.h" PATTERN "*.inc")
 
 target_include_directories(mlgraph INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 install(TARGETS mlgraph EXPORT mlgraphTargets)

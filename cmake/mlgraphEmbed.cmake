@@ -2,7 +2,7 @@
 # mlgraph_embed_model(<target> <model file> [NAME <constant>] [HEADER <name>] [INCBIN])
 #
 # Makes a header of a model file when <target> is built, and puts its folder on the target's include path. It defines
-# `inline constexpr mlgraph::EmbeddedFile <constant>`, which mlgraph::load_cost_model<>() takes.
+# `constexpr mlgraph::EmbeddedFile <constant>`, which mlgraph::load_cost_model<>() takes.
 #   NAME    default kModel; may be in namespaces, as my::kModel
 #   HEADER  what the target's sources include; default: the file's name with .hpp for its extension
 #   INCBIN  the header holds an .incbin of the file instead of its bytes: ELF only

@@ -56,7 +56,7 @@ Command add_embed(CLI::App& app, mg::NetTypes nets) {
                     "The header tells the assembler to read MODEL by its absolute path (ELF only)");
   command->add_option("--json", options->json, "Write what was embedded to this file");
   command->footer(
-      "The header defines `inline constexpr mlgraph::EmbeddedFile NAME`, of which\n"
+      "The header defines `constexpr mlgraph::EmbeddedFile NAME`, of which\n"
       "mlgraph::load_cost_model<mlgraph::BuiltinNets>(NAME) makes a model, as does one network in place of the "
       "list.\n"
       "In CMake, mlgraph_embed_model(TARGET MODEL NAME NAME) does the same while TARGET is built.\n"

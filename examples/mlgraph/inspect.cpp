@@ -169,13 +169,30 @@ mg::Status inspect_weights(const std::string& path, Json& json) {
   return {};
 }
 
+/// What the reader said beyond the warnings of the summaries.
+std::vector<std::string> other_notes(const std::vector<std::string>& said,
+                                     const std::vector<Inspected>& programs) {
+  std::vector<std::string> out;
+  for (const std::string& note : said) {
+    const bool is_warning = std::any_of(programs.begin(), programs.end(), [&](const Inspected& seen) {
+      return std::any_of(seen.summary.warnings.begin(), seen.summary.warnings.end(),
+                         [&](const std::string& warning) {
+                           return note.size() > warning.size() &&
+                                  note.compare(note.size() - warning.size(), warning.size(), warning) == 0;
+                         });
+    });
+    if (!is_warning) out.push_back(note);
+  }
+  return out;
+}
+
 mg::Status inspect_file(const std::string& path, const InspectOptions& options, bool& drawn, Json& json) {
   if (std::filesystem::path(path).extension() == ".safetensors") return inspect_weights(path, json);
   mg::io::LoadOptions load;
   load.tpugraphs.require = mg::io::Require::kGraph;
   const bool drawing = !options.dot.empty() || !options.svg.empty();
   std::vector<Inspected> programs;
-  std::vector<std::string> said;  // the summaries have it too
+  std::vector<std::string> said;
   const auto visit = [&](const mg::ProgramView& view) -> mg::Status {
     if (!options.program.empty() && view.name != options.program) return {};
     programs.push_back(inspect(view));
@@ -201,7 +218,9 @@ mg::Status inspect_file(const std::string& path, const InspectOptions& options, 
     std::printf("%zu programs\n", programs.size());
     print_as_table(programs);
   }
-  Json entry = {{"path", path}, {"kind", kind}, {"programs", Json::array()}};
+  const std::vector<std::string> more = other_notes(said, programs);
+  notes(more);
+  Json entry = {{"path", path}, {"kind", kind}, {"notes", more}, {"programs", Json::array()}};
   for (const Inspected& seen : programs) entry["programs"].push_back(to_json(seen));
   json["files"].push_back(std::move(entry));
   return {};
@@ -239,7 +258,7 @@ Command add_inspect(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--json", options->json, "Write all figures to this file");
   command->footer(
-      "Keys of --json: command, files: of each path, kind, and programs (name, task, nodes, edges, "
+      "Keys of --json: command, files: of each path, kind, notes, and programs (name, task, nodes, edges, "
       "isolated_nodes,\n"
       "segments, node_features, constant_node_features, unknown_opcodes, config_nodes, configs, "
       "distinct_configs,\n"

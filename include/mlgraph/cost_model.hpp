@@ -3,6 +3,7 @@
 // nothing here computes.
 #ifndef MLGRAPH_COST_MODEL_INTERFACE_HPP
 #define MLGRAPH_COST_MODEL_INTERFACE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -115,7 +116,7 @@ class CostModelCode {
 ///
 /// A score has the same bits whatever is scored beside it, and by an update as by a full evaluation. Rows that
 /// one call made are there for all others, as far as BindOptions::memory_bytes go; a call that needs no new one
-/// allocates nothing, but rank() and top_k() for more configurations than in any call before. One thread uses a
+/// allocates nothing, but for more configurations than in any call before. One thread uses a
 /// session at a time. It owns what it needs of the model and of the program: both may be gone.
 class CostSession {
  public:
@@ -201,4 +202,5 @@ class CostModel {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_MODEL_INTERFACE_HPP

@@ -2,6 +2,7 @@
 // Everything a model needs to predict, and nothing that trains: layers, networks, models, sessions, search.
 #ifndef MLGRAPH_INFER_HPP
 #define MLGRAPH_INFER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/autograd/context.hpp"
@@ -31,4 +32,5 @@
 #include "mlgraph/nn/sage_conv.hpp"
 #include "mlgraph/nn/squeeze_excite.hpp"
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_HPP

@@ -2,6 +2,7 @@
 // The whole engine. A compiler includes infer.hpp instead, which costs less.
 #ifndef MLGRAPH_MLGRAPH_HPP
 #define MLGRAPH_MLGRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/core/version.hpp"
 #include "mlgraph/cost/ensemble.hpp"
@@ -14,4 +15,5 @@
 #include "mlgraph/infer/explain.hpp"
 #include "mlgraph/train.hpp"
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_MLGRAPH_HPP

@@ -2,6 +2,7 @@
 // Everything that training adds: networks on a tape, the trainer and its parts, evaluation, and checks.
 #ifndef MLGRAPH_TRAIN_HPP
 #define MLGRAPH_TRAIN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/autograd/gradcheck.hpp"
 #include "mlgraph/train/adam.hpp"
@@ -23,4 +24,5 @@
 #include "mlgraph/train/trainable_net.hpp"
 #include "mlgraph/train/trainer.hpp"
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_HPP

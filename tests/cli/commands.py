@@ -951,7 +951,7 @@ class ModelFiles(Case):
         self.assertEqual((written["name"], written["bytes"]), ("my::kTile", size))
         header = (self.folder / "tile.hpp").read_text()
         self.assertIn("// Made by mlgraph embed of tile.safetensors: %d bytes." % size, header)
-        self.assertIn("inline constexpr mlgraph::EmbeddedFile kTile{", header)
+        self.assertIn("constexpr mlgraph::EmbeddedFile kTile{", header)
         self.ok("embed", model, "-o", "incbin.hpp", "--incbin")
         header = (self.folder / "incbin.hpp").read_text()
         self.assertIn(".incbin \\\"%s\\\"" % (self.folder.resolve() / model), header)

@@ -77,7 +77,8 @@ case $consumer in
   find_package)
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build build && mv build/consumer . ;;
   embed_model)
-    cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" &&
+    cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" \
+      -DSECOND_MODEL="$source/tests/golden/models/layout_sage_embedding.safetensors" &&
       cmake --build build && mv build/consumer . ;;
   conan)
     check_conan "$4" ;;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mlgraph/core/random.hpp"
@@ -69,10 +70,10 @@ TEST_CASE("literals have every byte of the file, whatever follows it") {
   for (int i = 0; i < 10000; ++i) data.push_back(static_cast<std::byte>(rng.below(256)));
   const std::vector<std::byte> bytes = file_of(data);
   const std::string header = embed_header(bytes, {}).value();
-  const std::string chars = literals_of(between(header, "mlgraph_embedded_kModel[] =", ";\n"));
+  const std::string chars = literals_of(between(header, "[] =", ";\n"));
   REQUIRE(chars.size() == bytes.size());
   CHECK(std::memcmp(chars.data(), bytes.data(), bytes.size()) == 0);
-  CHECK(header.find(str_cat("{mlgraph_embedded_kModel, ", bytes.size(), "};")) != std::string::npos);
+  CHECK(header.find(str_cat(", ", bytes.size(), "};")) != std::string::npos);
   std::size_t longest = 0;
   for (std::size_t begin = 0, end; (end = header.find('\n', begin)) != std::string::npos; begin = end + 1)
     longest = std::max(longest, end - begin);
@@ -86,7 +87,8 @@ TEST_CASE("a constant may be in namespaces; the header says what it is made of")
   const std::string header = embed_header(file_of({}), options).value();
   CHECK(header.find("// Made by mlgraph embed of tile.safetensors: ") == 0);
   CHECK(header.find("namespace my::models {\n") != std::string::npos);
-  CHECK(header.find("inline constexpr mlgraph::EmbeddedFile kTile{mlgraph_embedded_my_models_kTile, ") !=
+  CHECK(header.find(
+            "\n[[maybe_unused]] constexpr mlgraph::EmbeddedFile kTile{mlgraph_embedded_my_models_kTile_") !=
         std::string::npos);
   CHECK(header.find("alignas(64) inline constexpr char") != std::string::npos);
 }
@@ -98,6 +100,27 @@ TEST_CASE("with .incbin there is a path instead of bytes, escaped for the assemb
   CHECK(header.find(R"(.incbin \"/models/a \\\"b\\\\c.safetensors\"\n")") != std::string::npos);
   CHECK(header.find("safetensors") == header.rfind("safetensors"));
   CHECK(header.find("comdat") != std::string::npos);
+}
+
+TEST_CASE("what a linker and a preprocessor see is named after the bytes") {
+  const auto names_of = [](std::byte data, bool incbin) {
+    EmbedOptions options;
+    if (incbin) options.incbin = "/model.safetensors";
+    const std::string header = embed_header(file_of({data}), options).value();
+    const std::string guard = between(header, "#ifndef ", "\n");
+    const std::string symbol = between(header, "kModel{", ",").substr(7);
+    CHECK(guard == "#ifndef " + symbol + "_HPP");
+    CHECK(symbol.find("mlgraph_embedded_kModel_") == 0);
+    CHECK(header.find("mlgraph_embedded_kModel ") == std::string::npos);
+    return symbol;
+  };
+  for (const bool incbin : {false, true}) {
+    CHECK(names_of(std::byte{1}, incbin) == names_of(std::byte{1}, incbin));
+    CHECK(names_of(std::byte{1}, incbin) != names_of(std::byte{2}, incbin));
+  }
+  const std::string_view a = "a";  // published test vectors
+  CHECK(detail::hex_hash({}) == "cbf29ce484222325");
+  CHECK(detail::hex_hash({reinterpret_cast<const std::byte*>(a.data()), 1}) == "af63dc4c8601ec8c");
 }
 
 TEST_CASE("what is no model or no name is refused") {

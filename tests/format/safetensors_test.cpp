@@ -152,6 +152,22 @@ TEST_CASE("a scalar, an empty file and empty tensors between others are read") {
   CHECK(file->find("e")->num_elements() == 0);
 }
 
+TEST_CASE("white space of any kind may follow the header, and __metadata__ may be null") {
+  const std::string entry = R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+  for (const std::string& header : {"{" + entry + " \t\n\r ", R"({"__metadata__":null,)" + entry,
+                                    R"({"__metadata__": null , )" + entry + "\n"}) {
+    CAPTURE(header);
+    std::string file(8, '\0');
+    file[0] = static_cast<char>(header.size());
+    file += header + "\1\2\3\4";
+    const auto tensors = SafeTensors::parse({reinterpret_cast<const std::byte*>(file.data()), file.size()});
+    REQUIRE_MESSAGE(tensors.ok(), tensors.status().message());
+    CHECK(tensors->metadata().empty());
+    REQUIRE(tensors->tensors().size() == 1);
+    CHECK(tensors->tensors()[0].name == "a");
+  }
+}
+
 TEST_CASE("a hostile length is refused before anything is read") {
   CHECK(message_of({}) == "safetensors: there are 0 bytes; a file has at least 8");
   CHECK(message_of(to_bytes("1234567")) == "safetensors: there are 7 bytes; a file has at least 8");
@@ -205,9 +221,9 @@ TEST_CASE("hostile headers are refused with the tensor and the place") {
       {"[]", "the header should start with '{'"},
       {"\xef\xbb\xbf{}", "the header should start with '{'"},
       {"{", "header byte 1: the text ends; there should be a key in quotes or '}'"},
-      {"{}{}", "header byte 2: only spaces should follow the closing '}'"},
-      {"{}  \n", "header byte 4: only spaces should follow the closing '}'"},
-      {std::string("{}\0", 3), "header byte 2: only spaces should follow the closing '}'"},
+      {"{}{}", "header byte 2: only white space should follow the closing '}'"},
+      {"{}  \f", "header byte 4: only white space should follow the closing '}'"},
+      {std::string("{}\0", 3), "header byte 2: only white space should follow the closing '}'"},
       {"{\"a\":" + std::string(100000, '['), "header byte 5: tensor \"a\": should be an object"},
       {"{\"\xff\":1}", "header byte 2: is not valid UTF-8"},
       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},})",
@@ -306,7 +322,7 @@ TEST_CASE("hostile headers are refused with the tensor and the place") {
        R"(two tensors have the name "a")"},
       // metadata
       {R"({"__metadata__":[]})", "header byte 16: __metadata__ should be an object"},
-      {R"({"__metadata__":null})", "header byte 16: __metadata__ should be an object"},
+      {R"({"__metadata__":nul})", "header byte 16: is \"n\"; should be a value"},
       {R"({"__metadata__":{"k":1}})", R"(header byte 21: __metadata__: the value of "k" should be a string)"},
       {R"({"__metadata__":{"k":{}}})", R"(header byte 21: __metadata__: the value of "k" should be a string)"},
       {R"({"__metadata__":{"k":"v",}})", R"(header byte 25: is "}"; should be a key in quotes)"},

@@ -33,9 +33,11 @@ EXTERNAL = [
     (("immintrin.h", "x86intrin.h", "emmintrin.h", "xmmintrin.h", "arm_neon.h", "arm_sve.h"),
      {"kernels"}, "a header of intrinsics"),
     (("zlib.h", "zip.h", "protozero/", "nlohmann/"), {"io"}, "a library of io"),
-    (("iostream", "istream", "ostream", "fstream", "sstream", "iomanip", "locale", "clocale", "locale.h", "print",
-      "stdio.h"), {"io"}, "a header that prints or has a locale"),
+    (("iostream", "istream", "ostream", "fstream", "sstream", "iomanip", "locale", "clocale", "print", "stdio.h"),
+      {"io"}, "a header that prints or has a locale"),
     (("cstdio",), {"io", "mlgraph/core/config.hpp"}, "a header that prints"),  # MLGRAPH_FATAL
+    # strtod_l() with the locale of C, where the standard library has no std::from_chars of a double.
+    (("locale.h", "xlocale.h"), {"io", "mlgraph/core/parse_number.hpp"}, "a header that prints or has a locale"),
     (("random", "omp.h", "CLI/", "doctest/", "benchmark/"), set(), "a header that no header of mlgraph needs"),
 ]
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -73,6 +75,10 @@ def check_own_include(header, target):
     return None
 
 
+MACROS = {"mlgraph/core/push_macros.inc", "mlgraph/core/pop_macros.inc"}
+WITHOUT_MACROS = {"mlgraph/core/version.hpp", "mlgraph/core/config.hpp"}  # which name none of them
+
+
 def guard_of(header):
     return GUARDS.get(header, re.sub(r"[/.]", "_", header).upper())
 
@@ -84,6 +90,15 @@ def check_text(header, lines):
     text = "\n".join(lines)
     if not re.search(rf"^#ifndef {guard}\n#define {guard}$", text, re.MULTILINE):
         yield 1, f"the include guard is not {guard}"
+
+
+def check_macros(lines):
+    """Macros of other libraries are out of the way between the guard and the end."""
+    after_guard = next((i for i, line in enumerate(lines) if line.startswith("#define MLGRAPH_")), 0) + 1
+    if lines[after_guard:after_guard + 1] != ['#include "mlgraph/core/push_macros.inc"']:
+        yield after_guard + 1, "does not include core/push_macros.inc behind its guard"
+    if lines[-2:-1] != ['#include "mlgraph/core/pop_macros.inc"']:
+        yield len(lines), "does not include core/pop_macros.inc at its end"
 
 
 def check_external(header, name):
@@ -121,6 +136,8 @@ def check_tree(root):
     for header in headers:
         if header == MAP:
             continue
+        if header in MACROS:
+            continue
         if not header.endswith(".hpp") and header != C_HEADER:
             problems.append(f"{header}:1: is not a .hpp file")
             continue
@@ -136,6 +153,8 @@ def check_tree(root):
             problems.append(f"{header}:1: has the include guard of {other}")
         lines = (root / header).read_text(encoding="utf-8").splitlines()
         problems += [f"{header}:{line}: {what}" for line, what in check_text(header, lines)]
+        if MACROS <= set(headers) and header not in WITHOUT_MACROS | {C_HEADER}:
+            problems += [f"{header}:{line}: {what}" for line, what in check_macros(lines)]
         includes[header] = []
         for number, line in enumerate(lines, 1):
             match = INCLUDE.match(line)
@@ -143,6 +162,8 @@ def check_tree(root):
                 continue
             bracket, name = match.groups()
             if name.startswith("mlgraph/") and bracket == '"':
+                if name in MACROS:
+                    continue
                 if name not in headers:
                     what = f"{name} does not exist"
                 else:

@@ -194,7 +194,7 @@ TEST_CASE("node splits follow computations named cluster, while or cond, and end
   CHECK(splits({"a", "cond.2"}) == Ints{0, 6});
 }
 
-TEST_CASE("ids that are not unique or lead nowhere, self edges and duplicate edges are refused") {
+TEST_CASE("ids that are not unique or lead nowhere, self edges and cycles are refused") {
   io::HloModule m = small_module();
   m.computations[0].instructions[2].operand_ids = {10, 77};
   CHECK(error_of(m) == "hlo_features: instruction 'i2' (row 2) consumes id 77, which no instruction has");
@@ -205,8 +205,14 @@ TEST_CASE("ids that are not unique or lead nowhere, self edges and duplicate edg
   m.computations[0].instructions[2].operand_ids = {30};
   CHECK(error_of(m) == "hlo_features: instruction 'i2' (row 2) consumes its own output");
   m = small_module();
-  m.computations[0].instructions[1].called_computation_ids = {5, 5};
-  CHECK(error_of(m) == "hlo_features: instruction 'i1' (row 1) has two edges to row 2, should have one");
+  m.computations[0].instructions[0].operand_ids = {20};
+  m.computations[0].instructions[1].operand_ids = {30};
+  CHECK(error_of(m) == "hlo_features: instruction 'i0' (row 0) needs its own output, through others");
+  m.computations[0].instructions[2].operand_ids = {};  // the other way round, which is no cycle
+  CHECK(io::featurize(m).value().edge_index == Ints{0, 1, 1, 2});
+  m = small_module();
+  m.computations[0].instructions[1].called_computation_ids = {5};
+  CHECK(error_of(m) == "hlo_features: instruction 'i1' (row 1) needs its own output, through others");
   m = small_module();
   m.computations[0].instructions[1].id = 10;
   CHECK(error_of(m) == "hlo_features: two instructions have id 10; ids should be unique");

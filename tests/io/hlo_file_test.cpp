@@ -70,6 +70,21 @@ TEST_CASE("other bytes are no HLO file, and errors name the file") {
         "x.pb: protobuf: there is no instruction, in computation 1");
 }
 
+TEST_CASE("text without its first line is recognised, and a protobuf that looks like it is not taken for it") {
+  for (const char* text : {"ENTRY e { a = f32[] parameter(0) }", "%e (a: f32[]) -> f32[] {", "e {\n a", "e: {",
+                           "a = f32[] negate(f32[] b)", "f32[2]{0} negate(f32[2] b)", "(f32[]) tuple(f32[] b)",
+                           "add(f32[], f32[])"}) {
+    CHECK(io::hlo_file_kind(bytes_of(text)) == io::HloFileKind::kText);
+  }
+  for (const char* text : {"a,b,c\n1,2,3", "opcode\nadd", "[1, 2]", "# e {", ""}) {
+    CHECK(io::hlo_file_kind(bytes_of(text)) == io::HloFileKind::kUnknown);
+  }
+  // The bytes of a message begin with a line feed, the length of the name, and the name: here "e {....".
+  io::HloModule module = testing::every_attribute();
+  module.name = " {" + std::string('e' - 2, 'x');
+  CHECK(io::hlo_file_kind(bytes_of(testing::to_proto(module))) == io::HloFileKind::kModuleProto);
+}
+
 TEST_CASE("the real files are recognised") {
   MLGRAPH_REQUIRE_DATA(dir);
   const auto kind = [&](const std::string& path) {

@@ -225,40 +225,72 @@ TEST_CASE("attributes that nobody reads are skipped whatever they contain") {
   CHECK(find(m, "c").operand_ids == Ints{find(m, "b").id, find(m, "a").id});
 }
 
-TEST_CASE("an asynchronous operation in short form calls a computation of its own") {
-  const io::HloModule m = parse(R"(HloModule m
-    ENTRY e {
-      a = f32[8]{0} parameter(0)
-      start = ((f32[8]{0}), f32[2]{0}, u32[]) slice-start(a), slice={[2:4]}, metadata={op_name="n"}
-      half = ((f32[8]{0}), f32[2]{0}, u32[]) slice-update(start)
-      ROOT done = f32[2]{0} slice-done(half)
-    })");
+TEST_CASE("a colon may follow a name, and the first line may be missing") {
+  const char* const kBody = "{ x: = f32[] parameter(0) ROOT y = f32[] negate(x) }";
+  const struct {
+    std::string text;
+    const char* module;
+    const char* entry;
+  } kCases[] = {
+      {std::string("HloModule m:\n\nENTRY e ") + kBody, "m", "e"},
+      {std::string("HloModule m, is_scheduled=true\n%e (x: f32[]) -> f32[] ") + kBody, "m", "e"},
+      {std::string("ENTRY e ") + kBody, "module_e", "e"},
+      {std::string("ENTRY %e (x: f32[]) -> f32[] ") + kBody + ", execution_thread=\"main\"", "module_e", "e"},
+      {std::string("e ") + kBody, "module_e", "e"},
+      {std::string("%e (x: f32[]) -> f32[] ") + kBody, "module_e", "e"},
+      {std::string("a ") + kBody + "\ne " + kBody, "module_e", "e"},  // the last one
+      {std::string("HloModule m\na ") + kBody + "\ne " + kBody, "m", "e"},
+      {std::string("ENTRY e ") + kBody + "\na " + kBody, "module_e", "e"},
+      {"y = f32[] negate(f32[] x)", "module_entry", "entry"},
+      {"f32[] negate(f32[])", "module_entry", "entry"},
+      {"negate(f32[])", "module_entry", "entry"},
+  };
+  for (const auto& each : kCases) {
+    CAPTURE(each.text);
+    const auto m = io::read_hlo_text(each.text, "t.hlo");
+    REQUIRE_MESSAGE(m.ok(), m.status().message());
+    CHECK(m->name == each.module);
+    CHECK(m->entry_computation_name == each.entry);
+    for (const io::HloComputation& computation : m->computations) {
+      REQUIRE(computation.instructions.size() == 2);
+      CHECK(computation.instructions[1].opcode == "negate");
+      CHECK(computation.instructions[1].operand_ids == Ints{computation.instructions[0].id});
+      CHECK(computation.id ==
+            (computation.name == each.entry ? m->entry_computation_id : 3 - m->entry_computation_id));
+    }
+  }
+}
+
+TEST_CASE("the operands of a single instruction become parameters, in order and once") {
+  const io::HloModule m = parse(
+      "%fusion = f32[3,2]{1,0} fusion(f32[3,2]{1,0} %p, f32[2]{0}, f32[3,2] p, add(f32[2] q, f32[2] q)), "
+      "kind=kLoop, calls=\n"
+      "{ ROOT %param_0 = f32[3,2] parameter(0) }");
   REQUIRE(m.computations.size() == 2);
-  const io::HloComputation& wrapped = m.computations[0];
-  REQUIRE(wrapped.instructions.size() == 2);
-  CHECK(wrapped.instructions[0].opcode == "parameter");
-  CHECK(wrapped.instructions[0].shape.dimensions == Ints{8});
-  CHECK(wrapped.instructions[1].opcode == "slice");
-  CHECK(wrapped.instructions[1].slice[0].start == 2);
-  CHECK(wrapped.instructions[1].shape.dimensions == Ints{2});
-  CHECK(wrapped.root_id == wrapped.instructions[1].id);
-  CHECK(find(m, "start").opcode == "async-start");
-  CHECK(find(m, "start").slice.empty());
-  CHECK(find(m, "start").op_name == "n");
-  CHECK(find(m, "start").called_computation_ids == Ints{wrapped.id});
-  CHECK(find(m, "half").opcode == "async-update");
-  CHECK(find(m, "done").opcode == "async-done");
-  CHECK(io::featurize(m).value().edge_index == Ints{1, 0, 3, 1, 3, 2, 4, 3, 5, 4});
+  const std::vector<io::HloInstruction>& all = m.computations[1].instructions;
+  REQUIRE(all.size() == 5);
+  CHECK(all[0].name == "p");
+  CHECK(all[1].parameter_number == 1);
+  CHECK(all[1].shape.dimensions == Ints{2});
+  CHECK(all[2].parameter_number == 2);
+  CHECK(all[3].name == "add.anon");
+  CHECK(all[3].operand_ids == Ints{all[2].id, all[2].id});
+  CHECK(all[4].operand_ids == Ints{all[0].id, all[1].id, all[0].id, all[3].id});
+  CHECK(error_of("f32[2] add(f32[2] a, b)") ==
+        "t.hlo:1:22: expected the shape of an operand in front of its name, found 'b'");
+  CHECK(error_of("a = f32[2] parameter(0)\nb = f32[2] negate(a)") ==
+        "t.hlo:2:1: expected one instruction, found 'b'");
+  CHECK(error_of(
+            "r = f32[] reduce(f32[10], f32[]), dimensions={1}, to_apply={ s = f32[] add(f32[] x, f32[] y) }") ==
+        "t.hlo:1:82: expected an earlier instruction of this computation, found 'x'");
 }
 
 TEST_CASE("malformed HLO text is reported with file, line, column, what is and what should be") {
-  CHECK(error_of("") == "t.hlo:1:1: expected 'HloModule', found the end of the file");
-  CHECK(error_of("\n  Hlo") == "t.hlo:2:3: expected 'HloModule', found 'Hlo'");
+  CHECK(error_of("") == "t.hlo:1:1: expected 'HloModule' or a computation, found the end of the file");
+  CHECK(error_of("\n  Hlo") == "t.hlo:2:6: expected '{', found the end of the file");
   CHECK(error_of("HloModule m\n") == "t.hlo:2:1: expected a computation, found the end of the file");
-  CHECK(error_of("HloModule m\na { x = f32[] parameter(0) }\nb { x = f32[] parameter(0) }\n") ==
-        "t.hlo:4:1: expected a computation marked ENTRY, found the end of the file");
   CHECK(error_of("HloModule m\nENTRY a { x = f32[] parameter(0) }\nENTRY b { x = f32[] parameter(0) }\n") ==
-        "t.hlo:3:1: expected one computation marked ENTRY, found another");
+        "t.hlo:3:1: expected one computation marked ENTRY, which is 'a', found another, 'b'");
   CHECK(error_of("HloModule m\na { x = f32[] parameter(0) }\na { x = f32[] parameter(0) }\n") ==
         "t.hlo:3:1: expected a new name for the computation, found 'a'");
   CHECK(error_of("HloModule m\na {\n}") == "t.hlo:3:1: expected an instruction or '}', found '}'");
@@ -281,15 +313,13 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
   CHECK(error_of_line("  a = f32[2]{0} add(a, a)") ==
         "t.hlo:4:3: expected a new name for the instruction, found 'a'");
   CHECK(error_of_line("  ROOT b = f32[2]{0} add(a, a)\n  ROOT c = f32[2]{0} add(a, a)") ==
-        "t.hlo:5:3: expected one ROOT in a computation, found another");
+        "t.hlo:5:3: expected one ROOT in a computation, found another, 'c'");
   CHECK(error_of_line("  b = f32[2]{0} parameter(x)") == "t.hlo:4:27: expected a parameter number, found 'x'");
   CHECK(error_of_line("  b = f32[2]{0} broadcast(a), dimensions={99999999999999999999}") ==
         "t.hlo:4:43: expected an integer, found '99999999999999999999'");
   CHECK(error_of_line("  b = f32[2]{0} constant({1, 2)") == "t.hlo:4:31: expected '}', found ')'");
-  CHECK(error_of_line("  b = f32[2]{0} negate(a), to_apply={c = f32[] constant(1)}") ==
-        "t.hlo:4:38: expected an earlier computation, found 'c'");
   CHECK(error_of_line("  b = f32[2]{0} slice-start(a), slice={[0:1]}") ==
-        "t.hlo:4:3: expected an asynchronous start of shape ((operands), result, ...), found another shape");
+        "t.hlo:4:17: expected an asynchronous start of shape ((operands), result, ...), found another shape");
   CHECK(error_of_line("  \x01 = f32[2]{0} negate(a)") ==
         "t.hlo:4:3: expected an instruction or '}', found the byte 1");
 }
@@ -343,8 +373,8 @@ TEST_CASE("truncated and changed HLO text ends in a status" * testing::kLong) {
     }
   };
   testing::with_every_truncation(testing::kEveryAttribute, read);
-  // Complete without its last newline, and (cut in the space after it) as a module of the first computation.
-  CHECK(num_errors == static_cast<int>(testing::kEveryAttribute.size()) - 4);
+  // Complete after each of its computations, and in the space behind it; the last one is then the entry.
+  CHECK(num_errors == static_cast<int>(testing::kEveryAttribute.size()) - 14);
   num_errors = 0;
   testing::with_random_changes(testing::kEveryAttribute, 5000, 1, read);
   const std::string old_dialect = testing::to_text(parse(testing::kEveryAttribute), true);

@@ -25,7 +25,7 @@ namespace mlgraph::testing {
 /// What the message contains when a header is JSON and yet breaks a rule of the format or of the reader.
 inline constexpr std::string_view kSafeTensorsRules[] = {
     "the header should start with '{'",
-    "only spaces should follow the closing '}'",
+    "only white space should follow the closing '}'",
     "__metadata__ should be there once",
     "__metadata__ should be an object",
     "__metadata__: the value of ",
@@ -120,6 +120,7 @@ inline bool keeps_the_rules(const nlohmann::json& header, std::size_t data_bytes
   if (!header.is_object()) return false;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> spans;
   for (const auto& [name, entry] : header.items()) {
+    if (name == "__metadata__" && entry.is_null()) continue;
     if (!entry.is_object()) return false;
     if (name == "__metadata__") {
       if (!std::all_of(entry.begin(), entry.end(),
@@ -153,7 +154,8 @@ inline bool keeps_the_rules(const nlohmann::json& header, std::size_t data_bytes
 /// What differs between a file that was accepted and the JSON of its header; empty: nothing.
 inline std::string difference(const SafeTensors& file, const nlohmann::json& header,
                               Span<const std::byte> data) {
-  const std::size_t num_metadata = header.contains("__metadata__") ? header["__metadata__"].size() : 0;
+  const std::size_t num_metadata =
+      header.contains("__metadata__") ? header["__metadata__"].size() : 0;  // 0 of null
   if (header.size() != file.tensors().size() + (header.contains("__metadata__") ? 1 : 0))
     return "the number of tensors";
   if (num_metadata != file.metadata().size()) return "the number of metadata";
@@ -202,7 +204,7 @@ inline std::string disagreement(Span<const std::byte> bytes, const Result<SafeTe
   if (header.is_discarded())
     return parsed.ok() ? "nlohmann-json refuses the header of a file that was accepted" : "";
   // nlohmann-json takes a 0 for the end of the text.
-  const bool ends_well = text[0] == '{' && text.find_last_not_of(' ') == text.rfind('}') &&
+  const bool ends_well = text[0] == '{' && text.find_last_not_of(" \t\n\r") == text.rfind('}') &&
                          text.find('\0') == std::string_view::npos;
   const bool keeps_all = ends_well && !repeats_a_key && oracle::keeps_the_rules(header, data.size());
   if (parsed.ok()) {

@@ -62,6 +62,23 @@ TEST_CASE("HLO text is a graph, and an error where configurations are needed") {
   CHECK(program.edge_target[0] == 1);
 }
 
+TEST_CASE("how many nodes of a text come from short forms of asynchronous operations is said") {
+  const std::string text =
+      "HloModule m\nENTRY e {\n  a = f32[8]{0} parameter(0)\n  b = ((f32[8]{0}), f32[2]{0}, u32[]) "
+      "slice-start(a), "
+      "slice={[2:4]}\n  ROOT c = f32[2]{0} slice-done(b)\n}\n";
+  const Span<const std::byte> bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  io::TpuGraphsOptions options;
+  options.require = Require::kGraph;
+  std::vector<std::string> notes;
+  const Result<std::vector<Program>> programs = io::read_programs_pb(bytes, "m", "m.hlo", options, {}, &notes);
+  REQUIRE_MESSAGE(programs.ok(), programs.status().message());
+  CHECK((*programs)[0].view().graph.num_nodes() == 5);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0] ==
+        "m.hlo: 2 of the nodes stand for the short form of asynchronous operations, expanded as XLA does");
+}
+
 TEST_CASE("bytes that are no HLO file are an error with the file's name") {
   const std::string text = "not a module";
   const Span<const std::byte> bytes(reinterpret_cast<const std::byte*>(text.data()), text.size());

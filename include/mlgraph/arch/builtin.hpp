@@ -2,6 +2,7 @@
 // BuiltinNets: the networks that come with the library.
 #ifndef MLGRAPH_ARCH_BUILTIN_HPP
 #define MLGRAPH_ARCH_BUILTIN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/arch/late_layout.hpp"
 #include "mlgraph/arch/layout_resgcn.hpp"
@@ -26,4 +27,5 @@ using BuiltinNets =
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_BUILTIN_HPP

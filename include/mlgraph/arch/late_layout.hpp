@@ -2,6 +2,7 @@
 // LateLayout: layout networks that compute the graph once, and then each configurable node with its layouts.
 #ifndef MLGRAPH_ARCH_LATE_LAYOUT_HPP
 #define MLGRAPH_ARCH_LATE_LAYOUT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -155,4 +156,5 @@ class LayoutResGcnLate : public LateLayout<ResGcnLayers> {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_LATE_LAYOUT_HPP

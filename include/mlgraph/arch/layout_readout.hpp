@@ -2,6 +2,7 @@
 // LayoutReadout: the pools and the head of the layout networks with early join; options that all of them have.
 #ifndef MLGRAPH_ARCH_LAYOUT_READOUT_HPP
 #define MLGRAPH_ARCH_LAYOUT_READOUT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <vector>
@@ -63,4 +64,5 @@ class LayoutReadout {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_LAYOUT_READOUT_HPP

@@ -2,6 +2,7 @@
 // LayoutResGcn: the dataset's own layout network, told of the layouts before every layer.
 #ifndef MLGRAPH_ARCH_LAYOUT_RESGCN_HPP
 #define MLGRAPH_ARCH_LAYOUT_RESGCN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -95,4 +96,5 @@ class LayoutResGcn {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_LAYOUT_RESGCN_HPP

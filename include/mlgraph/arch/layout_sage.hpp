@@ -2,6 +2,7 @@
 // LayoutSage: GraphSAGE on a whole program, whose nodes know their layouts from the start.
 #ifndef MLGRAPH_ARCH_LAYOUT_SAGE_HPP
 #define MLGRAPH_ARCH_LAYOUT_SAGE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -85,4 +86,5 @@ class LayoutSage {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_LAYOUT_SAGE_HPP

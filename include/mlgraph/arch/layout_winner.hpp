@@ -2,6 +2,7 @@
 // LayoutWinner: the network that won the competition on TpuGraphs, for layouts.
 #ifndef MLGRAPH_ARCH_LAYOUT_WINNER_HPP
 #define MLGRAPH_ARCH_LAYOUT_WINNER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -115,4 +116,5 @@ class LayoutWinner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_LAYOUT_WINNER_HPP

@@ -2,6 +2,7 @@
 // ResGcnLayers: the graph layers of the layout-resgcn networks.
 #ifndef MLGRAPH_ARCH_RESGCN_LAYERS_HPP
 #define MLGRAPH_ARCH_RESGCN_LAYERS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -61,4 +62,5 @@ class ResGcnLayers {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_RESGCN_LAYERS_HPP

@@ -2,6 +2,7 @@
 // SageLayers: the graph layers of the layout-sage networks.
 #ifndef MLGRAPH_ARCH_SAGE_LAYERS_HPP
 #define MLGRAPH_ARCH_SAGE_LAYERS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +51,5 @@ class SageLayers {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_SAGE_LAYERS_HPP

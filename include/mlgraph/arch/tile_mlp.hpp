@@ -2,6 +2,7 @@
 // TileMlp: the control among the tile networks: it sees no edges.
 #ifndef MLGRAPH_ARCH_TILE_MLP_HPP
 #define MLGRAPH_ARCH_TILE_MLP_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -75,4 +76,5 @@ using TileMlpLate = TileNet<TileMlpLayers, true>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_TILE_MLP_HPP

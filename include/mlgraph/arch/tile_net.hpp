@@ -2,6 +2,7 @@
 // TileNet: what the tile networks of the dataset have in common, around layers of each.
 #ifndef MLGRAPH_ARCH_TILE_NET_HPP
 #define MLGRAPH_ARCH_TILE_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -122,4 +123,5 @@ class TileNet {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_TILE_NET_HPP

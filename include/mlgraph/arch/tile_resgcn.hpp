@@ -2,6 +2,7 @@
 // TileResGcn: the dataset's residual network on a fused kernel, which ranks tile sizes.
 #ifndef MLGRAPH_ARCH_TILE_RESGCN_HPP
 #define MLGRAPH_ARCH_TILE_RESGCN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -84,4 +85,5 @@ using TileResGcnLate = TileNet<TileResGcnLayers, true>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_TILE_RESGCN_HPP

@@ -2,6 +2,7 @@
 // TileSage: the dataset's GraphSAGE on a fused kernel, which ranks tile sizes.
 #ifndef MLGRAPH_ARCH_TILE_SAGE_HPP
 #define MLGRAPH_ARCH_TILE_SAGE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -87,4 +88,5 @@ using TileSageLate = TileNet<TileSageLayers, true>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_TILE_SAGE_HPP

@@ -2,6 +2,7 @@
 // TileWinner: the network that won the competition on TpuGraphs, for tiles.
 #ifndef MLGRAPH_ARCH_TILE_WINNER_HPP
 #define MLGRAPH_ARCH_TILE_WINNER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -77,4 +78,5 @@ class TileWinner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_TILE_WINNER_HPP

@@ -2,6 +2,7 @@
 // WinnerLayers: the layers of the network that won the competition on TpuGraphs.
 #ifndef MLGRAPH_ARCH_WINNER_LAYERS_HPP
 #define MLGRAPH_ARCH_WINNER_LAYERS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -163,4 +164,5 @@ class WinnerLayers {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_ARCH_WINNER_LAYERS_HPP

@@ -2,6 +2,7 @@
 // BufferPool: gradient memory of a step, given back as soon as a gradient is dead.
 #ifndef MLGRAPH_AUTOGRAD_BUFFER_POOL_HPP
 #define MLGRAPH_AUTOGRAD_BUFFER_POOL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -46,4 +47,5 @@ class BufferPool {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_BUFFER_POOL_HPP

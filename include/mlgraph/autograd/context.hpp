@@ -2,6 +2,7 @@
 // Context: where a model's forward runs. Tape records for training, Eager does not; the ops are the same code.
 #ifndef MLGRAPH_AUTOGRAD_CONTEXT_HPP
 #define MLGRAPH_AUTOGRAD_CONTEXT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -75,7 +76,6 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     param_grads_ = parameters.grad.data();
     param_state_ = parameters.value.data() + num_trainable_;
   }
-
   /// The same with a gradient buffer of the caller's, (ParamSpec::num_trainable()), and read-only parameters:
   /// several contexts can then share one set of parameters. `state`, where given, is the caller's copy of the
   /// state part, in which batch norm moves its statistics.
@@ -396,4 +396,5 @@ using Eager = Context<float, Mode::kEager>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_CONTEXT_HPP

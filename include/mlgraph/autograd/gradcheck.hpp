@@ -2,6 +2,7 @@
 // Gradient check: every backward against central differences, in double.
 #ifndef MLGRAPH_AUTOGRAD_GRADCHECK_HPP
 #define MLGRAPH_AUTOGRAD_GRADCHECK_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -125,4 +126,5 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_GRADCHECK_HPP

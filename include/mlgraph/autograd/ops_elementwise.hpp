@@ -2,6 +2,7 @@
 // Ops on the elements of matrices: arithmetic, activations, dropout, concatenation and slices.
 #ifndef MLGRAPH_AUTOGRAD_OPS_ELEMENTWISE_HPP
 #define MLGRAPH_AUTOGRAD_OPS_ELEMENTWISE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <initializer_list>
@@ -386,4 +387,5 @@ class ElementwiseOps {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_OPS_ELEMENTWISE_HPP

@@ -3,6 +3,7 @@
 // configuration.
 #ifndef MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP
 #define MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -342,4 +343,5 @@ class GraphOps {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_OPS_GRAPH_HPP

@@ -2,6 +2,7 @@
 // Ops that multiply matrices: matmul, the fused linear layer, and the fused SAGE layer.
 #ifndef MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
 #define MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -295,4 +296,5 @@ class LinearOps {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP

@@ -2,6 +2,7 @@
 // Ops that normalise: layer, instance and batch norm, l2, and the row-wise softmax.
 #ifndef MLGRAPH_AUTOGRAD_OPS_NORM_HPP
 #define MLGRAPH_AUTOGRAD_OPS_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -253,4 +254,5 @@ class NormOps {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_OPS_NORM_HPP

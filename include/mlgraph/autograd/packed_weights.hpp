@@ -2,6 +2,7 @@
 // PackedWeights: weights in the form that products read, packed once for many steps.
 #ifndef MLGRAPH_AUTOGRAD_PACKED_WEIGHTS_HPP
 #define MLGRAPH_AUTOGRAD_PACKED_WEIGHTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -57,4 +58,5 @@ class PackedWeights {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_PACKED_WEIGHTS_HPP

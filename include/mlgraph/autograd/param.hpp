@@ -2,6 +2,7 @@
 // Parameters: layers hold offsets, a ParamSpec is the manifest, one flat buffer holds the numbers.
 #ifndef MLGRAPH_AUTOGRAD_PARAM_HPP
 #define MLGRAPH_AUTOGRAD_PARAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstddef>
@@ -206,4 +207,5 @@ struct Parameters {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_PARAM_HPP

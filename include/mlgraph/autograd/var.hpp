@@ -2,6 +2,7 @@
 // Var: the handle of a matrix in a context.
 #ifndef MLGRAPH_AUTOGRAD_VAR_HPP
 #define MLGRAPH_AUTOGRAD_VAR_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -19,4 +20,5 @@ struct Var {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_AUTOGRAD_VAR_HPP

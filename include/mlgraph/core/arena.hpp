@@ -2,6 +2,7 @@
 // Memory: 64-byte aligned buffers, and the Arena that makes a second step of the same shape allocate nothing.
 #ifndef MLGRAPH_CORE_ARENA_HPP
 #define MLGRAPH_CORE_ARENA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -56,7 +57,7 @@ struct AlignedAllocator {
   void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(kAlignment)); }
 
   template <class U, class... Args>
-  void construct(U* p, Args&&... args) {
+  void construct(U* p, Args&&... args) noexcept(std::is_nothrow_constructible_v<U, Args...>) {
     if constexpr (sizeof...(Args) == 0 && std::is_trivially_default_constructible_v<U>) {
       ::new (static_cast<void*>(p)) U;
     } else {
@@ -178,4 +179,5 @@ class ArenaScope {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_ARENA_HPP

@@ -3,6 +3,10 @@
 #ifndef MLGRAPH_CORE_CONFIG_HPP
 #define MLGRAPH_CORE_CONFIG_HPP
 
+#if !(defined(_MSVC_LANG) ? _MSVC_LANG >= 201703L : __cplusplus >= 201703L)
+#error "mlgraph needs C++17: compile with -std=c++17 or newer"
+#endif
+
 #include <cstdio>
 #include <exception>
 

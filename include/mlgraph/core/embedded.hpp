@@ -2,6 +2,7 @@
 // EmbeddedFile: what a header made by `mlgraph embed` defines, a file as constant data of the program.
 #ifndef MLGRAPH_CORE_EMBEDDED_HPP
 #define MLGRAPH_CORE_EMBEDDED_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 
@@ -25,4 +26,5 @@ struct EmbeddedFile {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_EMBEDDED_HPP

@@ -2,6 +2,7 @@
 // Enumerators and their texts: one table for each enumeration, which files, command line and messages read.
 #ifndef MLGRAPH_CORE_ENUM_NAMES_HPP
 #define MLGRAPH_CORE_ENUM_NAMES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <string>
@@ -56,4 +57,5 @@ template <class Enum>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_ENUM_NAMES_HPP

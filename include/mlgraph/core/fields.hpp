@@ -2,6 +2,7 @@
 // Fields: options that describe themselves once, for files, command line, help, validation and messages.
 #ifndef MLGRAPH_CORE_FIELDS_HPP
 #define MLGRAPH_CORE_FIELDS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parse_number.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 
@@ -171,7 +173,7 @@ class FieldReader final : public FieldChecker {
   [[nodiscard]] Number number(std::string_view key) {
     const std::string_view value = text(key);
     Number result = 0;
-    const std::from_chars_result end = std::from_chars(value.data(), value.data() + value.size(), result);
+    const std::from_chars_result end = detail::parse_number(value.data(), value.data() + value.size(), result);
     if (status_.ok() && (end.ec != std::errc() || end.ptr != value.data() + value.size()))
       fail(str_cat(owner_, ": metadata \"", key, "\" is \"", value, "\"; should be a number"));
     return result;
@@ -230,4 +232,5 @@ template <class Options>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_FIELDS_HPP

@@ -2,6 +2,7 @@
 // The two 16-bit floating-point types of files and tables, from and to float.
 #ifndef MLGRAPH_CORE_FLOAT16_HPP
 #define MLGRAPH_CORE_FLOAT16_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <cstring>
@@ -45,4 +46,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_FLOAT16_HPP

@@ -2,6 +2,7 @@
 // str_cat: builds error messages without streams and without the locale.
 #ifndef MLGRAPH_CORE_FORMAT_HPP
 #define MLGRAPH_CORE_FORMAT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <string>
@@ -42,4 +43,5 @@ template <class... Pieces>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_FORMAT_HPP

@@ -2,6 +2,7 @@
 // GrowingBuffer: floats that grow at their end, without a copy where the system can move pages.
 #ifndef MLGRAPH_CORE_GROWING_BUFFER_HPP
 #define MLGRAPH_CORE_GROWING_BUFFER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -83,4 +84,5 @@ class GrowingBuffer {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_GROWING_BUFFER_HPP

@@ -2,6 +2,7 @@
 // NameList: names in an error message, the first ten of them.
 #ifndef MLGRAPH_CORE_NAME_LIST_HPP
 #define MLGRAPH_CORE_NAME_LIST_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <string>
@@ -36,4 +37,5 @@ class NameList {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_NAME_LIST_HPP

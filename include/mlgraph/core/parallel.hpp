@@ -3,6 +3,7 @@
 // it.
 #ifndef MLGRAPH_CORE_PARALLEL_HPP
 #define MLGRAPH_CORE_PARALLEL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <atomic>
@@ -168,4 +169,5 @@ void parallel_for(ThreadPool* pool, std::int64_t n, std::int64_t block, Body&& b
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_PARALLEL_HPP

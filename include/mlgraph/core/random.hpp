@@ -2,6 +2,7 @@
 // Random numbers of our own: the standard distributions differ between platforms, these do not.
 #ifndef MLGRAPH_CORE_RANDOM_HPP
 #define MLGRAPH_CORE_RANDOM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstddef>
@@ -89,4 +90,5 @@ class Rng {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_RANDOM_HPP

@@ -2,6 +2,7 @@
 // Span and MatrixView: borrowed arrays, the only way data enters the engine.
 #ifndef MLGRAPH_CORE_SPAN_HPP
 #define MLGRAPH_CORE_SPAN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -94,4 +95,5 @@ struct MatrixView {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_SPAN_HPP

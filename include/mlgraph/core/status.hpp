@@ -2,6 +2,7 @@
 // Status and Result: how the library says that data is wrong. The same with and without exceptions.
 #ifndef MLGRAPH_CORE_STATUS_HPP
 #define MLGRAPH_CORE_STATUS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <optional>
 #include <stdexcept>
@@ -10,6 +11,10 @@
 #include <utility>
 
 #include "mlgraph/core/config.hpp"
+
+#ifdef Status
+#error "Status is a macro here, as X11/Xlib.h defines it: include mlgraph in front of it, or write #undef Status between them"
+#endif
 
 namespace mlgraph {
 
@@ -122,4 +127,5 @@ class [[nodiscard]] Result {
   if (!result.ok()) return result.status();                              \
   declaration = std::move(*result)
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_STATUS_HPP

@@ -2,6 +2,7 @@
 // CallRows: which rows of a segment one call makes, and keeps for no other.
 #ifndef MLGRAPH_COST_CALL_ROWS_HPP
 #define MLGRAPH_COST_CALL_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -84,4 +85,5 @@ class CallRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_CALL_ROWS_HPP

@@ -2,6 +2,7 @@
 // ChunkSize: how many configurations are planned together, and whether their rows are worth keeping.
 #ifndef MLGRAPH_COST_CHUNK_SIZE_HPP
 #define MLGRAPH_COST_CHUNK_SIZE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -69,4 +70,5 @@ class ChunkSize {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_CHUNK_SIZE_HPP

@@ -2,6 +2,7 @@
 // Rows of configurations as networks take them.
 #ifndef MLGRAPH_COST_CONFIG_ROWS_HPP
 #define MLGRAPH_COST_CONFIG_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -52,4 +53,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_CONFIG_ROWS_HPP

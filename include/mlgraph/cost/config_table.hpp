@@ -2,6 +2,7 @@
 // ConfigTable: the distinct rows of configurations, numbered as they come.
 #ifndef MLGRAPH_COST_CONFIG_TABLE_HPP
 #define MLGRAPH_COST_CONFIG_TABLE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -159,4 +160,5 @@ class ConfigTable {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_CONFIG_TABLE_HPP

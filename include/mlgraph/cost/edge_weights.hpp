@@ -2,6 +2,7 @@
 // The constant weights of a stage's edges.
 #ifndef MLGRAPH_COST_EDGE_WEIGHTS_HPP
 #define MLGRAPH_COST_EDGE_WEIGHTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -93,4 +94,5 @@ template <class C>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_EDGE_WEIGHTS_HPP

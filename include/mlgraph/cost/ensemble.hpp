@@ -2,6 +2,7 @@
 // Averages of scores: over orders of the configurations of one model, and over models.
 #ifndef MLGRAPH_COST_ENSEMBLE_HPP
 #define MLGRAPH_COST_ENSEMBLE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -72,4 +73,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_ENSEMBLE_HPP

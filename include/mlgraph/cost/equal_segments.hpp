@@ -2,6 +2,7 @@
 // Which segments of a program are the same graph with the same features: what is computed of one holds for all.
 #ifndef MLGRAPH_COST_EQUAL_SEGMENTS_HPP
 #define MLGRAPH_COST_EQUAL_SEGMENTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -91,4 +92,5 @@ struct SegmentLess {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_EQUAL_SEGMENTS_HPP

@@ -2,6 +2,7 @@
 // FeatureEncoder: turns a program's numbers into a model's inputs, as was fitted on the training programs.
 #ifndef MLGRAPH_COST_FEATURE_ENCODER_HPP
 #define MLGRAPH_COST_FEATURE_ENCODER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -263,4 +264,5 @@ struct FeatureEncoder {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_FEATURE_ENCODER_HPP

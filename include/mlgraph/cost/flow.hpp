@@ -2,6 +2,7 @@
 // What the functions of a network are given beside the rows themselves: nodes, configurations, and their flow.
 #ifndef MLGRAPH_COST_FLOW_HPP
 #define MLGRAPH_COST_FLOW_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -97,4 +98,5 @@ Var add_config(Ctx& ctx, Var h, Var delta, const Flow<typename Ctx::Scalar>& flo
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_FLOW_HPP

@@ -2,6 +2,7 @@
 // The FlowGraph of a segment under a network's plan.
 #ifndef MLGRAPH_COST_FLOW_OF_NET_HPP
 #define MLGRAPH_COST_FLOW_OF_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -96,4 +97,5 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_FLOW_OF_NET_HPP

@@ -2,6 +2,7 @@
 // InputEncoding: the first stage of an architecture, which turns classes into learned or one-hot columns.
 #ifndef MLGRAPH_COST_INPUT_ENCODING_HPP
 #define MLGRAPH_COST_INPUT_ENCODING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -156,4 +157,5 @@ class InputEncoding {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_INPUT_ENCODING_HPP

@@ -2,6 +2,7 @@
 // InputOptions: what every network's options begin with: how programs become numbers, and what of them it sees.
 #ifndef MLGRAPH_COST_INPUT_OPTIONS_HPP
 #define MLGRAPH_COST_INPUT_OPTIONS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -140,4 +141,5 @@ struct InputOptions {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_INPUT_OPTIONS_HPP

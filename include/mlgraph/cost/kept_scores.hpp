@@ -2,6 +2,7 @@
 // KeptScores: scores by the rows of the totals that they are read out of.
 #ifndef MLGRAPH_COST_KEPT_SCORES_HPP
 #define MLGRAPH_COST_KEPT_SCORES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -41,4 +42,5 @@ class KeptScores {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_KEPT_SCORES_HPP

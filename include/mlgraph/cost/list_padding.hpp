@@ -2,6 +2,7 @@
 // pad_lists(): tells the unused entries of a node's list features, which are published as 0, from axis 0.
 #ifndef MLGRAPH_COST_LIST_PADDING_HPP
 #define MLGRAPH_COST_LIST_PADDING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -102,4 +103,5 @@ inline void pad_lists(float* x, std::int32_t opcode) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_LIST_PADDING_HPP

@@ -2,6 +2,7 @@
 // Model: a network, its weights and its features in one value. What is trained, saved and asked.
 #ifndef MLGRAPH_COST_MODEL_HPP
 #define MLGRAPH_COST_MODEL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -298,4 +299,5 @@ class Model {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_MODEL_HPP

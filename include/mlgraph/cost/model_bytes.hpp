@@ -2,6 +2,7 @@
 // A cost model from and to the bytes of a safetensors file: weights, normalisation and options in one.
 #ifndef MLGRAPH_COST_MODEL_BYTES_HPP
 #define MLGRAPH_COST_MODEL_BYTES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -212,4 +213,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_MODEL_BYTES_HPP

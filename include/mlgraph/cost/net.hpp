@@ -2,6 +2,7 @@
 // What a network is: the page to read before writing one. And Net, a network as everything above it sees it.
 #ifndef MLGRAPH_COST_NET_HPP
 #define MLGRAPH_COST_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <map>
@@ -199,4 +200,5 @@ using NetTypes = Span<const NetType* const>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NET_HPP

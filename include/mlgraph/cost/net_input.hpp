@@ -2,6 +2,7 @@
 // NetInput: one segment of a program under some of its configurations, as the engine runs a network on it.
 #ifndef MLGRAPH_COST_NET_INPUT_HPP
 #define MLGRAPH_COST_NET_INPUT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -38,4 +39,5 @@ struct NetInput {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NET_INPUT_HPP

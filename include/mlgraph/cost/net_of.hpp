@@ -2,6 +2,7 @@
 // NetOf: wraps a network of any type as a Net, and says in one sentence what a type lacks.
 #ifndef MLGRAPH_COST_NET_OF_HPP
 #define MLGRAPH_COST_NET_OF_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <initializer_list>
@@ -312,4 +313,5 @@ template <class... NetsAndLists>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NET_OF_HPP

@@ -3,6 +3,7 @@
 // pools.
 #ifndef MLGRAPH_COST_NET_PLAN_HPP
 #define MLGRAPH_COST_NET_PLAN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -146,4 +147,5 @@ struct NetPlan {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NET_PLAN_HPP

@@ -3,6 +3,7 @@
 // layout.
 #ifndef MLGRAPH_COST_NODE_ENCODER_HPP
 #define MLGRAPH_COST_NODE_ENCODER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -204,4 +205,5 @@ class NodeEncoder {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NODE_ENCODER_HPP

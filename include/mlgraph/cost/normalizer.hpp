@@ -2,6 +2,7 @@
 // Normalizer: scales feature columns by what was seen in training, drops constant ones, and remembers how.
 #ifndef MLGRAPH_COST_NORMALIZER_HPP
 #define MLGRAPH_COST_NORMALIZER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/enum_names.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -55,7 +57,7 @@ class Normalizer {
         return Status::out_of_range(
             str_cat("normalizer: column ", j, " is ", column[j], "; there are ", num_inputs, " features"));
       }
-      if (!std::isfinite(offset[j]) || !std::isfinite(scale[j])) {
+      if (!detail::is_finite(offset[j]) || !detail::is_finite(scale[j])) {
         return Status::invalid_argument(str_cat("normalizer: offset or scale ", j, " is not finite"));
       }
     }
@@ -137,7 +139,7 @@ class NormalizerFit {
       const Column& c = columns_[j];
       if (!(c.min < c.max)) continue;  // constant, or nothing seen
       const auto column_scale = static_cast<float>(1 / spread(c));
-      if (!std::isfinite(column_scale)) continue;  // varies by less than 1e-38
+      if (!detail::is_finite_value(column_scale)) continue;  // varies by less than 1e-38
       column.push_back(static_cast<std::int32_t>(j));
       offset.push_back(origin(c));
       scale.push_back(column_scale);
@@ -157,7 +159,7 @@ class NormalizerFit {
     double squares = 0;  // sum of squared distances to the mean (Welford)
 
     void add(float value) {
-      if (!std::isfinite(value)) return;
+      if (!detail::is_finite_value(value)) return;
       min = std::min(min, value);
       max = std::max(max, value);
       const double x = static_cast<double>(value);
@@ -186,4 +188,5 @@ class NormalizerFit {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_NORMALIZER_HPP

@@ -2,6 +2,7 @@
 // PlannedPools: the sums of a FlowPlan, each distinct block once, and what their gradients give to its rows.
 #ifndef MLGRAPH_COST_PLANNED_POOLS_HPP
 #define MLGRAPH_COST_PLANNED_POOLS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -159,4 +160,5 @@ class PlannedPools {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_PLANNED_POOLS_HPP

@@ -2,6 +2,7 @@
 // PlannedRows: runs a network on the distinct rows of a FlowPlan, those that are not there yet.
 #ifndef MLGRAPH_COST_PLANNED_ROWS_HPP
 #define MLGRAPH_COST_PLANNED_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -270,4 +271,5 @@ class PlannedRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_PLANNED_ROWS_HPP

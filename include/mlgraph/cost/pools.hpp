@@ -2,6 +2,7 @@
 // Pools: sums over the nodes of each configuration, which segments add up, and what the read-out sees of them.
 #ifndef MLGRAPH_COST_POOLS_HPP
 #define MLGRAPH_COST_POOLS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -156,4 +157,5 @@ Var run_readout(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var sums, std:
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_POOLS_HPP

@@ -2,6 +2,7 @@
 // PreparedProgram: a program as one model sees it, and what is checked before it is one.
 #ifndef MLGRAPH_COST_PREPARE_HPP
 #define MLGRAPH_COST_PREPARE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -142,4 +144,5 @@ struct PreparedProgram {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_PREPARE_HPP

@@ -2,6 +2,7 @@
 // ProgramRows: the rows of a program that are kept from call to call, within a budget.
 #ifndef MLGRAPH_COST_PROGRAM_ROWS_HPP
 #define MLGRAPH_COST_PROGRAM_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -49,9 +50,7 @@ struct ProgramRowsOptions {
 /// the rows go that no call has used since it last was; the answer never does. The rows of the current
 /// configuration, and of the committed one, stay. Those of many configurations that have hardly a row in common
 /// are not kept: they would drive out others.
-///
 /// Other networks than NetPlan::merges_rows() have each row computed, from the kept rows before the join.
-///
 /// Borrows the network, the encoder and the segments. Calls that make no new row allocate nothing.
 class ProgramRows {
  public:
@@ -396,4 +395,5 @@ class ProgramRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_PROGRAM_ROWS_HPP

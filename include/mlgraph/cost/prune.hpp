@@ -2,6 +2,7 @@
 // Pruning as an option of a model: which nodes of a program it sees, and the program without the others.
 #ifndef MLGRAPH_COST_PRUNE_HPP
 #define MLGRAPH_COST_PRUNE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cstdint>
@@ -86,4 +87,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_PRUNE_HPP

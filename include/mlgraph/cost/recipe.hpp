@@ -2,6 +2,7 @@
 // Recipe: everything that decides how a network is trained. Data: each network has one beside it.
 #ifndef MLGRAPH_COST_RECIPE_HPP
 #define MLGRAPH_COST_RECIPE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -215,4 +216,5 @@ struct Recipe {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_RECIPE_HPP

@@ -2,6 +2,7 @@
 // RowStore: rows that are kept from call to call.
 #ifndef MLGRAPH_COST_ROW_STORE_HPP
 #define MLGRAPH_COST_ROW_STORE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -116,4 +117,5 @@ class RowStore {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_ROW_STORE_HPP

@@ -2,6 +2,7 @@
 // Runs a network on the rows of a segment: the one loop over its stages, and what is before and after it.
 #ifndef MLGRAPH_COST_RUN_NET_HPP
 #define MLGRAPH_COST_RUN_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -221,4 +222,5 @@ Var run_configs(const NetOn<C>& net, C& ctx, const NetPlan& plan, Var prefix,
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_RUN_NET_HPP

@@ -2,6 +2,7 @@
 // Runs a network on the distinct rows of a segment: each once, whoever reads it.
 #ifndef MLGRAPH_COST_RUN_PLANNED_HPP
 #define MLGRAPH_COST_RUN_PLANNED_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -327,4 +328,5 @@ Var run_planned(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_RUN_PLANNED_HPP

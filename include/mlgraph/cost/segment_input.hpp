@@ -2,6 +2,7 @@
 // Segments as networks take them.
 #ifndef MLGRAPH_COST_SEGMENT_INPUT_HPP
 #define MLGRAPH_COST_SEGMENT_INPUT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +51,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_SEGMENT_INPUT_HPP

@@ -2,6 +2,7 @@
 // Segments: a program's graph as a model computes it, cut where the model's options say, features normalised.
 #ifndef MLGRAPH_COST_SEGMENTS_HPP
 #define MLGRAPH_COST_SEGMENTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <numeric>
@@ -167,4 +168,5 @@ class SegmentCutter {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_COST_SEGMENTS_HPP

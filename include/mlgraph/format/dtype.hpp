@@ -2,6 +2,7 @@
 // Dtype: the element types of safetensors files.
 #ifndef MLGRAPH_FORMAT_DTYPE_HPP
 #define MLGRAPH_FORMAT_DTYPE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -65,4 +66,5 @@ static_assert(sizeof(kDtypes) / sizeof(kDtypes[0]) == static_cast<std::size_t>(D
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_DTYPE_HPP

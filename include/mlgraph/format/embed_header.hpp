@@ -2,8 +2,10 @@
 // embed_header(): a model file as the text of a C++ header. What `mlgraph embed` and mlgraph_embed_model() run.
 #ifndef MLGRAPH_FORMAT_EMBED_HEADER_HPP
 #define MLGRAPH_FORMAT_EMBED_HEADER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -71,6 +73,15 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
   text += '"';
 }
 
+/// FNV-1a of 64 bits, as 16 hexadecimal digits.
+[[nodiscard]] inline std::string hex_hash(Span<const std::byte> bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const std::byte b : bytes) hash = (hash ^ std::to_integer<std::uint64_t>(b)) * 0x100000001b3u;
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[hash >> shift & 15];
+  return text;
+}
+
 /// Assembler that defines `symbol` as the file, once however many files include the header.
 [[nodiscard]] inline std::string incbin_assembler(const std::string& symbol, std::string_view path) {
   std::string escaped;  // once for the assembler's string, once for the literal around it
@@ -93,9 +104,10 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
 
 }  // namespace detail
 
-/// The text of a header that defines `inline constexpr mlgraph::EmbeddedFile NAME`: the bytes of a model file,
-/// 64-byte aligned, in `.rodata`, without a static constructor. Any number of files of a program may include
-/// it.
+/// The text of a header that defines `constexpr mlgraph::EmbeddedFile NAME`: the bytes of a model file, 64-byte
+/// aligned, in `.rodata`, without a static constructor. Any number of files of a program may include it, and
+/// share the bytes. Headers of different models may have one NAME in different files or plugins; in one file
+/// that is an error of the compiler.
 ///
 /// Errors: bytes that are no safetensors file, as SafeTensors::parse() says it; a name that C++ does not allow;
 ///         a path with a line break.
@@ -116,7 +128,9 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
     rest.remove_prefix(end + 2);
   }
   if (!detail::is_identifier(rest)) return wrong_name();
-  symbol += str_cat("_", rest);
+  // The bytes are part of the name: headers of two models do not shut each other out, and linkers and loaders
+  // do not take the one for the other where both constants are called the same.
+  symbol += str_cat("_", rest, "_", detail::hex_hash(bytes));
   for (const std::string* const text : {&options.source, &options.incbin}) {
     if (text->find_first_of("\n\r") != std::string::npos)
       return Status::invalid_argument("embed: the path of the model has a line break");
@@ -142,7 +156,8 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
     text += ";\n#if defined(__clang__)\n#pragma clang diagnostic pop\n#endif\n";
     text += str_cat("static_assert(sizeof(", symbol, ") == ", bytes.size(), " + 1);\n");
   }
-  text += str_cat("inline constexpr mlgraph::EmbeddedFile ", rest, "{", symbol, ", ", bytes.size(), "};\n");
+  text += str_cat("[[maybe_unused]] constexpr mlgraph::EmbeddedFile ", rest, "{", symbol, ", ", bytes.size(),
+                  "};\n");
   if (!space.empty()) text += str_cat("}  // namespace ", space, "\n");
   text += "\n#endif\n";
   return text;
@@ -151,4 +166,5 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_EMBED_HEADER_HPP

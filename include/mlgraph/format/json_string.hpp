@@ -2,6 +2,7 @@
 // Strings as JSON has them: UTF-8, quotes and escapes.
 #ifndef MLGRAPH_FORMAT_JSON_STRING_HPP
 #define MLGRAPH_FORMAT_JSON_STRING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -104,4 +105,5 @@ inline void append_json_string(std::string& out, std::string_view text) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_JSON_STRING_HPP

@@ -3,6 +3,7 @@
 // models.
 #ifndef MLGRAPH_FORMAT_JSON_TEXT_HPP
 #define MLGRAPH_FORMAT_JSON_TEXT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cstddef>
@@ -15,6 +16,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/parse_number.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/format/json_string.hpp"
 
@@ -199,7 +201,7 @@ class JsonReader {
     }
     text_.assign(input_.substr(begin_, at_ - begin_));
     double value;
-    if (std::from_chars(text_.data(), text_.data() + text_.size(), value).ec != std::errc()) {
+    if (detail::parse_number(text_.data(), text_.data() + text_.size(), value).ec != std::errc()) {
       return fail(begin_, "is a number beyond the range of double");
     }
     return value_ends(JsonToken::kNumber);
@@ -341,4 +343,5 @@ class JsonWriter {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_JSON_TEXT_HPP

@@ -3,6 +3,7 @@
 // safetensors_writer.hpp.
 #ifndef MLGRAPH_FORMAT_SAFETENSORS_HPP
 #define MLGRAPH_FORMAT_SAFETENSORS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -123,9 +124,10 @@ class SafeTensorsHeader {
         MLGRAPH_RETURN_IF_ERROR(read_entry(entries.back()));
       }
     }
-    const std::size_t stray = text_.find_first_not_of(' ', reader_.end());
+    const std::size_t stray = text_.find_first_not_of(" \t\n\r", reader_.end());
     if (stray == std::string_view::npos) return {};
-    return safetensors_error(str_cat("header byte ", stray, ": only spaces should follow the closing '}'"));
+    return safetensors_error(
+        str_cat("header byte ", stray, ": only white space should follow the closing '}'"));
   }
 
   std::vector<Entry> entries;
@@ -147,7 +149,10 @@ class SafeTensorsHeader {
   }
 
   Status read_metadata() {
-    MLGRAPH_RETURN_IF_ERROR(expect(JsonToken::kBeginObject, "__metadata__ should be an object"));
+    const JsonToken begin = reader_.next();
+    if (begin == JsonToken::kNull) return {};  // as where it is absent
+    if (begin != JsonToken::kBeginObject)
+      return begin == JsonToken::kError ? json_error() : wrong("__metadata__ should be an object");
     for (;;) {
       const JsonToken token = reader_.next();
       if (token == JsonToken::kEndObject) return {};
@@ -354,4 +359,5 @@ class SafeTensors {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_SAFETENSORS_HPP

@@ -2,6 +2,7 @@
 // Writes safetensors files: the same tensors and metadata give the same bytes.
 #ifndef MLGRAPH_FORMAT_SAFETENSORS_WRITER_HPP
 #define MLGRAPH_FORMAT_SAFETENSORS_WRITER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -120,4 +121,5 @@ namespace detail {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_SAFETENSORS_WRITER_HPP

@@ -2,6 +2,7 @@
 // The numbers of a model from and to a safetensors file: every tensor is checked before one number is written.
 #ifndef MLGRAPH_FORMAT_WEIGHTS_HPP
 #define MLGRAPH_FORMAT_WEIGHTS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -11,11 +12,13 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/name_list.hpp"
@@ -100,7 +103,12 @@ template <class Use>
   std::size_t bad = size;
   double value = 0;
   const bool is_float = with_elements(tensor, [&](auto at) {
-    const auto fits = [&at](std::size_t i) { return std::abs(at(i)) <= std::numeric_limits<float>::max(); };
+    const auto fits = [&at](std::size_t i) {  // by the bits, see core/finite.hpp
+      const auto element = at(i);
+      using Element = std::remove_const_t<decltype(element)>;
+      constexpr auto kLargest = static_cast<Element>(std::numeric_limits<float>::max());
+      return magnitude_bits(element) <= bits_of(kLargest);
+    };
     unsigned all_fit = 1;  // no early exit: the usual case, in which all fit, is a vector loop
     for (std::size_t i = 0; i < size; ++i) all_fit &= static_cast<unsigned>(fits(i));
     if (all_fit != 0) return;
@@ -112,7 +120,7 @@ template <class Use>
                          "; should be F32, F64, F16 or BF16"));
   }
   if (bad == size) return {};
-  const bool is_finite = std::isfinite(value);
+  const bool is_finite = is_finite_value(value);
   return error(str_cat("[", bad, "] is ", value, " in the file", in_file, "; should be ",
                        is_finite ? "within the range of float" : "finite"));
 }
@@ -249,4 +257,5 @@ template <class Use>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_FORMAT_WEIGHTS_HPP

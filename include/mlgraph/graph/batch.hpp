@@ -2,6 +2,7 @@
 // Batch: many graphs as one, block by block, in buffers that are used again.
 #ifndef MLGRAPH_GRAPH_BATCH_HPP
 #define MLGRAPH_GRAPH_BATCH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -96,4 +97,5 @@ class Batch {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_BATCH_HPP

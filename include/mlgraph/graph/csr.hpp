@@ -2,6 +2,7 @@
 // Edges: builds and owns the compressed sparse rows of a graph along both directions, from a list of edges.
 #ifndef MLGRAPH_GRAPH_CSR_HPP
 #define MLGRAPH_GRAPH_CSR_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -345,4 +346,5 @@ inline Status Edges::assign_blocks(Span<const EdgesView> graphs) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_CSR_HPP

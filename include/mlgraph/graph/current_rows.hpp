@@ -2,6 +2,7 @@
 // CurrentRows: which rows one configuration has, as it is changed, kept and taken back.
 #ifndef MLGRAPH_GRAPH_CURRENT_ROWS_HPP
 #define MLGRAPH_GRAPH_CURRENT_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -256,4 +257,5 @@ class CurrentRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_CURRENT_ROWS_HPP

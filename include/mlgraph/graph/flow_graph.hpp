@@ -3,6 +3,7 @@
 // of.
 #ifndef MLGRAPH_GRAPH_FLOW_GRAPH_HPP
 #define MLGRAPH_GRAPH_FLOW_GRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -82,4 +83,5 @@ struct FlowGraph {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_FLOW_GRAPH_HPP

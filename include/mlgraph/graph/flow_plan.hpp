@@ -2,6 +2,7 @@
 // FlowPlan: which distinct rows a graph has under any number of configurations, and what each is made of.
 #ifndef MLGRAPH_GRAPH_FLOW_PLAN_HPP
 #define MLGRAPH_GRAPH_FLOW_PLAN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -376,4 +377,5 @@ inline void FlowPlan::mark_configs(std::uint32_t since, std::vector<char>& is_us
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_FLOW_PLAN_HPP

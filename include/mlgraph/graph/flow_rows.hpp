@@ -2,6 +2,7 @@
 // FlowRows: the distinct rows of one level of a message-flow graph, found by what each is made of.
 #ifndef MLGRAPH_GRAPH_FLOW_ROWS_HPP
 #define MLGRAPH_GRAPH_FLOW_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -304,4 +305,5 @@ class FlowRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_FLOW_ROWS_HPP

@@ -2,6 +2,7 @@
 // Graph: owns a validated graph. What is inside one never needs to be checked again.
 #ifndef MLGRAPH_GRAPH_GRAPH_HPP
 #define MLGRAPH_GRAPH_GRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -19,20 +21,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace detail {
-
-// By the bits: std::isfinite is true of everything under -ffast-math, which users may compile with.
-inline bool is_finite(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  return (bits & 0x7f800000u) != 0x7f800000u;
-}
-
-inline const char* non_finite_name(float value) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof(bits));
-  if ((bits & 0x007fffffu) != 0) return "nan";
-  return (bits >> 31) != 0 ? "-inf" : "inf";
-}
 
 inline Status check_finite(MatrixView<const float> x) {
   for (std::int64_t r = 0; r < x.rows; ++r) {
@@ -150,4 +138,5 @@ class Graph {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_GRAPH_HPP

@@ -3,6 +3,7 @@
 // computes.
 #ifndef MLGRAPH_GRAPH_GRAPH_VIEW_HPP
 #define MLGRAPH_GRAPH_GRAPH_VIEW_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -73,4 +74,5 @@ struct GraphView {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_GRAPH_VIEW_HPP

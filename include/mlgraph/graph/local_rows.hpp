@@ -2,6 +2,7 @@
 // LocalRows: the few rows that one node has under many configurations, and which configuration has which.
 #ifndef MLGRAPH_GRAPH_LOCAL_ROWS_HPP
 #define MLGRAPH_GRAPH_LOCAL_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -112,4 +113,5 @@ struct LocalRows {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_LOCAL_ROWS_HPP

@@ -2,6 +2,7 @@
 // Locality partition: segments of bounded size with few edges between them, grown and then refined.
 #ifndef MLGRAPH_GRAPH_LOCALITY_HPP
 #define MLGRAPH_GRAPH_LOCALITY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -237,4 +238,5 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_LOCALITY_HPP

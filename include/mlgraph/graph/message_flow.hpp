@@ -3,6 +3,7 @@
 // reads.
 #ifndef MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
 #define MLGRAPH_GRAPH_MESSAGE_FLOW_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -54,4 +55,5 @@ struct MessageFlow {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_MESSAGE_FLOW_HPP

@@ -2,6 +2,7 @@
 // Partition: cuts a large graph into segments of bounded size, the units of graph segment training.
 #ifndef MLGRAPH_GRAPH_PARTITION_HPP
 #define MLGRAPH_GRAPH_PARTITION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -162,4 +163,5 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_PARTITION_HPP

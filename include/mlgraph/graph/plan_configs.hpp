@@ -2,6 +2,7 @@
 // plan_configs(): adds the rows of many configurations to a plan, node by node, and says which each has.
 #ifndef MLGRAPH_GRAPH_PLAN_CONFIGS_HPP
 #define MLGRAPH_GRAPH_PLAN_CONFIGS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -221,4 +222,5 @@ inline void plan_configs_to(FlowPlan& rows, std::size_t level, Span<const std::i
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_PLAN_CONFIGS_HPP

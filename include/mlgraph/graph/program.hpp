@@ -3,6 +3,7 @@
 // arrays.
 #ifndef MLGRAPH_GRAPH_PROGRAM_HPP
 #define MLGRAPH_GRAPH_PROGRAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -69,4 +70,5 @@ struct ProgramView {
 
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_PROGRAM_HPP

@@ -2,6 +2,7 @@
 // Pruning: smaller graphs that keep what matters to the configurable nodes.
 #ifndef MLGRAPH_GRAPH_PRUNING_HPP
 #define MLGRAPH_GRAPH_PRUNING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -234,4 +235,5 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_PRUNING_HPP

@@ -2,6 +2,7 @@
 // RowReaders: which totals read each row of a plan, and how often.
 #ifndef MLGRAPH_GRAPH_ROW_READERS_HPP
 #define MLGRAPH_GRAPH_ROW_READERS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -94,4 +95,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_ROW_READERS_HPP

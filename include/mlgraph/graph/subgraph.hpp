@@ -3,6 +3,7 @@
 // small part of a large graph costs what the part costs.
 #ifndef MLGRAPH_GRAPH_SUBGRAPH_HPP
 #define MLGRAPH_GRAPH_SUBGRAPH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -188,4 +189,5 @@ inline Status number_nodes(const EdgesView& edges, Span<const std::int32_t> node
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_SUBGRAPH_HPP

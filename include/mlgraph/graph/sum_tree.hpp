@@ -2,6 +2,7 @@
 // SumTree: the fixed tree by which rows of nodes are added up.
 #ifndef MLGRAPH_GRAPH_SUM_TREE_HPP
 #define MLGRAPH_GRAPH_SUM_TREE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -43,4 +44,5 @@ struct SumTree {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_SUM_TREE_HPP

@@ -2,6 +2,7 @@
 // The shape of a graph as a program: topological order, connected components.
 #ifndef MLGRAPH_GRAPH_TOPOLOGY_HPP
 #define MLGRAPH_GRAPH_TOPOLOGY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -127,4 +128,5 @@ template <class Included>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_TOPOLOGY_HPP

@@ -2,6 +2,7 @@
 // add_transpose(): what the gradients of a bipartite layer gather from.
 #ifndef MLGRAPH_GRAPH_TRANSPOSE_HPP
 #define MLGRAPH_GRAPH_TRANSPOSE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -42,4 +43,5 @@ inline void add_transpose(AdjacencyView& adjacency, Arena& arena) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_GRAPH_TRANSPOSE_HPP

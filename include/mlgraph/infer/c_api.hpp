@@ -3,6 +3,7 @@
 // shared library includes this; its flags choose the instruction set.
 #ifndef MLGRAPH_INFER_C_API_HPP
 #define MLGRAPH_INFER_C_API_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -209,4 +210,5 @@ MLGRAPH_DETAIL_C_FUNCTION const char* mlgraph_session_message(const mlgraph_sess
 
 #undef MLGRAPH_DETAIL_C_FUNCTION
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_C_API_HPP

@@ -2,6 +2,7 @@
 // load_cost_model(): the bytes of a model file become a CostModel that runs by the code of this file's flags.
 #ifndef MLGRAPH_INFER_COST_MODEL_HPP
 #define MLGRAPH_INFER_COST_MODEL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -157,4 +158,5 @@ template <class... NetsOrLists>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_COST_MODEL_HPP

@@ -2,6 +2,7 @@
 // CurrentConfig: the configuration that a session changes, keeps and takes back.
 #ifndef MLGRAPH_INFER_CURRENT_CONFIG_HPP
 #define MLGRAPH_INFER_CURRENT_CONFIG_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -12,6 +13,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -107,4 +109,5 @@ class CurrentConfig {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_CURRENT_CONFIG_HPP

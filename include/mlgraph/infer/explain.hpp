@@ -2,6 +2,7 @@
 // What each node contributes to the score of a configuration.
 #ifndef MLGRAPH_INFER_EXPLAIN_HPP
 #define MLGRAPH_INFER_EXPLAIN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -131,7 +133,8 @@ class Explainer {
     MLGRAPH_RETURN_IF_ERROR(tape_.backward(score));
     const MatrixView<const float> g = tape_.grad(leaf);  // empty where the read-out does not look at it
     double linear = 0;
-    for (std::int64_t f = 0; f < g.cols; ++f) linear += static_cast<double>(g(0, f)) * at(0, f);
+    for (std::int64_t f = 0; f < g.cols; ++f)
+      linear += static_cast<double>(g(0, f)) * static_cast<double>(at(0, f));
     result_.score += static_cast<double>(tape_.value(score)(0, 0));
     result_.constant += static_cast<double>(tape_.value(score)(0, 0)) - linear;
 
@@ -256,7 +259,7 @@ class Explainer {
   MLGRAPH_RETURN_IF_ERROR(check_ids(program.view, ids));
   Result<Explanation> result = detail::Explainer(model, program, config, pool).run();
   if (!result.ok()) return result.status().annotate(program.view.name);
-  if (!std::isfinite(result->score)) {
+  if (!detail::is_finite_value(result->score)) {
     return Status::invalid_argument(
         str_cat(program.view.name, ": the score of config ", config, " is ", result->score));
   }
@@ -266,4 +269,5 @@ class Explainer {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_EXPLAIN_HPP

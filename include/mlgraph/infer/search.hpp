@@ -2,6 +2,7 @@
 // Search for a fast configuration: greedy descent, simulated annealing and beams over a session's updates.
 #ifndef MLGRAPH_INFER_SEARCH_HPP
 #define MLGRAPH_INFER_SEARCH_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <chrono>
@@ -318,4 +319,5 @@ class Searcher {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_SEARCH_HPP

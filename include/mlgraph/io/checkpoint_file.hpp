@@ -2,6 +2,7 @@
 // Checkpoint files: bytes with a checksum, replaced as a whole.
 #ifndef MLGRAPH_IO_CHECKPOINT_FILE_HPP
 #define MLGRAPH_IO_CHECKPOINT_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -74,4 +75,5 @@ inline constexpr std::size_t kCheckpointHeader = sizeof(kCheckpointMagic) + 2 * 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_CHECKPOINT_FILE_HPP

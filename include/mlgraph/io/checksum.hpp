@@ -2,6 +2,7 @@
 // checksum64: tells whether bytes are the ones that were written, at memory speed. Not cryptographic.
 #ifndef MLGRAPH_IO_CHECKSUM_HPP
 #define MLGRAPH_IO_CHECKSUM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -64,4 +65,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_CHECKSUM_HPP

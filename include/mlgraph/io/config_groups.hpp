@@ -2,6 +2,7 @@
 // Which configurations of a program are the same one, measured again; and the program that has each only once.
 #ifndef MLGRAPH_IO_CONFIG_GROUPS_HPP
 #define MLGRAPH_IO_CONFIG_GROUPS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -162,4 +163,5 @@ namespace detail {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_CONFIG_GROUPS_HPP

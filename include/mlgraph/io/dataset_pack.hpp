@@ -2,6 +2,7 @@
 // DatasetPack: many programs in one memory-mapped, checksummed file.
 #ifndef MLGRAPH_IO_DATASET_PACK_HPP
 #define MLGRAPH_IO_DATASET_PACK_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -266,4 +267,5 @@ class DatasetPack {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_DATASET_PACK_HPP

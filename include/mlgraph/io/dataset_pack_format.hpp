@@ -2,6 +2,7 @@
 // The bytes of a dataset pack: header, table of programs, and where each array lies.
 #ifndef MLGRAPH_IO_DATASET_PACK_FORMAT_HPP
 #define MLGRAPH_IO_DATASET_PACK_FORMAT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -102,4 +103,5 @@ static_assert(sizeof(PackRecord) == 224 && std::is_trivially_copyable_v<PackReco
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_DATASET_PACK_FORMAT_HPP

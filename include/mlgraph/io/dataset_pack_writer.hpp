@@ -2,6 +2,7 @@
 // DatasetPackWriter: writes a dataset pack, one program after the other.
 #ifndef MLGRAPH_IO_DATASET_PACK_WRITER_HPP
 #define MLGRAPH_IO_DATASET_PACK_WRITER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -205,4 +206,5 @@ class DatasetPackWriter {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_DATASET_PACK_WRITER_HPP

@@ -3,6 +3,7 @@
 // leaves the old file or the new one.
 #ifndef MLGRAPH_IO_FILE_HPP
 #define MLGRAPH_IO_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -245,4 +246,5 @@ class TemporaryFile {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_FILE_HPP

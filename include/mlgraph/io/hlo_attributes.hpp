@@ -2,6 +2,7 @@
 // HLO text: shapes, and the attributes after the operands that become features.
 #ifndef MLGRAPH_IO_HLO_ATTRIBUTES_HPP
 #define MLGRAPH_IO_HLO_ATTRIBUTES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <charconv>
 #include <cstddef>
@@ -33,6 +34,8 @@ class HloAttributeParser : public HloScanner {
         budget_(limits.max_memory_bytes) {}
 
  protected:
+  const int max_depth_;
+
   /// Counts memory that is about to be taken.
   bool take(std::uint64_t bytes) {
     if (budget_.take(bytes)) return true;
@@ -52,10 +55,14 @@ class HloAttributeParser : public HloScanner {
       return fail_at(position(), str_cat("tuples at most ", max_depth_, " deep"), "more",
                      StatusCode::kResourceExhausted);
     }
-    const bool good = peek() == '(' ? tuple_shape(out) : array_shape(out);
+    const bool good = peek() == '('                      ? tuple_shape(out)
+                      : peek_word("b") && word_then('(') ? buffer_shape(out)
+                                                         : array_shape(out);
     --depth_;
     return good;
   }
+  /// True when a shape stands next, and not an opcode or a name.
+  bool peek_shape() { return peek() == '(' || word_then('[') || (peek_word("b") && word_then('(')); }
 
   /// Reads the attribute if it is one of those that make features; otherwise `known` becomes false.
   bool attribute(std::string_view name, HloInstruction& inst, bool& known) {
@@ -91,6 +98,13 @@ class HloAttributeParser : public HloScanner {
     return expect(')');
   }
 
+  /// `b(f32[2])`
+  bool buffer_shape(HloShape& out) {
+    out.element_type = hlo_element_type("buffer");
+    static_cast<void>(eat_word("b"));  // shape() saw it
+    return expect('(') && append(out.tuple_shapes, HloShape{}) && shape(out.tuple_shapes.back()) && expect(')');
+  }
+
   bool array_shape(HloShape& out) {
     skip_space();
     const std::size_t begin = position();
@@ -105,10 +119,10 @@ class HloAttributeParser : public HloScanner {
       } while (eat(','));
       if (!expect(']')) return false;
     }
-    // A brace directly after the shape is its layout; the one that opens a computation has other neighbours.
-    const bool has_layout = peek_here() == '{' && (is_digit(peek_second()) || peek_second() == ':');
+    // A brace after the shape is its layout; the one that opens a computation has other neighbours.
+    const bool has_layout = peek() == '{' && (is_digit(peek_second()) || peek_second() == ':');
     if (has_layout) return layout(out);
-    if (peek_here() == '{' && peek_second() == '}') return skip_group();
+    if (peek() == '{' && peek_second() == '}') return skip_group();
     if (!take(out.dimensions.size() * sizeof(std::int64_t))) return false;
     for (std::size_t i = out.dimensions.size(); i-- > 0;)
       out.minor_to_major.push_back(static_cast<std::int64_t>(i));
@@ -144,7 +158,11 @@ class HloAttributeParser : public HloScanner {
       return fail_at(begin, str_cat("a layout of ", out.dimensions.size(), " dimensions"),
                      str_cat(out.minor_to_major.size()), StatusCode::kDataLoss);
     }
-    if (eat(':') && !skip_value()) return false;
+    if (eat(':')) {
+      while (peek() != '}' && peek() != '\0') {
+        if (!eat(',') && !skip_value()) return false;
+      }
+    }
     return expect('}');
   }
 
@@ -271,7 +289,7 @@ class HloAttributeParser : public HloScanner {
     bool seen_first = false;
     bool seen_second = false;
     std::size_t num_spatial = 0;
-    for (const char c : text) num_spatial += is_digit(c) ? 1 : 0;
+    for (const char c : text) num_spatial += is_digit(c) ? 1u : 0u;
     if (num_spatial > 10) return false;
     spatial.assign(num_spatial, -1);
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -358,7 +376,6 @@ class HloAttributeParser : public HloScanner {
     return true;
   }
 
-  int max_depth_;
   int depth_ = 0;
   MemoryBudget budget_;
 };
@@ -368,4 +385,5 @@ class HloAttributeParser : public HloScanner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_ATTRIBUTES_HPP

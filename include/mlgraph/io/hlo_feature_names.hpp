@@ -2,6 +2,7 @@
 // The names of TpuGraphs' node features: by them a model finds what it reads in any program that names its own.
 #ifndef MLGRAPH_IO_HLO_FEATURE_NAMES_HPP
 #define MLGRAPH_IO_HLO_FEATURE_NAMES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -106,4 +107,5 @@ static_assert(sizeof(kHloFeatureNames) / sizeof(kHloFeatureNames[0]) ==
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FEATURE_NAMES_HPP

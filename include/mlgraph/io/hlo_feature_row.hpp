@@ -2,6 +2,7 @@
 // What each column of the node features is, and the code that writes one row of them.
 #ifndef MLGRAPH_IO_HLO_FEATURE_ROW_HPP
 #define MLGRAPH_IO_HLO_FEATURE_ROW_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -261,4 +262,5 @@ inline void write_extra_features(const HloInstruction& inst, bool is_root, const
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FEATURE_ROW_HPP

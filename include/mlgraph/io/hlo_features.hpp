@@ -2,6 +2,7 @@
 // The featurizer: an HLO module becomes the graph, the opcode ids and the 140 node features of TpuGraphs.
 #ifndef MLGRAPH_IO_HLO_FEATURES_HPP
 #define MLGRAPH_IO_HLO_FEATURES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -121,22 +122,51 @@ inline Status append_edges(const HloIndex& index, std::size_t row, std::vector<s
     if (sources.back() < 0)
       return edge_error(inst, row, str_cat("consumes id ", id, ", which no instruction has"));
   }
-  std::sort(sources.begin(), sources.end());
-  sources.erase(std::unique(sources.begin(), sources.end()),
-                sources.end());  // an operand used twice is one edge
   for (const std::int64_t id : inst.called_computation_ids) {
     sources.push_back(index.root_of(id));
     if (sources.back() < 0)
       return edge_error(inst, row, str_cat("calls id ", id, ", which no computation has"));
   }
   std::sort(sources.begin(), sources.end());
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i] == static_cast<std::int64_t>(row)) return edge_error(inst, row, "consumes its own output");
-    if (i > 0 && sources[i] == sources[i - 1]) {
-      return edge_error(inst, row, str_cat("has two edges to row ", sources[i], ", should have one"));
-    }
+  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());  // what is used twice is one edge
+  for (const std::int64_t source : sources) {
+    if (source == static_cast<std::int64_t>(row)) return edge_error(inst, row, "consumes its own output");
     edge_index.push_back(static_cast<std::int64_t>(row));
-    edge_index.push_back(sources[i]);
+    edge_index.push_back(source);
+  }
+  return {};
+}
+
+/// Fails when a row needs its own output through others. `edge_index`: rows [u, v], sorted. O(N + E).
+inline Status check_no_cycle(const HloIndex& index, const std::vector<std::int64_t>& edge_index) {
+  const std::size_t num_edges = edge_index.size() / 2;
+  bool ascends = true;  // then there is no cycle, as in every module that XLA writes
+  for (std::size_t e = 0; e < num_edges; ++e) ascends &= edge_index[2 * e + 1] < edge_index[2 * e];
+  if (ascends) return {};
+  const std::size_t num_rows = index.rows().size();
+  std::vector<std::size_t> next(num_rows, num_edges);  // the edge that the walk takes next out of each row
+  for (std::size_t e = num_edges; e-- > 0;) next[static_cast<std::size_t>(edge_index[2 * e])] = e;
+  enum : std::uint8_t { kNew, kOpen, kDone };
+  std::vector<std::uint8_t> state(num_rows, kNew);
+  std::vector<std::size_t> path;
+  for (std::size_t start = 0; start < num_rows; ++start) {
+    if (state[start] == kNew) path.push_back(start);
+    while (!path.empty()) {
+      const std::size_t row = path.back();
+      state[row] = kOpen;
+      const std::size_t e = next[row];
+      if (e == num_edges || static_cast<std::size_t>(edge_index[2 * e]) != row) {
+        state[row] = kDone;
+        path.pop_back();
+        continue;
+      }
+      ++next[row];
+      const auto source = static_cast<std::size_t>(edge_index[2 * e + 1]);
+      if (state[source] == kOpen) {
+        return edge_error(*index.rows()[source].instruction, source, "needs its own output, through others");
+      }
+      if (state[source] == kNew) path.push_back(source);
+    }
   }
   return {};
 }
@@ -159,11 +189,11 @@ inline bool ends_segment(std::string_view computation_name) {
 /// The graph and the node features of a module.
 ///
 /// Nodes are all instructions of all computations in file order; an edge [u, v] says that u consumes the output
-/// of v, either as an operand or as the root of a computation that u calls. Which column is which:
-/// hlo_feature_row.hpp.
+/// of v, either as an operand or as the root of a computation that u calls; what u uses twice is one edge.
+/// Which column is which: hlo_feature_row.hpp.
 ///
 /// Shapes: node_feat (N, num_hlo_features(options)); see HloGraph.
-/// Errors: kDataLoss when ids are not unique, refer to nothing, or make self or duplicate edges.
+/// Errors: kDataLoss when ids are not unique, refer to nothing, or make a cycle.
 /// Cost:   O(N log N + E log E); memory 4 bytes per feature and 16 per edge.
 /// Source: Phothilimthana et al., arXiv:2308.13490, and its published feature list.
 [[nodiscard]] inline Result<HloGraph> featurize(const HloModule& module,
@@ -195,6 +225,7 @@ inline bool ends_segment(std::string_view computation_name) {
     }
   }
   graph.num_edges = static_cast<std::int64_t>(graph.edge_index.size() / 2);
+  MLGRAPH_RETURN_IF_ERROR(detail::check_no_cycle(index, graph.edge_index));
 
   graph.node_splits.push_back(0);
   std::int64_t count = 0;
@@ -210,4 +241,5 @@ inline bool ends_segment(std::string_view computation_name) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FEATURES_HPP

@@ -2,6 +2,7 @@
 // Tells which of the HLO files some bytes are, and reads the module out of any of them.
 #ifndef MLGRAPH_IO_HLO_FILE_HPP
 #define MLGRAPH_IO_HLO_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -84,12 +85,24 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
   return inner == HloFileKind::kModuleTuningData ? HloFileKind::kTuningData : HloFileKind::kUnknown;
 }
 
+/// `HloModule`, or what module text without that line begins with; never a protobuf.
+inline bool is_hlo_text(std::string_view text) {
+  const std::string_view begin = text.substr(0, 256);  // a protobuf has numbers below 32 early on
+  for (const char c : begin) {
+    if (static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t' && c != '\r') return false;
+  }
+  HloScanner scanner(text, "", 100);
+  if (scanner.peek_word("HloModule") || scanner.peek_word("ENTRY") || scanner.peek() == '(') return true;
+  if (scanner.word_then('[') || scanner.peek_assignment()) return true;
+  std::string_view name;
+  return scanner.name(name, "") && (scanner.peek() == '{' || scanner.peek() == '(');
+}
+
 }  // namespace detail
 
 /// What the bytes seem to be; reading them may still fail. Bytes that are no HLO file may be taken for one.
 [[nodiscard]] inline HloFileKind hlo_file_kind(Span<const std::byte> bytes) {
-  detail::HloScanner scanner(as_text(bytes), "", 1);
-  if (scanner.peek_word("HloModule")) return HloFileKind::kText;
+  if (detail::is_hlo_text(as_text(bytes))) return HloFileKind::kText;
   try {
     return detail::proto_kind(protozero::pbf_reader(reinterpret_cast<const char*>(bytes.data()), bytes.size()),
                               0);
@@ -135,4 +148,5 @@ inline HloFileKind proto_kind(protozero::pbf_reader message, int depth) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_FILE_HPP

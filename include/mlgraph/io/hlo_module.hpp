@@ -2,6 +2,7 @@
 // An XLA HLO module in memory: the fields that features and graphs are made of, as plain structs.
 #ifndef MLGRAPH_IO_HLO_MODULE_HPP
 #define MLGRAPH_IO_HLO_MODULE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <optional>
@@ -125,6 +126,7 @@ struct HloModule {
   std::string name;
   std::string entry_computation_name;
   std::int64_t entry_computation_id = 0;
+  std::int64_t num_async_expanded = 0;  // instructions that text only implies: the inside of a `slice-start`
   std::vector<HloComputation> computations;
 
   [[nodiscard]] std::int64_t num_instructions() const {
@@ -160,4 +162,5 @@ class MemoryBudget {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_MODULE_HPP

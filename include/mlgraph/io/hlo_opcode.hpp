@@ -2,6 +2,7 @@
 // The names of HLO: opcodes with the ids that TpuGraphs gives them, and element types with XLA's numbers.
 #ifndef MLGRAPH_IO_HLO_OPCODE_HPP
 #define MLGRAPH_IO_HLO_OPCODE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
 #include <cstddef>
@@ -52,7 +53,7 @@ inline constexpr std::string_view kElementTypeNames[] = {
     /*  0 */ "invalid", "pred", "s8", "s16", "s32", "s64", "u8", "u16", "u32",
     /*  9 */ "u64", "f16", "f32", "f64", "tuple", "opaque", "c64", "bf16", "token",
     /* 18 */ "c128", "f8e5m2", "f8e4m3fn", "s4", "u4", "f8e4m3b11fnuz", "f8e5m2fnuz", "f8e4m3fnuz", "s2",
-    /* 27 */ "u2", "f8e4m3", "f8e3m4", "s1", "u1", "f4e2m1fn", "f8e8m0fnu",
+    /* 27 */ "u2", "f8e4m3", "f8e3m4", "s1", "u1", "f4e2m1fn", "f8e8m0fnu", "buffer",
 };
 // clang-format on
 
@@ -125,4 +126,5 @@ inline constexpr std::int32_t kTupleType = 13;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_OPCODE_HPP

@@ -2,6 +2,7 @@
 // Reads HLO modules from XLA's protobuf dumps (HloProto, `*.hlo.pb`). Needs protozero, which is headers only.
 #ifndef MLGRAPH_IO_HLO_PROTO_HPP
 #define MLGRAPH_IO_HLO_PROTO_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -292,4 +293,5 @@ class HloProtoReader : public ProtoReader {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_PROTO_HPP

@@ -2,6 +2,7 @@
 // The character level of HLO text: spaces, names, numbers, strings, skipping, and error positions.
 #ifndef MLGRAPH_IO_HLO_SCANNER_HPP
 #define MLGRAPH_IO_HLO_SCANNER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <charconv>
@@ -31,6 +32,12 @@ class HloScanner {
 
   [[nodiscard]] const Status& status() const { return status_; }
   [[nodiscard]] std::size_t position() const { return at_; }
+  /// Steps back to where position() was.
+  void rewind(std::size_t position) { at_ = position; }
+  /// What stands between an earlier position and here.
+  [[nodiscard]] std::string_view text_since(std::size_t begin) const {
+    return text_.substr(begin, at_ - begin);
+  }
 
   /// Records `expected ..., found ...` at a position.
   bool fail_at(std::size_t position, std::string_view expected) {
@@ -107,15 +114,29 @@ class HloScanner {
     at_ += out.size();
     return true;
   }
-  /// The name of an instruction or a computation, with or without '%'.
+  /// The name of an instruction or a computation, with or without '%'; a ':' that follows directly is skipped.
   bool name(std::string_view& out, std::string_view expected) {
     skip_space();
     const std::size_t begin = at_;
-    if (peek_here() == '%') ++at_;
-    out = word_at(at_);
-    if (out.empty()) return fail_at(begin, expected);
-    at_ += out.size();
+    if (!skip_name(out)) return fail_at(begin, expected);
     return true;
+  }
+  /// True when a name and '=' stand next, as at the start of an instruction.
+  [[nodiscard]] bool peek_assignment() {
+    skip_space();
+    const std::size_t begin = at_;
+    std::string_view out;
+    const bool found = skip_name(out) && peek() == '=';
+    at_ = begin;
+    return found;
+  }
+  /// True when '{' and the first instruction of a computation stand next.
+  [[nodiscard]] bool peek_instructions() {
+    if (peek() != '{') return false;
+    const std::size_t begin = at_++;
+    const bool found = peek_word("ROOT") || peek_assignment();
+    at_ = begin;
+    return found;
   }
   bool integer(std::int64_t& out, std::string_view expected) {
     skip_space();
@@ -129,9 +150,9 @@ class HloScanner {
     out = eat_word("true") || eat_word("1");
     return out || eat_word("false") || eat_word("0") || fail("true or false");
   }
-  /// A string in double quotes, its escapes resolved.
+  /// A string in quotes, its escapes resolved.
   bool string(std::string& out) {
-    if (peek() != '"') return fail("a string");
+    if (!is_quote(peek())) return fail("a string");
     const std::size_t begin = at_;
     if (!skip_string()) return false;
     unescape(text_.substr(begin + 1, at_ - begin - 2), out);
@@ -171,13 +192,22 @@ class HloScanner {
         at_ = next;
       } else if (is_opener(c)) {
         if (!skip_group()) return false;
-      } else if (c == '"') {
+      } else if (c == '"' || (c == '\'' && at_ == begin)) {
         if (!skip_string()) return false;
       } else {
         ++at_;
       }
     }
     return at_ > begin || fail("a value");
+  }
+
+  /// skip_value() for an attribute of an instruction: goes on over spaces until a comma, a closing bracket or
+  /// the next instruction, so that `literal=(f32[] 1)` and `literal=f32[] 1` are both one value.
+  bool skip_values() {
+    do {
+      if (!skip_value()) return false;
+    } while (!(at_end() || peek() == ',' || is_closer(peek()) || peek_word("ROOT") || peek_assignment()));
+    return true;
   }
 
   /// The next character without skipping spaces.
@@ -203,6 +233,8 @@ class HloScanner {
   static bool is_closer(char c) { return c == ')' || c == ']' || c == '}'; }
   static char closer_of(char c) { return c == '(' ? ')' : c == '[' ? ']' : '}'; }
 
+  static bool is_quote(char c) { return c == '"' || c == '\''; }
+
   [[nodiscard]] std::string quoted_closer() const { return str_cat("'", closers_.back(), "'"); }
 
   [[nodiscard]] bool starts_with(std::string_view symbol) const {
@@ -218,13 +250,21 @@ class HloScanner {
     while (end < text_.size() && is_word_part(text_[end]) && text_.compare(end, 2, "->") != 0) ++end;
     return text_.substr(position, end - position);
   }
+  bool skip_name(std::string_view& out) {
+    if (peek_here() == '%') ++at_;
+    out = word_at(at_);
+    at_ += out.size();
+    if (!out.empty() && peek_here() == ':') ++at_;
+    return !out.empty();
+  }
 
   bool skip_string() {
     const std::size_t begin = at_;
+    const char quote = text_[begin];
     for (++at_; at_ < text_.size(); ++at_) {
       if (text_[at_] == '\\') {
         ++at_;
-      } else if (text_[at_] == '"') {
+      } else if (text_[at_] == quote) {
         ++at_;
         return true;
       }
@@ -298,4 +338,5 @@ class HloScanner {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_HLO_SCANNER_HPP

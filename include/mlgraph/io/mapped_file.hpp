@@ -2,6 +2,7 @@
 // MappedFile: a file as memory that is read when it is touched.
 #ifndef MLGRAPH_IO_MAPPED_FILE_HPP
 #define MLGRAPH_IO_MAPPED_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cerrno>
 #include <cstddef>
@@ -114,4 +115,5 @@ class MappedFile {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_MAPPED_FILE_HPP

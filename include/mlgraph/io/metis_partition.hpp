@@ -2,6 +2,7 @@
 // METIS partition: segments with few edges between them, cut by the METIS library where there is one.
 #ifndef MLGRAPH_IO_METIS_PARTITION_HPP
 #define MLGRAPH_IO_METIS_PARTITION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <metis.h>
 
@@ -91,4 +92,5 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
 MLGRAPH_END_ISA
 }  // namespace mlgraph::io
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_METIS_PARTITION_HPP

@@ -2,6 +2,7 @@
 // Cost models in files.
 #ifndef MLGRAPH_IO_MODEL_FILE_HPP
 #define MLGRAPH_IO_MODEL_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <map>
@@ -44,4 +45,5 @@ namespace io {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_MODEL_FILE_HPP

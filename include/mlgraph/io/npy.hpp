@@ -2,6 +2,7 @@
 // The header of numpy's .npy format: element type and shape, read and written.
 #ifndef MLGRAPH_IO_NPY_HPP
 #define MLGRAPH_IO_NPY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +85,7 @@ inline constexpr std::size_t kMaxNpyRank = 32;
 struct NpyInfo {
   NpyType type = NpyType::kFloat32;
   bool fortran_order = false;  ///< in the file the first axis runs fastest, not the last
+  bool big_endian = false;     ///< in the file the most significant byte of an element comes first
   std::vector<std::int64_t> shape;
   std::uint64_t num_elements = 0;  ///< product of the shape; its bytes are known not to overflow
 
@@ -202,11 +204,8 @@ class NpyTextParser {
     const char order = descr.empty() ? '\0' : descr.front();
     for (const NpyTypeInfo& info : kNpyTypes) {
       if (descr.size() != 3 || descr.substr(1) != info.descr) continue;
-      if (order == '>' && info.bytes > 1) {
-        return Status::invalid_argument(
-            str_cat("npy: type '", descr, "' is big-endian; only little-endian is read"));
-      }
       if (order != '<' && order != '|' && order != '=' && order != '>') break;
+      info_.big_endian = order == '>' && info.bytes > 1;
       info_.type = info.type;
       return {};
     }
@@ -286,7 +285,7 @@ class NpyTextParser {
 }  // namespace detail
 
 /// Type and shape from the text that follows the preamble.
-/// Errors: text that is no such literal, a structured, big-endian or unknown type, a shape that overflows or
+/// Errors: text that is no such literal, a structured or unknown type, a shape that overflows or
 /// has more than kMaxNpyRank sizes.
 [[nodiscard]] inline Result<NpyInfo> parse_npy_text(std::string_view text) {
   return detail::NpyTextParser(text).parse();
@@ -310,4 +309,5 @@ class NpyTextParser {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPY_HPP

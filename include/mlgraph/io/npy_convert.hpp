@@ -2,6 +2,7 @@
 // Elements of an array file as the type the caller asks for; a value that does not fit is found, never changed.
 #ifndef MLGRAPH_IO_NPY_CONVERT_HPP
 #define MLGRAPH_IO_NPY_CONVERT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -145,4 +146,5 @@ template <class T>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPY_CONVERT_HPP

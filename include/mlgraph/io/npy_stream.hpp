@@ -2,6 +2,7 @@
 // The elements of one archive member, converted while they are inflated.
 #ifndef MLGRAPH_IO_NPY_STREAM_HPP
 #define MLGRAPH_IO_NPY_STREAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <zip.h>
 
@@ -67,14 +68,14 @@ class NpyStream {
   Status read(T* to, std::size_t count) {
     const std::size_t element_bytes = info_.element_bytes();
     if (npy_type_of<T>() == info_.type) {
-      MLGRAPH_RETURN_IF_ERROR(read_bytes(reinterpret_cast<std::byte*>(to), count * element_bytes));
+      MLGRAPH_RETURN_IF_ERROR(read_elements(reinterpret_cast<std::byte*>(to), count));
       num_read_ += count;
       return {};
     }
     if (buffer_.empty()) buffer_.resize(kBlockBytes);
     while (count > 0) {
       const std::size_t n = std::min(count, kBlockBytes / element_bytes);
-      MLGRAPH_RETURN_IF_ERROR(read_bytes(buffer_.data(), n * element_bytes));
+      MLGRAPH_RETURN_IF_ERROR(read_elements(buffer_.data(), n));
       const std::size_t fit = convert_npy_elements(info_.type, buffer_.data(), n, to);
       if (fit < n) {
         return Status::out_of_range(str_cat("npz: ", what_, ": element ", num_read_ + fit, " is ",
@@ -108,6 +109,13 @@ class NpyStream {
     }
     return {};
   }
+  Status read_elements(std::byte* to, std::size_t count) {
+    const std::size_t size = info_.element_bytes();
+    MLGRAPH_RETURN_IF_ERROR(read_bytes(to, count * size));
+    if (!info_.big_endian) return {};
+    for (std::size_t i = 0; i < count; ++i) std::reverse(to + i * size, to + (i + 1) * size);
+    return {};
+  }
   Status read_error() { return ZipError::make_status(*zip_file_get_error(member_.get()), what_); }
   [[nodiscard]] Status in_member(const Status& status) const {
     return status.annotate(str_cat("npz: ", what_));
@@ -128,4 +136,5 @@ class NpyStream {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPY_STREAM_HPP

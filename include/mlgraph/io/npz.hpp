@@ -2,6 +2,7 @@
 // NpzReader and NpzWriter: numpy's .npz archives, read in whole or row by row, and written. Needs libzip.
 #ifndef MLGRAPH_IO_NPZ_HPP
 #define MLGRAPH_IO_NPZ_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <zip.h>
 
@@ -375,4 +376,5 @@ class NpzWriter {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_NPZ_HPP

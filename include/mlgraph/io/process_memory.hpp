@@ -2,6 +2,7 @@
 // How much memory this process takes, as the system counts it.
 #ifndef MLGRAPH_IO_PROCESS_MEMORY_HPP
 #define MLGRAPH_IO_PROCESS_MEMORY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -41,4 +42,5 @@ namespace io {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROCESS_MEMORY_HPP

@@ -2,6 +2,7 @@
 // Program: owns one measured program; check_program: whether a borrowed one is what ProgramView promises.
 #ifndef MLGRAPH_IO_PROGRAM_DATA_HPP
 #define MLGRAPH_IO_PROGRAM_DATA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/enum_names.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -277,4 +279,5 @@ enum class ProgramCheck : std::uint8_t {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROGRAM_DATA_HPP

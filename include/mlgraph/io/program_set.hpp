@@ -2,6 +2,7 @@
 // load_programs: the programs of a file, a folder or a dataset pack; pack_programs: a folder becomes a pack.
 #ifndef MLGRAPH_IO_PROGRAM_SET_HPP
 #define MLGRAPH_IO_PROGRAM_SET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cerrno>
@@ -302,4 +303,5 @@ struct PackReport {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROGRAM_SET_HPP

@@ -2,6 +2,7 @@
 // What a program is, and what is suspicious about it.
 #ifndef MLGRAPH_IO_PROGRAM_SUMMARY_HPP
 #define MLGRAPH_IO_PROGRAM_SUMMARY_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -192,4 +193,5 @@ inline void add_warnings(const ProgramView& program, ProgramSummary& summary) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROGRAM_SUMMARY_HPP

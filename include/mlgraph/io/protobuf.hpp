@@ -2,6 +2,7 @@
 // What every protobuf reader here shares: bounds on memory and depth, and exceptions that become a Status.
 #ifndef MLGRAPH_IO_PROTOBUF_HPP
 #define MLGRAPH_IO_PROTOBUF_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/core/config.hpp"
 
@@ -226,4 +227,5 @@ template <class Reader, class T, class Read>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_PROTOBUF_HPP

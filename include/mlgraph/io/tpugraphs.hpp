@@ -2,6 +2,7 @@
 // TpuGraphs' .npz files, read as Programs and written. Needs libzip.
 #ifndef MLGRAPH_IO_TPUGRAPHS_HPP
 #define MLGRAPH_IO_TPUGRAPHS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -317,4 +318,5 @@ class TpuGraphsReader {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_TPUGRAPHS_HPP

@@ -2,6 +2,7 @@
 // The raw protobufs of TpuGraphs, and HLO of any kind, as Programs. Needs protozero and exceptions.
 #ifndef MLGRAPH_IO_TPUGRAPHS_PROTO_HPP
 #define MLGRAPH_IO_TPUGRAPHS_PROTO_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -89,7 +90,8 @@ namespace io {
 
 /// The programs in the bytes of a raw TpuGraphs protobuf or, with Require::kGraph, of any HLO file. A program
 /// alone in its file is called `name`, one of several by its module's name. Kernels of a TuningData that the
-/// dataset drops (see tile_configs) are left out, and said in `notes` if it is not null.
+/// dataset drops (see tile_configs) are left out. That, and how many nodes are in no line of a text (see
+/// HloModule::num_async_expanded), is said in `notes` if it is not null.
 ///
 /// Errors: those of the readers and of make_program, with `where` in front; kNotFound when no program is left;
 ///         kResourceExhausted beyond options.max_bytes; kInvalidArgument when more is required than the file's
@@ -133,6 +135,11 @@ namespace io {
           str_cat("tpugraphs: ", where, " is ", enum_name(kind), ", which has no configurations"));
     }
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<HloModule> modules, read_hlo_modules(bytes, where, limits));
+    if (notes != nullptr && modules[0].num_async_expanded > 0) {
+      notes->push_back(
+          str_cat(where, ": ", modules[0].num_async_expanded,
+                  " of the nodes stand for the short form of asynchronous operations, expanded as XLA does"));
+    }
     const Result<HloGraph> graph = featurize(modules[0], features);  // such a file has one module
     if (!graph.ok()) return named(graph.status());
     Result<Program> program = make_program(name, *graph);
@@ -157,4 +164,5 @@ namespace io {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_TPUGRAPHS_PROTO_HPP

@@ -2,6 +2,7 @@
 // Reads the raw TpuGraphs files (ModuleTuningData, TuningData) and turns their runs into configs and labels.
 #ifndef MLGRAPH_IO_TUNING_DATA_HPP
 #define MLGRAPH_IO_TUNING_DATA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -314,4 +315,5 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_TUNING_DATA_HPP

@@ -2,6 +2,7 @@
 // Weights files on disk.
 #ifndef MLGRAPH_IO_WEIGHTS_FILE_HPP
 #define MLGRAPH_IO_WEIGHTS_FILE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -51,4 +52,5 @@ class WeightsFile {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_WEIGHTS_FILE_HPP

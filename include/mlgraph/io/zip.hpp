@@ -2,6 +2,7 @@
 // Owners for the handles of libzip, and its errors as a Status.
 #ifndef MLGRAPH_IO_ZIP_HPP
 #define MLGRAPH_IO_ZIP_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <zip.h>
 
@@ -64,4 +65,5 @@ struct ZipError {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_IO_ZIP_HPP

@@ -2,6 +2,7 @@
 // Activation functions on one vector of elements, and their derivatives, for use inside any kernel.
 #ifndef MLGRAPH_KERNELS_ACTIVATION_HPP
 #define MLGRAPH_KERNELS_ACTIVATION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <type_traits>
@@ -167,4 +168,5 @@ using kernels::Activation;  // an option of layers, too
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_ACTIVATION_HPP

@@ -2,6 +2,7 @@
 // Cross-config attention: lets the candidate configurations of one graph see each other.
 #ifndef MLGRAPH_KERNELS_ATTENTION_HPP
 #define MLGRAPH_KERNELS_ATTENTION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -154,4 +155,5 @@ void cross_config_attention_backward(MatrixView<const T> x, MatrixView<const T> 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_ATTENTION_HPP

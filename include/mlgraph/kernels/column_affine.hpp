@@ -2,6 +2,7 @@
 // y = x * scale + shift per column: biases, the affine part of norms, and per-channel weights.
 #ifndef MLGRAPH_KERNELS_COLUMN_AFFINE_HPP
 #define MLGRAPH_KERNELS_COLUMN_AFFINE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -65,4 +66,5 @@ void column_affine_backward(MatrixView<const T> x, Span<const T> scale, MatrixVi
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_COLUMN_AFFINE_HPP

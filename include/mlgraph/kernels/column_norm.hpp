@@ -2,6 +2,7 @@
 // Normalisation of columns over rows: of each graph's rows (instance norm) or of all rows (batch norm).
 #ifndef MLGRAPH_KERNELS_COLUMN_NORM_HPP
 #define MLGRAPH_KERNELS_COLUMN_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -48,7 +49,7 @@ void block_moments(MatrixView<const T> x, T* mean, T* squares) {
   const Vec<T> inverse(T(1) / static_cast<T>(x.rows));
   for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
     constexpr int kWidth = decltype(width)::value;
-    Vec<T> first[kWidth], sums[kWidth];
+    Vec<T> first[std::size_t{kWidth}], sums[std::size_t{kWidth}];
     for (int j = 0; j < kWidth; ++j) {
       first[j] = load_n(x.row(0) + c + j * kLanes<T>, m);
       sums[j] = Vec<T>(T(0));
@@ -126,7 +127,7 @@ void apply_column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x,
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
       constexpr int kWidth = decltype(width)::value;
-      Vec<T> center[kWidth], factor[kWidth];
+      Vec<T> center[std::size_t{kWidth}], factor[std::size_t{kWidth}];
       for (int j = 0; j < kWidth; ++j) {
         const std::int64_t col = c + j * kLanes<T>;
         center[j] = load_n(mean.row(b.segment) + col, m);
@@ -173,7 +174,8 @@ void column_gradient_sums(const SegmentBlocks& blocks, MatrixView<const T> x, Ma
     T* const out = partial + 2 * b.index * cols;
     for_each_column_group<T>(cols, [&](auto width, std::int64_t c, std::int64_t m) {
       constexpr int kWidth = decltype(width)::value;
-      Vec<T> center[kWidth], factor[kWidth], sum_g[kWidth], sum_gx[kWidth];
+      Vec<T> center[std::size_t{kWidth}], factor[std::size_t{kWidth}], sum_g[std::size_t{kWidth}],
+          sum_gx[std::size_t{kWidth}];
       for (int j = 0; j < kWidth; ++j) {
         center[j] = load_n(mean.row(b.segment) + c + j * kLanes<T>, m);
         factor[j] = load_n(rstd.row(b.segment) + c + j * kLanes<T>, m);
@@ -241,4 +243,5 @@ void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x,
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_COLUMN_NORM_HPP

@@ -3,6 +3,7 @@
 // node of every configuration.
 #ifndef MLGRAPH_KERNELS_CONFIG_AFFINE_HPP
 #define MLGRAPH_KERNELS_CONFIG_AFFINE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -96,4 +97,5 @@ void config_affine_backward(MatrixView<const T> dz, Span<const T> factor, Matrix
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_CONFIG_AFFINE_HPP

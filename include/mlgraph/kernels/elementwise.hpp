@@ -3,6 +3,7 @@
 // need.
 #ifndef MLGRAPH_KERNELS_ELEMENTWISE_HPP
 #define MLGRAPH_KERNELS_ELEMENTWISE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -349,4 +350,5 @@ void prelu_backward(MatrixView<const T> x, Span<const T> slope, MatrixView<const
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_ELEMENTWISE_HPP

@@ -2,6 +2,7 @@
 // Rows by index: looking them up in a table, and adding to them.
 #ifndef MLGRAPH_KERNELS_GATHER_HPP
 #define MLGRAPH_KERNELS_GATHER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -76,4 +77,5 @@ void scatter_add_rows(MatrixView<const T> dy, Span<const std::int32_t> index, Ma
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GATHER_HPP

@@ -3,6 +3,7 @@
 // epilogues.
 #ifndef MLGRAPH_KERNELS_GEMM_HPP
 #define MLGRAPH_KERNELS_GEMM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <type_traits>
@@ -265,4 +266,5 @@ void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GEMM_HPP

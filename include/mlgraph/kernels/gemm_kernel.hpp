@@ -2,6 +2,7 @@
 // The inner loop of every matrix product: a tile of the result that lives in registers.
 #ifndef MLGRAPH_KERNELS_GEMM_KERNEL_HPP
 #define MLGRAPH_KERNELS_GEMM_KERNEL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -121,7 +122,7 @@ void gemm_tile(const TileArgs<T>& tile) {
   constexpr bool kRows = kLayout == LeftLayout::kRows;
   constexpr std::int64_t kLast = (W - 1) * kLanes<T>;
   TileArgs<T> args = tile;  // a copy that no store to c can change: it stays in registers
-  Vec<T> sum[R][W];
+  Vec<T> sum[std::size_t{R}][std::size_t{W}];
   MLGRAPH_UNROLL
   for (int r = 0; r < R; ++r) {
     const T* row = args.c + r * args.c_stride;
@@ -133,7 +134,7 @@ void gemm_tile(const TileArgs<T>& tile) {
     sum[r][W - 1] = load_last(row + kLast, args.last_lanes);
   }
   const auto step = [&]() MLGRAPH_LAMBDA_INLINE {
-    Vec<T> right[W];
+    Vec<T> right[std::size_t{W}];
     MLGRAPH_UNROLL
     for (int w = 0; w < W; ++w) right[w] = load(args.b + w * kLanes<T>);
     MLGRAPH_UNROLL
@@ -234,4 +235,5 @@ MLGRAPH_FLATTEN void gemm_column_panel(const TileArgs<T>& args, std::int64_t vec
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GEMM_KERNEL_HPP

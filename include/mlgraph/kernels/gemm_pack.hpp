@@ -2,6 +2,7 @@
 // PackedMatrix: the right operand of a product, copied once into the order in which the product reads it.
 #ifndef MLGRAPH_KERNELS_GEMM_PACK_HPP
 #define MLGRAPH_KERNELS_GEMM_PACK_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -106,4 +107,5 @@ PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GEMM_PACK_HPP

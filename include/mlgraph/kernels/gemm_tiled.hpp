@@ -2,6 +2,7 @@
 // Matrix products out of register tiles: what stays in which cache, and how the work is cut.
 #ifndef MLGRAPH_KERNELS_GEMM_TILED_HPP
 #define MLGRAPH_KERNELS_GEMM_TILED_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -265,4 +266,5 @@ void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixVie
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_GEMM_TILED_HPP

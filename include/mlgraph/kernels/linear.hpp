@@ -2,6 +2,7 @@
 // The dense layer: product, bias and activation in one pass; and the gradient of a bias.
 #ifndef MLGRAPH_KERNELS_LINEAR_HPP
 #define MLGRAPH_KERNELS_LINEAR_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -102,4 +103,5 @@ void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPoo
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_LINEAR_HPP

@@ -2,6 +2,7 @@
 // Normalisation: of rows (layer norm, L2) here, of columns (instance norm, batch norm) in column_norm.hpp.
 #ifndef MLGRAPH_KERNELS_NORM_HPP
 #define MLGRAPH_KERNELS_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -73,7 +74,7 @@ void layer_norm_parameter_sums(MatrixView<const T> x, Span<const T> mean, Span<c
       x.rows, 2 * x.cols, sums, scratch, pool, [&](std::int64_t begin, std::int64_t end, T* partial) {
         for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
           constexpr int kWidth = decltype(width)::value;
-          Vec<T> sum_g[kWidth], sum_gx[kWidth];
+          Vec<T> sum_g[std::size_t{kWidth}], sum_gx[std::size_t{kWidth}];
           for (int j = 0; j < kWidth; ++j) sum_g[j] = sum_gx[j] = Vec<T>(T(0));
           for (std::int64_t r = begin; r < end; ++r) {
             const Vec<T> center(mean[static_cast<std::size_t>(r)]);
@@ -186,4 +187,5 @@ void l2_normalize_backward(MatrixView<const T> y, Span<const T> norm, T eps, Mat
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_NORM_HPP

@@ -2,6 +2,7 @@
 // Reduce, and the loops that reduce rows of a matrix to one row: all sparse kernels are made of them.
 #ifndef MLGRAPH_KERNELS_REDUCE_HPP
 #define MLGRAPH_KERNELS_REDUCE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -313,4 +314,5 @@ using kernels::Reduce;  // an option of layers, too
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REDUCE_HPP

@@ -3,6 +3,7 @@
 // cache.
 #ifndef MLGRAPH_KERNELS_SAGE_HPP
 #define MLGRAPH_KERNELS_SAGE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -120,4 +121,5 @@ void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, const PackedMatrix<
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SAGE_HPP

@@ -2,6 +2,7 @@
 // Reductions and softmax over runs of consecutive rows: the nodes of each graph, the edges of each node.
 #ifndef MLGRAPH_KERNELS_SEGMENT_HPP
 #define MLGRAPH_KERNELS_SEGMENT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -261,4 +262,5 @@ void segment_softmax_backward(Span<const std::int32_t> ptr, MatrixView<const T> 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SEGMENT_HPP

@@ -2,6 +2,7 @@
 // SegmentBlocks: segments of rows cut into blocks, the units of work and of summation.
 #ifndef MLGRAPH_KERNELS_SEGMENT_BLOCKS_HPP
 #define MLGRAPH_KERNELS_SEGMENT_BLOCKS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -77,4 +78,5 @@ class SegmentBlocks {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SEGMENT_BLOCKS_HPP

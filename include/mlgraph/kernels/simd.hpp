@@ -3,6 +3,7 @@
 // version.
 #ifndef MLGRAPH_KERNELS_SIMD_HPP
 #define MLGRAPH_KERNELS_SIMD_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -19,6 +20,10 @@
 #endif
 
 #include <xsimd/xsimd.hpp>
+
+#if XSIMD_VERSION_MAJOR < 8
+#error "mlgraph needs xsimd 8 or newer (8.1 is Debian 12's): this one is older, such as 7.6 of Ubuntu 22.04"
+#endif
 
 #if XSIMD_VERSION_MAJOR < 9 && defined(__AVX512BW__) && defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)
 #error "xsimd 8 does not compile for AVX-512 with GCC at -O0: use -Og for debugging, or a newer xsimd"
@@ -141,4 +146,5 @@ MLGRAPH_ALWAYS_INLINE void store_n(T* p, const Vec<T>& v, std::int64_t n) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SIMD_HPP

@@ -2,6 +2,7 @@
 // Softmax and log-softmax of every row of a matrix, and their backward passes.
 #ifndef MLGRAPH_KERNELS_SOFTMAX_HPP
 #define MLGRAPH_KERNELS_SOFTMAX_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -125,4 +126,5 @@ void log_softmax_rows_backward(MatrixView<const T> y, MatrixView<const T> dy, Ma
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SOFTMAX_HPP

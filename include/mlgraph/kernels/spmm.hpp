@@ -2,6 +2,7 @@
 // Sparse times dense: every node gets the sum, mean or maximum of its neighbours' rows.
 #ifndef MLGRAPH_KERNELS_SPMM_HPP
 #define MLGRAPH_KERNELS_SPMM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -245,4 +246,5 @@ void spmm_backward(Reduce reduce, const AdjacencyView& adjacency, Span<const T> 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SPMM_HPP

@@ -2,6 +2,7 @@
 // Sparse times dense with one weight per edge and attention head: what GAT aggregates with.
 #ifndef MLGRAPH_KERNELS_SPMM_HEADS_HPP
 #define MLGRAPH_KERNELS_SPMM_HEADS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -175,4 +176,5 @@ void spmm_heads_backward_weight(CsrView csr, MatrixView<const T> x, MatrixView<c
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_SPMM_HEADS_HPP

@@ -2,6 +2,7 @@
 // Transposition of one square block, as many elements a side as a vector has lanes.
 #ifndef MLGRAPH_KERNELS_TRANSPOSE_HPP
 #define MLGRAPH_KERNELS_TRANSPOSE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -113,4 +114,5 @@ MLGRAPH_ALWAYS_INLINE void transpose_block(const T* src, std::int64_t src_stride
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_TRANSPOSE_HPP

@@ -2,6 +2,7 @@
 // CrossConfigAttention: lets a configuration be compared with the others of its graph.
 #ifndef MLGRAPH_NN_CROSS_CONFIG_ATTENTION_HPP
 #define MLGRAPH_NN_CROSS_CONFIG_ATTENTION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -39,4 +40,5 @@ class CrossConfigAttention {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_CROSS_CONFIG_ATTENTION_HPP

@@ -2,6 +2,7 @@
 // Dropout: a layer around the op, so that a model can hold its probability.
 #ifndef MLGRAPH_NN_DROPOUT_HPP
 #define MLGRAPH_NN_DROPOUT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
@@ -28,4 +29,5 @@ class Dropout {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_DROPOUT_HPP

@@ -2,6 +2,7 @@
 // Embedding: one learned row per id.
 #ifndef MLGRAPH_NN_EMBEDDING_HPP
 #define MLGRAPH_NN_EMBEDDING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -42,4 +43,5 @@ class Embedding {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_EMBEDDING_HPP

@@ -2,6 +2,7 @@
 // GATv2Conv: graph attention with dynamic scores.
 #ifndef MLGRAPH_NN_GAT_CONV_HPP
 #define MLGRAPH_NN_GAT_CONV_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -137,4 +138,5 @@ class GATv2Conv {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_GAT_CONV_HPP

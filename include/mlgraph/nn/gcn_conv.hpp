@@ -2,6 +2,7 @@
 // GCNConv: graph convolution with symmetric normalisation.
 #ifndef MLGRAPH_NN_GCN_CONV_HPP
 #define MLGRAPH_NN_GCN_CONV_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -95,4 +96,5 @@ class GCNConv {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_GCN_CONV_HPP

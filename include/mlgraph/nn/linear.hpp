@@ -2,6 +2,7 @@
 // Linear: y = act(x W^T + b).
 #ifndef MLGRAPH_NN_LINEAR_HPP
 #define MLGRAPH_NN_LINEAR_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -53,4 +54,5 @@ class Linear {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_LINEAR_HPP

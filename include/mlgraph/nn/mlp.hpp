@@ -2,6 +2,7 @@
 // MLP: linear layers with an activation and dropout between them.
 #ifndef MLGRAPH_NN_MLP_HPP
 #define MLGRAPH_NN_MLP_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <initializer_list>
@@ -59,4 +60,5 @@ class MLP {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_MLP_HPP

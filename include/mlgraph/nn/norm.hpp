@@ -2,6 +2,7 @@
 // LayerNorm, InstanceNorm and BatchNorm.
 #ifndef MLGRAPH_NN_NORM_HPP
 #define MLGRAPH_NN_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -88,4 +89,5 @@ class BatchNorm {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_NORM_HPP

@@ -2,6 +2,7 @@
 // global_{add,mean,max}_pool: one row per graph from the rows of its nodes.
 #ifndef MLGRAPH_NN_POOL_HPP
 #define MLGRAPH_NN_POOL_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include "mlgraph/autograd/var.hpp"
@@ -29,4 +30,5 @@ Var global_max_pool(Ctx& ctx, Var x, Span<const std::int32_t> ptr) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_POOL_HPP

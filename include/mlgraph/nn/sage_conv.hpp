@@ -2,6 +2,7 @@
 // SAGEConv: GraphSAGE convolution.
 #ifndef MLGRAPH_NN_SAGE_CONV_HPP
 #define MLGRAPH_NN_SAGE_CONV_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -126,4 +127,5 @@ class SAGEConv {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_SAGE_CONV_HPP

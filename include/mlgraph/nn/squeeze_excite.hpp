@@ -2,6 +2,7 @@
 // SqueezeExcite: a gate per channel, computed from the channels themselves.
 #ifndef MLGRAPH_NN_SQUEEZE_EXCITE_HPP
 #define MLGRAPH_NN_SQUEEZE_EXCITE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -39,4 +40,5 @@ class SqueezeExcite {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_NN_SQUEEZE_EXCITE_HPP

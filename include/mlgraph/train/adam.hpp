@@ -2,6 +2,7 @@
 // Adam and AdamW on one flat buffer of parameters, with PyTorch's formulas, names and defaults.
 #ifndef MLGRAPH_TRAIN_ADAM_HPP
 #define MLGRAPH_TRAIN_ADAM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
 #include <cmath>
@@ -12,6 +13,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -98,7 +100,7 @@ class BasicAdam {
     MLGRAPH_ASSERT(params.size() == state_.first.size() && grads.size() == state_.first.size(),
                    "adam was made for another number of parameters");
     MLGRAPH_RETURN_IF_ERROR(validate_adam(options_));
-    if (!(lr >= 0) || std::isinf(lr)) {
+    if (!detail::is_finite_value(lr) || lr < 0) {
       return Status::invalid_argument(str_cat("adam: lr is ", lr, "; it should be finite and at least 0"));
     }
     MLGRAPH_RETURN_IF_ERROR(check_finite_squares(grads, pool));
@@ -167,4 +169,5 @@ using AdamW = BasicAdam<T, AdamWOptions>;
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_ADAM_HPP

@@ -2,6 +2,7 @@
 // check_net(): whether a network keeps what its plan says, on small random graphs. What gradcheck() is for ops.
 #ifndef MLGRAPH_TRAIN_CHECK_NET_HPP
 #define MLGRAPH_TRAIN_CHECK_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -306,4 +307,5 @@ template <class N>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_CHECK_NET_HPP

@@ -2,6 +2,7 @@
 // Checks that a row which a network makes depends on the rows that it may depend on, and on nothing else.
 #ifndef MLGRAPH_TRAIN_CHECK_ROWS_HPP
 #define MLGRAPH_TRAIN_CHECK_ROWS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -329,4 +330,5 @@ class RowCheck {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_CHECK_ROWS_HPP

@@ -2,11 +2,13 @@
 // Gradient clipping by norm: of the whole gradient, or of each tensor on its own.
 #ifndef MLGRAPH_TRAIN_CLIP_HPP
 #define MLGRAPH_TRAIN_CLIP_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -27,7 +29,7 @@ namespace detail {
 template <class T>
 [[nodiscard]] Result<double> gradient_norm(Span<T> grads, ThreadPool* pool) {
   const double sum = sum_of_squares(grads, pool);
-  if (std::isfinite(sum)) return std::sqrt(sum);
+  if (is_finite_value(sum)) return std::sqrt(sum);
   MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
   return Status::invalid_argument("the gradient is finite but its norm overflows");
 }
@@ -79,4 +81,5 @@ template <class Gradient>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_CLIP_HPP

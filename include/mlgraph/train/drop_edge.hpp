@@ -2,6 +2,7 @@
 // drop_edges(): a segment without some of its edges, for one step of training.
 #ifndef MLGRAPH_TRAIN_DROP_EDGE_HPP
 #define MLGRAPH_TRAIN_DROP_EDGE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <vector>
@@ -54,4 +55,5 @@ MLGRAPH_BEGIN_ISA
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_DROP_EDGE_HPP

@@ -2,6 +2,7 @@
 // Exponential moving average of the weights, to evaluate with instead of the last step's.
 #ifndef MLGRAPH_TRAIN_EMA_HPP
 #define MLGRAPH_TRAIN_EMA_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -89,4 +90,5 @@ class Ema {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_EMA_HPP

@@ -2,6 +2,7 @@
 // EmbeddingTable: the historical embeddings of graph segment training, in a bounded amount of memory.
 #ifndef MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP
 #define MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/float16.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
@@ -267,4 +269,5 @@ class EmbeddingTable {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_EMBEDDING_TABLE_HPP

@@ -2,15 +2,16 @@
 // Evaluates a cost model as the official evaluation of TpuGraphs does: per graph, then the mean over graphs.
 #ifndef MLGRAPH_TRAIN_EVALUATE_HPP
 #define MLGRAPH_TRAIN_EVALUATE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -75,9 +76,9 @@ struct Evaluation {
 
 /// An error when a label is NaN or infinite: a runtime against a normalizer of 0.
 [[nodiscard]] inline Status check_finite_label(std::int32_t config, double label) {
-  if (std::isfinite(label)) return {};
+  if (detail::is_finite_value(label)) return {};
   return Status::invalid_argument(
-      str_cat("the label of config ", config, " is ", detail::non_finite_name(static_cast<float>(label))));
+      str_cat("the label of config ", config, " is ", detail::non_finite_name(label)));
 }
 
 /// Metrics of one graph from scores and labels. Constant scores rank nothing: their tau is 0.
@@ -161,4 +162,5 @@ struct Evaluation {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_EVALUATE_HPP

@@ -2,13 +2,14 @@
 // What the first place of a ranking loses, smoothed: by it an epoch is chosen where few programs validate.
 #ifndef MLGRAPH_TRAIN_FIRST_PLACE_HPP
 #define MLGRAPH_TRAIN_FIRST_PLACE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -34,7 +35,7 @@ template <class Scores, class Labels>
   const auto y = detail::as_span(labels);
   MLGRAPH_RETURN_IF_ERROR(detail::check_items("first_place_loss", s, y, 1));
   const auto fastest = static_cast<double>(*std::min_element(y.begin(), y.end()));
-  if (!(fastest > 0) || std::isinf(fastest)) {
+  if (!detail::is_finite_value(fastest) || fastest <= 0) {
     return Status::invalid_argument(
         str_cat("first_place_loss: the fastest label is ", fastest, "; it should be positive and finite"));
   }
@@ -54,4 +55,5 @@ template <class Scores, class Labels>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_FIRST_PLACE_HPP

@@ -2,6 +2,7 @@
 // Losses on a tape: the mean over slates of a ranking loss, and cross-entropy for classifiers.
 #ifndef MLGRAPH_TRAIN_LOSS_HPP
 #define MLGRAPH_TRAIN_LOSS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -159,4 +160,5 @@ Var cross_entropy(Ctx& ctx, Var logits, Span<const std::int32_t> label) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_LOSS_HPP

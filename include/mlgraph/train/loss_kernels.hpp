@@ -2,6 +2,7 @@
 // Losses of one slate (the configurations of one graph) and their derivatives, as pure functions on arrays.
 #ifndef MLGRAPH_TRAIN_LOSS_KERNELS_HPP
 #define MLGRAPH_TRAIN_LOSS_KERNELS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
@@ -34,7 +36,8 @@ namespace kernels {
 namespace detail {
 
 [[nodiscard]] inline bool has_nan(Span<const double> values) {
-  return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+  return std::any_of(values.begin(), values.end(),
+                     [](const double& value) { return mlgraph::detail::is_nan(value); });
 }
 
 /// max(0, margin - d) of d = s_slow - s_fast.
@@ -361,4 +364,5 @@ T cross_entropy_loss(MatrixView<const T> logits, Span<const std::int32_t> labels
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_LOSS_KERNELS_HPP

@@ -2,12 +2,14 @@
 // Learning rate as a function of the step: constant, staircase or cosine, each after a linear warm-up.
 #ifndef MLGRAPH_TRAIN_LR_SCHEDULE_HPP
 #define MLGRAPH_TRAIN_LR_SCHEDULE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/recipe.hpp"
@@ -49,7 +51,7 @@ struct LrSchedule {
 
   /// An error when a field cannot be used. at() expects that there is none.
   [[nodiscard]] Status validate() const {
-    if (!(lr >= 0) || std::isinf(lr)) {
+    if (!detail::is_finite_value(lr) || lr < 0) {
       return Status::invalid_argument(str_cat("schedule: lr is ", lr, "; it should be finite and at least 0"));
     }
     if (warmup_steps < 0) {
@@ -96,4 +98,5 @@ struct LrSchedule {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_LR_SCHEDULE_HPP

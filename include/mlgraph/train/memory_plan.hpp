@@ -2,6 +2,7 @@
 // MemoryPlan: the segment size and the configs per step with which a training stays below a memory limit.
 #ifndef MLGRAPH_TRAIN_MEMORY_PLAN_HPP
 #define MLGRAPH_TRAIN_MEMORY_PLAN_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -170,4 +171,5 @@ class SumObjective final : public Objective {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_MEMORY_PLAN_HPP

@@ -2,6 +2,7 @@
 // Ranking and regression metrics of one graph, exactly as the official TpuGraphs evaluation computes them.
 #ifndef MLGRAPH_TRAIN_METRICS_HPP
 #define MLGRAPH_TRAIN_METRICS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -34,15 +36,6 @@ using ElementOf = std::remove_cv_t<std::remove_pointer_t<decltype(std::declval<c
 template <class Array>
 [[nodiscard]] Span<const ElementOf<Array>> as_span(const Array& array) {
   return {array.data(), array.size()};
-}
-
-template <class T>
-[[nodiscard]] bool is_nan(T value) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return std::isnan(value);
-  } else {
-    return false;
-  }
 }
 
 template <class T>
@@ -200,7 +193,7 @@ template <class X, class Y>
     yy += dy * dy;
     xy += dx * dy;
   }
-  if (!(xx > 0 && yy > 0 && std::isfinite(xx) && std::isfinite(yy))) {
+  if (!(xx > 0 && yy > 0 && is_finite_value(xx) && is_finite_value(yy))) {
     return Status::invalid_argument(str_cat(metric, ": the sums of squared deviations are ", xx, " and ", yy,
                                             "; they should be positive and finite"));
   }
@@ -271,7 +264,7 @@ template <class Scores, class Labels>
   const auto fastest = *std::min_element(y.begin(), y.end());
   auto found = y[order[0]];
   for (std::size_t i = 1; i < k; ++i) found = std::min(found, y[order[i]]);
-  if (!(fastest > 0) || std::isinf(static_cast<double>(fastest))) {
+  if (!detail::is_finite_value(static_cast<double>(fastest)) || fastest <= 0) {
     return Status::invalid_argument(
         str_cat("slowdown_at_k: the fastest label is ", fastest, "; it should be positive and finite"));
   }
@@ -383,4 +376,5 @@ template <class Values>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_METRICS_HPP

@@ -2,6 +2,7 @@
 // NetSample: small random programs to check a network on.
 #ifndef MLGRAPH_TRAIN_NET_SAMPLE_HPP
 #define MLGRAPH_TRAIN_NET_SAMPLE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -220,4 +221,5 @@ class NetSample {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_NET_SAMPLE_HPP

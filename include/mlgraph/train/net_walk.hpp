@@ -2,6 +2,7 @@
 // NetWalk: a network on one sample, stage by stage, and which rows of a stage follow from which.
 #ifndef MLGRAPH_TRAIN_NET_WALK_HPP
 #define MLGRAPH_TRAIN_NET_WALK_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -173,4 +174,5 @@ class NetWalk {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_NET_WALK_HPP

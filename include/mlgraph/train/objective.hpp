@@ -2,6 +2,7 @@
 // Objective: what a training fits the scores of a sample to. The trainer knows no other thing of it.
 #ifndef MLGRAPH_TRAIN_OBJECTIVE_HPP
 #define MLGRAPH_TRAIN_OBJECTIVE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <string_view>
@@ -92,4 +93,5 @@ class RankingObjective final : public Objective {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_OBJECTIVE_HPP

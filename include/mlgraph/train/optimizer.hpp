@@ -3,6 +3,7 @@
 // checkpoint.
 #ifndef MLGRAPH_TRAIN_OPTIMIZER_HPP
 #define MLGRAPH_TRAIN_OPTIMIZER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -141,4 +142,5 @@ template <class Options>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_OPTIMIZER_HPP

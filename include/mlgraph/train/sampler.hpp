@@ -3,6 +3,7 @@
 // ones.
 #ifndef MLGRAPH_TRAIN_SAMPLER_HPP
 #define MLGRAPH_TRAIN_SAMPLER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/recipe.hpp"
@@ -28,7 +30,7 @@ class SlateSampler {
     if (sampling == ConfigSampling::kSkewed) {
       std::stable_sort(order_.begin(), order_.end(), [&](std::int32_t a, std::int32_t b) {
         const double x = program.label(a), y = program.label(b);
-        return x < y || (std::isnan(y) && !std::isnan(x));
+        return x < y || (detail::is_nan(y) && !detail::is_nan(x));
       });
     }
   }
@@ -73,4 +75,5 @@ class SlateSampler {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SAMPLER_HPP

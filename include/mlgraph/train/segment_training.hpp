@@ -2,6 +2,7 @@
 // Graph segment training: which segments of a graph a step computes, with which weights, and their total.
 #ifndef MLGRAPH_TRAIN_SEGMENT_TRAINING_HPP
 #define MLGRAPH_TRAIN_SEGMENT_TRAINING_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -201,4 +202,5 @@ template <class Embed>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SEGMENT_TRAINING_HPP

@@ -2,14 +2,15 @@
 // Stochastic gradient descent with momentum on one flat buffer, with PyTorch's formulas, names and defaults.
 #ifndef MLGRAPH_TRAIN_SGD_HPP
 #define MLGRAPH_TRAIN_SGD_HPP
+#include "mlgraph/core/push_macros.inc"
 
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -84,7 +85,7 @@ class Sgd {
     MLGRAPH_ASSERT(params.size() == num_params_ && grads.size() == num_params_,
                    "sgd was made for another number of parameters");
     MLGRAPH_RETURN_IF_ERROR(validate_sgd(options_));
-    if (!(lr >= 0) || std::isinf(lr)) {
+    if (!detail::is_finite_value(lr) || lr < 0) {
       return Status::invalid_argument(str_cat("sgd: lr is ", lr, "; it should be finite and at least 0"));
     }
     MLGRAPH_RETURN_IF_ERROR(check_finite_gradient(grads, pool));
@@ -131,4 +132,5 @@ class Sgd {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SGD_HPP

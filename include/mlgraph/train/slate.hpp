@@ -2,6 +2,7 @@
 // Slate: some configurations of one program, scored together; its loss and gradient.
 #ifndef MLGRAPH_TRAIN_SLATE_HPP
 #define MLGRAPH_TRAIN_SLATE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +15,7 @@
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/core/arena.hpp"
+#include "mlgraph/core/finite.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/random.hpp"
@@ -130,12 +132,12 @@ class SlateWorker {
   }
 
   static Status check_loss(const PreparedProgram& program, const Slate& slate, MatrixView<const float> scores) {
-    if (std::isfinite(slate.loss)) return {};
+    if (detail::is_finite_value(slate.loss)) return {};
     const float* const widest = std::max_element(scores.data, scores.data + scores.size(),
                                                  [](float a, float b) { return std::abs(a) < std::abs(b); });
     const std::int32_t config = config_of(slate, scores, widest - scores.data);
-    std::string message = str_cat("the loss is ", detail::non_finite_name(static_cast<float>(slate.loss)),
-                                  "; the widest score is ", *widest, ", of config ", config);
+    std::string message = str_cat("the loss is ", detail::non_finite_name(slate.loss), "; the widest score is ",
+                                  *widest, ", of config ", config);
     if (!program.view.runtime.empty()) message += str_cat(" with the label ", program.view.label(config));
     return Status::invalid_argument(std::move(message));
   }
@@ -168,4 +170,5 @@ class SlateWorker {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_SLATE_HPP

@@ -2,6 +2,7 @@
 // StepSlates: which slates an epoch and a step have, and the sum of what they compute.
 #ifndef MLGRAPH_TRAIN_STEP_SLATES_HPP
 #define MLGRAPH_TRAIN_STEP_SLATES_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -196,4 +197,5 @@ class StepSlates {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_STEP_SLATES_HPP

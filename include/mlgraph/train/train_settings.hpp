@@ -2,6 +2,7 @@
 // What decides how a training goes: what of a recipe is refused, and all of it as texts in a checkpoint.
 #ifndef MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP
 #define MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 #include <cstring>
@@ -130,4 +131,5 @@ namespace detail {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_TRAIN_SETTINGS_HPP

@@ -2,6 +2,7 @@
 // TrainState: all that a training carries from epoch to epoch, and its form in the bytes of a checkpoint.
 #ifndef MLGRAPH_TRAIN_TRAIN_STATE_HPP
 #define MLGRAPH_TRAIN_TRAIN_STATE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -240,4 +241,5 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_TRAIN_STATE_HPP

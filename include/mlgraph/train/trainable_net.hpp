@@ -2,6 +2,7 @@
 // Networks with what training needs, and models of them with start weights.
 #ifndef MLGRAPH_TRAIN_TRAINABLE_NET_HPP
 #define MLGRAPH_TRAIN_TRAINABLE_NET_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -75,4 +76,5 @@ template <class N>
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_TRAINABLE_NET_HPP

@@ -2,6 +2,7 @@
 // Trainer: fits a model to measured programs, keeps the weights that validate best, stops early.
 #ifndef MLGRAPH_TRAIN_TRAINER_HPP
 #define MLGRAPH_TRAIN_TRAINER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -321,4 +322,5 @@ class Trainer {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_TRAIN_TRAINER_HPP

@@ -6,7 +6,8 @@
   shapes.npz    stored; scalar (), empty (0,) and (2, 0), (3,), (1, 3), (2, 3, 4) in C order, (2, 3) and (2, 3, 4) in Fortran order
   versions.npz  headers of version 1, 2 and 3
   streamed.npz  written to a pipe: sizes and checksums follow the data, the local headers have none
-  rejected.npz  big-endian, structured, complex, text
+  odd.npz       big-endian numbers of every size, in members of the ZIP64 form; a comment of 60,000 bytes
+  rejected.npz  structured, complex, text
 """
 import io
 import os
@@ -61,5 +62,11 @@ for name, out in (("versions.npz", None), ("streamed.npz", Pipe)):
                 np.lib.format.write_array(data, cube, version=(version, 0))
                 archive.writestr(zipfile.ZipInfo(f"version{version}.npy"), data.getvalue(), zipfile.ZIP_DEFLATED)
 
-np.savez_compressed(path("rejected.npz"), big_endian=np.arange(3, dtype=">i4"),
-                    structured=np.zeros(2, [("a", "<i4"), ("b", "<f4")]), complex=np.zeros(2, "c8"), text=np.array(["ab"]))
+with zipfile.ZipFile(path("odd.npz"), "w") as archive:
+    archive.comment = b"PK\5\6" * 15000
+    for dtype in (">i2", ">u4", ">i8", ">f2", ">f4", ">f8"):
+        with archive.open(zipfile.ZipInfo(f"{dtype[1:]}.npy"), "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, np.asfortranarray(np.arange(6).reshape(2, 3).astype(dtype)))
+
+np.savez_compressed(path("rejected.npz"), structured=np.zeros(2, [("a", "<i4"), ("b", "<f4")]),
+                    complex=np.zeros(2, "c8"), text=np.array(["ab"]))

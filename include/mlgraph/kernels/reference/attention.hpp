@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/attention.hpp computes.
 #ifndef MLGRAPH_KERNELS_REFERENCE_ATTENTION_HPP
 #define MLGRAPH_KERNELS_REFERENCE_ATTENTION_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -39,4 +40,5 @@ void cross_config_attention(MatrixView<const T> x, std::int64_t num_configs, T t
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_ATTENTION_HPP

@@ -2,6 +2,7 @@
 // Specification of kernels/column_affine.hpp: slow and clear.
 #ifndef MLGRAPH_KERNELS_REFERENCE_COLUMN_AFFINE_HPP
 #define MLGRAPH_KERNELS_REFERENCE_COLUMN_AFFINE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
 
@@ -41,4 +42,5 @@ void column_affine_backward(MatrixView<const T> x, Span<const T> scale, MatrixVi
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_COLUMN_AFFINE_HPP

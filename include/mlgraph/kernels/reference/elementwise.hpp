@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/activation.hpp, elementwise.hpp and softmax.hpp compute.
 #ifndef MLGRAPH_KERNELS_REFERENCE_ELEMENTWISE_HPP
 #define MLGRAPH_KERNELS_REFERENCE_ELEMENTWISE_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -115,4 +116,5 @@ void log_softmax_rows(MatrixView<const T> x, MatrixView<T> y) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_ELEMENTWISE_HPP

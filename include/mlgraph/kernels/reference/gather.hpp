@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/gather.hpp computes.
 #ifndef MLGRAPH_KERNELS_REFERENCE_GATHER_HPP
 #define MLGRAPH_KERNELS_REFERENCE_GATHER_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
 #include <cstdint>
@@ -31,4 +32,5 @@ void scatter_add_rows(MatrixView<const T> dy, Span<const std::int32_t> index, Ma
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_GATHER_HPP

@@ -2,6 +2,7 @@
 // Matrix products as they are written on paper: the specification that the fast kernels are tested against.
 #ifndef MLGRAPH_KERNELS_REFERENCE_GEMM_HPP
 #define MLGRAPH_KERNELS_REFERENCE_GEMM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -53,4 +54,5 @@ void gemm_tn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_GEMM_HPP

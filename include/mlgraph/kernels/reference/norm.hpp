@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/norm.hpp and kernels/column_norm.hpp compute.
 #ifndef MLGRAPH_KERNELS_REFERENCE_NORM_HPP
 #define MLGRAPH_KERNELS_REFERENCE_NORM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -62,4 +63,5 @@ void l2_normalize(MatrixView<const T> x, T eps, MatrixView<T> y) {
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_NORM_HPP

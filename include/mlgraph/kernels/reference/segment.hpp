@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/segment.hpp computes.
 #ifndef MLGRAPH_KERNELS_REFERENCE_SEGMENT_HPP
 #define MLGRAPH_KERNELS_REFERENCE_SEGMENT_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -92,4 +93,5 @@ void segment_softmax_backward(Span<const std::int32_t> ptr, MatrixView<const T> 
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_SEGMENT_HPP

@@ -2,6 +2,7 @@
 // Slow and clear: what kernels/spmm.hpp and kernels/spmm_heads.hpp compute.
 #ifndef MLGRAPH_KERNELS_REFERENCE_SPMM_HPP
 #define MLGRAPH_KERNELS_REFERENCE_SPMM_HPP
+#include "mlgraph/core/push_macros.inc"
 
 #include <cmath>
 #include <cstddef>
@@ -161,4 +162,5 @@ void spmm_heads_backward_weight(CsrView csr, MatrixView<const T> x, MatrixView<c
 MLGRAPH_END_ISA
 }  // namespace mlgraph
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_KERNELS_REFERENCE_SPMM_HPP
