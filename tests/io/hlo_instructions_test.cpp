@@ -17,9 +17,9 @@ using testing::Ints;
 
 namespace {
 
-io::HloModule parse(std::string_view text) { return io::read_hlo_text(text, "t.hlo").value(); }
+io::HloModule parse_instructions(std::string_view text) { return io::read_hlo_text(text, "t.hlo").value(); }
 
-std::string error_of(std::string_view text) {
+std::string instruction_error_of(std::string_view text) {
   const auto result = io::read_hlo_text(text, "t.hlo");
   REQUIRE(!result.ok());
   return result.status().message();
@@ -74,7 +74,7 @@ void check_long_chains(int num_instructions, int num_computations) {
 }  // namespace
 
 TEST_CASE("an operand may be an element of a tuple") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       %p0 = (f32[4], (s32[2], f32[4])) parameter(0)
       a = f32[4] add(%p0#0, p0 # 0)
@@ -89,14 +89,14 @@ TEST_CASE("an operand may be an element of a tuple") {
   CHECK(all[5].tuple_index == 1);
   CHECK(all[5].shape.tuple_shapes.size() == 2);
   CHECK(all[4].operand_ids == Ints{all[1].id, all[3].id});
-  CHECK(error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#1)\n}") ==
+  CHECK(instruction_error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#1)\n}") ==
         "t.hlo:4:16: expected an index below 1, the size of the tuple, found '1'");
-  CHECK(error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#x)\n}") ==
+  CHECK(instruction_error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#x)\n}") ==
         "t.hlo:4:16: expected a tuple index, found 'x'");
 }
 
 TEST_CASE("an operand may be an instruction, which stands in front of its user") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       x = f32[4] parameter(0)
       ROOT r = add(f32[4] maximum(x, f32[4] negate(x)), sqrt(x)), metadata={op_name="r"}
@@ -111,7 +111,7 @@ TEST_CASE("an operand may be an instruction, which stands in front of its user")
 }
 
 TEST_CASE("a computation may be written where it is called") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       x = f32[4] parameter(0)
       z = f32[] constant(0)
@@ -136,13 +136,14 @@ TEST_CASE("a computation may be written where it is called") {
   CHECK(m.entry_computation_id == m.computations[5].id);
   CHECK(m.computations[0].root_id == m.computations[0].instructions[2].id);
   // Names inside are their own, and those outside are not seen.
-  CHECK(error_of("HloModule m\ne {\n  x = f32[] parameter(0)\n  c = call(x), to_apply={ y = negate(x) }\n}") ==
+  CHECK(instruction_error_of(
+            "HloModule m\ne {\n  x = f32[] parameter(0)\n  c = call(x), to_apply={ y = negate(x) }\n}") ==
         "t.hlo:4:38: expected an earlier instruction of this computation, found 'x'");
   testing::check_same_graph(m, io::read_hlo_module_proto(testing::bytes_of(testing::to_proto(m))).value());
 }
 
 TEST_CASE("an instruction may call one computation twice") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     max { a = f32[] parameter(0) b = f32[] parameter(1) ROOT c = f32[] maximum(a, b) }
     ENTRY e { x = f32[1] parameter(0) ROOT y = f32[1] custom-call(x), custom_call_target="f", called_computations={max, max} })");
   CHECK(m.computations[1].instructions[1].called_computation_ids == Ints{1, 1});
@@ -152,7 +153,7 @@ TEST_CASE("an instruction may call one computation twice") {
 }
 
 TEST_CASE("operands that an async-update brings are parameters of what is wrapped") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       a = f32[8] parameter(0)
       i = s32[] parameter(1)
@@ -196,7 +197,7 @@ TEST_CASE("an attribute that nobody reads may have a value of any form") {
 }
 
 TEST_CASE("dimension labels may have dimensions that are neither") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e { a = f32[1,2,3,4] parameter(0) k = f32[1,2,3,4] parameter(1)
     c = f32[1,2,3,4] convolution(a, k), window={size=1}, dim_labels=?b0f_0?io->b?0f
     d = f32[1,2,3,4] convolution(a, k), window={size=1}, dim_labels=b0f?_0io?->?0fb })");
@@ -208,7 +209,7 @@ TEST_CASE("dimension labels may have dimensions that are neither") {
 }
 
 TEST_CASE("shapes of buffers, layouts with every part, and spaces anywhere") {
-  const io::HloModule m = parse(R"(HloModule m
+  const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       a = b(f32[2]{0}) parameter( 0 )
       c = f32[ 1, 2,3 ] {0, 1, 2:T(2, * , 128)(2,1)E(4)S(1)SC(0:1,2)(1:3)M(8)} parameter(1)
@@ -220,14 +221,14 @@ TEST_CASE("shapes of buffers, layouts with every part, and spaces anywhere") {
 }
 
 TEST_CASE("names that lead nowhere are refused, also those of control dependencies") {
-  CHECK(error_of("HloModule m\ne {\n  a = f32[] parameter(0)\n  b = f32[] negate(a), control-predecessors={a, "
-                 "%done}\n}") ==
-        "t.hlo:4:49: expected an earlier instruction of this computation, found '%done'");
-  CHECK(error_of("HloModule m\ne {\n  a = f32[] negate(b)\n  b = f32[] negate(a)\n}") ==
+  CHECK(instruction_error_of(
+            "HloModule m\ne {\n  a = f32[] parameter(0)\n  b = f32[] negate(a), control-predecessors={a, "
+            "%done}\n}") == "t.hlo:4:49: expected an earlier instruction of this computation, found '%done'");
+  CHECK(instruction_error_of("HloModule m\ne {\n  a = f32[] negate(b)\n  b = f32[] negate(a)\n}") ==
         "t.hlo:3:20: expected an earlier instruction of this computation, found 'b'");
-  CHECK(error_of("HloModule m\ne {\n  a = f32[] call(), to_apply=e\n}") ==
+  CHECK(instruction_error_of("HloModule m\ne {\n  a = f32[] call(), to_apply=e\n}") ==
         "t.hlo:3:30: expected an earlier computation, found 'e'");
-  CHECK(error_of("HloModule m\ne {\n  a = f32[] parameter(-1)\n}") ==
+  CHECK(instruction_error_of("HloModule m\ne {\n  a = f32[] parameter(-1)\n}") ==
         "t.hlo:3:23: expected a parameter number of at least 0, found '-1'");
 }
 

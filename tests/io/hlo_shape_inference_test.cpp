@@ -25,7 +25,7 @@ constexpr const char* kOperands = R"(
 )";
 
 /// The shape of `x = <right side>`, as text; the message when it cannot be told.
-std::string shape_of(const std::string& right_side) {
+std::string inferred_shape_of(const std::string& right_side) {
   const auto module = io::read_hlo_text(
       std::string("HloModule m\nadd { a = f32[] parameter(0) b = f32[] parameter(1) c = add(a, b) }\n"
                   "pair { a = s32[] parameter(0) ROOT b = tuple(a, a) }\nENTRY e {") +
@@ -92,7 +92,7 @@ TEST_CASE("a shape that the text leaves out follows from operands and attributes
   };
   for (const auto& each : kCases) {
     CAPTURE(each.right_side);
-    CHECK(shape_of(each.right_side) == each.shape);
+    CHECK(inferred_shape_of(each.right_side) == each.shape);
   }
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("where a shape does not follow from the rest, the opcode is named") {
     CAPTURE(right_side);
     const std::string text = right_side;
     CHECK(
-        shape_of(text) ==
+        inferred_shape_of(text) ==
         "t.hlo:15:7: expected a shape, which only some opcodes on proper operands can do without, in front of "
         "the opcode, found '" +
             text.substr(0, text.find('(')) + "'");

@@ -13,10 +13,21 @@
 #include "mlgraph/core/config.hpp"
 
 #ifdef Status
-#error "Status is a macro here, as X11/Xlib.h defines it: include mlgraph in front of it, or write #undef Status between them"
+#error \
+    "Status is a macro here, as X11/Xlib.h defines it: include mlgraph in front of it, or write #undef Status between them"
 #endif
 
 namespace mlgraph {
+MLGRAPH_BEGIN_ISA
+namespace detail {
+/// `context: message`.
+inline std::string with_context(std::string_view context, const std::string& message) {
+  std::string text(context);
+  text += ": ";
+  return text += message;
+}
+}  // namespace detail
+MLGRAPH_END_ISA
 
 /// What kind of trouble; the message says the rest.
 enum class StatusCode : int {
@@ -59,12 +70,9 @@ class [[nodiscard]] Status {
   }
 
   /// The same error with what it is about in front: `context: message`. Success stays success.
-  [[nodiscard]] Status annotate(std::string_view context) const {
+  [[nodiscard]] MLGRAPH_ALWAYS_INLINE Status annotate(std::string_view context) const {
     if (ok()) return {};
-    std::string message(context);
-    message += ": ";
-    message += message_;
-    return {code_, std::move(message)};
+    return {code_, detail::with_context(context, message_)};
   }
 
   static Status invalid_argument(std::string m) { return {StatusCode::kInvalidArgument, std::move(m)}; }
