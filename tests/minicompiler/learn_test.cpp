@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -107,7 +108,7 @@ TEST_CASE("members rank together, with doubt where they differ and a margin for 
   settings.epochs = 1;
   settings.threads = 1;
   std::vector<TrainedModel> trained;
-  for (const std::uint64_t seed : {1, 2}) {
+  for (const std::uint64_t seed : {std::uint64_t{1}, std::uint64_t{2}}) {
     settings.seed = seed;
     trained.push_back(train_network({record}, {}, machine, settings).value());
   }
