@@ -55,7 +55,7 @@ class MlgraphConan(ConanFile):
     def package(self):
         copy(self, "LICENSE", src=self.source_folder, dst=os.path.join(self.package_folder, "licenses"))
         include = os.path.join(self.source_folder, "include")
-        for pattern in ("*.hpp", "*.h"):
+        for pattern in ("*.hpp", "*.h", "*.inc"):
             copy(self, pattern, src=include, dst=os.path.join(self.package_folder, "include"))
         copy(self, "*", src=os.path.join(self.source_folder, "cmake"), dst=os.path.join(self.package_folder, "cmake"))
 
