@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,12 +37,21 @@ std::string listed(const io::HloModule& module) {
   return out;
 }
 
-/// Calls it on a thread with a stack of 512 KiB.
+// Under the address sanitizer each frame is several times as large.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t kSmallStack = std::size_t{4} << 20;
+#elif defined(__has_feature)
+constexpr std::size_t kSmallStack = std::size_t{__has_feature(address_sanitizer) ? 4096 : 512} << 10;
+#else
+constexpr std::size_t kSmallStack = std::size_t{512} << 10;
+#endif
+
+/// Calls it on a thread with a stack of 512 KiB; see kSmallStack.
 template <class Function>
 void on_small_stack(Function function) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, std::size_t{512} << 10);
+  pthread_attr_setstacksize(&attributes, kSmallStack);
   pthread_t thread;
   const auto call = [](void* pointer) -> void* {
     (*static_cast<Function*>(pointer))();
