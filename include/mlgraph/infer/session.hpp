@@ -50,7 +50,7 @@ struct SessionOptions {
 /// that nobody had before. commit() keeps the changes since the last commit, rollback() takes them back.
 ///
 /// The model, the pool and the arrays behind the ProgramView are borrowed. A call that needs no new row
-/// allocates nothing, but for more configurations than before. One thread uses a session at
+/// allocates nothing, but rank() and top_k() for more configurations than before. One thread uses a session at
 /// a time; sessions share a model.
 class Session {
  public:
@@ -215,22 +215,30 @@ class Session {
                                             " outputs; a session ranks by one: use predict()"));
   }
 
-  // The packed weights and the rows that no configuration changes, by one configuration of zeros; where rows
-  // are followed, by a change of all its rows as well.
+  // The rows that no configuration changes; and memory for the largest calls, which is measured by a call of many
+  // configurations, and in a small program by one: there it would take longer than what follows.
   Status warm_up() {
-    const AlignedVector<float> zeros(current_.values().size(), 0.0f);
+    constexpr std::int64_t kSmall = 64;  // nodes
+    const std::int64_t most = program_.view.graph.num_nodes() < kSmall ? 1 : 64;
+    const std::int64_t count = std::min<std::int64_t>(rows_->most_configs(), most);
+    const AlignedVector<float> zeros(at(count) * current_.values().size(), 0.0f);
+    AlignedVector<float> scores(at(count));
     ConfigView configs = program_.view.configs;
     configs.wide = zeros;
-    configs.num_configs = 1;
-    float zero_score = 0;
-    Status status = score(configs, Span<float>(&zero_score, 1));
-    if (status.ok() && rows_->follows_nodes()) {
-      status = start(configs).status();
+    configs.num_configs = count;
+    Status status = score(configs, Span<float>(scores));
+    if (status.ok()) status = score(configs, Span<float>(scores));  // which makes no new row
+    const std::size_t bytes = ctx_->used_bytes() * at((rows_->most_configs() + count - 1) / count);
+    ctx_->begin();
+    (void)ctx_->arena().allocate<std::byte>(2 * bytes);
+    ctx_->begin();
+    if (status.ok()) status = start(configs).status();
+    if (status.ok()) {
       std::vector<std::int32_t> rows(at(rows_per_config()));
       std::iota(rows.begin(), rows.end(), 0);
-      if (status.ok()) status = update(rows, zeros).status();
-      rollback();
+      status = update(rows, Span<const float>(zeros).subspan(0, current_.values().size())).status();
     }
+    rollback();
     has_current_ = false;
     rows_->restart_chunks();
     program_.view.configs = {{}, {}, 0, rows_per_config(), num_features()};
