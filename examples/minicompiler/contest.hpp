@@ -141,7 +141,7 @@ class ContestRun {
     budget.seconds = options_.climbing_seconds;
     const std::vector<Schedule> starts = finalists_.schedules();
     MLGRAPH_ASSIGN_OR_RETURN(const Searched climbed, climb(bench_, starts, budget, options_.search.seed + 1));
-    climbed_long_ = finalists_.add(climbed.best());
+    finalists_.add(climbed.best());
     contest_.num_climbed_long = climbed.measurements;
     return {};
   }
@@ -170,7 +170,7 @@ class ContestRun {
   Finalists candidates_;                                // rules and proposals
   std::vector<std::size_t> rules_, firsts_, measured_;  // places of finalists
   std::vector<std::vector<std::size_t>> places_;        // of each contestant, of candidates
-  std::size_t climbed_ = 0, climbed_long_ = 0;
+  std::size_t climbed_ = 0;
   Contest contest_;
 };
 

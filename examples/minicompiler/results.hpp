@@ -90,10 +90,9 @@ struct Results {
   return program.name.substr(0, program.name.rfind('_'));
 }
 
-/// Of how much faster `ns` is than `over`, program by program: geometric mean, and how many are worse.
+/// Of how much faster `ns` is than `over`, program by program: geometric mean and worst.
 struct SpeedUps {
   double mean = 1, worst = 1;
-  std::size_t below_95 = 0;  ///< programs below 0.95
 };
 [[nodiscard]] inline SpeedUps speed_ups(const std::vector<double>& over, const std::vector<double>& ns) {
   SpeedUps result;
@@ -102,7 +101,6 @@ struct SpeedUps {
     const double ratio = over[i] / ns[i];
     sum += std::log(ratio);
     result.worst = i == 0 ? ratio : std::min(result.worst, ratio);
-    result.below_95 += ratio < 0.95 ? 1 : 0;
   }
   result.mean = std::exp(sum / static_cast<double>(std::max<std::size_t>(1, ns.size())));
   return result;

@@ -9,6 +9,7 @@
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/train/adam.hpp"
 #include "mlgraph/train/evaluate.hpp"
+#include "mlgraph/train/loss_kernels.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/metrics.hpp"
 #include "mlgraph/train/sgd.hpp"
@@ -38,6 +39,15 @@ void check(bool good, const char* what, const std::string& message = "") {
 }
 void refused(const mg::Status& status, const char* what) {
   check(status.code() == mg::StatusCode::kInvalidArgument, what, status.message());
+}
+
+void check_labels() {
+  for (const double& odd : odd_numbers<double>()) {
+    std::vector<double> labels = {1, 2, 3};
+    check(mg::kernels::check_finite_labels(labels).ok(), "labels, finite");
+    labels[1] = odd;
+    refused(mg::kernels::check_finite_labels(labels), "a label");
+  }
 }
 
 template <class T>
@@ -82,6 +92,7 @@ void check_weights(mg::Dtype dtype) {
 int main() {
   check_weights<float>(mg::Dtype::kF32);
   check_weights<double>(mg::Dtype::kF64);
+  check_labels();
   check_updates<float>();
   check_updates<double>();
   for (const double& odd : odd_numbers<double>()) {

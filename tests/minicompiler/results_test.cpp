@@ -51,7 +51,6 @@ TEST_CASE("speed-ups are geometric means, and tell the worst") {
   const SpeedUps s = speed_ups({2, 1, 1}, {1, 2, 1.25});
   CHECK(s.mean == doctest::Approx(std::cbrt(2 * 0.5 * 0.8)));
   CHECK(s.worst == doctest::Approx(0.5));
-  CHECK(s.below_95 == 2);
 }
 
 TEST_CASE("the rule is the one that is best over all programs and was measured for each") {

@@ -354,7 +354,7 @@ T cross_entropy_loss(MatrixView<const T> logits, Span<const std::int32_t> labels
 /// An error that names the first label that is infinite or NaN; likewise.
 [[nodiscard]] inline Status check_finite_labels(Span<const double> labels) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (!std::isfinite(labels[i]))
+    if (!mlgraph::detail::is_finite(labels[i]))
       return Status::invalid_argument(str_cat("label ", i, " is ", labels[i], "; it should be finite"));
   }
   return {};
