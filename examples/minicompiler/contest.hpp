@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "grouping.hpp"
 #include "rules.hpp"
 #include "sampling.hpp"
 #include "scorer.hpp"
@@ -26,9 +27,11 @@ struct Contestant {
 };
 
 struct ContestOptions {
-  SearchOptions search;            ///< of each contestant; `proposals` are measured
-  double climbing_seconds = 0;     ///< of the long search by measuring; 0: there is none
-  RaceOptions quick = {2, 3, 2};   ///< among proposals and rules
+  SearchOptions search;           ///< of each contestant; `proposals` are measured
+  double climbing_seconds = 0;    ///< of the long search by measuring from all that was found; 0: there is none
+  double same_seconds = 0;        ///< of each of two searches by measuring from the rules; 0: there are none
+  bool grouping = false;          ///< also cuts found by measuring groups; see grouping()
+  RaceOptions quick = {2, 3, 2};  ///< among proposals and rules
   RaceOptions last = {1e9, 7, 2};  ///< of what is reported; nobody drops out
 };
 
@@ -41,13 +44,20 @@ struct Proposed {
   Schedule schedule;            ///< that of `measured`
 };
 
+/// What a search by measuring has found, without any model.
+struct Found {
+  std::string name;
+  std::size_t num_measured = 0;  ///< schedules, or nests; those of the rules that it began with included
+  std::int64_t ns = 0;
+};
+
 /// What a program takes by all of them, in ns, measured in the same rounds.
 struct Contest {
   Program program;
   std::vector<std::int64_t> rules;   ///< by each of all_rules()
   std::vector<Schedule> by_rules;    ///< their schedules
   std::vector<Proposed> proposed;    ///< by each contestant
-  std::int64_t climbed = 0;          ///< by hill climbing from the rules, as many measured as proposals
+  std::vector<Found> searched;       ///< by measuring, from the rules; the same ones for each program
   std::int64_t climbed_long = 0;     ///< the fastest of all, and after a long search from there
   std::size_t num_climbed_long = 0;  ///< schedules that the long search measured
   double noise = 0;                  ///< half of the middle half of the visits of the fastest, as a share
@@ -91,7 +101,8 @@ class ContestRun {
     }
     for (const Contestant& contestant : contestants_) MLGRAPH_RETURN_IF_ERROR(propose(contestant));
     MLGRAPH_RETURN_IF_ERROR(choose());
-    MLGRAPH_RETURN_IF_ERROR(climb_from_rules());
+    MLGRAPH_RETURN_IF_ERROR(search_from_rules());
+    if (options_.grouping) MLGRAPH_RETURN_IF_ERROR(group());
     MLGRAPH_RETURN_IF_ERROR(climb_long());
     return measure();
   }
@@ -126,12 +137,35 @@ class ContestRun {
     return {};
   }
 
-  mg::Status climb_from_rules() {
-    MeasuringBudget budget;
-    budget.measurements = options_.search.proposals;
-    MLGRAPH_ASSIGN_OR_RETURN(const Searched climbed,
-                             climb(bench_, sampler_.rules(), budget, options_.search.seed));
-    climbed_ = finalists_.add(climbed.best());
+  /// At random and climbing: as many measured as proposals, and for a given time.
+  mg::Status search_from_rules() {
+    MeasuringBudget as_many, as_long;
+    as_many.measurements = options_.search.proposals;
+    as_long.seconds = options_.same_seconds;
+    const std::uint64_t seed = options_.search.seed;
+    const std::vector<Schedule>& rules = sampler_.rules();
+    MLGRAPH_RETURN_IF_ERROR(
+        add("random search from the rules", search_at_random(bench_, rules, as_many, seed)));
+    MLGRAPH_RETURN_IF_ERROR(add("hill climbing from the rules", climb(bench_, rules, as_many, seed)));
+    if (options_.same_seconds <= 0) return {};
+    const std::string time = mg::str_cat(options_.same_seconds, " s of ");
+    MLGRAPH_RETURN_IF_ERROR(add(time + "random search", search_at_random(bench_, rules, as_long, seed)));
+    return add(time + "hill climbing", climb(bench_, rules, as_long, seed));
+  }
+
+  mg::Status add(std::string name, const mg::Result<Searched>& found) {
+    MLGRAPH_RETURN_IF_ERROR(found.status());
+    contest_.searched.push_back({std::move(name), rules_.size() + found->measurements, 0});
+    searched_.push_back(finalists_.add(found->best()));
+    return {};
+  }
+
+  /// The better one of images channels first and last.
+  mg::Status group() {
+    MLGRAPH_ASSIGN_OR_RETURN(const Grouped first, grouping(flow_, Order::kRowMajor));
+    MLGRAPH_ASSIGN_OR_RETURN(const Grouped last, grouping(flow_, Order::kSwapped));
+    contest_.searched.push_back({"dynamic programming over groups", first.num_measured + last.num_measured, 0});
+    searched_.push_back(finalists_.add(last.ns < first.ns ? last.schedule : first.schedule));
     return {};
   }
 
@@ -154,7 +188,7 @@ class ContestRun {
       contest_.proposed[i].first = measured[firsts_[i]].ns;
       contest_.proposed[i].measured = measured[measured_[i]].ns;
     }
-    contest_.climbed = measured[climbed_].ns;
+    for (std::size_t i = 0; i < searched_.size(); ++i) contest_.searched[i].ns = measured[searched_[i]].ns;
     const std::size_t fastest = fastest_of(measured, 1)[0];
     if (options_.climbing_seconds > 0) contest_.climbed_long = measured[fastest].ns;
     contest_.noise = measured[fastest].noise;
@@ -166,11 +200,10 @@ class ContestRun {
   Dataflow flow_;
   Bench bench_;
   Sampler sampler_;
-  Finalists finalists_;                                 // measured again together, and reported
-  Finalists candidates_;                                // rules and proposals
-  std::vector<std::size_t> rules_, firsts_, measured_;  // places of finalists
-  std::vector<std::vector<std::size_t>> places_;        // of each contestant, of candidates
-  std::size_t climbed_ = 0;
+  Finalists finalists_;                                            // measured again together, and reported
+  Finalists candidates_;                                           // rules and proposals
+  std::vector<std::size_t> rules_, firsts_, measured_, searched_;  // places of finalists
+  std::vector<std::vector<std::size_t>> places_;                   // of each contestant, of candidates
   Contest contest_;
 };
 

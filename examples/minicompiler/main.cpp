@@ -51,8 +51,9 @@ using namespace minicompiler;
 constexpr int kBadInput = 1;
 constexpr int kWrongUsage = 2;
 
-/// A member of a family by its name, or a file.
-mg::Result<Program> find_program(const std::string& name, const ProgramLimits& limits) {
+/// A member of a family by its name, or a file; of HLO the whole module, or its largest region of at most so
+/// many operators (0: the whole).
+mg::Result<Program> find_program(const std::string& name, const ProgramLimits& limits, std::size_t region) {
   const std::size_t underscore = name.rfind('_');
   const bool is_member =
       underscore != std::string::npos &&
@@ -71,7 +72,10 @@ mg::Result<Program> find_program(const std::string& name, const ProgramLimits& l
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(name));
   const std::string_view text = mg::io::as_text(bytes);
   if (text.find("HloModule") == std::string_view::npos) return parse_program(text, name);
-  MLGRAPH_ASSIGN_OR_RETURN(HloProgram read, from_hlo(text, name));
+  HloOptions reading;
+  if (region > 0) reading = {true, region, true};
+  MLGRAPH_ASSIGN_OR_RETURN(HloProgram read, from_hlo(text, name, reading));
+  std::fprintf(stderr, "%s: %zu of %zu instructions\n", name.c_str(), read.num_read, read.num_instructions);
   return std::move(read.program);
 }
 
@@ -97,6 +101,7 @@ struct Options {
   bool no_edges = false;
   bool quick = false;
   bool resume = false;
+  std::size_t region = 0;
   bool is_long = false;
 
   [[nodiscard]] ProgramLimits limits() const { return is_long ? ProgramLimits::of_long() : ProgramLimits{}; }
@@ -105,7 +110,7 @@ struct Options {
 mg::Result<std::vector<Program>> find_programs(const Options& options) {
   std::vector<Program> programs;
   for (const std::string& name : options.programs) {
-    MLGRAPH_ASSIGN_OR_RETURN(Program program, find_program(name, options.limits()));
+    MLGRAPH_ASSIGN_OR_RETURN(Program program, find_program(name, options.limits(), options.region));
     programs.push_back(std::move(program));
   }
   return programs;
@@ -199,7 +204,8 @@ mg::Status run_rivals(const Options& options) {
                       options.seeds, options.npz);
 }
 
-mg::Status run_contest(const Options& options) {
+mg::Status run_contest(Options& options) {
+  options.showcase.collect.limits = options.limits();
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
   const Machine machine = measure_machine();
   std::printf("%s; %s\n", machine_text().c_str(), machine_text(machine).c_str());
@@ -217,8 +223,12 @@ mg::Status run_contest(const Options& options) {
   }
   MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<Networks> networks, load_networks(options.models, machine));
   contestants.push_back({"network", networks.get()});
-  MLGRAPH_ASSIGN_OR_RETURN(const Results results, hold_contests(split_records(std::move(records)).train,
-                                                                contestants, options.showcase));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, options.programs.empty()
+                                                                    ? held_out_programs(options.showcase)
+                                                                    : find_programs(options));
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const Results results,
+      hold_contests(split_records(std::move(records)).train, programs, contestants, options.showcase.contest));
   std::printf("\n%s\n%s", results_table(results).c_str(), summary_line(results).c_str());
   return {};
 }
@@ -365,6 +375,14 @@ int run(int argc, char** argv) {
   contest->add_option("--model", options.models, "What train wrote; default: those inside");
   contest->add_option("--edgeless", options.edgeless, "What train --no-edges wrote, to be compared");
   contest->add_option("--trees", options.trees, "Trees of bench/peers/trees.py --save, to be compared");
+  contest->add_option("programs", options.programs, "Such as norm_24, or files of HLO; default: held-out ones");
+  contest->add_flag("--groups", showcase.contest.grouping,
+                    "Also dynamic programming over groups, whose nests are measured by themselves");
+  contest
+      ->add_option("--same-time", showcase.contest.same_seconds,
+                   "Seconds of a random search and of a climbing one, from the rules; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_held_out(*contest, showcase);
   add_search(*contest, showcase.contest);
 
@@ -375,8 +393,12 @@ int run(int argc, char** argv) {
 
   CLI::App* const show = app.add_subcommand("show", "Print programs as text");
   show->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
-  for (CLI::App* const command : {collect, optimize, show})
+  for (CLI::App* const command : {collect, contest, optimize, show}) {
     command->add_flag("--large", options.is_long, "Programs of the families have 100 to 300 operators");
+    command->add_option("--region", options.region,
+                        "Of an HLO module only the largest connected part that is dense, of at most so many "
+                        "operators, bf16 read as f32; 0: the whole, or an error");
+  }
 
   try {
     app.parse(argc, argv);

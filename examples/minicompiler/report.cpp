@@ -55,7 +55,10 @@ namespace {
     table.header.push_back(name + ", first");
     table.header.push_back(name + ", measured");
   }
-  table.header.insert(table.header.end(), {"hill climbing", "noise, %"});
+  if (!results.contests.empty()) {
+    for (const Found& found : results.contests[0].searched) table.header.push_back(found.name);
+  }
+  table.header.push_back("noise, %");
   for (const Contest& contest : results.contests) {
     const auto rule = static_cast<double>(contest.rules[results.rule]);
     const auto over = [&](std::int64_t ns) {
@@ -71,7 +74,7 @@ namespace {
       row.push_back(over(proposed.first));
       row.push_back(over(proposed.measured));
     }
-    row.push_back(over(contest.climbed));
+    for (const Found& found : contest.searched) row.push_back(over(found.ns));
     row.push_back({detail::fixed(100 * contest.noise, 1), contest.noise});
     table.rows.push_back(std::move(row));
   }

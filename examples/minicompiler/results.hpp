@@ -57,8 +57,12 @@ struct Results {
         [&](std::size_t i) { return contests[i].rules[similar_rules[i]]; });
     add("best rule of each program", num_rules,
         [&](std::size_t i) { return contests[i].rules[contests[i].best_rule()]; });
-    add("hill climbing from the rules", num_rules + proposals,
-        [&](std::size_t i) { return contests[i].climbed; });
+    for (std::size_t s = 0; !contests.empty() && s < contests[0].searched.size(); ++s) {
+      std::size_t measured = 0;
+      for (const Contest& contest : contests) measured += contest.searched[s].num_measured;
+      add(contests[0].searched[s].name, measured / contests.size(),
+          [&](std::size_t i) { return contests[i].searched[s].ns; });
+    }
     for (std::size_t c = 0; c < contestants.size(); ++c) {
       add(contestants[c] + ": first choice", 0, [&](std::size_t i) { return contests[i].proposed[c].first; });
       add(mg::str_cat(contestants[c], ": ", proposals, " beside the rules"), num_rules + proposals,
@@ -186,7 +190,7 @@ namespace detail {
   };
   row("nothing fused", contest.rules[0]);
   row("best of all rules", contest.rules[best]);
-  row("hill climbing from the rules", contest.climbed);
+  for (const Found& found : contest.searched) row(found.name, found.ns);
   for (std::size_t c = 0; c < contestants.size(); ++c) {
     const Proposed& proposed = contest.proposed[c];
     row(contestants[c] + ": first choice", proposed.first);

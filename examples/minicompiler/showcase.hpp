@@ -153,11 +153,22 @@ namespace detail {
 
 }  // namespace detail
 
-/// Holds the contest on held-out programs, beside the rule that is best in `training`. At least one record of
-/// the first round. Errors: those of the contests; no such record.
+/// Errors: those of make_program().
+[[nodiscard]] inline mg::Result<std::vector<Program>> held_out_programs(const ShowcaseOptions& options) {
+  std::vector<Program> programs;
+  for (std::uint32_t i = 0; i < options.num_held_out; ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(Program program, make_program(options.first_held_out + i, options.collect.limits));
+    programs.push_back(std::move(program));
+  }
+  return programs;
+}
+
+/// Holds the contest on programs, beside the rule that is best in `training`. At least one record of the first
+/// round. Errors: those of the contests; no such record.
 [[nodiscard]] inline mg::Result<Results> hold_contests(const std::vector<Record>& training,
+                                                       const std::vector<Program>& programs,
                                                        const std::vector<Contestant>& contestants,
-                                                       const ShowcaseOptions& options) {
+                                                       const ContestOptions& options) {
   std::vector<std::vector<std::int64_t>> times;
   SimilarPrograms similar;
   for (const Record& record : training) {
@@ -172,13 +183,11 @@ namespace detail {
   const PinnedThread pinned;
   const StopOnInterrupt interrupt;
   Progress progress("held-out programs");
-  for (std::uint32_t i = 0; i < options.num_held_out && !interrupt.stopped(); ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(const Program program,
-                             make_program(options.first_held_out + i, options.collect.limits));
-    MLGRAPH_ASSIGN_OR_RETURN(Contest contest, hold_contest(program, contestants, options.contest));
-    results.similar_rules.push_back(similar.rule_for(program));
+  for (std::size_t i = 0; i < programs.size() && !interrupt.stopped(); ++i) {
+    MLGRAPH_ASSIGN_OR_RETURN(Contest contest, hold_contest(programs[i], contestants, options));
+    results.similar_rules.push_back(similar.rule_for(programs[i]));
     results.contests.push_back(std::move(contest));
-    progress.show(static_cast<double>(i + 1) / options.num_held_out, program.name);
+    progress.show(static_cast<double>(i + 1) / static_cast<double>(programs.size()), programs[i].name);
   }
   progress.finish(mg::str_cat(results.contests.size(), " searched, compiled and measured"));
   return results;
@@ -216,9 +225,10 @@ namespace detail {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(log_path));
   const Split split = split_records(std::move(records));
   const Formula formula(machine);
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, held_out_programs(options));
   MLGRAPH_ASSIGN_OR_RETURN(
-      report.results,
-      hold_contests(split.train, {{"formula", &formula}, {"network", networks.get()}}, options));
+      report.results, hold_contests(split.train, programs, {{"formula", &formula}, {"network", networks.get()}},
+                                    options.contest));
   report.tables = results_table(report.results);
   std::printf("\n%s\n", report.tables.c_str());
   report.curve = members[0].curve;

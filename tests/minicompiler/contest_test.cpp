@@ -52,7 +52,9 @@ TEST_CASE("a contest times rules, choices and searches of one program") {
     CHECK(proposed.measured > 0);
     CHECK(canonical(flow, proposed.schedule) == proposed.schedule);
   }
-  CHECK(contest->climbed > 0);
+  REQUIRE(contest->searched.size() == 2);
+  CHECK(contest->searched[0].num_measured <= all_rules().size() + options.search.proposals);
+  CHECK(contest->searched[1].ns > 0);
   CHECK(contest->climbed_long == 0);
   // The rules of one schedule have one time.
   for (std::size_t r = 1; r < contest->rules.size(); ++r) {
@@ -71,6 +73,25 @@ TEST_CASE("after a long search the fastest of all is told") {
   CHECK(contest.climbed_long > 0);
   CHECK(contest.climbed_long <= contest.rules[contest.best_rule()]);
   CHECK(contest.climbed_long <= contest.proposed[0].first);
+}
+
+TEST_CASE("searches by measuring for a time, and groups, where they are asked for") {
+  const StorageRanker storing(-1);
+  ContestOptions options;
+  options.search.evaluations = 40;
+  options.same_seconds = 1e-3;
+  options.grouping = true;
+  options.quick = {2, 1, 1};
+  options.last = {1e9, 1, 1};
+  const Contest contest = hold_contest(tiny_norm(), {{"storing", &storing}}, options).value();
+  REQUIRE(contest.searched.size() == 5);
+  CHECK(contest.searched[2].name == "0.001 s of random search");
+  CHECK(contest.searched[3].name == "0.001 s of hill climbing");
+  CHECK(contest.searched[4].name == "dynamic programming over groups");
+  for (const Found& found : contest.searched) CHECK(found.ns > 0);
+  // Two layouts, and no nest more than groups of ten of five values have.
+  CHECK(contest.searched[4].num_measured >= 2 * 5);
+  CHECK(contest.searched[4].num_measured <= 2 * 5 * 6 / 2);
 }
 
 TEST_CASE("a ranker that fails ends the contest") {

@@ -54,13 +54,14 @@ TEST_CASE("a report shows programs, decisions, training and predictions") {
   proposed.schedule = contest.by_rules[0];
   proposed.schedule[flow.values[0]] = {Placement::kInner, Order::kRowMajor, 0};
   contest.proposed.push_back(proposed);
-  contest.climbed = 800;
+  contest.searched = {{"hill climbing", 35, 800}};
   report.results.contests.push_back(contest);
   report.tables = results_table(report.results);
   const std::string html = to_html(report);
   CHECK(html.find("a machine &amp; its &lt;caches&gt;") != std::string::npos);
   CHECK(html.find("norm_&lt;1&gt; became 2.00 times as fast") != std::string::npos);
   CHECK(html.find("in each inner block") != std::string::npos);
+  CHECK(html.find("hill climbing") != std::string::npos);
   CHECK(html.find("norm_2") != std::string::npos);
   CHECK(html.find("nan") == std::string::npos);
   report.results.contests.clear();

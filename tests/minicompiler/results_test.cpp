@@ -28,7 +28,7 @@ Contest contest_of(const std::string& name, std::int64_t rule, std::int64_t best
   contest.rules.assign(all_rules().size(), 4000);
   contest.rules[3] = rule;
   contest.rules[5] = best;
-  contest.climbed = best;
+  contest.searched = {{"hill climbing from the rules", 35, best}, {"dynamic programming", 100, 2 * best}};
   Proposed proposed;
   proposed.first = first;
   proposed.measured = measured;
@@ -68,6 +68,8 @@ TEST_CASE("the line for scripts and the table say the same") {
                    "0.500\n") != std::string::npos);
   CHECK(table.find("rule of the most similar program              0  1.414   1.00      1.000   1.00 |  2.000  "
                    "1.000\n") != std::string::npos);
+  CHECK(table.find("hill climbing from the rules                 35") != std::string::npos);
+  CHECK(table.find("dynamic programming                         100") != std::string::npos);
   CHECK(results_table(Results{}) == "no program\n");
 }
 
