@@ -102,3 +102,15 @@ TEST_CASE("a graph without configs can be summarized") {
   CHECK(summary.num_configs == 0);
   CHECK(summary.warnings.empty());
 }
+
+TEST_CASE("a single label of 0 is a placeholder, and labels are not looked at where that is asked for") {
+  Program single = tile_program();
+  single.num_configs = 1;
+  single.wide_configs.resize(3);
+  single.runtime = {0};
+  single.runtime_normalizer = {20};
+  CHECK(io::has_placeholder_labels(single.view()));
+  CHECK(io::program_warnings(single.view()).size() == 2);
+  CHECK(io::program_warnings(single.view(), false) ==
+        std::vector<std::string>{"has one config, which carries no ranking"});
+}
