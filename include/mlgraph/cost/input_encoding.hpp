@@ -21,24 +21,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// Row i of y is [table[index[i n]], ..., table[index[i n + n - 1]]].  d_table[index[j]] += part j of dy,
-/// summed in a fixed order.
-struct GatherEntries {
-  Var table, y;
-  Span<const std::int32_t> index;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> parts(ctx.out_grad(y).data, static_cast<std::int64_t>(index.size()),
-                                    ctx.cols(table));
-    kernels::scatter_add_rows(parts, index, ctx.grad_accumulator(table), ctx.arena(), ctx.pool());
-  }
-};
-
-}  // namespace ops
-
 /// What a node and a configuration look like to the layers of an architecture.
 ///
 ///   node:    [opcode embedding or one-hot ; layout table rows of the 6 minor_to_major entries ; x]
@@ -144,9 +126,22 @@ class InputEncoding {
     const Var y = ctx.allocate(rows, num_entries * options_.layout_channels, ctx.needs_grad(table));
     const MatrixView<T> parts(ctx.mutable_value(y).data, count, options_.layout_channels);
     kernels::gather_rows(ctx.value(table), classes, parts, ctx.pool());
-    ctx.record(y, ops::GatherEntries{table, y, classes});
+    ctx.record(y, GatherEntries{table, y, classes});
     return y;
   }
+  /// Row i of y is [table[index[i n]], ..., table[index[i n + n - 1]]].  d_table[index[j]] += part j of dy,
+  /// summed in a fixed order.
+  struct GatherEntries {
+    Var table, y;
+    Span<const std::int32_t> index;
+    template <class Ctx>
+    void backward(Ctx& ctx) const {
+      using T = typename Ctx::Scalar;
+      const MatrixView<const T> parts(ctx.out_grad(y).data, static_cast<std::int64_t>(index.size()),
+                                      ctx.cols(table));
+      kernels::scatter_add_rows(parts, index, ctx.grad_accumulator(table), ctx.arena(), ctx.pool());
+    }
+  };
 
   InputOptions options_;
   Embedding opcode_, layout_;
