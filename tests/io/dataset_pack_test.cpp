@@ -150,7 +150,8 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
                  "has version 2; version 1 is read"));
   CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.magic[0] = 'm'; }),
                  "does not begin with MLGRPACK"));
-  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }), "has a table of 2 programs"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }),
+                 "has a table of 2 programs"));
   for (const std::uint64_t number :
        {kHuge, kHuge - 63, kHuge / 2, kHuge / sizeof(PackRecord) + 1, std::uint64_t{3}}) {
     CAPTURE(number);

@@ -32,8 +32,8 @@ TEST_CASE("the fixtures are programs, and graphs for the engine") {
     CHECK(message_of(io::check_program(program.view())) == "ok");
     CHECK(message_of(Graph::from_view(program.view().graph)) == "ok");
   }
-  CHECK(io::task_of(layout_program().view()) == io::Task::kLayout);
-  CHECK(io::task_of(tile_program().view()) == io::Task::kTile);
+  CHECK(io::config_kind_of(layout_program().view()) == io::ConfigKind::kLayout);
+  CHECK(io::config_kind_of(tile_program().view()) == io::ConfigKind::kTile);
   CHECK(io::program_bytes(layout_program().view()) == 4 * (12 + 4 + 3 + 3 + 2 + 3) + 12 + 8 * 3);
 }
 

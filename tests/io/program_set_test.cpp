@@ -56,7 +56,7 @@ TEST_CASE("a folder is read to the bottom, in the order of the paths") {
   Result<ProgramSet> loaded = load_programs(folder.path());
   REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
   const ProgramSet set = std::move(*loaded);
-  CHECK(set.task() == io::Task::kLayout);
+  CHECK(set.config_kind() == io::ConfigKind::kLayout);
   CHECK(names_of(set) == Strings{"z.4x4", "b", "a"});
   CHECK(set.file_of(0) == folder / "a/z.4x4.npz");
   CHECK(set.file_of(2) == folder / "c/deep/a.npz");
@@ -72,7 +72,7 @@ TEST_CASE("a file is told by its first bytes") {
   for (const char* name : {"a.npz", "a.bin"}) {
     const Result<ProgramSet> set = load_programs(folder / name);
     REQUIRE_MESSAGE(set.ok(), set.status().message());
-    CHECK(set->task() == io::Task::kTile);
+    CHECK(set->config_kind() == io::ConfigKind::kTile);
     CHECK(set->file_of(0) == folder / name);
     CHECK(testing::difference(set->views()[0], tile_program("a").view()) == "");
   }
@@ -102,14 +102,14 @@ TEST_CASE("bad files stop the reading, or are skipped with a note when asked") {
         folder.path() + ": none of 2 files can be read; the first: " + status.message());
 }
 
-TEST_CASE("a set has one task") {
+TEST_CASE("a set has one kind of configs") {
   const TemporaryFolder folder("program_set");
   write_npz(folder / "a.npz", layout_program());
   write_npz(folder / "b.npz", tile_program());
   LoadOptions options;
   options.skip_bad_files = true;
   const std::string expected = (folder / "b.npz") + ": is a tile program, and " + (folder / "a.npz") +
-                               " a layout program; one set holds one task";
+                               " a layout program; one set holds one kind";
   CHECK(message_of(load_programs(folder.path(), options)) == expected);
   CHECK(message_of(io::pack_programs(folder.path(), folder / "out.pack")) == expected);
   CHECK(folder.names() == Strings{"a.npz", "b.npz"});
@@ -148,7 +148,7 @@ TEST_CASE("a pack holds what the folder holds") {
     write_npz(folder / ("in/" + std::string(name) + ".npz"), layout_program());
   const Result<io::PackReport> report = io::pack_programs(folder / "in", folder / "out.pack");
   REQUIRE_MESSAGE(report.ok(), report.status().message());
-  CHECK(report->task == io::Task::kLayout);
+  CHECK(report->config_kind == io::ConfigKind::kLayout);
   CHECK(report->num_programs == 3);
   CHECK(report->num_configs == 9);
   CHECK(report->num_duplicates == 0);
@@ -245,7 +245,7 @@ TEST_CASE("the real tile kernels load from a folder of npz and from one pb") {
   MLGRAPH_REQUIRE_DATA(dir);
   const Result<ProgramSet> npz = load_programs(dir + "/tpugraphs/golden/tile");
   REQUIRE_MESSAGE(npz.ok(), npz.status().message());
-  CHECK(npz->task() == io::Task::kTile);
+  CHECK(npz->config_kind() == io::ConfigKind::kTile);
   CHECK(npz->views().size() == 15);
   CHECK(npz->notes().empty());
   const Result<ProgramSet> pb = load_programs(dir + "/tpugraphs/pb/op_tuning_data.pb");

@@ -18,7 +18,7 @@ using Warnings = std::vector<std::string>;
 
 TEST_CASE("a summary counts what a layout program has") {
   const ProgramSummary summary = io::summarize(layout_program().view());
-  CHECK(summary.task == io::Task::kLayout);
+  CHECK(summary.config_kind == io::ConfigKind::kLayout);
   CHECK(summary.num_nodes == 4);
   CHECK(summary.num_edges == 3);
   CHECK(summary.num_node_features == 3);
@@ -43,7 +43,7 @@ TEST_CASE("a summary counts what a layout program has") {
 
 TEST_CASE("a summary of a tile program is in multiples of the default") {
   const ProgramSummary summary = io::summarize(tile_program().view());
-  CHECK(summary.task == io::Task::kTile);
+  CHECK(summary.config_kind == io::ConfigKind::kTile);
   CHECK(summary.min_label == 0.5);
   CHECK(summary.max_label == 2);
   CHECK(summary.max_repeat_spread == 1);  // 20 / 20 and 30 / 60

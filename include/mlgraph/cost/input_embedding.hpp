@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// InputEncoding: the first stage of an architecture, which turns classes into learned or one-hot columns.
-#ifndef MLGRAPH_COST_INPUT_ENCODING_HPP
-#define MLGRAPH_COST_INPUT_ENCODING_HPP
+// InputEmbedding: the first stage of an architecture, which turns classes into learned or one-hot columns.
+#ifndef MLGRAPH_COST_INPUT_EMBEDDING_HPP
+#define MLGRAPH_COST_INPUT_EMBEDDING_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
@@ -30,10 +30,10 @@ MLGRAPH_BEGIN_ISA
 /// TpuGraphs competition; with 18 entries and 4 channels a configuration has 72 columns.
 ///
 /// Errors: in ctx.status(): classes of another number than the options ask for, or outside the table.
-class InputEncoding {
+class InputEmbedding {
  public:
-  InputEncoding() = default;
-  InputEncoding(ParamSpec& p, const InputOptions& options, const InputWidths& in)
+  InputEmbedding() = default;
+  InputEmbedding(ParamSpec& p, const InputOptions& options, const InputWidths& in)
       : options_(options), num_config_features_(in.num_config_features) {
     node_channels_ = in.num_node_features;
     if (options.opcode_encoding == OpcodeEncoding::kEmbedding) {
@@ -153,4 +153,4 @@ MLGRAPH_END_ISA
 }  // namespace mlgraph
 
 #include "mlgraph/core/pop_macros.inc"
-#endif  // MLGRAPH_COST_INPUT_ENCODING_HPP
+#endif  // MLGRAPH_COST_INPUT_EMBEDDING_HPP
