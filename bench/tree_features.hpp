@@ -32,7 +32,7 @@ namespace mg = mlgraph;
 /// Letters: N nodes, F node features, K configurable nodes, D entries of a row, O opcodes.
 class TreeFeatures {
  public:
-  /// Knows the opcodes of these programs, which are of one task.
+  /// Knows the opcodes of these programs, with one kind of configs.
   explicit TreeFeatures(const std::vector<mg::ProgramView>& programs) {
     for (const mg::ProgramView& program : programs) {
       for (const std::int32_t op : program.graph.opcode) columns_.emplace(op, 0);

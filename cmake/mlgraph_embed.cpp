@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "mlgraph/format/embed_header.hpp"
+#include "mlgraph/format/model_header.hpp"
 
 namespace {
 
@@ -31,12 +31,12 @@ int main(int argc, char** argv) {
   const std::vector<char> chars((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (!in) return fail(arguments[0], "cannot be read");
 
-  mlgraph::EmbedOptions options;
+  mlgraph::ModelHeaderOptions options;
   options.name = arguments[2];
   options.source = arguments[0].substr(arguments[0].find_last_of('/') + 1);
   if (incbin) options.incbin = arguments[0];
   const mlgraph::Result<std::string> header =
-      mlgraph::embed_header({reinterpret_cast<const std::byte*>(chars.data()), chars.size()}, options);
+      mlgraph::model_header({reinterpret_cast<const std::byte*>(chars.data()), chars.size()}, options);
   if (!header.ok()) return fail(arguments[0], header.status().message());
 
   std::ofstream out(arguments[1], std::ios::binary | std::ios::trunc);

@@ -18,7 +18,7 @@ struct MyNet {
     }
   };
 
-  mg::InputEncoding input;
+  mg::InputEmbedding input;
   mg::Linear encode, head;
   mg::SAGEConv mix;     // one for all layers
   mg::NetPlan planned;  // data: by it the engine shares rows, and knows what a changed decision reaches

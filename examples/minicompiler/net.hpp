@@ -12,7 +12,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/nn/linear.hpp"
@@ -134,7 +134,7 @@ class RuntimeNet {
   }
 
   Options options_;
-  mg::InputEncoding input_;
+  mg::InputEmbedding input_;
   mg::Linear encode_, mix_;
   std::vector<mg::SAGEConv> layers_;
   mg::MLP head_;

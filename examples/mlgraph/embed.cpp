@@ -8,7 +8,7 @@
 
 #include "command.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/format/embed_header.hpp"
+#include "mlgraph/format/model_header.hpp"
 #include "mlgraph/io/weights_file.hpp"
 #include "model_files.hpp"
 #include "report.hpp"
@@ -20,7 +20,7 @@ namespace mg = mlgraph;
 
 struct EmbedOptions {
   std::string model, header, json;
-  std::string name = mg::EmbedOptions().name;
+  std::string name = mg::ModelHeaderOptions().name;
   bool incbin = false;
 };
 
@@ -28,11 +28,11 @@ mg::Status run_embed(const EmbedOptions& options, mg::NetTypes nets) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::WeightsFile file, mg::io::WeightsFile::read(options.model));
   MLGRAPH_RETURN_IF_ERROR(
       load_trained(options.model, nets).status());  // what a compiler would only find out at run time
-  mg::EmbedOptions embed;
+  mg::ModelHeaderOptions embed;
   embed.name = options.name;
   embed.source = std::filesystem::path(options.model).filename().string();
   if (options.incbin) embed.incbin = std::filesystem::absolute(options.model).string();
-  MLGRAPH_ASSIGN_OR_RETURN(const std::string header, mg::embed_header(file.bytes(), embed));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::string header, mg::model_header(file.bytes(), embed));
   MLGRAPH_RETURN_IF_ERROR(write_text(options.header, header));
   std::printf("%s: mlgraph::EmbeddedFile %s, %zu bytes\n", options.header.c_str(), options.name.c_str(),
               file.bytes().size());

@@ -36,7 +36,7 @@ mg::Status run_eval(const EvalOptions& options, mg::NetTypes nets) {
     MLGRAPH_ASSIGN_OR_RETURN(indices, read_indices(options.indices));
   }
   MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(options.models, options.permutations, nets));
-  const mg::io::Task task = ensemble.first().task();
+  const mg::io::ConfigKind config_kind = ensemble.first().config_kind();
   mg::ThreadPool pool(options.threads);
   mg::io::LoadOptions load;  // keeps every measurement, as an evaluation must
   load.features = ensemble.first().features;
@@ -70,17 +70,20 @@ mg::Status run_eval(const EvalOptions& options, mg::NetTypes nets) {
   if (report.graphs().empty()) {
     return mg::Status::invalid_argument(mg::str_cat(options.data, ": has no program that can be ranked"));
   }
-  report.print(task, !options.brief);
+  report.print(config_kind, !options.brief);
   Json json = {{"command", "eval"},
                {"model", model_json(options.models)},
                {"data", options.data},
                {"arch", ensemble.first().model.name()},
-               {"task", mg::enum_name(task)}};
-  json.update(report.to_json(task));
+               {"task", mg::enum_name(config_kind)}};
+  json.update(report.to_json(config_kind));
   json["notes"] = said;
   if (!options.report.empty()) {
-    const ReportPage page{
-        mg::str_cat(ensemble.first().model.name(), " on ", options.data), options.command, task, {}, said};
+    const ReportPage page{mg::str_cat(ensemble.first().model.name(), " on ", options.data),
+                          options.command,
+                          config_kind,
+                          {},
+                          said};
     MLGRAPH_RETURN_IF_ERROR(write_text(options.report, to_html(page, report, pictures)));
   }
   return write_json(options.json, json);

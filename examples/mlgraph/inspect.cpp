@@ -57,7 +57,7 @@ Inspected inspect(const mg::ProgramView& view) {
 Json to_json(const Inspected& seen) {
   const mg::io::ProgramSummary& s = seen.summary;
   Json json = {{"name", seen.name},
-               {"task", s.num_configs == 0 ? "none" : std::string(mg::enum_name(s.task))},
+               {"task", s.num_configs == 0 ? "none" : std::string(mg::enum_name(s.config_kind))},
                {"nodes", s.num_nodes},
                {"edges", s.num_edges},
                {"isolated_nodes", s.num_isolated_nodes},
@@ -87,7 +87,7 @@ void print_line(const char* what, const std::string& value) {
 }
 
 std::string label_text(const mg::io::ProgramSummary& s, double label) {
-  return s.task == mg::io::Task::kLayout ? time_text(label) : fixed(label, 4) + " x default";
+  return s.config_kind == mg::io::ConfigKind::kLayout ? time_text(label) : fixed(label, 4) + " x default";
 }
 
 void print_in_full(const Inspected& seen) {

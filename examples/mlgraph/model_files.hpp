@@ -30,8 +30,8 @@
 namespace cli {
 
 /// What a model ranks, in TpuGraphs' words: something of each configurable node, or of the whole graph alone.
-[[nodiscard]] inline mlgraph::io::Task task_of(const mlgraph::NetPlan& plan) {
-  return plan.takes_nodes() ? mlgraph::io::Task::kLayout : mlgraph::io::Task::kTile;
+[[nodiscard]] inline mlgraph::io::ConfigKind config_kind_of(const mlgraph::NetPlan& plan) {
+  return plan.takes_nodes() ? mlgraph::io::ConfigKind::kLayout : mlgraph::io::ConfigKind::kTile;
 }
 
 /// A trained model and how to read programs for it.
@@ -39,7 +39,7 @@ struct TrainedModel {
   mlgraph::Model model;
   mlgraph::io::HloFeatureOptions features;  // of protobufs and HLO; what an npz holds is taken as it is
 
-  [[nodiscard]] mlgraph::io::Task task() const { return task_of(model.plan()); }
+  [[nodiscard]] mlgraph::io::ConfigKind config_kind() const { return config_kind_of(model.plan()); }
 };
 
 /// Lets the model cut programs by METIS where it asks for that. Errors: this program was built without METIS.
@@ -85,7 +85,7 @@ struct TrainedModel {
 class Ensemble {
  public:
   /// With `num_permutations` > 0, a model that compares configs is asked in so many random orders of them.
-  /// Errors: those of the files; models of different tasks, or trained on HLO that was read differently.
+  /// Errors: those of the files; models for configs of different kinds, or trained on HLO that was read differently.
   [[nodiscard]] static mlgraph::Result<Ensemble> load(const std::vector<std::string>& paths,
                                                       std::int64_t num_permutations, mlgraph::NetTypes nets) {
     Ensemble ensemble;
@@ -95,10 +95,10 @@ class Ensemble {
       ensemble.models_.push_back(std::move(model));
       const TrainedModel& first = ensemble.models_.front();
       const TrainedModel& last = ensemble.models_.back();
-      if (last.task() != first.task()) {
+      if (last.config_kind() != first.config_kind()) {
         return mlgraph::Status::invalid_argument(
-            mlgraph::str_cat(path, ": is for ", mlgraph::enum_name(last.task()), " programs, ", paths[0],
-                             " for ", mlgraph::enum_name(first.task()), " programs"));
+            mlgraph::str_cat(path, ": is for ", mlgraph::enum_name(last.config_kind()), " programs, ", paths[0],
+                             " for ", mlgraph::enum_name(first.config_kind()), " programs"));
       }
       if (features_metadata(last.features) != features_metadata(first.features)) {
         return mlgraph::Status::invalid_argument(mlgraph::str_cat(

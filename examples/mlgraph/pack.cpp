@@ -30,14 +30,15 @@ mg::Status run_pack(const PackOptions& options) {
                            mg::io::pack_programs(options.from, options.to, load));
   notes(report.notes);
   std::printf("%s: %lld %s programs, %lld configs", options.to.c_str(),
-              static_cast<long long>(report.num_programs), std::string(mg::enum_name(report.task)).c_str(),
+              static_cast<long long>(report.num_programs),
+              std::string(mg::enum_name(report.config_kind)).c_str(),
               static_cast<long long>(report.num_configs - report.num_duplicates));
   if (report.num_duplicates > 0)
     std::printf(" (%lld repeats merged)", static_cast<long long>(report.num_duplicates));
   std::printf(", %s\n", bytes_text(report.file_bytes).c_str());
   return write_json(options.json, {{"command", "pack"},
                                    {"file", options.to},
-                                   {"task", mg::enum_name(report.task)},
+                                   {"task", mg::enum_name(report.config_kind)},
                                    {"programs", report.num_programs},
                                    {"configs_read", report.num_configs},
                                    {"duplicates_merged", report.num_duplicates},

@@ -158,7 +158,7 @@ GraphRanking RankingReport::mean() const {
   return mean;
 }
 
-void RankingReport::print(mg::io::Task task, bool each_graph) const {
+void RankingReport::print(mg::io::ConfigKind config_kind, bool each_graph) const {
   const GraphRanking all = mean();
   Table table(header());
   if (each_graph && graphs_.size() > 1) {
@@ -174,8 +174,8 @@ void RankingReport::print(mg::io::Task task, bool each_graph) const {
     table.add({"measured again", mg::str_cat(all.num_repeated), fixed(all.repeat_tau, 4)});
   }
   table.print();
-  std::printf("competition score: %.4f (%s)\n", competition_score(task, all.model),
-              task == mg::io::Task::kTile ? "1 - slowdown@5" : "tau");
+  std::printf("competition score: %.4f (%s)\n", competition_score(config_kind, all.model),
+              config_kind == mg::io::ConfigKind::kTile ? "1 - slowdown@5" : "tau");
   if (num_worst_ == 0) return;
   std::printf("worst inversions: the preferred config takes so many times as long as the better one\n");
   Table worst({"graph", "preferred", "better", "times"});
@@ -194,9 +194,9 @@ Json metrics_json(const mg::RankingMetrics& metrics) {
   return json;
 }
 
-Json RankingReport::to_json(mg::io::Task task) const {
+Json RankingReport::to_json(mg::io::ConfigKind config_kind) const {
   const GraphRanking all = mean();
-  Json json = {{"score", competition_score(task, all.model)},
+  Json json = {{"score", competition_score(config_kind, all.model)},
                {"mean", metrics_json(all.model)},
                {"chance", metrics_json(all.chance)},
                {"default_slowdown", or_null(all.default_slowdown)},

@@ -63,8 +63,8 @@ class RankingReport {
   [[nodiscard]] GraphRanking mean() const;
 
   /// A row for each graph if there is more than one, and the means with the baselines.
-  void print(mlgraph::io::Task task, bool each_graph) const;
-  [[nodiscard]] Json to_json(mlgraph::io::Task task) const;
+  void print(mlgraph::io::ConfigKind config_kind, bool each_graph) const;
+  [[nodiscard]] Json to_json(mlgraph::io::ConfigKind config_kind) const;
 
  private:
   std::vector<GraphRanking> graphs_;
@@ -74,8 +74,9 @@ class RankingReport {
 };
 
 /// What the competition counts: 1 - slowdown@5 for tiles, Kendall's tau for layouts.
-[[nodiscard]] inline double competition_score(mlgraph::io::Task task, const mlgraph::RankingMetrics& m) {
-  return task == mlgraph::io::Task::kTile ? 1 - m.slowdown[1] : m.kendall_tau;
+[[nodiscard]] inline double competition_score(mlgraph::io::ConfigKind config_kind,
+                                              const mlgraph::RankingMetrics& m) {
+  return config_kind == mlgraph::io::ConfigKind::kTile ? 1 - m.slowdown[1] : m.kendall_tau;
 }
 
 /// Keys kendall_tau, opa, slowdown@1, ...

@@ -52,8 +52,9 @@ void add_means(page::Page& out, const ReportPage& page, const RankingReport& rep
     table.rows.push_back({"measured again",
                           {mg::str_cat(mean.num_repeated), static_cast<double>(mean.num_repeated)},
                           figure_cell(mean.repeat_tau, 4)});
-  out.paragraph(mg::str_cat("Competition score: ", fixed(competition_score(page.task, mean.model), 4), " (",
-                            page.task == mg::io::Task::kTile ? "1 - slowdown@5" : "tau", ")."));
+  out.paragraph(mg::str_cat("Competition score: ", fixed(competition_score(page.config_kind, mean.model), 4),
+                            " (", page.config_kind == mg::io::ConfigKind::kTile ? "1 - slowdown@5" : "tau",
+                            ")."));
   out.add(page::table(table));
   out.paragraph(
       "tau: Kendall's rank correlation of scores and times, 1 at best. OPA: the share of pairs of configs in "

@@ -70,7 +70,7 @@ struct TrainingCurve {
 /// A page and what is on it.
 struct ReportPage {
   std::string title, command;
-  mlgraph::io::Task task = mlgraph::io::Task::kTile;
+  mlgraph::io::ConfigKind config_kind = mlgraph::io::ConfigKind::kTile;
   std::vector<TrainingCurve> curves = {};
   std::vector<std::string> notes = {};
 };

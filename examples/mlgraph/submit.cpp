@@ -28,15 +28,17 @@ struct Collection {
   const char* id;      // in front of the names in the CSV
   const char* folder;  // below DIR or DIR/npz
   const char* pack;    // in DIR
-  mg::io::Task task;
+  mg::io::ConfigKind config_kind;
 };
 
 constexpr Collection kCollections[] = {
-    {"tile:xla", "tile/xla/test", "tile_xla_test.pack", mg::io::Task::kTile},
-    {"layout:xla:default", "layout/xla/default/test", "layout_xla_default_test.pack", mg::io::Task::kLayout},
-    {"layout:xla:random", "layout/xla/random/test", "layout_xla_random_test.pack", mg::io::Task::kLayout},
-    {"layout:nlp:default", "layout/nlp/default/test", "layout_nlp_default_test.pack", mg::io::Task::kLayout},
-    {"layout:nlp:random", "layout/nlp/random/test", "layout_nlp_random_test.pack", mg::io::Task::kLayout},
+    {"tile:xla", "tile/xla/test", "tile_xla_test.pack", mg::io::ConfigKind::kTile},
+    {"layout:xla:default", "layout/xla/default/test", "layout_xla_default_test.pack",
+     mg::io::ConfigKind::kLayout},
+    {"layout:xla:random", "layout/xla/random/test", "layout_xla_random_test.pack", mg::io::ConfigKind::kLayout},
+    {"layout:nlp:default", "layout/nlp/default/test", "layout_nlp_default_test.pack",
+     mg::io::ConfigKind::kLayout},
+    {"layout:nlp:random", "layout/nlp/random/test", "layout_nlp_random_test.pack", mg::io::ConfigKind::kLayout},
 };
 constexpr std::size_t kNumCollections = sizeof(kCollections) / sizeof(kCollections[0]);
 constexpr std::size_t kTileConfigs = 5;      // that the competition looks at
@@ -64,10 +66,10 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::vector
                                  std::string& csv) {
   MLGRAPH_ASSIGN_OR_RETURN(const Ensemble ensemble, Ensemble::load(models, 0, nets));
   const TrainedModel& trained = ensemble.first();
-  if (trained.task() != collection.task) {
+  if (trained.config_kind() != collection.config_kind) {
     return mg::Status::invalid_argument(mg::str_cat(models[0], ": is a ", trained.model.name(), " model; ",
                                                     collection.id, " needs one for ",
-                                                    mg::enum_name(collection.task), "s"));
+                                                    mg::enum_name(collection.config_kind), "s"));
   }
   MLGRAPH_ASSIGN_OR_RETURN(const std::string path, find_collection(options.data, collection));
   mg::io::LoadOptions load;
@@ -77,7 +79,7 @@ mg::Result<std::size_t> add_rows(const Collection& collection, const std::vector
   std::vector<std::string> unused;  // that the labels are placeholders is known
   const auto add_row = [&](const mg::ProgramView& view) -> mg::Status {
     MLGRAPH_ASSIGN_OR_RETURN(const Ranking ranking, rank_configs(ensemble, view, &pool));
-    const std::size_t count = collection.task == mg::io::Task::kTile
+    const std::size_t count = collection.config_kind == mg::io::ConfigKind::kTile
                                   ? std::min(kTileConfigs, ranking.order.size())
                                   : ranking.order.size();
     csv += mg::str_cat(collection.id, ":", view.name, ",");

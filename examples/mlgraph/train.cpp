@@ -94,7 +94,7 @@ mg::Status write_report(const Options& options, const TrainSettings& settings, c
                         const ProgramPictures& pictures) {
   if (options.report.empty()) return {};
   const std::string title = mg::str_cat("Training of ", settings.net->type().name, " on ", options.data.train);
-  const ReportPage page{title, options.command_line, data.task, std::move(curves), data.notes};
+  const ReportPage page{title, options.command_line, data.config_kind, std::move(curves), data.notes};
   return write_text(options.report, to_html(page, report, pictures));
 }
 
@@ -146,12 +146,12 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
   json["model"] = options.model;
   json["seed"] = best->seed;
   json["best_epoch"] = best->report.best_epoch;
-  json.update(report.to_json(data.task));
+  json.update(report.to_json(data.config_kind));
   json["runs"] = std::move(runs);
   std::printf("\n");
   if (metrics.size() > 1) json["seeds"] = summarize_seeds(metrics);
   constexpr std::size_t kMostRows = 40;
-  report.print(data.task, report.graphs().size() <= kMostRows);
+  report.print(data.config_kind, report.graphs().size() <= kMostRows);
   const std::string epoch = best->report.best_epoch == 0 ? "the weights it started from"
                                                          : mg::str_cat("epoch ", best->report.best_epoch);
   std::printf("%s: %s of seed %llu\n", options.model.c_str(), epoch.c_str(),
@@ -217,9 +217,9 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
   if (report.graphs().empty()) return stopped_by_user("no program was finished");
   std::printf("\neach program ranked by a model trained on the others (the weights of the last epoch%s):\n",
               options.seeds > 1 ? mg::str_cat(", mean of ", options.seeds, " seeds").c_str() : "");
-  report.print(data.task, true);
+  report.print(data.config_kind, true);
   Json json = common_json(settings, data, *settings.net);
-  json.update(report.to_json(data.task));
+  json.update(report.to_json(data.config_kind));
   json["runs"] = std::move(runs);
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
   MLGRAPH_RETURN_IF_ERROR(write_report(options, settings, data, std::move(curves), report, pictures));
@@ -239,8 +239,9 @@ mg::Status export_checkpoint(const Options& options, const TrainSettings& settin
 
 // ---- the command --------------------------------------------------------------------------------------------
 
-mg::Result<TrainSettings> settings_of(const Options& options, TrainFlags& flags, mg::io::Task task) {
-  MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, flags.settings(task));
+mg::Result<TrainSettings> settings_of(const Options& options, TrainFlags& flags,
+                                      mg::io::ConfigKind config_kind) {
+  MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, flags.settings(config_kind));
   settings.checkpoint_every = options.checkpoint_every;
   mg::InputOptions& inputs = settings.net->inputs();
   inputs.node_encoding.pad_lists = options.padding != 0;
@@ -254,8 +255,8 @@ mg::Result<TrainSettings> settings_of(const Options& options, TrainFlags& flags,
 mg::Status run_train(Options options, TrainFlags& flags) {
   check_usage(options);
   std::optional<TrainSettings> settings;
-  if (options.data.task.has_value()) {  // what is wrong with the flags is said before anything is read
-    MLGRAPH_ASSIGN_OR_RETURN(settings, settings_of(options, flags, *options.data.task));
+  if (options.data.config_kind.has_value()) {  // what is wrong with the flags is said before anything is read
+    MLGRAPH_ASSIGN_OR_RETURN(settings, settings_of(options, flags, *options.data.config_kind));
   }
   mg::ThreadPool pool(options.threads);
   options.data.split_seed = options.split_seed.value_or(options.seed);
@@ -264,7 +265,7 @@ mg::Status run_train(Options options, TrainFlags& flags) {
   options.data.load.pool = &pool;
   MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_train_data(options.data));
   if (!settings.has_value()) {
-    MLGRAPH_ASSIGN_OR_RETURN(settings, settings_of(options, flags, data.task));
+    MLGRAPH_ASSIGN_OR_RETURN(settings, settings_of(options, flags, data.config_kind));
   }
   notes(data.notes);
   MLGRAPH_RETURN_IF_ERROR(write_split_indices(options.split_indices, data));
@@ -292,7 +293,8 @@ std::string creating_command(const CLI::App& command) {
 
 void add_data_options(CLI::App& command, Options& options) {
   DataOptions& data = options.data;
-  add_choice<mg::io::Task>(command, "--task", data.task, "What a config decides. Default: as the programs say");
+  add_choice<mg::io::ConfigKind>(command, "--task", data.config_kind,
+                                 "What a config decides. Default: as the programs say");
   command.add_option("--train", data.train, "A file, a folder or a pack")->required();
   command.add_option("--valid", data.valid, "The same, to validate on");
   command

@@ -24,11 +24,11 @@ bool has_ranking(const mg::ProgramView& program) {
   return program.configs.num_configs > 1 && !mg::io::has_placeholder_labels(program);
 }
 
-mg::Status check_task(const mg::io::ProgramSet& set, const std::string& path, mg::io::Task task,
-                      const std::string& wanted_by) {
-  if (set.task() == task) return {};
-  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::enum_name(set.task()), " programs; ",
-                                                  wanted_by, " ", mg::enum_name(task)));
+mg::Status check_config_kind(const mg::io::ProgramSet& set, const std::string& path,
+                             mg::io::ConfigKind config_kind, const std::string& wanted_by) {
+  if (set.config_kind() == config_kind) return {};
+  return mg::Status::invalid_argument(mg::str_cat(path, ": has ", mg::enum_name(set.config_kind()),
+                                                  " programs; ", wanted_by, " ", mg::enum_name(config_kind)));
 }
 
 /// Holds out a share of the distinct configs of a program, at least one, and leaves at least two.
@@ -112,9 +112,9 @@ mg::Result<TrainData> load_all(const DataOptions& options) {
   load.duplicates = split || options.leave_one_out ? mg::io::Duplicates::kKeep : options.duplicates;
   MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet train, mg::io::load_programs(options.train, load));
-  if (options.task.has_value())
-    MLGRAPH_RETURN_IF_ERROR(check_task(train, options.train, *options.task, "--task is"));
-  data.task = train.task();
+  if (options.config_kind.has_value())
+    MLGRAPH_RETURN_IF_ERROR(check_config_kind(train, options.train, *options.config_kind, "--task is"));
+  data.config_kind = train.config_kind();
   data.notes = train.notes();
   std::size_t index = 0;
   for (const mg::ProgramView& view : train.views()) {
@@ -138,7 +138,7 @@ mg::Result<TrainData> load_all(const DataOptions& options) {
   load.duplicates = mg::io::Duplicates::kKeep;
   MLGRAPH_RETURN_IF_ERROR(limit_load(options.max_memory, load));
   MLGRAPH_ASSIGN_OR_RETURN(mg::io::ProgramSet valid, mg::io::load_programs(options.valid, load));
-  MLGRAPH_RETURN_IF_ERROR(check_task(valid, options.valid, data.task, options.train + " has"));
+  MLGRAPH_RETURN_IF_ERROR(check_config_kind(valid, options.valid, data.config_kind, options.train + " has"));
   data.notes.insert(data.notes.end(), valid.notes().begin(), valid.notes().end());
   for (const mg::ProgramView& view : valid.views()) {
     if (!has_ranking(view)) continue;

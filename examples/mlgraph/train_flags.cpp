@@ -22,8 +22,8 @@ namespace mg = mlgraph;
 namespace {
 
 /// The network that is trained where none is named.
-std::string default_arch(mg::io::Task task) {
-  return task == mg::io::Task::kTile ? "tile-sage" : "layout-resgcn";
+std::string default_arch(mg::io::ConfigKind config_kind) {
+  return config_kind == mg::io::ConfigKind::kTile ? "tile-sage" : "layout-resgcn";
 }
 
 std::string names_of(mg::NetTypes nets) {
@@ -58,13 +58,13 @@ void TrainFlags::add_options(CLI::App& command) {
   command
       .add_option(
           "--arch", arch_,
-          wrapped(mg::str_cat("The network, or its name without the task: ", names_of(nets_),
+          wrapped(mg::str_cat("The network, or its name without tile- or layout-: ", names_of(nets_),
                               ". Default: ", nets_.size() == 1 ? nets_[0]->name : "tile-sage, layout-resgcn")))
       ->type_name("NAME")
       ->group("Network")
       ->check([this](const std::string& name) {
-        for (const mg::io::Task task : {mg::io::Task::kTile, mg::io::Task::kLayout}) {
-          if (find(name, task) != nullptr) return std::string();
+        for (const mg::io::ConfigKind config_kind : {mg::io::ConfigKind::kTile, mg::io::ConfigKind::kLayout}) {
+          if (find(name, config_kind) != nullptr) return std::string();
         }
         return mg::str_cat("there is no network ", name, "; there are ", names_of(nets_));
       });
@@ -74,25 +74,26 @@ void TrainFlags::add_options(CLI::App& command) {
   flags_.add_options(command);
 }
 
-const mg::NetType* TrainFlags::find(const std::string& name, mg::io::Task task) const {
-  for (const std::string& whole : {name, mg::str_cat(mg::enum_name(task), "-", name)}) {
+const mg::NetType* TrainFlags::find(const std::string& name, mg::io::ConfigKind config_kind) const {
+  for (const std::string& whole : {name, mg::str_cat(mg::enum_name(config_kind), "-", name)}) {
     const mg::Result<const mg::NetType*> net = mg::find_net(nets_, whole, join_);
     if (net.ok()) return *net;
   }
   return nullptr;
 }
 
-const mg::NetType& TrainFlags::chosen(mg::io::Task task) const {
-  const mg::NetType* const net =
-      nets_.size() == 1 && arch_.empty() ? nets_[0] : find(arch_.empty() ? default_arch(task) : arch_, task);
+const mg::NetType& TrainFlags::chosen(mg::io::ConfigKind config_kind) const {
+  const mg::NetType* const net = nets_.size() == 1 && arch_.empty()
+                                     ? nets_[0]
+                                     : find(arch_.empty() ? default_arch(config_kind) : arch_, config_kind);
   if (net != nullptr) return *net;
   wrong("--arch", arch_.empty()
                       ? mg::str_cat("is needed: one of ", names_of(nets_))
-                      : mg::str_cat("there is no ", arch_, " for ", mg::enum_name(task), " programs"));
+                      : mg::str_cat("there is no ", arch_, " for ", mg::enum_name(config_kind), " programs"));
 }
 
-mg::Result<TrainSettings> TrainFlags::settings(mg::io::Task task) {
-  const mg::NetType& net = chosen(task);
+mg::Result<TrainSettings> TrainFlags::settings(mg::io::ConfigKind config_kind) {
+  const mg::NetType& net = chosen(config_kind);
   TrainSettings settings;
   settings.net = net.default_options();
   // One --scaling for both. Predictions compare as many configs as a step of the training does.
@@ -108,8 +109,8 @@ mg::Result<TrainSettings> TrainFlags::settings(mg::io::Task task) {
   MLGRAPH_RETURN_IF_ERROR(mg::check_recipe(settings.recipe));
   const mg::NetPlan plan = plan_of(*settings.net);
   MLGRAPH_RETURN_IF_ERROR(mg::check_plan(net.name, plan, settings.net->inputs()));
-  if (task_of(plan) != task)
-    wrong("--arch", mg::str_cat(net.name, " is no model for ", mg::enum_name(task), " programs"));
+  if (config_kind_of(plan) != config_kind)
+    wrong("--arch", mg::str_cat(net.name, " is no model for ", mg::enum_name(config_kind), " programs"));
   const bool is_late = plan.join == mg::Join::kNone || plan.join == mg::Join::kConfigurableOnly;
   if (!join_.empty() && is_late != (join_ == "late"))
     wrong("--join", mg::str_cat("configs of ", net.name, " enter ", is_late ? "late" : "early"));

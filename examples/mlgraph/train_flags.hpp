@@ -21,14 +21,15 @@ class TrainFlags {
 
   void add_options(CLI::App& command);
 
-  /// The network of --arch and --join, or the default for the task, with its options and its recipe as the
-  /// flags say. Throws a CLI::ValidationError for flags that do not go together. Errors: what the network's own
-  /// check() refuses.
-  [[nodiscard]] mlgraph::Result<TrainSettings> settings(mlgraph::io::Task task);
+  /// The network of --arch and --join, or the default for the kind of configs, with its options and its recipe
+  /// as the flags say. Throws a CLI::ValidationError for flags that do not go together. Errors: what the
+  /// network's own check() refuses.
+  [[nodiscard]] mlgraph::Result<TrainSettings> settings(mlgraph::io::ConfigKind config_kind);
 
  private:
-  [[nodiscard]] const mlgraph::NetType* find(const std::string& name, mlgraph::io::Task task) const;
-  [[nodiscard]] const mlgraph::NetType& chosen(mlgraph::io::Task task) const;
+  [[nodiscard]] const mlgraph::NetType* find(const std::string& name,
+                                             mlgraph::io::ConfigKind config_kind) const;
+  [[nodiscard]] const mlgraph::NetType& chosen(mlgraph::io::ConfigKind config_kind) const;
 
   mlgraph::NetTypes nets_;
   std::string arch_, join_;

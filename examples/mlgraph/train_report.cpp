@@ -68,7 +68,7 @@ Json run_json(const Trained& trained) {
 
 Json common_json(const TrainSettings& settings, const TrainData& data, const mg::NetOptions& net) {
   return {{"command", "train"},
-          {"task", mg::enum_name(data.task)},
+          {"task", mg::enum_name(data.config_kind)},
           {"arch", net.type().name},
           {"options", mg::to_metadata(net)},
           {"recipe", mg::to_texts(settings.recipe)},

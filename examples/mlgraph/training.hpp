@@ -40,7 +40,7 @@ struct TrainSettings {
 
 /// Programs to train on and programs to validate on. Views borrow from the sets and copies beside them.
 struct TrainData {
-  mlgraph::io::Task task = mlgraph::io::Task::kTile;
+  mlgraph::io::ConfigKind config_kind = mlgraph::io::ConfigKind::kTile;
   std::vector<mlgraph::ProgramView> train, valid;
   /// (valid.size()) the configs to validate on; empty = all.
   std::vector<std::vector<std::int32_t>> valid_configs;
@@ -52,9 +52,9 @@ struct TrainData {
 
 struct DataOptions {
   std::string train, valid;
-  std::optional<mlgraph::io::Task> task;  // what the programs should be for
-  double split = 0;                       // share of the configs of each program that is held out
-  bool leave_one_out = false;             // each program is trained on and validated on, never at once
+  std::optional<mlgraph::io::ConfigKind> config_kind;  // what the programs should be for
+  double split = 0;                                    // share of the configs of each program that is held out
+  bool leave_one_out = false;  // each program is trained on and validated on, never at once
   std::uint64_t split_seed = 1;
   std::int64_t max_valid_configs = 0;  // of each program, chosen by chance; 0 = all
   mlgraph::io::Duplicates duplicates = mlgraph::io::Duplicates::kMin;

@@ -5,13 +5,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cost/program_fixture.hpp"
+#include "mlgraph/arch/tile_sage.hpp"
+#include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
+#include "mlgraph/train/trainable_net.hpp"
 
 namespace mlgraph {
 namespace {
@@ -359,6 +364,51 @@ TEST_CASE("every truncation and a changed byte anywhere end in a status or a mod
     refused += read_back(changed).ok() ? 0 : 1;
   }
   CHECK(refused > 1000);
+}
+
+/// A tile model of two nodes, fitted to configs of these values, two each. Its node features have names.
+std::vector<std::byte> model_of_configs(const std::vector<float>& configs) {
+  const std::vector<float> x = {0, 1, 2, 5};
+  const std::vector<std::int32_t> opcode = {1, 2}, source = {0}, target = {1};
+  const std::vector<std::string_view> names = {"rows", "cols"};
+  ProgramView view;
+  view.name = "small";
+  view.graph.x = {x.data(), 2, 2};
+  view.graph.opcode = opcode;
+  view.graph.edge_source = source;
+  view.graph.edge_target = target;
+  view.graph.feature_names = names;
+  view.configs.num_features = 2;
+  view.configs.num_configs = static_cast<std::int64_t>(configs.size()) / 2;
+  view.configs.wide = configs;
+  TileSage::Options options;
+  options.hidden_channels = 8;
+  return model_to_bytes(fit_model<TileSage>(Span<const ProgramView>(&view, 1), options, 3).value()).value();
+}
+
+TEST_CASE("a model whose config features are all the same reads none of them, and comes back") {
+  const std::vector<std::byte> bytes = model_of_configs({7, 9, 7, 9, 7, 9});
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  REQUIRE(file.find("encoder.config.column") != nullptr);
+  CHECK(file.find("encoder.config.column")->shape == std::vector<std::int64_t>{0});
+  const Result<Model> model = model_from_bytes(bytes, predicting_nets<TileSage>());
+  REQUIRE_MESSAGE(model.ok(), model.status().message());
+  CHECK(model->encoder().num_config_inputs == 2);
+  CHECK(model->encoder().num_config_outputs() == 0);
+  CHECK(model_to_bytes(*model).value() == bytes);
+}
+
+TEST_CASE("names of features without their hash are refused") {
+  const std::vector<std::byte> bytes = model_of_configs({1, 2, 3, 4, 5, 7});
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  SafeTensorsMetadata metadata;
+  for (const auto& pair : file.metadata()) {
+    if (pair.first != "feature_schema_hash") metadata.push_back(pair);
+  }
+  CHECK(model_from_bytes(write_safetensors(file.tensors(), metadata).value(), predicting_nets<TileSage>())
+            .status()
+            .message() == "model: the hash of its feature names is " + detail::schema_hash("rows\ncols") +
+                              "; the file says \"\"");
 }
 
 }  // namespace

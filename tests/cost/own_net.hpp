@@ -14,7 +14,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/recipe.hpp"
@@ -154,7 +154,7 @@ class OwnNet {
 
  private:
   Options options_;
-  InputEncoding input_;
+  InputEmbedding input_;
   Linear encode_, config_, message_, message_config_, last_, last_config_, out_;
   GCNConv gcn_;
   std::vector<GATv2Conv> gats_;

@@ -46,5 +46,12 @@ TEST_CASE("is_utf8 knows whole characters from pieces of them") {
   CHECK(!is_utf8("\xa9"));
 }
 
+TEST_CASE("text that is no UTF-8 is measured and cut without a step before its beginning") {
+  CHECK(detail::utf8_character("") == 0);
+  CHECK(detail::utf8_character("a") == 1);
+  CHECK(in_quotes(std::string(200, '\x80')) == "\"\"...");
+  CHECK(in_quotes("a" + std::string(200, '\x80')) == "\"\"...");
+}
+
 }  // namespace
 }  // namespace mlgraph

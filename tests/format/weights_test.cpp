@@ -334,3 +334,32 @@ TEST_CASE("a buffer of another size is refused") {
         "weights: there is room for 7 values; the model has 48");
   CHECK(values == std::vector<float>(7, 42.0f));
 }
+
+TEST_CASE("a matrix of as many elements, but other dimensions, is refused") {
+  ParamSpec spec;
+  spec.matrix("weight", 2, 6, Init::constant(0));
+  std::vector<float> values(static_cast<std::size_t>(spec.size()));
+  const std::vector<float> ones(24, 1);
+  const auto error = [&](std::vector<std::int64_t> shape) {
+    std::size_t count = 1;
+    for (const std::int64_t dim : shape) count *= static_cast<std::size_t>(dim);
+    const SafeTensor tensor = {"weight",
+                               Dtype::kF32,
+                               std::move(shape),
+                               {reinterpret_cast<const std::byte*>(ones.data()), count * sizeof(float)}};
+    const std::vector<std::byte> bytes = write_safetensors(Span<const SafeTensor>(&tensor, 1)).value();
+    return load_weights(SafeTensors::parse(bytes).value(), spec, Span<float>(values)).message();
+  };
+  CHECK(error({1, 1, 2, 6}).empty());
+  CHECK(error({2, 3}) == "weights: weight is (2, 6) in the model but (2, 3) in the file");
+  CHECK(error({3, 6}) == "weights: weight is (2, 6) in the model but (3, 6) in the file");
+  CHECK(error({2, 2, 6}) == "weights: weight is (2, 6) in the model but (2, 2, 6) in the file");
+}
+
+TEST_CASE("of the rules on the beginnings of names the longest counts, in whatever order they come") {
+  ParamSpec spec;
+  spec.matrix("conv1.weight", 1, 1, Init::constant(0));
+  const NameMap expected = {{"conv1.weight", "first.weight"}};
+  CHECK(map_prefixes(spec, {{"conv", "c"}, {"conv1.", "first."}}).value() == expected);
+  CHECK(map_prefixes(spec, {{"conv1.", "first."}, {"conv", "c"}}).value() == expected);
+}

@@ -206,7 +206,7 @@ struct FlowClasses {
       const Ids all = parts(sum, c);
       std::size_t width = 1;
       for (std::set<Ids>& level : levels) {
-        width *= static_cast<std::size_t>(kSumFanIn);
+        width *= static_cast<std::size_t>(kTreeFanIn);
         for (std::size_t begin = 0; begin == 0 || begin < all.size(); begin += width) {
           const std::size_t end = std::min(all.size(), begin + width);
           level.emplace(all.begin() + static_cast<std::ptrdiff_t>(begin),

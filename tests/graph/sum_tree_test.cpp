@@ -39,7 +39,7 @@ TEST_CASE("the blocks of a level have every part once, in order") {
       for (std::size_t b = 0; b < sum.num_blocks(t); ++b) {
         const auto [first, last] = sum.parts(t, b);
         CHECK(first == next);
-        CHECK((last - first == kSumFanIn || b + 1 == sum.num_blocks(t)));
+        CHECK((last - first == kTreeFanIn || b + 1 == sum.num_blocks(t)));
         CHECK((last > first || count == 0));
         CHECK(sum.free[t][b] == -1);
         next = last;

@@ -6,14 +6,15 @@ usage: ops.py <folder of the headers ops_*.hpp> <op_table.hpp>
 
 * An op is a function that returns a Var and that a class `*Ops` of these headers gives to users. Some row of the table
   calls it on the tape, as `t.name(`.
-* What has a backward() is recorded by one of these functions, as `ops::Name`.
+* A struct with a backward() stands right behind the function of the class that records it, as `Name{`.
 """
 import pathlib
 import re
 import sys
 
 OP = re.compile(r"^  Var (\w+)\(", re.MULTILINE)
-RECORD = re.compile(r"^struct (\w+) \{(.*?)^\};", re.MULTILINE | re.DOTALL)
+RECORD = re.compile(r"^  struct (\w+) \{(.*?)^  \};", re.MULTILINE | re.DOTALL)
+FUNCTION = re.compile(r"^  Var \w+\(", re.MULTILINE)
 CLASS = re.compile(r"^class \w+Ops \{(.*?)^\};", re.MULTILINE | re.DOTALL)
 
 
@@ -30,10 +31,15 @@ def check(folder, table):
             if not re.search(rf"\bt\.{name}\(", rows):
                 problems.append(f"{header.name}: {name}() has no row in {pathlib.Path(table).name}; its gradient is "
                                 "checked by none")
-        for record in RECORD.finditer(text):
-            name = record.group(1)
-            if "backward(" in record.group(2) and not re.search(rf"\bops::{name}\b", "".join(classes)):
-                problems.append(f"{header.name}: {name} has a backward() and no op records it")
+        for body in classes:
+            for record in RECORD.finditer(body):
+                name, before = record.group(1), body[:record.start()]
+                functions = [found.start() for found in FUNCTION.finditer(before)]
+                beside = before[functions[-1]:] if functions else ""
+                if "backward(" in record.group(2) and not re.search(rf"\brecord\(.*\b{name}\b|\b{name}\b.*\brecord\(",
+                                                                    beside, re.DOTALL):
+                    problems.append(f"{header.name}: {name} has a backward(), and the function before it does not "
+                                    "record it")
     if num_ops == 0:
         problems.append("no ops were found")
     return problems, num_ops

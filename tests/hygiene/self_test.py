@@ -188,16 +188,13 @@ struct Table<B> {
 
 # Ops, and the rows that check their gradients; one of these is taken away.
 OPS = """
-namespace ops {
-struct Add {
-  template <class Ctx>
-  void backward(Ctx& ctx) const {}
-};
-}
 template <class Ctx, class T>
 class SomeOps {
  public:
-  Var add(Var a, Var b) { return record(ops::Add{a, b}); }
+  Var add(Var a, Var b) { return record(Add{a, b}); }
+  struct Add {
+    void backward(Ctx& ctx) const {}
+  };
   Var relu(Var x) { return add(x, x); }
 
  private:
@@ -210,7 +207,10 @@ OP_TREES = [
     (OPS, OP_ROWS, None),
     (OPS, OP_ROWS[1:], "ops_some.hpp: add() has no row in op_table.hpp"),
     (OPS, OP_ROWS[:1], "ops_some.hpp: relu() has no row in op_table.hpp"),
-    (OPS.replace("ops::Add{a, b}", "a"), OP_ROWS, "ops_some.hpp: Add has a backward() and no op records it"),
+    (OPS.replace("Add{a, b}", "a"), OP_ROWS,
+     "ops_some.hpp: Add has a backward(), and the function before it does not record it"),
+    (OPS.replace("  struct", "  Var relu_of(Var x) { return x; }\n  struct"), OP_ROWS + ["t.relu_of(v[0])"],
+     "ops_some.hpp: Add has a backward(), and the function before it does not record it"),
     ("", OP_ROWS, "no ops were found"),
 ]
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 #include <vector>
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
@@ -78,6 +80,15 @@ TEST_CASE("a checkpoint of exactly the allowed size is loaded, a larger one refu
   std::filesystem::resize_file(path, io::kMaxCheckpointBytes + 1, error);  // a hole: it takes no room
   if (error) return;
   CHECK(io::load_checkpoint(path).status().message() == path + ": has more than the 68719476736 bytes allowed");
+}
+
+TEST_CASE("a damaged checkpoint ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("checkpoint");
+}
+
+TEST_CASE("a damaged state of a training ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("checkpoint_state");
 }
 
 }  // namespace

@@ -94,3 +94,18 @@ TEST_CASE("without duplicates, or asked to keep them, deduplicate copies") {
   CHECK(distinct.num_configs == 2);
   CHECK(distinct.runtime.empty());
 }
+
+TEST_CASE("configs without features are one group, and those that were measured in several runs are averaged") {
+  ConfigView configs;
+  configs.num_configs = 3;
+  CHECK(io::group_configs(configs).num_groups() == 1);
+
+  Program program = tile_program();  // of the same config: 20 / 20, 30 / 60 and 50 / 50
+  program.wide_configs = {8, 128, 0.5f, 16, 64, 0, 8, 128, 0.5f, 8, 128, 0.5f};
+  program.runtime = {20, 40, 30, 50};
+  program.runtime_normalizer = {20, 20, 60, 50};
+  const Program distinct = io::deduplicate(program.view(), io::Duplicates::kMean);
+  REQUIRE(distinct.num_configs == 2);
+  CHECK(distinct.runtime[0] == 17);  // (1 + 0.5 + 1) / 3 of 20
+  CHECK(distinct.runtime_normalizer[0] == 20);
+}

@@ -11,6 +11,8 @@
 
 #include "io/pack_fixture.hpp"
 #include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
 
@@ -25,6 +27,7 @@ using io::PackRecord;
 using io::Program;
 using io::ProgramCheck;
 using testing::AlignedBytes;
+using testing::forge;
 using testing::layout_program;
 using testing::message_of;
 using testing::pack_of;
@@ -32,20 +35,6 @@ using testing::read_bytes;
 using testing::read_pack;
 using testing::TemporaryFolder;
 using testing::tile_program;
-
-/// Changes header and table of a pack and gives them the checksums that make them look as if they were written
-/// so.
-template <class Change>
-AlignedBytes forge(AlignedBytes bytes, Change&& change) {
-  auto* const header = reinterpret_cast<PackHeader*>(bytes.data());
-  change(*header, reinterpret_cast<PackRecord*>(bytes.data() + header->table_offset));
-  if (header->table_offset <= bytes.size()) {
-    header->table_checksum = io::checksum64(
-        Span<const std::byte>(bytes).subspan(header->table_offset, bytes.size() - header->table_offset));
-  }
-  header->header_checksum = io::pack_header_checksum(*header);
-  return bytes;
-}
 
 }  // namespace
 
@@ -161,7 +150,8 @@ TEST_CASE("hostile headers and tables with right checksums are refused") {
                  "has version 2; version 1 is read"));
   CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.magic[0] = 'm'; }),
                  "does not begin with MLGRPACK"));
-  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }), "has a table of 2 programs"));
+  CHECK(contains(error_after([](PackHeader& h, PackRecord*) { h.task = 2; }),
+                 "has a table of 2 programs"));
   for (const std::uint64_t number :
        {kHuge, kHuge - 63, kHuge / 2, kHuge / sizeof(PackRecord) + 1, std::uint64_t{3}}) {
     CAPTURE(number);
@@ -247,4 +237,35 @@ TEST_CASE("a large graph is packed small and opens without reading it") {
   REQUIRE_MESSAGE(pack.ok(), pack.status().message());
   CHECK(message_of(pack->verify()) == "ok");
   CHECK(testing::difference(pack->views()[0], program.view()) == "");
+}
+
+TEST_CASE("a pack that is odd in one place") {
+  const auto error_after = [](const Program& program, auto&& change) {
+    return message_of(DatasetPack::from_memory(testing::forge(testing::pack_of({program}), change)));
+  };
+  constexpr std::uint64_t kMost = (std::uint64_t{1} << 31) - 1;
+  const auto contains = [](const std::string& text, std::string_view part) {
+    CAPTURE(text);
+    CHECK(text.find(part) != std::string::npos);
+  };
+  contains(error_after(layout_program(), [](PackHeader& h, PackRecord*) { h.table_offset = 0; }),
+           "bytes of names at byte 0, which does not fit its");
+  contains(
+      error_after(layout_program(), [](PackHeader&, PackRecord* r) { r->num_nodes = r->num_features = kMost; }),
+      "program 0: x at byte");
+  Program four = layout_program();
+  four.config_node = {3, 1, 0, 2};
+  four.narrow_configs.resize(3 * 4 * 2);
+  contains(error_after(four, [](PackHeader&, PackRecord* r) { r->num_configs = r->config_features = kMost; }),
+           "program 0: configs at byte");
+
+  testing::AlignedBytes shifted(1);
+  const testing::AlignedBytes bytes = testing::pack_of({layout_program()});
+  shifted.insert(shifted.end(), bytes.begin(), bytes.end());
+  CHECK(message_of(DatasetPack::from_memory(Span<const std::byte>(shifted).subspan(1, bytes.size()))) ==
+        "dataset_pack: memory is not 64-byte aligned");
+}
+
+TEST_CASE("a damaged pack ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("dataset_pack");
 }

@@ -211,4 +211,21 @@ TEST_CASE("readers and other writers of one path see whole files only") {
   CHECK(folder.names().size() == 1);
 }
 
+TEST_CASE("a path that cannot be opened, though that is not because nothing is there") {
+  const TemporaryFolder folder("odd_paths");
+  const std::string path = folder / testing::too_long_name();
+  CHECK(testing::message_of(io::read_file(path)) == path + ": cannot be opened: File name too long");
+}
+
+TEST_CASE("files that have no size are read to their end, or to the limit") {
+  if (std::filesystem::exists("/dev/null")) CHECK(io::read_file("/dev/null").value().empty());
+  if (std::filesystem::exists("/dev/zero")) {
+    CHECK(testing::message_of(io::read_file("/dev/zero", 100)) ==
+          "/dev/zero: has more than the 100 bytes allowed");
+  }
+  if (std::filesystem::exists("/proc/self/mem")) {  // whose first byte nobody may read
+    CHECK(testing::message_of(io::read_file("/proc/self/mem")) == "/proc/self/mem: cannot be read");
+  }
+}
+
 }  // namespace

@@ -11,6 +11,7 @@
 #include "io/hlo_fixtures.hpp"
 #include "mlgraph/cost/list_padding.hpp"
 #include "mlgraph/io/file.hpp"
+#include "mlgraph/io/hlo_feature_names.hpp"
 #include "mlgraph/io/hlo_file.hpp"
 #include "mlgraph/io/hlo_text.hpp"
 #include "test_data.hpp"
@@ -256,4 +257,20 @@ TEST_CASE("on a real module, what pad_lists() makes of published features is wha
     CHECK(num_padded > 1000);
     CHECK(static_cast<double>(num_different) < 1e-3 * static_cast<double>(num_padded));
   }
+}
+
+TEST_CASE("HLO text: a negative size, as broken files have it, makes finite features") {
+  const Result<io::HloModule> module =
+      io::read_hlo_text("HloModule m\nENTRY e {\na = f32[-5,128] parameter(0)\n}\n", "t");
+  REQUIRE_MESSAGE(module.ok(), module.status().message());
+  const io::HloGraph graph = testing::graph_of(*module);
+  const Span<const std::string_view> names = io::hlo_feature_names(graph.num_features);
+  int found = 0;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const float value = graph.node_feat[i];
+    if (names[i] == "shape.dimensions.whole_tiles[0]") found += value == -0.1f;
+    if (names[i] == "shape.dimensions.whole_tiles[1]") found += value == 0.1f;
+    if (names[i] == "shape.dimensions.part_of_tile[0]") found += value == 122.0f / 128.0f;
+  }
+  CHECK(found == 3);
 }

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "io/hlo_fixtures.hpp"
+#include "io/program_fixtures.hpp"
+#include "io/tuning_fixture.hpp"
 #include "mlgraph/io/file.hpp"
 #include "test_data.hpp"
 
@@ -96,4 +98,23 @@ TEST_CASE("the real files are recognised") {
   for (const auto& entry : std::filesystem::directory_iterator(dir + "/hlo")) {
     CHECK(io::hlo_file_kind(io::read_file(entry.path().string()).value()) == io::HloFileKind::kText);
   }
+}
+
+TEST_CASE("HLO files are told by their first fields, whichever those are") {
+  const std::string only_id = testing::proto([](protozero::pbf_writer& out) { out.add_int64(5, 1); });
+  CHECK(io::hlo_file_kind(bytes_of(only_id)) == io::HloFileKind::kModuleProto);
+  const std::string only_entry = testing::proto([](protozero::pbf_writer& out) { out.add_int64(6, 1); });
+  CHECK(io::hlo_file_kind(bytes_of(only_entry)) == io::HloFileKind::kModuleProto);
+  const std::string only_nodes =
+      testing::proto([](protozero::pbf_writer& out) { testing::add_ints(out, 4, {0}); });
+  CHECK(io::hlo_file_kind(bytes_of(only_nodes)) == io::HloFileKind::kModuleTuningData);
+  CHECK(io::hlo_file_kind(bytes_of(testing::tuning_of({testing::tuning_of({"m"})}))) ==
+        io::HloFileKind::kUnknown);
+  const std::string no_instruction = testing::tuning_of({testing::proto([](protozero::pbf_writer& out) {
+    testing::add_message(out, 1, [](protozero::pbf_writer& module) { module.add_message(3, std::string()); });
+    out.add_uint64(2, 1);
+  })});
+  CHECK(io::hlo_file_kind(bytes_of(no_instruction)) == io::HloFileKind::kTuningData);
+  CHECK(testing::message_of(io::read_hlo_modules(bytes_of(no_instruction), "f.pb")) ==
+        "f.pb: protobuf: there is no instruction, in module 1, in computation 1");
 }

@@ -7,15 +7,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <memory>
 #include <protozero/pbf_writer.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "damaged.hpp"
 #include "mlgraph/core/format.hpp"
-#include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_features.hpp"
@@ -402,29 +400,6 @@ inline void check_same_graph(const io::HloModule& a, const io::HloModule& b) {
       REQUIRE(p.op_name == q.op_name);
       REQUIRE(p.tuple_index == q.tuple_index);
     }
-  }
-}
-
-/// Calls `read` with every proper prefix of the bytes, each in its own buffer so that sanitizers see overruns.
-template <class Read>
-void with_every_truncation(std::string_view bytes, Read&& read) {
-  for (std::size_t size = 0; size < bytes.size(); ++size) {
-    const std::unique_ptr<char[]> copy(new char[size]);
-    std::memcpy(copy.get(), bytes.data(), size);
-    read(std::string_view(copy.get(), size));
-  }
-}
-
-/// Calls `read` with copies in which 1 to 4 bytes are replaced.
-template <class Read>
-void with_random_changes(std::string_view bytes, int count, std::uint64_t seed, Read&& read) {
-  Rng rng(seed);
-  for (int i = 0; i < count; ++i) {
-    std::string copy(bytes);
-    for (std::uint64_t change = rng.below(4) + 1; change > 0; --change) {
-      copy[static_cast<std::size_t>(rng.below(copy.size()))] = static_cast<char>(rng.below(256));
-    }
-    read(std::string_view(copy));
   }
 }
 

@@ -7,6 +7,9 @@
 #include <string_view>
 
 #include "io/hlo_fixtures.hpp"
+#include "io/tuning_fixture.hpp"
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_text.hpp"
 
@@ -197,4 +200,39 @@ TEST_CASE("truncated and changed HLO protobufs end in a status") {
   num_errors = 0;
   testing::with_random_changes(bytes, 10000, 3, read);
   CHECK(num_errors > 2000);
+}
+
+TEST_CASE("HLO protobuf: parts of a message that come in two pieces are one") {
+  io::HloModule module = testing::small_hlo_module();
+  io::HloInstruction& inst = module.computations[0].instructions[1];
+  inst.convolution.emplace().input_batch = 3;
+  inst.dot.emplace().lhs_contracting = {1};
+  inst.gather.emplace().offset_dims = {2};
+  const std::string instruction = testing::proto([&](protozero::pbf_writer& out) {
+    out.add_string(2, inst.opcode);
+    out.add_int64(35, 1);
+    testing::add_dimension_numbers(out, inst);
+    testing::add_message(out, 16, [](protozero::pbf_writer& convolution) { convolution.add_int64(8, 4); });
+    testing::add_message(out, 30, [](protozero::pbf_writer& dot) { testing::add_ints(dot, 2, {5}); });
+    testing::add_message(out, 33, [](protozero::pbf_writer& gather) { gather.add_int64(4, 6); });
+  });
+  const std::string file = testing::proto([&](protozero::pbf_writer& out) {
+    testing::add_message(out, 3, [&](protozero::pbf_writer& computation) {
+      computation.add_message(2, instruction);
+      computation.add_int64(6, 1);
+    });
+  });
+  const Result<io::HloModule> read = io::read_hlo_module_proto(bytes_of(file));
+  REQUIRE_MESSAGE(read.ok(), read.status().message());
+  const io::HloInstruction& merged = read->computations[0].instructions[0];
+  CHECK(merged.convolution->input_batch == 3);
+  CHECK(merged.convolution->input_feature == 4);
+  CHECK(merged.dot->lhs_contracting == Ints{1});
+  CHECK(merged.dot->rhs_contracting == Ints{5});
+  CHECK(merged.gather->offset_dims == Ints{2});
+  CHECK(merged.gather->index_vector_dim == 6);
+}
+
+TEST_CASE("a damaged HLO protobuf ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("hlo_proto");
 }

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "io/hlo_fixtures.hpp"
+#include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
 #include "long_tests.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
@@ -380,4 +382,124 @@ TEST_CASE("truncated and changed HLO text ends in a status" * testing::kLong) {
   const std::string old_dialect = testing::to_text(parse(testing::kEveryAttribute), true);
   testing::with_random_changes(old_dialect, 5000, 2, read);
   CHECK(num_errors > 2000);
+}
+
+namespace {
+
+/// A module of one computation, whose lines these are.
+std::string module_of(std::string_view lines) { return str_cat("HloModule m\nENTRY e {\n", lines, "\n}\n"); }
+
+/// What becomes of reading it.
+std::string text_error(std::string_view lines) {
+  return testing::message_of(io::read_hlo_text(module_of(lines), "t"));
+}
+
+/// The last instruction of a module that is read.
+io::HloInstruction last_of(std::string_view lines) {
+  const Result<io::HloModule> module = io::read_hlo_text(module_of(lines), "t");
+  REQUIRE_MESSAGE(module.ok(), module.status().message());
+  return module->computations.back().instructions.back();
+}
+
+}  // namespace
+
+TEST_CASE("HLO text: mistakes that are made rarely") {
+  constexpr std::string_view kTooMuch = "99999999999999999999";
+  const struct {
+    std::string line, message;
+  } kMistakes[] = {
+      {str_cat("a = f32[2]{", kTooMuch, "} parameter(0)"),
+       "t:3:12: expected an integer, found '99999999999999999999'"},
+      {"a = f32[2] convolution(), dim_labels=bf01_oi0->bf01",
+       "t:3:38: expected dimension labels such as bf01_oi01->bf01, found 'bf01_oi0->bf01'"},
+      {"a = f32[2] convolution(), dim_labels=bf01234567890_oi->bf",
+       "t:3:38: expected dimension labels such as bf01_oi01->bf01, found 'bf01234567890_oi->bf'"},
+      {"a = f32[2] negate(), metadata={{[", "t:4:1: expected ']', found '}'"},
+      {"a = f32[2] sort(), is_stable=maybe", "t:3:30: expected true or false, found 'maybe'"},
+  };
+  for (const auto& each : kMistakes) {
+    CAPTURE(each.line);
+    CHECK(text_error(each.line) == each.message);
+  }
+  CHECK(
+      testing::message_of(io::read_hlo_text(str_cat("HloModule m\nFileNames\n", kTooMuch, " \"a\"\n"), "t")) ==
+      "t:3:1: expected a number, found '99999999999999999999'");
+}
+
+TEST_CASE("HLO text: forms that are met rarely") {
+  CHECK(last_of("a = f32[]{ } parameter(0)").shape.dimensions.empty());
+  const io::HloShape any = last_of("a = f32[<=?,?] parameter(0)").shape;
+  CHECK(any.has_dynamic_dimension);
+  CHECK(any.dimensions == Ints(2, std::numeric_limits<std::int64_t>::min()));
+  const io::HloInstruction convolution = last_of("a = f32[2] convolution(), dim_labels=b?f0_o?i0->bf0");
+  CHECK(convolution.convolution->input_feature == 2);
+  CHECK(convolution.convolution->kernel_input_feature == 2);
+  CHECK(last_of("a = f32[2] slice(), slice={}").slice.empty());
+  CHECK(last_of("a = f32[2] call(), calls={}").called_computation_ids.empty());
+  CHECK(last_of("a = f32[2] sort(), is_stable=1").is_stable);
+  CHECK(!last_of("a = f32[2] sort(), is_stable=true, is_stable=0").is_stable);
+  CHECK(!last_of("a = f32[2] sort(), is_stable=1, is_stable=false").is_stable);
+  const io::HloInstruction unknown = last_of("a = f32[2] frobnicate-start()");
+  CHECK(unknown.opcode == "frobnicate-start");  // short for no asynchronous operation
+  CHECK(unknown.called_computation_ids.empty());
+}
+
+TEST_CASE("HLO text: escapes in a string") {
+  const struct {
+    std::string text, meaning;
+  } kStrings[] = {
+      {R"(\101)", "A"},
+      {R"(\1)", "1"},
+      {R"(\12)", "12"},
+      {R"(\12x)", "12x"},
+      {R"(\1x)", "1x"},
+      {R"(\81)", "81"},
+      {R"(a\nb\tc\rd)", "a\nb\tc\rd"},
+      {R"(\\)", "\\"},
+      {R"(\")", "\""},
+      {"", ""},
+  };
+  for (const auto& each : kStrings) {
+    CAPTURE(each.text);
+    CHECK(last_of(str_cat("a = f32[2] negate(), metadata={op_name=\"", each.text, "\"}")).op_name ==
+          each.meaning);
+  }
+}
+
+TEST_CASE("HLO text: whatever takes memory is counted before") {
+  const std::string long_name(2000, 'n');
+  const std::string text =
+      str_cat(R"(HloModule m
+f { x = f32[3,2,1] parameter(0) }
+)",
+              long_name, R"( { x = f32[] parameter(0) }
+ENTRY e {
+  a = (f32[4,4], (s32[2]{0}, pred[]), f32[9]) parameter(0)
+  b = f32[4,4]{1,0} parameter(1), metadata={op_name=")",
+              long_name, R"("}
+  )",
+              long_name,
+              R"( = f32[1,2,3,4] convolution(b, b), window={size=3x3x3x3x3x3x3x3x3x3 stride=2x2x2x2x2x2x2x2x2x2}
+  c = f32[4] slice(b), slice={[0:1], [0:2:3], [4:5]}
+  d = f32[4] pad(b, b), padding=0_0x0_0x0_0_1x1_1x0_0x0_0x0_0x0_0
+  e = f32[4] reduce(b, b), dimensions={0,1,2}, to_apply=f
+  g = ((f32[4]), f32[4], s32[]) slice-start(b), slice={[0:1]}
+  ROOT h = f32[4] slice-done(g)
+})");
+  const auto read = [&text](std::uint64_t max_memory_bytes) {
+    io::HloLimits limits;
+    limits.max_memory_bytes = max_memory_bytes;
+    return io::read_hlo_text(text, "t", limits).status();
+  };
+  const std::uint64_t least = testing::least_limit(read);
+  for (std::uint64_t limit = 0; limit < least; limit += 8) {
+    const Status status = read(limit);
+    REQUIRE(status.code() == StatusCode::kResourceExhausted);
+    REQUIRE(status.message().find(str_cat(": expected a module that fits into ", limit,
+                                          " bytes, found a larger one")) != std::string::npos);
+  }
+}
+
+TEST_CASE("a damaged HLO text ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("hlo_text");
 }

@@ -39,3 +39,9 @@ TEST_CASE("what cannot be mapped is a Status") {
   CHECK(none.status().message().find("none: cannot be opened") != std::string::npos);
   CHECK(io::MappedFile::open(folder.path()).status().code() == StatusCode::kUnavailable);
 }
+
+TEST_CASE("a path that cannot be mapped, though that is not because nothing is there") {
+  const TemporaryFolder folder("odd_paths");
+  const std::string path = folder / testing::too_long_name();
+  CHECK(testing::message_of(io::MappedFile::open(path)) == path + ": cannot be opened: File name too long");
+}

@@ -10,8 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/arch/tile_mlp.hpp"
 #include "mlgraph/arch/tile_sage.hpp"
+#include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 
 namespace mlgraph {
@@ -51,6 +55,23 @@ TEST_CASE("a model is saved and loaded; what is no model is an error with the pa
   CHECK(status.message().rfind(path + ": safetensors: ", 0) == 0);
   CHECK_FALSE(io::save_model(model, (folder / "no" / "such" / "folder").string()).ok());
   fs::remove_all(folder);
+}
+
+TEST_CASE("a path of a model that cannot be opened, though that is not because nothing is there") {
+  const testing::TemporaryFolder folder("odd_paths");
+  CHECK(io::load_model(folder / testing::too_long_name(), predicting_nets<TileSage>()).status().code() ==
+        StatusCode::kUnavailable);
+}
+
+TEST_CASE("a file of tensors that is no model is named") {
+  const testing::TemporaryFolder folder("odd_models");
+  testing::write_bytes(folder / "a.safetensors", write_safetensors({}).value());
+  CHECK(testing::message_of(io::load_model(folder / "a.safetensors", predicting_nets<TileSage>())) ==
+        (folder / "a.safetensors") + ": model: the file's format is \"\"; should be \"mlgraph cost model 1\"");
+}
+
+TEST_CASE("a damaged model ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("model");
 }
 
 }  // namespace

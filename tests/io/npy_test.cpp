@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 #include <vector>
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 
 namespace {
 
@@ -176,4 +178,8 @@ TEST_CASE("a negative size in a shape to be written is an error") {
   const Result<std::uint64_t> count = io::count_elements(std::vector<std::int64_t>{3, -1}, 4);
   REQUIRE_FALSE(count.ok());
   CHECK(count.status().message() == "npy: shape (3, -1) has a negative size");
+}
+
+TEST_CASE("a damaged .npy ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("npy");
 }

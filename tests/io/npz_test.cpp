@@ -12,6 +12,10 @@
 #include <vector>
 
 #include "golden/golden_dir.hpp"
+#include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
+#include "io/zip_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/io/file.hpp"
 #include "test_data.hpp"
@@ -24,6 +28,10 @@ using io::NpyType;
 using io::NpzOptions;
 using io::NpzReader;
 using io::NpzWriter;
+using testing::message_of;
+using testing::npy_of;
+using testing::raw;
+using testing::zip_of;
 
 using Bytes = std::vector<std::byte>;
 using Shape = std::vector<std::int64_t>;
@@ -522,4 +530,78 @@ TEST_CASE("every array of the real TpuGraphs archives is read, whole and by rows
     }
   }
   CHECK(num_arrays > 0);
+}
+
+namespace {
+
+/// What becomes of reading an array of an archive that holds this .npy.
+std::string npz_error(const std::string& npy, std::size_t max_bytes = 1 << 20) {
+  io::NpzOptions options;
+  options.max_bytes = max_bytes;
+  const std::vector<std::byte> bytes = zip_of("a.npy", npy);
+  const Result<NpzReader> npz = NpzReader::from_memory(bytes, options);
+  REQUIRE_MESSAGE(npz.ok(), npz.status().message());
+  return message_of(npz->read_rows<std::int32_t>("a", [](std::int64_t, Span<const std::int32_t>) {}));
+}
+
+}  // namespace
+
+TEST_CASE("npz: headers that are odd in one place") {
+  const std::string lacks = "npz: member 'a' of memory: npy: header lacks one of descr, fortran_order, shape";
+  CHECK(npz_error(npy_of("{'fortran_order': False, 'shape': (1,)}")) == lacks);
+  CHECK(npz_error(npy_of("{'descr': '<i4', 'shape': (1,)}")) == lacks);
+  CHECK(npz_error(npy_of("{'descr': '<i4', 'fortran_order': False}")) == lacks);
+  CHECK(npz_error(npy_of("", "ab")) == "npz: member 'a' of memory has 12 bytes and a header of 10");
+  CHECK(npz_error(npy_of("{", "b")) == "npz: member 'a' of memory has 12 bytes and a header of 11");
+}
+
+TEST_CASE("npz: names of members that are no arrays are left out") {
+  const std::vector<std::byte> bytes = zip_of("x", "y");
+  const Result<NpzReader> npz = NpzReader::from_memory(bytes);
+  REQUIRE_MESSAGE(npz.ok(), npz.status().message());
+  CHECK(npz->keys().empty());
+}
+
+TEST_CASE("npz: Fortran order of one axis is C order") {
+  const std::vector<std::byte> bytes = zip_of(
+      "a.npy", npy_of("{'descr': '<i4', 'fortran_order': True, 'shape': (3,)}", raw<std::int32_t>({7, 8, 9})));
+  const NpzReader npz = NpzReader::from_memory(bytes).value();
+  CHECK(npz.read<std::int32_t>("a").value().values == std::vector<std::int32_t>{7, 8, 9});
+  std::vector<std::int32_t> rows;
+  CHECK(npz.read_rows<std::int32_t>("a",
+                                    [&](std::int64_t, Span<const std::int32_t> row) { rows.push_back(row[0]); })
+            .ok());
+  CHECK(rows == std::vector<std::int32_t>{7, 8, 9});
+}
+
+TEST_CASE("npz: Fortran order of two axes is held to the limit of a whole array") {
+  const std::string npy =
+      npy_of("{'descr': '<i4', 'fortran_order': True, 'shape': (2, 2)}", raw<std::int32_t>({1, 2, 3, 4}));
+  CHECK(npz_error(npy, 16) == "ok");
+  CHECK(npz_error(npy, 15) == "npz: member 'a' of memory (2, 2) needs 4 x 4 bytes; the limit is 15");
+}
+
+TEST_CASE("npz: unsigned integers of 16 and 32 bits are read and named") {
+  NpzWriter writer;
+  const std::vector<std::uint16_t> shorts = {1, 65535};
+  const std::vector<std::uint32_t> longs = {2, 4294967295u};
+  REQUIRE(writer.add("shorts", Shape{2}, Span<const std::uint16_t>(shorts)).ok());
+  REQUIRE(writer.add("longs", Shape{2}, Span<const std::uint32_t>(longs)).ok());
+  const std::vector<std::byte> bytes = writer.to_bytes().value();
+  const NpzReader npz = NpzReader::from_memory(bytes).value();
+  CHECK(npz.read<double>("shorts").value().values == std::vector<double>{1, 65535});
+  CHECK(npz.read<double>("longs").value().values == std::vector<double>{2, 4294967295.0});
+  CHECK(message_of(npz.read<std::int16_t>("shorts")) ==
+        "npz: member 'shorts' of memory: element 1 is 65535 (uint16), which is no int16");
+  CHECK(message_of(npz.read<std::int32_t>("longs")) ==
+        "npz: member 'longs' of memory: element 1 is 4294967295 (uint32), which is no int32");
+}
+
+TEST_CASE("npz: a path that cannot be opened, though that is not because nothing is there") {
+  const testing::TemporaryFolder folder("odd_paths");
+  CHECK(NpzReader::open(folder / testing::too_long_name()).status().code() == StatusCode::kUnavailable);
+}
+
+TEST_CASE("a damaged archive ends its reader in a Status, within its bound of memory" * testing::kLong) {
+  testing::check_damaged_files("npz");
 }

@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "io/program_fixtures.hpp"
+#include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/dataset_pack_format.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
 
@@ -35,6 +37,20 @@ inline AlignedBytes pack_of(const std::vector<io::Program>& programs,
   CHECK(folder.names() == std::vector<std::string>{"a.pack"});
   AlignedBytes bytes = read_bytes(folder / "a.pack");
   CHECK(bytes.size() == writer->file_bytes());
+  return bytes;
+}
+
+/// Changes header and table of a pack and gives them the checksums that make them look as if they were written
+/// so.
+template <class Change>
+AlignedBytes forge(AlignedBytes bytes, Change&& change) {
+  auto* const header = reinterpret_cast<io::PackHeader*>(bytes.data());
+  change(*header, reinterpret_cast<io::PackRecord*>(bytes.data() + header->table_offset));
+  if (header->table_offset <= bytes.size()) {
+    header->table_checksum = io::checksum64(
+        Span<const std::byte>(bytes).subspan(header->table_offset, bytes.size() - header->table_offset));
+  }
+  header->header_checksum = io::pack_header_checksum(*header);
   return bytes;
 }
 

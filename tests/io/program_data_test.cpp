@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <limits>
 #include <string>
 
@@ -31,8 +32,8 @@ TEST_CASE("the fixtures are programs, and graphs for the engine") {
     CHECK(message_of(io::check_program(program.view())) == "ok");
     CHECK(message_of(Graph::from_view(program.view().graph)) == "ok");
   }
-  CHECK(io::task_of(layout_program().view()) == io::Task::kLayout);
-  CHECK(io::task_of(tile_program().view()) == io::Task::kTile);
+  CHECK(io::config_kind_of(layout_program().view()) == io::ConfigKind::kLayout);
+  CHECK(io::config_kind_of(tile_program().view()) == io::ConfigKind::kTile);
   CHECK(io::program_bytes(layout_program().view()) == 4 * (12 + 4 + 3 + 3 + 2 + 3) + 12 + 8 * 3);
 }
 
@@ -123,4 +124,51 @@ TEST_CASE("a program has at most kMaxConfigs configs, also when they take no mem
   program.num_configs = kMaxConfigs + 1;
   CHECK(message_of(io::check_program(program.view())) == "num_configs is 2147483648; the limit is 2147483647");
   CHECK(io::check_program(program.view()).code() == StatusCode::kResourceExhausted);
+}
+
+TEST_CASE("views of programs whose counts are odd") {
+  const Program layout = layout_program(), tile = tile_program();
+  const auto error_after = [](const Program& program, auto&& change) {
+    ProgramView view = program.view();
+    change(view);
+    return message_of(io::check_program(view));
+  };
+  Program negative = layout;
+  negative.config_node[0] = -1;
+  CHECK(message_of(io::check_program(negative.view())) == "node_config_ids 0 is -1; num_nodes is 4");
+  CHECK(error_after(layout, [](ProgramView& v) { v.configs.num_configs = -1; }) ==
+        "configs are -1 of 2 x 2 features; there are 2 rows each and 12 values");
+  CHECK(error_after(layout, [](ProgramView& v) { v.configs.num_features = -1; }) ==
+        "configs are 3 of 2 x -1 features; there are 2 rows each and 12 values");
+  CHECK(error_after(layout, [](ProgramView& v) { v.configs.rows_per_config = 3; }) ==
+        "configs are 3 of 3 x 2 features; there are 2 rows each and 12 values");
+  CHECK(error_after(layout,
+                    [](ProgramView& v) {
+                      v.configs.num_features = std::numeric_limits<std::int64_t>::max();
+                    }) == str_cat("configs are 3 of 2 x ", std::numeric_limits<std::int64_t>::max(),
+                                  " features; there are 2 rows each and 12 values"));
+  CHECK(error_after(tile, [](ProgramView& v) {
+          v.configs.num_configs = 2;
+          static const std::int8_t narrow[3] = {1, 2, 3};
+          v.configs.wide = v.configs.wide.subspan(0, 3);
+          v.configs.narrow = narrow;
+        }) == "configs are 2 of 1 x 3 features; there are 1 rows each and 6 values");
+  CHECK(error_after(layout, [](ProgramView& v) { v.graph.x.rows = 3; }) ==
+        "node_feat is (3, 3); node_opcode has 4 values");
+  CHECK(error_after(layout, [](ProgramView& v) { v.graph.x.cols = -1; }) ==
+        "node_feat is (4, -1); node_opcode has 4 values");
+  // Lengths alone are looked at: nothing of so many elements has to be there.
+  constexpr std::size_t kTooMany = std::size_t{1} << 31;
+  const auto error_code = [&](bool nodes) {
+    ProgramView view = layout.view();
+    if (nodes) {
+      view.graph.opcode = {view.graph.opcode.data(), kTooMany};
+    } else {
+      view.graph.edge_source = {view.graph.edge_source.data(), kTooMany};
+      view.graph.edge_target = {view.graph.edge_target.data(), kTooMany};
+    }
+    return io::check_program(view).code();
+  };
+  CHECK(error_code(true) == StatusCode::kResourceExhausted);
+  CHECK(error_code(false) == StatusCode::kResourceExhausted);
 }

@@ -90,6 +90,9 @@ inline std::string difference(const ProgramView& a, const ProgramView& b) {
   return "";
 }
 
+/// No file system has a name of so many characters, and what opens it does not say that there is no such file.
+inline std::string too_long_name() { return std::string(300, 'a'); }
+
 /// A folder of its own for a test.
 class TemporaryFolder {
  public:

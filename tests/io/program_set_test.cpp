@@ -3,12 +3,20 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "damaged.hpp"
+#include "io/hlo_fixtures.hpp"
+#include "io/pack_fixture.hpp"
 #include "io/program_fixtures.hpp"
+#include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/file.hpp"
+#include "mlgraph/io/tpugraphs_proto.hpp"
 #include "test_data.hpp"
 
 namespace {
@@ -48,7 +56,7 @@ TEST_CASE("a folder is read to the bottom, in the order of the paths") {
   Result<ProgramSet> loaded = load_programs(folder.path());
   REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
   const ProgramSet set = std::move(*loaded);
-  CHECK(set.task() == io::Task::kLayout);
+  CHECK(set.config_kind() == io::ConfigKind::kLayout);
   CHECK(names_of(set) == Strings{"z.4x4", "b", "a"});
   CHECK(set.file_of(0) == folder / "a/z.4x4.npz");
   CHECK(set.file_of(2) == folder / "c/deep/a.npz");
@@ -64,7 +72,7 @@ TEST_CASE("a file is told by its first bytes") {
   for (const char* name : {"a.npz", "a.bin"}) {
     const Result<ProgramSet> set = load_programs(folder / name);
     REQUIRE_MESSAGE(set.ok(), set.status().message());
-    CHECK(set->task() == io::Task::kTile);
+    CHECK(set->config_kind() == io::ConfigKind::kTile);
     CHECK(set->file_of(0) == folder / name);
     CHECK(testing::difference(set->views()[0], tile_program("a").view()) == "");
   }
@@ -94,14 +102,14 @@ TEST_CASE("bad files stop the reading, or are skipped with a note when asked") {
         folder.path() + ": none of 2 files can be read; the first: " + status.message());
 }
 
-TEST_CASE("a set has one task") {
+TEST_CASE("a set has one kind of configs") {
   const TemporaryFolder folder("program_set");
   write_npz(folder / "a.npz", layout_program());
   write_npz(folder / "b.npz", tile_program());
   LoadOptions options;
   options.skip_bad_files = true;
   const std::string expected = (folder / "b.npz") + ": is a tile program, and " + (folder / "a.npz") +
-                               " a layout program; one set holds one task";
+                               " a layout program; one set holds one kind";
   CHECK(message_of(load_programs(folder.path(), options)) == expected);
   CHECK(message_of(io::pack_programs(folder.path(), folder / "out.pack")) == expected);
   CHECK(folder.names() == Strings{"a.npz", "b.npz"});
@@ -140,7 +148,7 @@ TEST_CASE("a pack holds what the folder holds") {
     write_npz(folder / ("in/" + std::string(name) + ".npz"), layout_program());
   const Result<io::PackReport> report = io::pack_programs(folder / "in", folder / "out.pack");
   REQUIRE_MESSAGE(report.ok(), report.status().message());
-  CHECK(report->task == io::Task::kLayout);
+  CHECK(report->config_kind == io::ConfigKind::kLayout);
   CHECK(report->num_programs == 3);
   CHECK(report->num_configs == 9);
   CHECK(report->num_duplicates == 0);
@@ -237,7 +245,7 @@ TEST_CASE("the real tile kernels load from a folder of npz and from one pb") {
   MLGRAPH_REQUIRE_DATA(dir);
   const Result<ProgramSet> npz = load_programs(dir + "/tpugraphs/golden/tile");
   REQUIRE_MESSAGE(npz.ok(), npz.status().message());
-  CHECK(npz->task() == io::Task::kTile);
+  CHECK(npz->config_kind() == io::ConfigKind::kTile);
   CHECK(npz->views().size() == 15);
   CHECK(npz->notes().empty());
   const Result<ProgramSet> pb = load_programs(dir + "/tpugraphs/pb/op_tuning_data.pb");
@@ -266,4 +274,90 @@ TEST_CASE("the AlexNet slice has 6,077 distinct configs, and packs to a quarter"
   std::int64_t total = 0;
   for (const std::int64_t runtime : set->views()[0].runtime) total += runtime;
   CHECK(total == 742555247917);
+}
+
+TEST_CASE("packs as files: without programs, and ones that are no packs") {
+  const TemporaryFolder folder("odd_packs");
+  // The table of the pack is made empty: it is then only the names, which is what stays of the file.
+  const testing::AlignedBytes empty =
+      testing::forge(testing::pack_of({layout_program("")}), [](io::PackHeader& h, io::PackRecord*) {
+        h.num_programs = 0;
+        h.name_bytes = sizeof(io::PackRecord);
+      });
+  testing::write_bytes(folder / "empty.pack", empty);
+  CHECK(message_of(io::load_programs(folder / "empty.pack")) == (folder / "empty.pack") + ": has no program");
+  const std::string broken = "dataset_pack: " + (folder / "broken.pack") + " has 8 bytes; a header has 64";
+  testing::write_text(folder / "broken.pack", "MLGRPACK");
+  CHECK(message_of(io::DatasetPack::open(folder / "broken.pack")) == broken);
+  CHECK(message_of(io::load_programs(folder / "broken.pack")) == broken);
+  CHECK(message_of(io::pack_programs(folder / "broken.pack", folder / "to.pack")) == broken);
+  CHECK(io::DatasetPack::open(folder / "missing.pack").status().code() == StatusCode::kNotFound);
+
+  // An array that is not as it was written: found when it is packed again.
+  testing::AlignedBytes changed = testing::pack_of({layout_program()});
+  changed[sizeof(io::PackHeader)] ^= std::byte{1};
+  testing::write_bytes(folder / "changed.pack", changed);
+  CHECK(message_of(io::pack_programs(folder / "changed.pack", folder / "to.pack"))
+            .find("changed.pack: program 0 ('layout'): x fails its checksum") != std::string::npos);
+  CHECK(!std::filesystem::exists(folder / "to.pack"));
+}
+
+TEST_CASE("a pack whose duplicates are removed as it is loaded has the limit of files") {
+  const TemporaryFolder folder("odd_packs");
+  testing::write_bytes(folder / "a.pack", testing::pack_of({layout_program()}));
+  io::LoadOptions options;
+  options.duplicates = io::Duplicates::kMin;
+  options.max_total_bytes = 10;
+  CHECK(io::load_programs(folder / "a.pack", options).status().code() == StatusCode::kResourceExhausted);
+}
+
+TEST_CASE("a path of programs that cannot be opened, though that is not because nothing is there") {
+  const TemporaryFolder folder("odd_paths");
+  const std::string path = folder / testing::too_long_name();
+  CHECK(message_of(load_programs(path)) == path + ": cannot be opened: File name too long");
+  CHECK(io::pack_programs(path, folder / "to.pack").status().code() == StatusCode::kUnavailable);
+}
+
+TEST_CASE("no pack is written where there is no folder") {
+  const TemporaryFolder folder("odd_paths");
+  write_npz(folder / "a.npz", tile_program());
+  CHECK(io::pack_programs(folder / "a.npz", folder / "missing/a.pack").status().code() ==
+        StatusCode::kNotFound);
+  CHECK(folder.names() == Strings{"a.npz"});
+}
+
+TEST_CASE("a folder that is called as a file is, and a link to nothing, are no program") {
+  const TemporaryFolder folder("odd_paths");
+  std::filesystem::create_directories(folder / "folder.npz");
+  std::filesystem::create_symlink("nowhere", folder / "link.pb");
+  CHECK(message_of(io::load_programs(folder.path())) == folder.path() + ": has no .npz or .pb file");
+}
+
+TEST_CASE("every file of the real data is read or refused by name, and small ones at every length") {
+  MLGRAPH_REQUIRE_DATA(dir);
+  io::LoadOptions options;
+  options.tpugraphs.require = io::Require::kGraph;
+  int num_read = 0, num_cut = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string path = entry.path().string(), extension = entry.path().extension().string();
+    const bool is_program = extension == ".npz" || extension == ".pb" || extension == ".hlo";
+    const Status status = io::load_programs(path, options).status();
+    CHECK_MESSAGE(status.ok() == is_program, path << ": " << status.message());
+    if (!status.ok()) CHECK(status.message().find(path) != std::string::npos);
+    num_read += status.ok() ? 1 : 0;
+    if (!is_program || entry.file_size() > 2500) continue;
+    ++num_cut;
+    testing::with_every_truncation(
+        std::string(io::as_text(io::read_file(path).value())), [&](std::string_view cut) {
+          if (extension == ".npz") {
+            CHECK_FALSE(io::read_tpugraphs_npz(testing::bytes_of(cut), path, options.tpugraphs).ok());
+          } else {
+            static_cast<void>(
+                io::read_programs_pb(testing::bytes_of(cut), "cut", path, options.tpugraphs).ok());
+          }
+        });
+  }
+  CHECK(num_read > 20);
+  CHECK(num_cut > 5);
 }

@@ -18,7 +18,7 @@ using Warnings = std::vector<std::string>;
 
 TEST_CASE("a summary counts what a layout program has") {
   const ProgramSummary summary = io::summarize(layout_program().view());
-  CHECK(summary.task == io::Task::kLayout);
+  CHECK(summary.config_kind == io::ConfigKind::kLayout);
   CHECK(summary.num_nodes == 4);
   CHECK(summary.num_edges == 3);
   CHECK(summary.num_node_features == 3);
@@ -43,7 +43,7 @@ TEST_CASE("a summary counts what a layout program has") {
 
 TEST_CASE("a summary of a tile program is in multiples of the default") {
   const ProgramSummary summary = io::summarize(tile_program().view());
-  CHECK(summary.task == io::Task::kTile);
+  CHECK(summary.config_kind == io::ConfigKind::kTile);
   CHECK(summary.min_label == 0.5);
   CHECK(summary.max_label == 2);
   CHECK(summary.max_repeat_spread == 1);  // 20 / 20 and 30 / 60
@@ -101,4 +101,16 @@ TEST_CASE("a graph without configs can be summarized") {
   const ProgramSummary summary = io::summarize(program.view());
   CHECK(summary.num_configs == 0);
   CHECK(summary.warnings.empty());
+}
+
+TEST_CASE("a single label of 0 is a placeholder, and labels are not looked at where that is asked for") {
+  Program single = tile_program();
+  single.num_configs = 1;
+  single.wide_configs.resize(3);
+  single.runtime = {0};
+  single.runtime_normalizer = {20};
+  CHECK(io::has_placeholder_labels(single.view()));
+  CHECK(io::program_warnings(single.view()).size() == 2);
+  CHECK(io::program_warnings(single.view(), false) ==
+        std::vector<std::string>{"has one config, which carries no ranking"});
 }

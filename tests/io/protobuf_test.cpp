@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/hlo_fixtures.hpp"
+#include "mlgraph/io/hlo_proto.hpp"
 
 namespace mlgraph {
 namespace {
@@ -113,6 +114,17 @@ TEST_CASE("messages are as deep, and what they hold as large, as the limits say"
   limits.max_memory_bytes = 7;
   CHECK(read_numbers(text, limits).status().message() ==
         "protobuf: needs more than the 7 bytes allowed, instruction 3");
+}
+
+TEST_CASE("protobuf: a length that never ends, or ends after the file") {
+  for (const std::string& bytes :
+       {std::string("\x0a"), std::string("\x0a\x80"), std::string("\x0a\x80\x80\x80\x80"),
+        std::string("\x0a\x80\x80\x80\x80\x80\x01"), std::string("\x0a\x80\x80\x80\x80\x08"),
+        std::string("\x0a\x02\x08")}) {
+    const Status status = io::read_hlo_module_proto(testing::bytes_of(bytes)).status();
+    CHECK(status.code() == StatusCode::kDataLoss);
+    CHECK(status.message().find("protobuf: ") == 0);
+  }
 }
 
 }  // namespace

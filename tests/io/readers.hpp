@@ -16,6 +16,7 @@
 
 #include "../../examples/graph_classification/tu_dataset.hpp"
 #include "../../examples/mlgraph/indices.hpp"
+#include "format/safetensors_oracle.hpp"
 #include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/span.hpp"
@@ -32,7 +33,7 @@
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tuning_data.hpp"
 #include "mlgraph/train/train_state.hpp"
-#include "safetensors_oracle.hpp"
+#include "train/small_state.hpp"
 
 namespace mlgraph::testing::readers {
 
@@ -119,14 +120,6 @@ inline Status read_model(std::string_view text) {
   return model_from_tensors(file, predicting_nets<BuiltinNets>()).status();
 }
 
-/// A state of three weights, one of the head, and a table of four numbers a row.
-inline TrainState small_state() {
-  TrainState state;
-  state.value = state.best = {1, 2, 3};
-  state.optimizer.first = state.optimizer.second = {0, 0, 0};
-  state.table = EmbeddingTable::make(4, TableDtype::kF32, 1 << 12, 2).value();
-  return state;
-}
 inline Status read_checkpoint_state(std::string_view text) {
   TrainState state = small_state();
   return checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, state);

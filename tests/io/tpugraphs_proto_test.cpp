@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "io/program_fixtures.hpp"
+#include "io/tuning_fixture.hpp"
 #include "test_data.hpp"
 
 using namespace mlgraph;
 using io::Program;
 using io::Require;
+using testing::bytes_of;
 using testing::message_of;
 
 namespace {
@@ -146,4 +148,84 @@ TEST_CASE("byte flips of a raw file end in a Status or in programs") {
     for (const Program& program : *programs) CHECK(message_of(io::check_program(program.view())) == "ok");
   }
   CHECK(num_errors > 0);
+}
+
+namespace {
+
+/// What becomes of reading a raw file.
+std::string programs_error(const std::string& bytes, Require require = Require::kRuntimes) {
+  io::TpuGraphsOptions options;
+  options.require = require;
+  return message_of(io::read_programs_pb(bytes_of(bytes), "stem", "f.pb", options));
+}
+
+}  // namespace
+
+TEST_CASE("raw files of which nothing can be ranked") {
+  const std::string tile = testing::kernel_of("m", {testing::kMeasured});  // one config is no ranking
+  const std::string why =
+      "tuning_data: 'm' carries no ranking: 1 of its runs are measurements, should be 2 or more";
+  CHECK(programs_error(tile) == "tpugraphs: f.pb: " + why);
+  CHECK(programs_error(testing::tuning_of({tile})) == "tpugraphs: f.pb: " + why);
+  CHECK(programs_error(testing::tuning_of({tile, tile})) ==
+        "tpugraphs: f.pb has no program that can be ranked");
+  const std::string layout = testing::kernel_of("m", {}, {1});
+  CHECK(programs_error(layout) ==
+        "tpugraphs: f.pb: tuning_data: none of the 0 runs of 'm' is a measurement with a layout config");
+  // Where the graph is enough, they are programs without configs.
+  for (const std::string& bytes : {tile, layout, testing::tuning_of({tile})}) {
+    io::TpuGraphsOptions options;
+    options.require = Require::kGraph;
+    const auto programs = io::read_programs_pb(bytes_of(bytes), "stem", "f.pb", options);
+    REQUIRE_MESSAGE(programs.ok(), programs.status().message());
+    REQUIRE(programs->size() == 1);
+    CHECK((*programs)[0].num_configs == 0);
+    CHECK((*programs)[0].name == "stem");
+  }
+}
+
+TEST_CASE("raw files: a kernel that is left out is noted for who asks") {
+  const std::string bytes =
+      testing::tuning_of({testing::kernel_of("good", {testing::kMeasured, testing::kMeasuredToo}),
+                          testing::kernel_of("bad", {testing::kMeasured})});
+  for (const bool ask : {false, true}) {
+    std::vector<std::string> notes;
+    const auto programs = io::read_programs_pb(bytes_of(bytes), "stem", "f.pb", {}, {}, ask ? &notes : nullptr);
+    REQUIRE_MESSAGE(programs.ok(), programs.status().message());
+    REQUIRE(programs->size() == 1);
+    CHECK((*programs)[0].name == "good");
+    CHECK(notes.size() == (ask ? 1 : 0));
+    if (ask) {
+      CHECK(notes[0] ==
+            "f.pb: left out: tuning_data: 'bad' carries no ranking: 1 of its runs are measurements, "
+            "should be 2 or more");
+    }
+  }
+}
+
+TEST_CASE("raw files that contradict themselves") {
+  CHECK(programs_error(testing::kernel_of("m", {}, {2})) ==
+        "tpugraphs: f.pb: tuning_data: configurable node 2 is not below num_nodes, 2");
+  CHECK(programs_error(testing::kernel_of("m", {testing::TunedRun{5, false, {}, {{0}, {0}}}}, {1, 1})) ==
+        "tpugraphs: f.pb: node_config_ids 1 is 1, as is one before it");
+  const std::string no_instruction("\x0a\x02\x1a\x00\x10\x01", 6);
+  CHECK(programs_error(no_instruction) ==
+        "tpugraphs: f.pb: protobuf: there is no instruction, in computation 1");
+  io::HloModule loose = testing::small_hlo_module();
+  loose.computations[0].instructions[1].operand_ids = {77};
+  CHECK(programs_error(testing::to_hlo_proto(loose), Require::kGraph) ==
+        "tpugraphs: f.pb: hlo_features: instruction 'b' (row 1) consumes id 77, which no instruction has");
+  CHECK(programs_error(testing::proto([&](protozero::pbf_writer& out) {
+          out.add_message(1, testing::to_proto(loose));
+          out.add_uint64(2, 7);
+        })) ==
+        "tpugraphs: f.pb: hlo_features: instruction 'b' (row 1) consumes id 77, which no instruction has");
+}
+
+TEST_CASE("a featurized graph that no reader would make is refused") {
+  io::HloGraph graph = io::featurize(testing::small_hlo_module()).value();
+  graph.edge_index = {1, 1};
+  CHECK(message_of(io::make_program("m", graph)) == "edge_index row 0 is (1, 1), a self edge");
+  graph.num_nodes = std::int64_t{1} << 31;
+  CHECK(io::make_program("m", graph).status().code() == StatusCode::kResourceExhausted);
 }

@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "test_data.hpp"
 
@@ -354,4 +356,96 @@ TEST_CASE("golden files are written as they were read, array for array") {
     ++num_files;
   }
   CHECK(num_files == 16);
+}
+
+namespace {
+
+/// What becomes of a program as an archive, of which one array has another shape (and only 1s), or is not
+/// there.
+std::string shape_error(const Program& program, const std::string& key, const Shape& shape,
+                        Require require = Require::kRuntimes) {
+  const std::vector<std::byte> whole = io::to_npz(program.view()).value();
+  const NpzReader npz = NpzReader::from_memory(whole).value();
+  NpzWriter writer;
+  for (const std::string& each : npz.keys()) {
+    if (each == key) continue;
+    const io::NpyArray<double> array = npz.read<double>(each).value();
+    REQUIRE(writer.add(each, array.shape, Span<const double>(array.values)).ok());
+  }
+  if (!shape.empty()) {
+    std::size_t count = 1;
+    for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+    const std::vector<double> values(count, 1);
+    REQUIRE(writer.add(key, shape, Span<const double>(values)).ok());
+  }
+  TpuGraphsOptions options;
+  options.require = require;
+  return message_of(io::read_tpugraphs_npz(writer.to_bytes().value(), "f", options));
+}
+
+}  // namespace
+
+TEST_CASE("arrays of a TpuGraphs file whose shape is odd") {
+  const Program layout = layout_program(), tile = tile_program();
+  const std::string f = "tpugraphs: f: ";
+  CHECK(shape_error(layout, "node_feat", {12}) ==
+        f + "node_feat is (12,); should be (4, features), as node_opcode has");
+  CHECK(shape_error(layout, "edge_index", {6}) == f + "edge_index is (6,); should be (num_edges, 2)");
+  CHECK(shape_error(layout, "node_splits", {1, 1, 3}) ==
+        f + "node_splits is (1, 1, 3); should be (num_splits,) or (1, num_splits)");
+  CHECK(shape_error(layout, "node_config_ids", {1, 2}) ==
+        f + "node_config_ids is (1, 2); should be (1 or more,)");
+  CHECK(shape_error(layout, "node_config_feat", {3, 4}) ==
+        f + "node_config_feat is (3, 4); should be (configs, 2, features), as node_config_ids has");
+  CHECK(shape_error(tile, "config_feat", {4, 0}) ==
+        f + "config_feat is (4, 0); should be 1 config or more of 1 feature or more");
+  CHECK(shape_error(tile, "config_runtime", {4, 1}) ==
+        f + "config_runtime is (4, 1); should be (4,), a value per config");
+  CHECK(shape_error(tile, "config_runtime", {}, Require::kConfigs) == "ok");  // normalizers alone mean nothing
+}
+
+TEST_CASE("layouts that are no int8 count four times as much against the limit") {
+  Program program = layout_program();
+  program.wide_configs.assign(program.narrow_configs.begin(), program.narrow_configs.end());
+  program.wide_configs[3] = 0.5f;
+  program.narrow_configs.clear();
+  const std::vector<std::byte> bytes = io::to_npz(program.view()).value();
+  TpuGraphsOptions options;
+  std::uint64_t least = 0;
+  for (options.max_bytes = 1;; ++options.max_bytes) {
+    const Result<Program> read = io::read_tpugraphs_npz(bytes, "f", options);
+    least = options.max_bytes;
+    if (read.ok()) break;
+    REQUIRE(read.status().code() == StatusCode::kResourceExhausted);
+  }
+  CHECK(least >= io::program_bytes(program.view()));
+}
+
+TEST_CASE("a graph without configs is written and read again") {
+  Program graph = tile_program("f");
+  graph.num_configs = graph.config_features = 0;
+  graph.wide_configs.clear();
+  graph.runtime.clear();
+  graph.runtime_normalizer.clear();
+  TpuGraphsOptions options;
+  options.require = Require::kGraph;
+  const Result<Program> read = io::read_tpugraphs_npz(io::to_npz(graph.view()).value(), "f", options);
+  REQUIRE_MESSAGE(read.ok(), read.status().message());
+  CHECK(testing::difference(read->view(), graph.view()) == "");
+}
+
+TEST_CASE("nothing is written of a program that cannot be") {
+  const testing::TemporaryFolder folder("odd_paths");
+  Program program = tile_program();
+  REQUIRE(message_of(io::to_npz(program.view(), folder / "a.npz")) == "ok");
+  program.opcode[0] = -1;
+  const std::string why = "tpugraphs: program 'tile': node_opcode 0 is -1; should be 0 or more";
+  CHECK(message_of(io::to_npz(program.view(), folder / "b.npz")) == why);
+  CHECK(message_of(io::to_npz(program.view())) == why);
+  CHECK(folder.names() == std::vector<std::string>{"a.npz"});
+}
+
+TEST_CASE("a damaged archive of a program ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("tpugraphs_npz");
 }

@@ -5,6 +5,8 @@
 
 #include <sstream>
 #include <string>
+#include "io/whole_files.hpp"
+#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
@@ -22,6 +24,16 @@ TEST_CASE("classes and tags of graph classification sets are bounded") {
   CHECK(tu_message("1000", "0") == "t.txt: number 2 should be a class in [0, 1000), in graph 0");
   CHECK(tu_message("0", "10000") == "t.txt: number 3 should be a node tag in [0, 10000), in graph 0");
   CHECK(tu_message("-1", "0") == "t.txt: number 2 should be a class in [0, 1000), in graph 0");
+}
+
+TEST_CASE("a damaged file of TU graphs ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("tu_graphs");
+}
+
+TEST_CASE("a damaged fold of TU graphs ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("tu_fold");
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "io/hlo_fixtures.hpp"
+#include "io/tuning_fixture.hpp"
+#include "io/whole_files.hpp"
 #include "long_tests.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
@@ -319,4 +321,22 @@ TEST_CASE("changed real tuning files end in a status" * testing::kLong) {
     if (!io::read_tuning_data(bytes_of(text)).ok()) ++num_errors;
   });
   CHECK(num_errors > 0);
+}
+
+TEST_CASE("tuning data: a dimension of a layout is -1 to 127") {
+  for (const std::int64_t dim : {std::int64_t{-2}, std::int64_t{128}}) {
+    const std::string bytes = testing::kernel_of("m", {testing::TunedRun{5, false, {}, {{dim}}}}, {1});
+    CHECK(io::read_module_tuning_data(bytes_of(bytes)).status().message() ==
+          str_cat("protobuf: a layout has dimension ", dim, ", should be -1 to 127, in run 1"));
+  }
+}
+
+TEST_CASE("a damaged file of layouts ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("module_tuning_data");
+}
+
+TEST_CASE("a damaged file of tile sizes ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("tuning_data");
 }

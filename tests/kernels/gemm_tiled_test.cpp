@@ -21,9 +21,9 @@ using mlgraph::testing::TestMatrix;
 
 TEST_CASE("work is cut by sizes alone") {
   namespace detail = kernels::detail;
-  CHECK((detail::num_row_groups(0) == 1 && detail::num_row_groups(1023) == 1));
-  CHECK((detail::num_row_groups(1024) == 2 && detail::num_row_groups(8191) == 15));
-  CHECK((detail::num_row_groups(8192) == 16 && detail::num_row_groups(1 << 20) == 16));
+  CHECK((detail::row_groups(1).num() == 1 && detail::row_groups(1023).num() == 1));
+  CHECK((detail::row_groups(1024).num() == 2 && detail::row_groups(8191).num() == 15));
+  CHECK((detail::row_groups(8192).num() == 16 && detail::row_groups(1 << 20).num() == 16));
   for (const std::int64_t depth : {0, 1, 64, 5000}) {
     for (const std::int64_t cols : {1, 17, 512}) {
       const std::int64_t rows = detail::gemm_rows_per_task<float>(depth, cols);

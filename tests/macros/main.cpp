@@ -9,7 +9,7 @@
 
 #include "mlgraph/mlgraph.hpp"
 
-#include "mlgraph/format/embed_header.hpp"
+#include "mlgraph/format/model_header.hpp"
 #include "mlgraph/infer/c_api.hpp"
 
 interface Point {

@@ -10,7 +10,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/nn/linear.hpp"
@@ -67,7 +67,7 @@ class BatchNormNet {
 
  private:
   Options options_;
-  InputEncoding input_;
+  InputEmbedding input_;
   Linear encode_;
   BatchNorm node_norm_, config_norm_;
   MLP head_;

@@ -11,6 +11,7 @@
 
 #include "cost/program_fixture.hpp"
 #include "long_tests.hpp"
+#include "train/unusual_programs.hpp"
 
 namespace mlgraph {
 namespace {
@@ -193,6 +194,41 @@ TEST_CASE("an evaluation has the same bits for any number of threads" * testing:
       CHECK(parallel.graphs[i].score == serial.graphs[i].score);
     CHECK(parallel.mean.kendall_tau == serial.mean.kendall_tau);
   }
+}
+
+TEST_CASE("constant labels: the program is scored and ranked, not trained on and not judged") {
+  for_each_model([](const NetOptions& options) {
+    const UnusualSet all(options, [](OwnedProgram& p, std::size_t) { equal_labels(p); });
+    CHECK(all.trained.message() == "no training program has two configs with different labels to rank");
+    const UnusualSet one(options, [](OwnedProgram& p, std::size_t i) {
+      if (i == 1) equal_labels(p);
+    });
+    CHECK(one.trained.message() == "");
+    for (const PreparedProgram& program : one.programs) (void)scores_of(one.model, program);
+    const Evaluation evaluation = evaluate(one.model, one.programs).value();
+    CHECK(evaluation.graphs.size() == 2);
+    REQUIRE(evaluation.skipped.size() == 1);
+    CHECK(evaluation.skipped[0] ==
+          str_cat(one.set.programs[1].name, ": ordered_pair_accuracy: the labels are all 5",
+                  one.set.programs[1].runtime_normalizer.empty() ? "000" : "", "; at least one should differ"));
+  });
+}
+
+TEST_CASE("one config: the program is scored, not trained on and not judged") {
+  for_each_model([](const NetOptions& options) {
+    const UnusualSet all(options, [](OwnedProgram& p, std::size_t) { keep_configs(p, 1); });
+    CHECK(all.trained.message() == "no training program has two configs with different labels to rank");
+    for (const PreparedProgram& program : all.programs) CHECK(scores_of(all.model, program).size() == 1);
+    const UnusualSet one(options, [](OwnedProgram& p, std::size_t i) {
+      if (i == 1) keep_configs(p, 1);
+    });
+    CHECK(one.trained.message() == "");
+    for (const PreparedProgram& program : one.programs) (void)scores_of(one.model, program);
+    const Evaluation evaluation = evaluate(one.model, one.programs).value();
+    CHECK(evaluation.skipped ==
+          std::vector<std::string>{str_cat(one.set.programs[1].name,
+                                           ": ordered_pair_accuracy: there are 1 items; it needs at least 2")});
+  });
 }
 
 }  // namespace

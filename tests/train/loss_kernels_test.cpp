@@ -17,12 +17,12 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-struct Slate {
+struct LossSlate {
   std::vector<double> score, label;
 };
 
-Slate random_slate(Rng& rng, std::size_t n, bool with_ties) {
-  Slate slate;
+LossSlate random_slate(Rng& rng, std::size_t n, bool with_ties) {
+  LossSlate slate;
   for (std::size_t i = 0; i < n; ++i) {
     slate.score.push_back(rng.normal());
     slate.label.push_back(with_ties ? static_cast<double>(1 + rng.below(4)) : rng.uniform(1, 2));
@@ -189,7 +189,7 @@ TEST_CASE("every loss has the value of its naive definition, in double and in fl
     for (const std::size_t n : {2u, 3u, 7u, 8u, 9u, 16u, 17u, 64u, 129u}) {
       for (const bool with_ties : {false, true}) {
         if (with_ties && is_list_mle(loss)) continue;
-        const Slate slate = random_slate(rng, n, with_ties);
+        const LossSlate slate = random_slate(rng, n, with_ties);
         std::vector<double> d(n, 99.0);
         const double value = loss.run(slate.score, slate.label, d, scratch);
         CHECK(value == doctest::Approx(loss.naive(slate.score, slate.label)).epsilon(1e-12));
@@ -214,7 +214,7 @@ TEST_CASE("every gradient is the central difference of its loss") {
     CAPTURE(loss.name);
     for (const bool with_ties : {false, true}) {
       const std::size_t n = 13;
-      const Slate slate = random_slate(rng, n, with_ties);
+      const LossSlate slate = random_slate(rng, n, with_ties);
       std::vector<double> gradient(n), ignored(n);
       (void)loss.run(slate.score, slate.label, gradient, scratch);
       for (std::size_t i = 0; i < n; ++i) {
@@ -347,11 +347,11 @@ TEST_CASE("reordering a slate leaves the loss and reorders the gradient") {
     for (const bool with_ties : {false, true}) {
       if (with_ties && is_list_mle(loss)) continue;  // up to tie-breaking
       const std::size_t n = 37;
-      const Slate slate = random_slate(rng, n, with_ties);
+      const LossSlate slate = random_slate(rng, n, with_ties);
       std::vector<std::size_t> order(n);
       for (std::size_t i = 0; i < n; ++i) order[i] = i;
       rng.shuffle(Span<std::size_t>(order));
-      Slate shuffled;
+      LossSlate shuffled;
       for (const std::size_t i : order) {
         shuffled.score.push_back(slate.score[i]);
         shuffled.label.push_back(slate.label[i]);
@@ -370,7 +370,7 @@ TEST_CASE("reordering a slate leaves the loss and reorders the gradient") {
 TEST_CASE("a ranking loss does not change when all scores move together") {
   Arena scratch;
   Rng rng(13);
-  const Slate slate = random_slate(rng, 33, false);
+  const LossSlate slate = random_slate(rng, 33, false);
   std::vector<double> moved = slate.score, d(33);
   for (double& s : moved) s += 1024;
   for (const LossCase& loss : kLosses) {
@@ -503,7 +503,7 @@ TEST_CASE("mape floors the size of a label at epsilon") {
 TEST_CASE("a second slate of the same size allocates nothing") {
   Arena scratch;
   Rng rng(1);
-  const Slate slate = random_slate(rng, 100, true);
+  const LossSlate slate = random_slate(rng, 100, true);
   std::vector<double> d(100);
   for (const LossCase& loss : kLosses) (void)loss.run(slate.score, slate.label, d, scratch);
   const std::size_t capacity = scratch.capacity_bytes();

@@ -11,6 +11,7 @@
 #include "long_tests.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "train/train_fixture.hpp"
+#include "train/unusual_programs.hpp"
 
 namespace mlgraph {
 namespace {
@@ -203,6 +204,39 @@ TEST_CASE("an embedding that is not finite does not enter the table") {
   lab.total(plan, {3});
   CHECK(lab.buffers.store(5, lab.table).message() ==
         "embedding table: channel 0 of graph 5, config 3, segment 0 is inf");
+}
+
+/// An epoch on a layout program of so many nodes, as a whole and in segments, an evaluation and a session.
+void train_on_nodes(std::int32_t num_nodes, std::int64_t config_nodes, std::int64_t segment_size) {
+  testing::OwnedProgram owned = testing::large_layout_program(7, num_nodes, config_nodes, 6);
+  for (std::int64_t c = 0; c < 6; ++c) owned.runtime.push_back(1000 + 37 * (c * c % 7));
+  const std::vector<ProgramView> views = {owned.view()};
+  for (const GstVariant variant : {GstVariant::kFull, GstVariant::kEFD}) {
+    const std::unique_ptr<NetOptions> net = testing::small_net("layout-sage");
+    net->inputs().segments.max_size = variant == GstVariant::kFull ? 0 : segment_size;
+    Model model = fit_model(*net, views).value();
+    std::vector<PreparedProgram> programs;
+    programs.push_back(model.prepare(views[0]).value());
+    CHECK(programs[0].num_nodes() == num_nodes);
+    CHECK((programs[0].segments.size() > 1) == (variant != GstVariant::kFull));
+    Recipe training = testing::quick(2);
+    training.configs_per_graph = 4;
+    training.gst.variant = variant;
+    training.gst.finetune_epochs = variant == GstVariant::kFull ? -1 : 1;
+    const TrainReport report =
+        Trainer(model, training).run(programs, programs, [](const EpochReport&) { return true; }).value();
+    CHECK(std::isfinite(report.epochs.back().train_loss));
+    CHECK(report.epochs.back().validated);
+    CHECK(testing::scores_of(model, programs[0]).size() == 6);
+  }
+}
+
+TEST_CASE("a graph of 2,000 nodes is trained on in one piece and in segments, and scored by a session") {
+  train_on_nodes(2000, 101, 300);
+}
+TEST_CASE("a graph of 43,615 nodes is trained on in one piece and in segments, and scored by a session" *
+          testing::kLong) {
+  train_on_nodes(43615, 1001, 5000);
 }
 
 }  // namespace

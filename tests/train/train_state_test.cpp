@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,11 +14,13 @@
 #include "golden/golden_dir.hpp"
 #include "golden/models/programs.hpp"
 #include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/train/trainer.hpp"
 #include "train/batch_norm_net.hpp"
+#include "train/small_state.hpp"
 #include "train/train_fixture.hpp"
 #include "train/trainer_fixture.hpp"
 
@@ -272,6 +275,51 @@ TEST_CASE("a checkpoint of version 1 is refused, and its weights can be saved as
   const std::vector<std::byte> exported = model_to_bytes(model).value();
   CHECK(model_from_bytes(exported, fixture_nets()).value().parameters().value == expected);
   CHECK(weights_of_checkpoint(checkpoint, model.spec()).value() != expected);
+}
+
+/// What becomes of a checkpoint of small_state() after one tensor has these values instead.
+template <class T>
+std::string checkpoint_error(const std::string& name, const std::vector<std::int64_t>& shape,
+                             const std::vector<T>& values) {
+  const std::vector<std::byte> bytes = checkpoint_to_bytes(small_state(), {}).value();
+  const SafeTensors file = SafeTensors::parse(bytes).value();
+  std::vector<SafeTensor> tensors = file.tensors();
+  for (SafeTensor& tensor : tensors) {
+    if (tensor.name != name) continue;
+    tensor.shape = shape;
+    tensor.data = {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(T)};
+  }
+  const std::vector<std::byte> changed = write_safetensors(tensors, file.metadata()).value();
+  TrainState state = small_state();
+  return checkpoint_from_bytes(changed, {}, state).message();
+}
+
+TEST_CASE("checkpoints whose state is odd in one place") {
+  using Doubles = std::vector<double>;
+  using Integers = std::vector<std::int64_t>;
+  CHECK(checkpoint_error("value", {3}, std::vector<float>{1, 2, 3}).empty());
+  CHECK(checkpoint_error("value", {1, 3}, std::vector<float>{1, 2, 3}) ==
+        "checkpoint: value is F32 (1, 3); should be 3 of F32");
+  CHECK(checkpoint_error("epochs", {1, 1}, Doubles{0}) ==
+        "checkpoint: epochs is F64 (1, 1); should be a vector of F64");
+  const std::string range = "checkpoint: its numbers are out of range";
+  // Epoch, whether of the head, steps, the table's next row, the best epoch, updates of the average.
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 4, 0}).empty());
+  CHECK(checkpoint_error("numbers", {6}, Integers{-1, 0, 0, 0, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{std::int64_t{1} << 31, 0, 0, 0, 0, 0}).empty());
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, -1, 0, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, -1, 0, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, -1, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 5, 0}) == range);
+  CHECK(checkpoint_error("numbers", {6}, Integers{4, 0, 0, 0, 0, -1}) == range);
+  CHECK(checkpoint_error("epochs", {1}, Doubles{0}) == range);  // a part of a row
+  const auto row = static_cast<std::int64_t>(mlgraph::detail::kEpochNumbers);
+  Doubles epoch(mlgraph::detail::kEpochNumbers);
+  CHECK(checkpoint_error("epochs", {row}, epoch).empty());  // of epoch 0, the last one
+  for (const double odd : {-1.0, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    epoch[0] = odd;
+    CHECK(checkpoint_error("epochs", {row}, epoch) == range);
+  }
 }
 
 }  // namespace

@@ -16,9 +16,11 @@
 #include "long_tests.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/cost/model_bytes.hpp"
+#include "mlgraph/train/evaluate.hpp"
 #include "train/batch_norm_net.hpp"
 #include "train/train_fixture.hpp"
 #include "train/trainer_fixture.hpp"
+#include "train/unusual_programs.hpp"
 
 namespace mlgraph {
 namespace {
@@ -877,6 +879,97 @@ TEST_CASE("without some edges at each step a model learns, with the same bits fo
   }
   options.drop_edge = 1;
   CHECK(lab.run(options).status().message() == "trainer: drop_edge is 1; should be in [0, 1)");
+}
+
+// ---- programs that have nothing to learn from, and large ones --------------------------------------------
+
+TEST_CASE("constant node features: a model learns from what is left") {
+  for_each_model([](const NetOptions& options) {
+    const UnusualSet unusual(options,
+                             [](OwnedProgram& p, std::size_t) { std::fill(p.x.begin(), p.x.end(), 7.0f); });
+    CHECK(unusual.trained.message() == "");
+    CHECK(unusual.model.encoder().node.num_outputs() == 0);
+    for (const PreparedProgram& program : unusual.programs) (void)scores_of(unusual.model, program);
+    CHECK(evaluate(unusual.model, unusual.programs).ok());
+  });
+}
+
+TEST_CASE("columns of zero variance are left out of the model's inputs, and may have any value later") {
+  for (const Scaling scaling : {Scaling::kMinMax, Scaling::kStandard, Scaling::kSignLog1p}) {
+    const std::unique_ptr<NetOptions> net = small_net("tile-sage");
+    net->inputs().node_scaling = net->inputs().config_scaling = scaling;
+    const UnusualSet unusual(*net, [](OwnedProgram& p, std::size_t) {
+      for (std::size_t i = 0; i < p.x.size(); i += 3) p.x[i] = 1e30f;
+    });
+    CHECK(unusual.trained.message() == "");
+    CHECK(unusual.model.encoder().node.scaled().column() == std::vector<std::int32_t>{1, 2});
+    CHECK(unusual.model.encoder().config.column() == std::vector<std::int32_t>{0, 1});  // the third is 8
+    const std::vector<float> scores = scores_of(unusual.model, unusual.programs[0]);
+    OwnedProgram other = unusual.set.programs[0];
+    for (std::size_t i = 0; i < other.x.size(); i += 3) other.x[i] = -3e38f;
+    for (std::size_t i = 2; i < other.wide.size(); i += 3) other.wide[i] = 3e38f;
+    CHECK(scores_of(unusual.model, unusual.model.prepare(other.view()).value()) == scores);
+  }
+}
+
+TEST_CASE("configs that are all the same have the same score, whatever was measured of them") {
+  for_each_model([](const NetOptions& options) {
+    const UnusualSet all(
+        options, [](OwnedProgram& p, std::size_t) { repeat_first_config(p); }, false);
+    CHECK(all.trained.message() == "");
+    const UnusualSet one(options, [](OwnedProgram& p, std::size_t i) {
+      if (i == 1) repeat_first_config(p);
+    });
+    CHECK(one.trained.message() == "");
+    for (const UnusualSet* const unusual : {&all, &one}) {
+      const std::vector<float> scores = scores_of(unusual->model, unusual->programs[1]);
+      CHECK(scores == std::vector<float>(scores.size(), scores[0]));
+      const Evaluation evaluation = evaluate(unusual->model, unusual->programs).value();
+      REQUIRE(evaluation.graphs.size() == 3);
+      CHECK(evaluation.graphs[1].metrics.kendall_tau == 0);
+    }
+  });
+}
+
+TEST_CASE("where everything is constant a training still ends, and every score is the same") {
+  for_each_model([](const NetOptions& options) {
+    const auto spoil = [](OwnedProgram& p, std::size_t) {
+      std::fill(p.x.begin(), p.x.end(), 0.0f);
+      std::fill(p.opcode.begin(), p.opcode.end(), 0);
+      repeat_first_config(p);
+    };
+    const UnusualSet unusual(options, spoil, false);
+    CHECK(unusual.trained.message() == "");
+    const std::vector<float> scores = scores_of(unusual.model, unusual.programs[0]);
+    CHECK(scores == std::vector<float>(scores.size(), scores[0]));
+  });
+}
+
+/// An epoch on a tile program of so many configs, an evaluation of all of them and a session that ranks them.
+void train_on_configs(std::int64_t num_configs) {
+  const std::vector<OwnedProgram> owned = {tile_program(1, num_configs), tile_program(2)};
+  const std::vector<ProgramView> views = {owned[0].view(), owned[1].view()};
+  Model model = fit_model(*small_net("tile-sage"), views).value();
+  std::vector<PreparedProgram> programs;
+  for (const ProgramView& view : views) programs.push_back(model.prepare(view).value());
+  CHECK(programs[0].selection.size() == static_cast<std::size_t>(num_configs));
+  Recipe training = quick(1);
+  training.selection = Selection::kFirst;
+  training.configs_per_graph = 100;
+  training.max_slates_per_graph = 10;
+  const TrainReport report =
+      Trainer(model, training).run(programs, programs, [](const EpochReport&) { return true; }).value();
+  CHECK(std::isfinite(report.epochs[0].train_loss));
+  CHECK(report.best_valid.kendall_tau > -1);
+  const Evaluation evaluation = evaluate(model, programs).value();
+  REQUIRE(evaluation.graphs.size() == 2);
+  CHECK(evaluation.graphs[0].num_configs == num_configs);
+  CHECK(scores_of(model, programs[0]) == evaluation.graphs[0].score);
+}
+
+TEST_CASE("a program of 3,000 configs is trained on, evaluated and ranked") { train_on_configs(3000); }
+TEST_CASE("a program of 100,040 configs is trained on, evaluated and ranked" * kLong) {
+  train_on_configs(100040);
 }
 
 }  // namespace

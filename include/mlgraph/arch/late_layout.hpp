@@ -17,7 +17,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -132,7 +132,7 @@ class LateLayout {
 
  private:
   Options options_;
-  InputEncoding input_;
+  InputEmbedding input_;
   Linear encode_;
   Layers layers_;
   Linear node_, gate_, config_, config_gate_;

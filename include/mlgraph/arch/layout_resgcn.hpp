@@ -14,7 +14,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -87,7 +87,7 @@ class LayoutResGcn {
 
  private:
   Options options_;
-  InputEncoding input_;
+  InputEmbedding input_;
   Linear encode_;
   ResGcnLayers layers_;
   LayoutReadout readout_;

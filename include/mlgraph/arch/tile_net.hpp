@@ -12,7 +12,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/cost/flow.hpp"
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/cost/recipe.hpp"
@@ -115,7 +115,7 @@ class TileNet {
 
  private:
   Options options_;
-  InputEncoding input_;
+  InputEmbedding input_;
   Layers layers_;
   MLP head_;
 };

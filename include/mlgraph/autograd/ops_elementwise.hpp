@@ -16,183 +16,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// y = a + b.  da += dy, db += dy.
-struct Add {
-  Var a, b, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    if (ctx.needs_grad(a) && ctx.needs_grad(b)) {
-      const auto da = ctx.grad_target(a);
-      const MatrixView dy = ctx.out_grad(y);
-      kernels::scale(typename Ctx::Scalar(1), dy.data, da.view.data, dy.size(), da.accumulate, ctx.pool());
-    }
-    ctx.pass_grad(y, ctx.needs_grad(b) ? b : a);
-  }
-};
-
-/// y = a * b per element.  da += dy * b, db += dy * a.
-struct Mul {
-  Var a, b, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView dy = ctx.out_grad(y);
-    const auto accumulate = [&](Var to, Var other) {
-      if (!ctx.needs_grad(to)) return;
-      kernels::mul_accumulate(dy.data, ctx.value(other).data, ctx.grad_accumulator(to).data, dy.size(),
-                              ctx.pool());
-    };
-    accumulate(a, b);
-    accumulate(b, a);
-  }
-};
-
-/// y = alpha * x.  dx += alpha * dy.
-template <class T>
-struct Scale {
-  Var x, y;
-  T alpha;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView dy = ctx.out_grad(y);
-    kernels::scale(alpha, dy.data, dx.view.data, dy.size(), dx.accumulate, ctx.pool());
-  }
-};
-
-/// y = act(x), from either the input or the output: whatever the activation's derivative is written in.
-template <class T>
-struct Activate {
-  Var x, y;
-  Activation activation;
-  T slope;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView dy = ctx.out_grad(y);
-    kernels::activation_backward(activation, slope, ctx.value(x).data, ctx.value(y).data, dy.data, dx.view.data,
-                                 dy.size(), dx.accumulate, ctx.pool());
-  }
-};
-
-/// y = x where x > 0, slope * x elsewhere, with a learned slope: one per column, or one (1, 1) for all.
-struct Prelu {
-  Var x, slope, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target_if_needed(x);
-    kernels::prelu_backward(ctx.value(x), ctx.row(slope), MatrixView<const T>(ctx.out_grad(y)), dx.view,
-                            ctx.row_grad(slope), dx.accumulate, ctx.arena(), ctx.pool());
-  }
-};
-
-/// y[r] = x[r] * factor[r], the factors constant.  dx[r] += dy[r] * factor[r].
-template <class T>
-struct ScaleRows {
-  Var x, y;
-  Span<const T> factor;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    const auto period = static_cast<std::int64_t>(factor.size());
-    for (std::int64_t r = 0; r < dy.rows; r += period) {
-      kernels::mul_row_scalar(dy.row_block(r, period), factor, dx.view.row_block(r, period), dx.accumulate,
-                              ctx.pool());
-    }
-  }
-};
-
-/// y = exp(x).  dx += dy * y.
-struct Exp {
-  Var x, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView dy = ctx.out_grad(y);
-    kernels::mul_accumulate(dy.data, ctx.value(y).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
-  }
-};
-
-/// y = log(x).  dx += dy / x.
-struct Log {
-  Var x, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView dy = ctx.out_grad(y);
-    kernels::div_accumulate(dy.data, ctx.value(x).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
-  }
-};
-
-/// y = x * mask / (1 - p); the mask is a function of the seed and the position, so it is drawn again backward.
-struct Dropout {
-  Var x, y;
-  double p;
-  std::uint64_t seed;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView dy = ctx.out_grad(y);
-    kernels::dropout(dy.data, dx.view.data, dy.size(), p, seed, dx.accumulate, ctx.pool());
-  }
-};
-
-/// y[:, begin : begin + width] = x: one part of a concatenation.
-struct ConcatPart {
-  Var x, y;
-  std::int64_t begin;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y).col_block(begin, ctx.cols(x));
-    kernels::copy_block(dy, dx.view, dx.accumulate, ctx.pool());
-  }
-};
-
-/// All the parts of y, side by side.
-struct Concat {
-  const ConcatPart* parts;
-  std::size_t num_parts;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    for (std::size_t i = 0; i < num_parts; ++i) {
-      if (ctx.needs_grad(parts[i].x)) parts[i].backward(ctx);
-    }
-  }
-};
-
-/// y = the block of x that starts at (row, col).
-struct Slice {
-  Var x, y;
-  std::int64_t row, col;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<T> dx = ctx.grad_accumulator(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::copy_block(dy, dx.row_block(row, dy.rows).col_block(col, dy.cols), true, ctx.pool());
-  }
-};
-
-/// y = sum of all elements, (1, 1).
-struct Sum {
-  Var x, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const auto dy = *ctx.out_grad(y).data;
-    if (dx.accumulate) {
-      kernels::add_constant(dy, dx.view.data, dx.view.size(), ctx.pool());
-    } else {
-      kernels::fill(dy, dx.view.data, dx.view.size(), ctx.pool());
-    }
-  }
-};
-
-}  // namespace ops
-
 /// Shapes: both operands of add and mul have the same shape; activations keep it.
 template <class Ctx, class T>
 class ElementwiseOps {
@@ -201,26 +24,62 @@ class ElementwiseOps {
     if (!same_shape("add", a, b)) return {};
     const Var y = like(a, self().needs_grad(a, b));
     kernels::add(data(a), data(b), out(y), size(y), self().pool());
-    self().record(y, ops::Add{a, b, y});
+    self().record(y, Add{a, b, y});
     return y;
   }
+  /// y = a + b.  da += dy, db += dy.
+  struct Add {
+    Var a, b, y;
+    void backward(Ctx& ctx) const {
+      if (ctx.needs_grad(a) && ctx.needs_grad(b)) {
+        const auto da = ctx.grad_target(a);
+        const MatrixView dy = ctx.out_grad(y);
+        kernels::scale(T(1), dy.data, da.view.data, dy.size(), da.accumulate, ctx.pool());
+      }
+      ctx.pass_grad(y, ctx.needs_grad(b) ? b : a);
+    }
+  };
 
   Var mul(Var a, Var b) {
     if (!same_shape("mul", a, b)) return {};
     const Var y = like(a, self().needs_grad(a, b));
     kernels::mul(data(a), data(b), out(y), size(y), self().pool());
-    self().record(y, ops::Mul{a, b, y});
+    self().record(y, Mul{a, b, y});
     return y;
   }
+  /// y = a * b per element.  da += dy * b, db += dy * a.
+  struct Mul {
+    Var a, b, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView dy = ctx.out_grad(y);
+      const auto accumulate = [&](Var to, Var other) {
+        if (!ctx.needs_grad(to)) return;
+        kernels::mul_accumulate(dy.data, ctx.value(other).data, ctx.grad_accumulator(to).data, dy.size(),
+                                ctx.pool());
+      };
+      accumulate(a, b);
+      accumulate(b, a);
+    }
+  };
 
   template <class Number>
   Var scale(Var x, Number alpha) {
     if (!self().status().ok()) return {};
     const Var y = like(x, self().needs_grad(x));
     kernels::scale(static_cast<T>(alpha), data(x), out(y), size(y), false, self().pool());
-    self().record(y, ops::Scale<T>{x, y, static_cast<T>(alpha)});
+    self().record(y, Scale{x, y, static_cast<T>(alpha)});
     return y;
   }
+  /// y = alpha * x.  dx += alpha * dy.
+  struct Scale {
+    Var x, y;
+    T alpha;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::scale(alpha, dy.data, dx.view.data, dy.size(), dx.accumulate, ctx.pool());
+    }
+  };
 
   /// Any of kernels::Activation; `slope` is the negative slope of leaky relu.
   Var activation(Activation kind, Var x, double slope = 0.01) {
@@ -228,9 +87,21 @@ class ElementwiseOps {
     if (kind == Activation::kNone) return x;
     const Var y = like(x, self().needs_grad(x));
     kernels::activation(kind, static_cast<T>(slope), data(x), out(y), size(y), self().pool());
-    self().record(y, ops::Activate<T>{x, y, kind, static_cast<T>(slope)});
+    self().record(y, Activate{x, y, kind, static_cast<T>(slope)});
     return y;
   }
+  /// y = act(x), from either the input or the output: whatever the activation's derivative is written in.
+  struct Activate {
+    Var x, y;
+    Activation activation;
+    T slope;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::activation_backward(activation, slope, ctx.value(x).data, ctx.value(y).data, dy.data,
+                                   dx.view.data, dy.size(), dx.accumulate, ctx.pool());
+    }
+  };
   Var relu(Var x) { return activation(Activation::kRelu, x); }
   Var leaky_relu(Var x, double slope = 0.01) { return activation(Activation::kLeakyRelu, x, slope); }
   Var gelu(Var x) { return activation(Activation::kGelu, x); }  ///< the exact erf form
@@ -249,9 +120,18 @@ class ElementwiseOps {
     }
     const Var y = like(x, ctx.needs_grad(x, slope));
     kernels::prelu(ctx.value(x), ctx.row(slope), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::Prelu{x, slope, y});
+    ctx.record(y, Prelu{x, slope, y});
     return y;
   }
+  /// y = x where x > 0, slope * x elsewhere, with a learned slope: one per column, or one (1, 1) for all.
+  struct Prelu {
+    Var x, slope, y;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target_if_needed(x);
+      kernels::prelu_backward(ctx.value(x), ctx.row(slope), MatrixView<const T>(ctx.out_grad(y)), dx.view,
+                              ctx.row_grad(slope), dx.accumulate, ctx.arena(), ctx.pool());
+    }
+  };
 
   /// Multiplies row r by the constant factor[r]; with C times as many rows as factors, each of C copies.
   Var scale_rows(Var x, Span<const T> factor) {
@@ -268,25 +148,55 @@ class ElementwiseOps {
       kernels::mul_row_scalar(ctx.value(x).row_block(r, period), factor,
                               ctx.mutable_value(y).row_block(r, period), false, ctx.pool());
     }
-    ctx.record(y, ops::ScaleRows<T>{x, y, ctx.kept(y, factor)});
+    ctx.record(y, ScaleRows{x, y, ctx.kept(y, factor)});
     return y;
   }
+  /// y[r] = x[r] * factor[r], the factors constant.  dx[r] += dy[r] * factor[r].
+  struct ScaleRows {
+    Var x, y;
+    Span<const T> factor;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      const auto period = static_cast<std::int64_t>(factor.size());
+      for (std::int64_t r = 0; r < dy.rows; r += period) {
+        kernels::mul_row_scalar(dy.row_block(r, period), factor, dx.view.row_block(r, period), dx.accumulate,
+                                ctx.pool());
+      }
+    }
+  };
 
   Var exp(Var x) {
     if (!self().status().ok()) return {};
     const Var y = like(x, self().needs_grad(x));
     kernels::exp(data(x), out(y), size(y), self().pool());
-    self().record(y, ops::Exp{x, y});
+    self().record(y, Exp{x, y});
     return y;
   }
+  /// y = exp(x).  dx += dy * y.
+  struct Exp {
+    Var x, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::mul_accumulate(dy.data, ctx.value(y).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
+    }
+  };
 
   Var log(Var x) {
     if (!self().status().ok()) return {};
     const Var y = like(x, self().needs_grad(x));
     kernels::log(data(x), out(y), size(y), self().pool());
-    self().record(y, ops::Log{x, y});
+    self().record(y, Log{x, y});
     return y;
   }
+  /// y = log(x).  dx += dy / x.
+  struct Log {
+    Var x, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::div_accumulate(dy.data, ctx.value(x).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
+    }
+  };
 
   /// Zeroes each element with probability p and scales the others by 1 / (1 - p), in training; otherwise x
   /// itself.
@@ -298,9 +208,21 @@ class ElementwiseOps {
     const Var y = like(x, ctx.needs_grad(x));
     const std::uint64_t seed = ctx.next_seed();
     kernels::dropout(data(x), out(y), size(y), p, seed, false, ctx.pool());
-    ctx.record(y, ops::Dropout{x, y, p, seed});
+    ctx.record(y, Dropout{x, y, p, seed});
     return y;
   }
+  /// y = x * mask / (1 - p); the mask is a function of the seed and the position, so it is drawn again
+  /// backward.
+  struct Dropout {
+    Var x, y;
+    double p;
+    std::uint64_t seed;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::dropout(dy.data, dx.view.data, dy.size(), p, seed, dx.accumulate, ctx.pool());
+    }
+  };
 
   /// [a | b | ...]: the columns of each, one after the other. All have the same number of rows.
   template <class... Vars>
@@ -322,7 +244,7 @@ class ElementwiseOps {
       with_grad = with_grad || ctx.needs_grad(v);
     }
     const Var y = ctx.allocate(rows, cols, with_grad);
-    auto* const parts = ctx.arena().template allocate<ops::ConcatPart>(vars.size());
+    auto* const parts = ctx.arena().template allocate<ConcatPart>(vars.size());
     std::size_t num_parts = 0;
     std::int64_t begin = 0;
     for (const Var v : vars) {
@@ -330,9 +252,29 @@ class ElementwiseOps {
       parts[num_parts++] = {v, y, begin};
       begin += ctx.cols(v);
     }
-    ctx.record(y, ops::Concat{parts, num_parts});
+    ctx.record(y, Concat{parts, num_parts});
     return y;
   }
+  /// y[:, begin : begin + width] = x: one part of a concatenation.
+  struct ConcatPart {
+    Var x, y;
+    std::int64_t begin;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y).col_block(begin, ctx.cols(x));
+      kernels::copy_block(dy, dx.view, dx.accumulate, ctx.pool());
+    }
+  };
+  /// All the parts of y, side by side.
+  struct Concat {
+    const ConcatPart* parts;
+    std::size_t num_parts;
+    void backward(Ctx& ctx) const {
+      for (std::size_t i = 0; i < num_parts; ++i) {
+        if (ctx.needs_grad(parts[i].x)) parts[i].backward(ctx);
+      }
+    }
+  };
 
   /// Columns [begin, begin + count) of x.
   Var slice_cols(Var x, std::int64_t begin, std::int64_t count) {
@@ -348,9 +290,22 @@ class ElementwiseOps {
     if (!self().status().ok()) return {};
     const Var y = self().allocate(1, 1, self().needs_grad(x));
     *out(y) = kernels::sum(data(x), size(x), self().pool());
-    self().record(y, ops::Sum{x, y});
+    self().record(y, Sum{x, y});
     return y;
   }
+  /// y = sum of all elements, (1, 1).
+  struct Sum {
+    Var x, y;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const auto dy = *ctx.out_grad(y).data;
+      if (dx.accumulate) {
+        kernels::add_constant(dy, dx.view.data, dx.view.size(), ctx.pool());
+      } else {
+        kernels::fill(dy, dx.view.data, dx.view.size(), ctx.pool());
+      }
+    }
+  };
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
@@ -375,9 +330,19 @@ class ElementwiseOps {
     const Var y = ctx.allocate(num_rows, num_cols, ctx.needs_grad(x));
     kernels::copy_block(ctx.value(x).row_block(row, num_rows).col_block(col, num_cols), ctx.mutable_value(y),
                         false, ctx.pool());
-    ctx.record(y, ops::Slice{x, y, row, col});
+    ctx.record(y, Slice{x, y, row, col});
     return y;
   }
+  /// y = the block of x that starts at (row, col).
+  struct Slice {
+    Var x, y;
+    std::int64_t row, col;
+    void backward(Ctx& ctx) const {
+      const MatrixView<T> dx = ctx.grad_accumulator(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::copy_block(dy, dx.row_block(row, dy.rows).col_block(col, dy.cols), true, ctx.pool());
+    }
+  };
   Var like(Var x, bool with_grad) { return self().allocate(self().rows(x), self().cols(x), with_grad); }
   auto data(Var x) { return self().value(x).data; }
   auto out(Var y) { return self().mutable_value(y).data; }

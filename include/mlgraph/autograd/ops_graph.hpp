@@ -23,136 +23,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// y[i] = x[index[i]].  dx[index[i]] += dy[i], summed in a fixed order.
-struct GatherRows {
-  Var x, y;
-  Span<const std::int32_t> index;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::scatter_add_rows(dy, index, ctx.grad_accumulator(x), ctx.arena(), ctx.pool());
-  }
-};
-
-/// y = x with rows index[i] increased by delta[i]; index without duplicates.
-struct IndexAdd {
-  Var x, delta, y;
-  Span<const std::int32_t> index;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    if (ctx.needs_grad(delta)) {
-      const MatrixView<const T> dy = ctx.out_grad(y);
-      const MatrixView<T> d_delta = ctx.grad_accumulator(delta);
-      for (std::size_t i = 0; i < index.size(); ++i) {
-        const auto r = static_cast<std::int64_t>(i);
-        kernels::axpy(T(1), dy.row(index[i]), d_delta.row(r), dy.cols, nullptr);
-      }
-    }
-    if (ctx.needs_grad(x)) ctx.pass_grad(y, x);
-  }
-};
-
-/// y = num_copies times x, one below the other.  dx += the sum of dy over the copies.
-struct RepeatRows {
-  Var x, y;
-  std::int64_t num_copies;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    const std::int64_t size = dx.view.size();
-    for (std::int64_t c = 0; c < num_copies; ++c) {
-      kernels::scale(T(1), dy.data + c * size, dx.view.data, size, dx.accumulate || c > 0, ctx.pool());
-    }
-  }
-};
-
-/// y_i = reduce over neighbours j of w_ij x_j, w constant.
-template <class T>
-struct Spmm {
-  Var x, y;
-  Reduce reduce;
-  AdjacencyView adjacency;
-  Span<const T> edge_weight;
-  Span<const std::int32_t> argmax;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::spmm_backward(reduce, adjacency, edge_weight, dy, argmax, dx.view, dx.accumulate, ctx.pool());
-  }
-};
-
-/// y_i[h] = sum over neighbours j of w_ij[h] x_j[h], with learned weights per head h.
-struct SpmmHeads {
-  Var weight, x, y;
-  AdjacencyView adjacency;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    if (ctx.needs_grad(weight)) {
-      const auto dw = ctx.grad_target(weight);
-      kernels::spmm_heads_backward_weight(adjacency.csr, ctx.value(x), dy, dw.view, dw.accumulate, ctx.pool());
-    }
-    if (ctx.needs_grad(x)) {
-      const auto dx = ctx.grad_target(x);
-      kernels::spmm_heads_backward(adjacency, ctx.value(weight), dy, dx.view, dx.accumulate, ctx.pool());
-    }
-  }
-};
-
-/// y_g = reduce over rows of segment g of x.
-struct SegmentReduce {
-  Var x, y;
-  Reduce reduce;
-  Span<const std::int32_t> ptr;
-  Span<const std::int32_t> argmax;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::segment_reduce_backward(reduce, ptr, dy, argmax, dx.view, dx.accumulate, ctx.pool());
-  }
-};
-
-/// y = softmax over the rows of each segment, per column.
-struct SegmentSoftmax {
-  Var x, y;
-  Span<const std::int32_t> ptr;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::segment_softmax_backward(ptr, ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
-  }
-};
-
-/// y = x * softmax over configs of x / temperature.
-template <class T>
-struct CrossConfigAttention {
-  Var x, temperature, y;
-  std::int64_t num_configs;
-  MatrixView<const T> attention;  // the softmax, kept from the forward pass
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    const auto dx = ctx.grad_target_if_needed(x);
-    kernels::cross_config_attention_backward(ctx.value(x), attention, num_configs, *ctx.value(temperature).data,
-                                             dy, dx.view, dx.accumulate, ctx.row_grad(temperature).data(),
-                                             ctx.arena(), ctx.pool());
-  }
-};
-
-}  // namespace ops
-
 /// Lists of indices and weights may be gone before backward(), which reads a copy in the step's memory;
 /// adjacencies, whose types say that they are views, are borrowed until it is over. Lists are checked against
 /// the shapes; the entries of adjacencies and segments were validated when the graph was built.
@@ -166,9 +36,18 @@ class GraphOps {
     if (!indices_in_range("gather_rows", index, ctx.rows(x))) return {};
     const Var y = ctx.allocate(static_cast<std::int64_t>(index.size()), ctx.cols(x), ctx.needs_grad(x));
     kernels::gather_rows(ctx.value(x), index, ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::GatherRows{x, y, ctx.kept(y, index)});
+    ctx.record(y, GatherRows{x, y, ctx.kept(y, index)});
     return y;
   }
+  /// y[i] = x[index[i]].  dx[index[i]] += dy[i], summed in a fixed order.
+  struct GatherRows {
+    Var x, y;
+    Span<const std::int32_t> index;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::scatter_add_rows(dy, index, ctx.grad_accumulator(x), ctx.arena(), ctx.pool());
+    }
+  };
 
   /// x with delta[i] added to row index[i]; `index` holds no row twice.  Shapes: x (N, F), delta (K, F) -> (N,
   /// F).
@@ -190,9 +69,25 @@ class GraphOps {
     for (std::int64_t i = 0; i < num_rows; ++i) {
       kernels::axpy(T(1), add.row(i), out.row(index[static_cast<std::size_t>(i)]), add.cols, nullptr);
     }
-    ctx.record(y, ops::IndexAdd{x, delta, y, ctx.kept(y, index)});
+    ctx.record(y, IndexAdd{x, delta, y, ctx.kept(y, index)});
     return y;
   }
+  /// y = x with rows index[i] increased by delta[i]; index without duplicates.
+  struct IndexAdd {
+    Var x, delta, y;
+    Span<const std::int32_t> index;
+    void backward(Ctx& ctx) const {
+      if (ctx.needs_grad(delta)) {
+        const MatrixView<const T> dy = ctx.out_grad(y);
+        const MatrixView<T> d_delta = ctx.grad_accumulator(delta);
+        for (std::size_t i = 0; i < index.size(); ++i) {
+          const auto r = static_cast<std::int64_t>(i);
+          kernels::axpy(T(1), dy.row(index[i]), d_delta.row(r), dy.cols, nullptr);
+        }
+      }
+      if (ctx.needs_grad(x)) ctx.pass_grad(y, x);
+    }
+  };
 
   /// `num_copies` times x, one below the other: one copy of the nodes for each config.  (N, F) -> (copies N,
   /// F).
@@ -206,9 +101,22 @@ class GraphOps {
       kernels::copy_block(ctx.value(x), ctx.mutable_value(y).row_block(c * num_rows, num_rows), false,
                           ctx.pool());
     }
-    ctx.record(y, ops::RepeatRows{x, y, num_copies});
+    ctx.record(y, RepeatRows{x, y, num_copies});
     return y;
   }
+  /// y = num_copies times x, one below the other.  dx += the sum of dy over the copies.
+  struct RepeatRows {
+    Var x, y;
+    std::int64_t num_copies;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      const std::int64_t size = dx.view.size();
+      for (std::int64_t c = 0; c < num_copies; ++c) {
+        kernels::scale(T(1), dy.data + c * size, dx.view.data, size, dx.accumulate || c > 0, ctx.pool());
+      }
+    }
+  };
 
   /// Aggregates neighbours: y_i = reduce_j w_ij x_j; a node without neighbours gets 0.
   /// Shapes: x (C M, F) for C configs of one graph whose adjacency has N rows and M columns (N = M in most) ->
@@ -234,9 +142,22 @@ class GraphOps {
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::spmm(reduce, adjacency.csr, edge_weight, ctx.value(x), ctx.mutable_value(y), argmax, false,
                   ctx.pool());
-    ctx.record(y, ops::Spmm<T>{x, y, reduce, adjacency, ctx.kept(y, edge_weight), argmax});
+    ctx.record(y, Spmm{x, y, reduce, adjacency, ctx.kept(y, edge_weight), argmax});
     return y;
   }
+  /// y_i = reduce over neighbours j of w_ij x_j, w constant.
+  struct Spmm {
+    Var x, y;
+    Reduce reduce;
+    AdjacencyView adjacency;
+    Span<const T> edge_weight;
+    Span<const std::int32_t> argmax;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::spmm_backward(reduce, adjacency, edge_weight, dy, argmax, dx.view, dx.accumulate, ctx.pool());
+    }
+  };
 
   /// y_i[h] = sum over neighbours j of w_ij[h] x_j[h].
   /// Shapes: x (C M, H D) for C copies of an adjacency with N rows and M columns -> (C N, H D); weight (E, H),
@@ -261,9 +182,26 @@ class GraphOps {
     const Var y = ctx.allocate(copies * adjacency.num_targets(), ctx.cols(x), ctx.needs_grad(weight, x));
     kernels::spmm_heads(adjacency.csr, ctx.value(weight), ctx.value(x), ctx.mutable_value(y), false,
                         ctx.pool());
-    ctx.record(y, ops::SpmmHeads{weight, x, y, adjacency});
+    ctx.record(y, SpmmHeads{weight, x, y, adjacency});
     return y;
   }
+  /// y_i[h] = sum over neighbours j of w_ij[h] x_j[h], with learned weights per head h.
+  struct SpmmHeads {
+    Var weight, x, y;
+    AdjacencyView adjacency;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      if (ctx.needs_grad(weight)) {
+        const auto dw = ctx.grad_target(weight);
+        kernels::spmm_heads_backward_weight(adjacency.csr, ctx.value(x), dy, dw.view, dw.accumulate,
+                                            ctx.pool());
+      }
+      if (ctx.needs_grad(x)) {
+        const auto dx = ctx.grad_target(x);
+        kernels::spmm_heads_backward(adjacency, ctx.value(weight), dy, dx.view, dx.accumulate, ctx.pool());
+      }
+    }
+  };
 
   /// Pools the rows of each segment [ptr[g], ptr[g + 1]); an empty segment gives 0.  (N, F) -> (G, F).
   Var segment_reduce(Reduce reduce, Span<const std::int32_t> ptr, Var x) {
@@ -273,9 +211,21 @@ class GraphOps {
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
                             ctx.pool());
-    ctx.record(y, ops::SegmentReduce{x, y, reduce, ctx.kept(y, ptr), argmax});
+    ctx.record(y, SegmentReduce{x, y, reduce, ctx.kept(y, ptr), argmax});
     return y;
   }
+  /// y_g = reduce over rows of segment g of x.
+  struct SegmentReduce {
+    Var x, y;
+    Reduce reduce;
+    Span<const std::int32_t> ptr;
+    Span<const std::int32_t> argmax;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::segment_reduce_backward(reduce, ptr, dy, argmax, dx.view, dx.accumulate, ctx.pool());
+    }
+  };
 
   /// Softmax over the rows of each segment, per column.  (N, F) -> (N, F).
   Var segment_softmax(Span<const std::int32_t> ptr, Var x) {
@@ -283,9 +233,19 @@ class GraphOps {
     if (!segments_of("segment_softmax", ptr, x)) return {};
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
     kernels::segment_softmax(ptr, ctx.value(x), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::SegmentSoftmax{x, y, ctx.kept(y, ptr)});
+    ctx.record(y, SegmentSoftmax{x, y, ctx.kept(y, ptr)});
     return y;
   }
+  /// y = softmax over the rows of each segment, per column.
+  struct SegmentSoftmax {
+    Var x, y;
+    Span<const std::int32_t> ptr;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::segment_softmax_backward(ptr, ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+    }
+  };
 
   /// y[c, n, k] = x[c, n, k] * softmax over c of (x[:, n, k] / temperature): compares the configs of one graph.
   /// Shapes: x (C N, F) config-major, temperature a parameter (1) > 0 -> (C N, F).
@@ -309,9 +269,22 @@ class GraphOps {
     }
     kernels::cross_config_attention(ctx.value(x), num_configs, *ctx.value(temperature).data,
                                     ctx.mutable_value(y), attention, ctx.pool());
-    ctx.record(y, ops::CrossConfigAttention<T>{x, temperature, y, num_configs, attention});
+    ctx.record(y, CrossConfigAttention{x, temperature, y, num_configs, attention});
     return y;
   }
+  /// y = x * softmax over configs of x / temperature.
+  struct CrossConfigAttention {
+    Var x, temperature, y;
+    std::int64_t num_configs;
+    MatrixView<const T> attention;  // the softmax, kept from the forward pass
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      const auto dx = ctx.grad_target_if_needed(x);
+      kernels::cross_config_attention_backward(ctx.value(x), attention, num_configs,
+                                               *ctx.value(temperature).data, dy, dx.view, dx.accumulate,
+                                               ctx.row_grad(temperature).data(), ctx.arena(), ctx.pool());
+    }
+  };
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }

@@ -24,26 +24,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// y = a b.  da += dy b^T, db += a^T dy.
-struct MatMul {
-  Var a, b, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    if (ctx.needs_grad(a)) {
-      const auto da = ctx.grad_target(a);
-      kernels::gemm_nt(dy, ctx.value(b), da.view, da.accumulate, ctx.arena(), ctx.pool());
-    }
-    if (ctx.needs_grad(b)) {
-      const auto db = ctx.grad_target(b);
-      kernels::gemm_tn(ctx.value(a), dy, db.view, db.accumulate, ctx.arena(), ctx.pool());
-    }
-  }
-};
-
 /// Turns d loss / d act(z) into d loss / d z, in place, from the activation's output.
 template <class Ctx>
 MatrixView<const typename Ctx::Scalar> activation_grad_in_place(Ctx& ctx, Var y, Activation activation,
@@ -55,90 +35,6 @@ MatrixView<const typename Ctx::Scalar> activation_grad_in_place(Ctx& ctx, Var y,
   }
   return dz;
 }
-
-/// y = act(x W^T + b), dz = d loss / d (x W^T + b).  dx += dz W, dW += dz^T x, db += column sums of dz.
-template <class T>
-struct Linear {
-  Var x, weight, bias, y;  // bias.id == 0: none
-  Activation activation;
-  T slope;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), ctx.arena(), ctx.pool());
-    if (ctx.needs_grad(weight)) {
-      const auto dw = ctx.grad_target(weight);
-      kernels::gemm_tn(dz, ctx.value(x), dw.view, dw.accumulate, ctx.arena(), ctx.pool());
-    }
-    if (ctx.needs_grad(x)) {
-      const auto dx = ctx.grad_target(x);
-      kernels::gemm_nn(dz, ctx.value(weight), dx.view, dx.accumulate, ctx.arena(), ctx.pool());
-    }
-  }
-};
-
-/// y = act(m W_l^T + root W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum,
-/// mean). root may be x.
-template <class T>
-struct Sage {
-  Var x, root, weight_l, weight_r, bias, y;
-  std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
-  Reduce reduce;
-  AdjacencyView adjacency;
-  MatrixView<T> aggregated;  // m
-  Activation activation;
-  T slope;
-
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    Arena& arena = ctx.arena();
-    ThreadPool* const pool = ctx.pool();
-    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    const std::int64_t width = ctx.cols(x);
-    if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), arena, pool);
-    if (ctx.needs_grad(weight_l)) {
-      const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
-      kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
-    }
-    if (weight_r.id != 0 && ctx.needs_grad(weight_r)) {
-      const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
-      kernels::gemm_tn(dz, ctx.value(root), dw, true, arena, pool);
-    }
-    if (weight_r.id != 0 && ctx.needs_grad(root)) {
-      const auto d_root = ctx.grad_target(root);
-      kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), d_root.view, d_root.accumulate, arena,
-                       pool);
-    }
-    if (ctx.needs_grad(x)) {
-      // m is not needed any more: its memory takes d loss / d m.
-      kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
-      const auto dx = ctx.grad_target(x);
-      kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
-                             Span<const std::int32_t>(), dx.view, dx.accumulate, pool);
-    }
-  }
-};
-
-/// y[c, i] = act(nodes[i] + shift[c] + factor[i] scaled[c]).
-template <class T>
-struct ConfigAffine {
-  Var nodes, shift, scaled, y;  // scaled.id == 0: none
-  Span<const T> factor;
-  Activation activation;
-  T slope;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-    const auto d_nodes = ctx.grad_target_if_needed(nodes);
-    const auto accumulator = [&](Var v) {
-      return ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
-    };
-    kernels::config_affine_backward(dz, factor, d_nodes.view, d_nodes.accumulate, accumulator(shift),
-                                    accumulator(scaled), ctx.rows(shift), ctx.pool());
-  }
-};
-
-}  // namespace ops
 
 /// Weights are (out, in) as in PyTorch; products are row-major.
 template <class Ctx, class T>
@@ -155,9 +51,24 @@ class LinearOps {
     }
     const Var y = ctx.allocate(ctx.rows(a), ctx.cols(b), ctx.needs_grad(a, b));
     kernels::gemm_nn(ctx.value(a), ctx.value(b), ctx.mutable_value(y), false, ctx.arena(), ctx.pool());
-    ctx.record(y, ops::MatMul{a, b, y});
+    ctx.record(y, MatMul{a, b, y});
     return y;
   }
+  /// y = a b.  da += dy b^T, db += a^T dy.
+  struct MatMul {
+    Var a, b, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      if (ctx.needs_grad(a)) {
+        const auto da = ctx.grad_target(a);
+        kernels::gemm_nt(dy, ctx.value(b), da.view, da.accumulate, ctx.arena(), ctx.pool());
+      }
+      if (ctx.needs_grad(b)) {
+        const auto db = ctx.grad_target(b);
+        kernels::gemm_tn(ctx.value(a), dy, db.view, db.accumulate, ctx.arena(), ctx.pool());
+      }
+    }
+  };
 
   /// act(x W^T + b), in one pass over y. `bias` is a (1, out) row, or Var{} for none.
   /// Shapes: x (N, in), weight (out, in) -> (N, out).
@@ -186,9 +97,27 @@ class LinearOps {
       kernels::linear(ctx.value(x), ctx.value(weight), ctx.row(bias), activation, static_cast<T>(slope),
                       ctx.mutable_value(y), ctx.arena(), ctx.pool());
     }
-    ctx.record(y, ops::Linear<T>{x, weight, bias, y, activation, static_cast<T>(slope)});
+    ctx.record(y, Linear{x, weight, bias, y, activation, static_cast<T>(slope)});
     return y;
   }
+  /// y = act(x W^T + b), dz = d loss / d (x W^T + b).  dx += dz W, dW += dz^T x, db += column sums of dz.
+  struct Linear {
+    Var x, weight, bias, y;  // bias.id == 0: none
+    Activation activation;
+    T slope;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+      if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), ctx.arena(), ctx.pool());
+      if (ctx.needs_grad(weight)) {
+        const auto dw = ctx.grad_target(weight);
+        kernels::gemm_tn(dz, ctx.value(x), dw.view, dw.accumulate, ctx.arena(), ctx.pool());
+      }
+      if (ctx.needs_grad(x)) {
+        const auto dx = ctx.grad_target(x);
+        kernels::gemm_nn(dz, ctx.value(weight), dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+      }
+    }
+  };
 
   /// act(m W_l^T + root W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
   /// one pass over blocks of rows that stay in cache. `root` has the nodes that are computed; it is x where
@@ -244,10 +173,49 @@ class LinearOps {
       kernels::sage(reduce, adjacency.csr, ctx.value(x), ctx.value(root), packed_l, packed_r, ctx.row(bias),
                     activation, static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
     }
-    ctx.record(y, ops::Sage<T>{x, root, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated,
-                               activation, static_cast<T>(slope)});
+    ctx.record(y, Sage{x, root, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated, activation,
+                       static_cast<T>(slope)});
     return y;
   }
+  /// y = act(m W_l^T + root W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum,
+  /// mean). root may be x.
+  struct Sage {
+    Var x, root, weight_l, weight_r, bias, y;
+    std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
+    Reduce reduce;
+    AdjacencyView adjacency;
+    MatrixView<T> aggregated;  // m
+    Activation activation;
+    T slope;
+
+    void backward(Ctx& ctx) const {
+      Arena& arena = ctx.arena();
+      ThreadPool* const pool = ctx.pool();
+      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+      const std::int64_t width = ctx.cols(x);
+      if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), arena, pool);
+      if (ctx.needs_grad(weight_l)) {
+        const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
+        kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
+      }
+      if (weight_r.id != 0 && ctx.needs_grad(weight_r)) {
+        const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
+        kernels::gemm_tn(dz, ctx.value(root), dw, true, arena, pool);
+      }
+      if (weight_r.id != 0 && ctx.needs_grad(root)) {
+        const auto d_root = ctx.grad_target(root);
+        kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), d_root.view, d_root.accumulate, arena,
+                         pool);
+      }
+      if (ctx.needs_grad(x)) {
+        // m is not needed any more: its memory takes d loss / d m.
+        kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
+        const auto dx = ctx.grad_target(x);
+        kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
+                               Span<const std::int32_t>(), dx.view, dx.accumulate, pool);
+      }
+    }
+  };
   /// The same with x as root.
   Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
            Activation activation = Activation::kNone, double slope = 0.01) {
@@ -279,10 +247,26 @@ class LinearOps {
     kernels::config_affine(ctx.value(nodes), ctx.value(shift),
                            has_scaled ? ctx.value(scaled) : MatrixView<const T>(), factor, activation,
                            static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::ConfigAffine<T>{nodes, shift, scaled, y, ctx.kept(y, factor), activation,
-                                       static_cast<T>(slope)});
+    ctx.record(y,
+               ConfigAffine{nodes, shift, scaled, y, ctx.kept(y, factor), activation, static_cast<T>(slope)});
     return y;
   }
+  /// y[c, i] = act(nodes[i] + shift[c] + factor[i] scaled[c]).
+  struct ConfigAffine {
+    Var nodes, shift, scaled, y;  // scaled.id == 0: none
+    Span<const T> factor;
+    Activation activation;
+    T slope;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+      const auto d_nodes = ctx.grad_target_if_needed(nodes);
+      const auto accumulator = [&](Var v) {
+        return ctx.needs_grad(v) ? ctx.grad_accumulator(v) : MatrixView<T>();
+      };
+      kernels::config_affine_backward(dz, factor, d_nodes.view, d_nodes.accumulate, accumulator(shift),
+                                      accumulator(scaled), ctx.rows(shift), ctx.pool());
+    }
+  };
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }

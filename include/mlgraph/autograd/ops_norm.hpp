@@ -18,85 +18,6 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-namespace ops {
-
-/// y = (x - mean) / sqrt(var + eps) * gamma + beta per row.
-template <class T>
-struct LayerNorm {
-  Var x, gamma, beta, y;
-  Span<T> mean, rstd;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target_if_needed(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::layer_norm_backward(ctx.value(x), ctx.row(gamma), Span<const T>(mean), Span<const T>(rstd), dy,
-                                 dx.view, dx.accumulate, ctx.row_grad(gamma), ctx.row_grad(beta), ctx.arena(),
-                                 ctx.pool());
-  }
-};
-
-/// y = (x - mean) / sqrt(var + eps) per segment and column.
-template <class T>
-struct InstanceNorm {
-  Var x, y;
-  Span<const std::int32_t> ptr;
-  MatrixView<T> mean, rstd;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::instance_norm_backward(ptr, ctx.value(x), MatrixView<const T>(mean), MatrixView<const T>(rstd), dy,
-                                    dx.view, dx.accumulate, ctx.arena(), ctx.pool());
-  }
-};
-
-/// y = x * scale + shift per column (the affine part of batch norm; all of it in evaluation).
-struct ColumnAffine {
-  Var x, scale, shift, y;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    const auto dx = ctx.grad_target_if_needed(x);
-    kernels::column_affine_backward(ctx.value(x), ctx.row(scale), dy, dx.view, dx.accumulate,
-                                    ctx.row_grad(scale), ctx.row_grad(shift), ctx.arena(), ctx.pool());
-  }
-};
-
-/// y = x / max(|x|, eps) per row.
-template <class T>
-struct L2Normalize {
-  Var x, y;
-  T eps;
-  Span<T> norm;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    kernels::l2_normalize_backward(ctx.value(y), Span<const T>(norm), eps, dy, dx.view, dx.accumulate,
-                                   ctx.pool());
-  }
-};
-
-/// y = softmax or log softmax over the columns of each row.
-struct SoftmaxRows {
-  Var x, y;
-  bool log;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    if (log) {
-      kernels::log_softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
-    } else {
-      kernels::softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
-    }
-  }
-};
-
-}  // namespace ops
-
 /// Parameters of normalisations are (1, F) rows; what is kept for the backward pass lives in the arena.
 template <class Ctx, class T>
 class NormOps {
@@ -111,9 +32,21 @@ class NormOps {
     const Span<T> rstd = scratch(ctx.rows(x));
     kernels::layer_norm(ctx.value(x), ctx.row(gamma), ctx.row(beta), static_cast<T>(eps), ctx.mutable_value(y),
                         mean, rstd, ctx.pool());
-    ctx.record(y, ops::LayerNorm<T>{x, gamma, beta, y, mean, rstd});
+    ctx.record(y, LayerNorm{x, gamma, beta, y, mean, rstd});
     return y;
   }
+  /// y = (x - mean) / sqrt(var + eps) * gamma + beta per row.
+  struct LayerNorm {
+    Var x, gamma, beta, y;
+    Span<T> mean, rstd;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target_if_needed(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::layer_norm_backward(ctx.value(x), ctx.row(gamma), Span<const T>(mean), Span<const T>(rstd), dy,
+                                   dx.view, dx.accumulate, ctx.row_grad(gamma), ctx.row_grad(beta), ctx.arena(),
+                                   ctx.pool());
+    }
+  };
 
   /// Normalises each column over the rows of each segment [ptr[g], ptr[g + 1]), without parameters.
   /// Shapes: x (N, F), ptr (G + 1) -> (N, F). A segment of one row gives 0.
@@ -176,9 +109,21 @@ class NormOps {
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
     const Span<T> norm = scratch(ctx.rows(x));
     kernels::l2_normalize(ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), norm, ctx.pool());
-    ctx.record(y, ops::L2Normalize<T>{x, y, static_cast<T>(eps), norm});
+    ctx.record(y, L2Normalize{x, y, static_cast<T>(eps), norm});
     return y;
   }
+  /// y = x / max(|x|, eps) per row.
+  struct L2Normalize {
+    Var x, y;
+    T eps;
+    Span<T> norm;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::l2_normalize_backward(ctx.value(y), Span<const T>(norm), eps, dy, dx.view, dx.accumulate,
+                                     ctx.pool());
+    }
+  };
 
   /// Softmax over the columns of each row.
   Var softmax(Var x) { return softmax_rows(x, false); }
@@ -191,9 +136,19 @@ class NormOps {
     if (!row_of("column_affine", scale, x) || !row_of("column_affine", shift, x)) return {};
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x) || ctx.needs_grad(scale, shift));
     kernels::column_affine(ctx.value(x), ctx.row(scale), ctx.row(shift), ctx.mutable_value(y), ctx.pool());
-    ctx.record(y, ops::ColumnAffine{x, scale, shift, y});
+    ctx.record(y, ColumnAffine{x, scale, shift, y});
     return y;
   }
+  /// y = x * scale + shift per column (the affine part of batch norm; all of it in evaluation).
+  struct ColumnAffine {
+    Var x, scale, shift, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      const auto dx = ctx.grad_target_if_needed(x);
+      kernels::column_affine_backward(ctx.value(x), ctx.row(scale), dy, dx.view, dx.accumulate,
+                                      ctx.row_grad(scale), ctx.row_grad(shift), ctx.arena(), ctx.pool());
+    }
+  };
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
@@ -207,9 +162,21 @@ class NormOps {
     rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
     kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
                            ctx.arena(), ctx.pool());
-    ctx.record(y, ops::InstanceNorm<T>{x, y, ctx.kept(y, ptr), mean, rstd});
+    ctx.record(y, InstanceNorm{x, y, ctx.kept(y, ptr), mean, rstd});
     return y;
   }
+  /// y = (x - mean) / sqrt(var + eps) per segment and column.
+  struct InstanceNorm {
+    Var x, y;
+    Span<const std::int32_t> ptr;
+    MatrixView<T> mean, rstd;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::instance_norm_backward(ptr, ctx.value(x), MatrixView<const T>(mean), MatrixView<const T>(rstd),
+                                      dy, dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+    }
+  };
   Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
                           double eps) {
     Ctx& ctx = self();
@@ -235,9 +202,23 @@ class NormOps {
     } else {
       kernels::softmax_rows(ctx.value(x), ctx.mutable_value(y), ctx.pool());
     }
-    ctx.record(y, ops::SoftmaxRows{x, y, log});
+    ctx.record(y, SoftmaxRows{x, y, log});
     return y;
   }
+  /// y = softmax or log softmax over the columns of each row.
+  struct SoftmaxRows {
+    Var x, y;
+    bool log;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      if (log) {
+        kernels::log_softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+      } else {
+        kernels::softmax_rows_backward(ctx.value(y), dy, dx.view, dx.accumulate, ctx.pool());
+      }
+    }
+  };
   bool row_of(const char* op, Var v, Var x) {
     Ctx& ctx = self();
     return ctx.expect(v.id == 0 || ctx.value(v).size() == ctx.cols(x), [&] {

@@ -25,36 +25,6 @@
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
-namespace ops {
-
-/// y = the totals of rows of x, for each copy.  dx_r = sum over its readers d, in their order, of count dy_d.
-template <class T>
-struct TotalsOfRows {
-  Var x, y;
-  RowReaders<T> readers;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    const MatrixView<const T> dy = ctx.out_grad(y);
-    if (!readers.has_all()) return add(ctx, dy, dx);
-    const ArenaScope scope(ctx.arena());
-    const std::int64_t rows = dy.rows + 1, width = dy.cols;
-    T* const with_all = ctx.arena().template allocate<T>(static_cast<std::size_t>(rows * width));
-    T* const all = with_all + dy.size();
-    std::copy_n(dy.data, dy.size(), with_all);
-    std::fill_n(all, width, T(0));
-    for (std::int64_t d = 0; d < dy.rows; ++d) kernels::axpy(T(1), dy.row(d), all, width, nullptr);
-    add(ctx, {with_all, rows, width}, dx);
-  }
-
- private:
-  template <class Ctx>
-  void add(Ctx& ctx, MatrixView<const T> dy, const typename Ctx::GradTarget& dx) const {
-    kernels::spmm(Reduce::kSum, readers.totals, readers.count, dy, dx.view, {}, dx.accumulate, ctx.pool());
-  }
-};
-
-}  // namespace ops
 
 /// The sums over the last rows of a plan by the tree of a SumTree, every distinct block once; with a store,
 /// what it lacks. The gradient of a row goes from the totals to it at once, as often as each of them reads it.
@@ -145,9 +115,32 @@ class PlannedPools {
         parts = out;
       }
     }
-    ctx.record(y, ops::TotalsOfRows<T>{h, y, readers});
+    ctx.record(y, TotalsOfRows{h, y, readers});
     return y;
   }
+  /// y = the totals of rows of x, for each copy.  dx_r = sum over its readers d, in their order, of count dy_d.
+  struct TotalsOfRows {
+    Var x, y;
+    RowReaders<T> readers;
+    void backward(C& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      if (!readers.has_all()) return add(ctx, dy, dx);
+      const ArenaScope scope(ctx.arena());
+      const std::int64_t rows = dy.rows + 1, width = dy.cols;
+      T* const with_all = ctx.arena().template allocate<T>(static_cast<std::size_t>(rows * width));
+      T* const all = with_all + dy.size();
+      std::copy_n(dy.data, dy.size(), with_all);
+      std::fill_n(all, width, T(0));
+      for (std::int64_t d = 0; d < dy.rows; ++d) kernels::axpy(T(1), dy.row(d), all, width, nullptr);
+      add(ctx, {with_all, rows, width}, dx);
+    }
+
+   private:
+    void add(C& ctx, MatrixView<const T> dy, const typename C::GradTarget& dx) const {
+      kernels::spmm(Reduce::kSum, readers.totals, readers.count, dy, dx.view, {}, dx.accumulate, ctx.pool());
+    }
+  };
 
   const FlowPlan& rows_;
   RowStore* store_;

@@ -87,12 +87,12 @@ namespace detail {
 template <class C>
 Var reduce_in_tree(C& ctx, kernels::Reduce reduce, Var h, std::int64_t copies, std::int64_t count) {
   do {
-    const std::int64_t blocks = std::max<std::int64_t>(1, (count + kSumFanIn - 1) / kSumFanIn);
+    const std::int64_t blocks = tree_level_size(count);
     const auto size = static_cast<std::size_t>(copies * blocks) + 1;
     auto* const ptr = ctx.arena().template allocate<std::int32_t>(size);
     for (std::int64_t c = 0; c < copies; ++c) {
       for (std::int64_t b = 0; b < blocks; ++b)
-        ptr[c * blocks + b] = static_cast<std::int32_t>(c * count + b * kSumFanIn);
+        ptr[c * blocks + b] = static_cast<std::int32_t>(c * count + tree_parts(b, count).first);
     }
     ptr[copies * blocks] = static_cast<std::int32_t>(copies * count);
     h = ctx.segment_reduce(reduce, {ptr, size}, h);

@@ -227,7 +227,7 @@ class CurrentRows {
       seen_.reset();
       std::size_t count = 0;
       for (const std::int32_t part : next_) {
-        const std::int32_t block = part / kSumFanIn;
+        const std::int32_t block = tree_parent(part);
         if (!seen_.insert(static_cast<std::size_t>(block))) continue;
         if (set(plan.sum_level(s, t), sums_[s][t][static_cast<std::size_t>(block)],
                 find_sum(plan, s, t, static_cast<std::size_t>(block))))

@@ -130,7 +130,7 @@ class FlowPlan {
   }
   /// The most rows that one is made of.
   [[nodiscard]] std::size_t most_parts() const {
-    std::size_t most = kSumFanIn;
+    std::size_t most = kTreeFanIn;
     for (std::size_t k = static_cast<std::size_t>(graph().join_level()); k + 1 < num_levels(); ++k) {
       for (const std::int32_t v : reached(k + 1))
         most = std::max(most, 1 + nodes_read(static_cast<std::int32_t>(k) - 1, v).size());
@@ -328,7 +328,7 @@ inline std::int64_t FlowPlan::max_configs() const {
   for (const SumTree& sum : sums()) {
     for (const auto& blocks : sum.free)
       most =
-          std::max(most, kSumFanIn * static_cast<std::int64_t>(std::count(blocks.begin(), blocks.end(), -1)));
+          std::max(most, kTreeFanIn * static_cast<std::int64_t>(std::count(blocks.begin(), blocks.end(), -1)));
   }
   return (std::numeric_limits<std::int32_t>::max() - fixed) / most;
 }

@@ -4,22 +4,18 @@
 #define MLGRAPH_GRAPH_SUM_TREE_HPP
 #include "mlgraph/core/push_macros.inc"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// A sum over nodes by a fixed tree: kSumFanIn of them in order, as many sums of them in order, and so on. The
-/// shape depends on the number of nodes alone.
-inline constexpr std::int32_t kSumFanIn = 16;
-
-/// The tree of the sum over some nodes; level 0 sums nodes, the last is one block.
+/// The sum over some nodes by the wide tree of core/fixed_tree.hpp; level 0 sums nodes, the last is one block.
 struct SumTree {
   std::vector<std::int32_t> node;  ///< what is summed, in order
   std::vector<std::vector<std::int32_t>>
@@ -28,8 +24,8 @@ struct SumTree {
   explicit SumTree(std::vector<std::int32_t> nodes) : node(std::move(nodes)) {
     std::size_t count = node.size();
     do {
-      count = (count + kSumFanIn - 1) / kSumFanIn;
-      free.emplace_back(std::max<std::size_t>(1, count), -1);
+      count = static_cast<std::size_t>(tree_level_size(static_cast<std::int64_t>(count)));
+      free.emplace_back(count, -1);
     } while (count > 1);
   }
   [[nodiscard]] std::size_t num_levels() const { return free.size(); }
@@ -37,7 +33,8 @@ struct SumTree {
   /// The parts of a block: [first, last) of the level before, or of `node`.
   [[nodiscard]] std::pair<std::size_t, std::size_t> parts(std::size_t level, std::size_t block) const {
     const std::size_t count = level == 0 ? node.size() : num_blocks(level - 1);
-    return {block * kSumFanIn, std::min(count, (block + 1) * kSumFanIn)};
+    const auto [first, last] = tree_parts(static_cast<std::int64_t>(block), static_cast<std::int64_t>(count));
+    return {static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
   }
 };
 

@@ -137,7 +137,7 @@ class DatasetPack {
     const Span<const std::byte> table =
         bytes_.subspan(static_cast<std::size_t>(header.table_offset), static_cast<std::size_t>(room));
     if (checksum64(table) != header.table_checksum) return error("has a table that fails its checksum");
-    task_ = static_cast<Task>(header.task);
+    config_kind_ = static_cast<ConfigKind>(header.task);
     const auto num_programs = static_cast<std::size_t>(header.num_programs);
     records_ = {reinterpret_cast<const PackRecord*>(table.data()), num_programs};
     const char* const names = reinterpret_cast<const char*>(table.data() + num_programs * sizeof(PackRecord));
@@ -166,9 +166,9 @@ class DatasetPack {
       if (count > kMaxCount)
         return wrong(str_cat("it counts ", count, " of something; the limit is ", kMaxCount));
     }
-    if ((record.num_config_nodes > 0) != (task_ == Task::kLayout)) {
+    if ((record.num_config_nodes > 0) != (config_kind_ == ConfigKind::kLayout)) {
       return wrong(str_cat("it has ", record.num_config_nodes, " configurable nodes in a pack of ",
-                           enum_name(task_), "s"));
+                           enum_name(config_kind_), "s"));
     }
     if (record.flags > kAllPackFlags) {
       return wrong(str_cat("its flags are ", record.flags));
@@ -258,7 +258,7 @@ class DatasetPack {
   MappedFile file_;
   Span<const std::byte> bytes_;
   std::string where_;
-  Task task_ = Task::kTile;
+  ConfigKind config_kind_ = ConfigKind::kTile;
   Span<const PackRecord> records_;
   std::vector<ProgramView> views_;
 };

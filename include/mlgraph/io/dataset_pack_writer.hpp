@@ -67,7 +67,7 @@ class DatasetPackWriter {
 
   /// Appends a program; nothing of it is needed afterwards.
   ///
-  /// Errors: those of check_program; no configs; another task than that of the first program; kUnavailable when
+  /// Errors: those of check_program; no configs; another kind of configs than the first program has; kUnavailable when
   ///         the disk refuses. A program that is refused for what it is leaves no trace; after kUnavailable,
   ///         give up.
   [[nodiscard]] Status add(const ProgramView& program) {
@@ -77,13 +77,14 @@ class DatasetPackWriter {
     };
     const Status checked = check_program(program);
     if (!checked.ok()) return in_program(checked);
-    const Task task = task_of(program);
+    const ConfigKind config_kind = config_kind_of(program);
     if (program.configs.num_configs == 0) return in_program(Status::invalid_argument("has no configs"));
-    if (!records_.empty() && task != task_) {
-      return in_program(Status::invalid_argument(str_cat(
-          "has ", enum_name(task), " configs; the programs before it have ", enum_name(task_), " configs")));
+    if (!records_.empty() && config_kind != config_kind_) {
+      return in_program(Status::invalid_argument(str_cat("has ", enum_name(config_kind),
+                                                         " configs; the programs before it have ",
+                                                         enum_name(config_kind_), " configs")));
     }
-    task_ = task;
+    config_kind_ = config_kind;
     if (duplicates_ == Duplicates::kKeep) return write_program(program);
     const Program distinct = deduplicate(program, duplicates_);
     num_duplicates_ += program.configs.num_configs - distinct.num_configs;
@@ -100,7 +101,7 @@ class DatasetPackWriter {
     PackHeader header = {};
     std::memcpy(header.magic, PackHeader::kMagic, sizeof(header.magic));
     header.version = PackHeader::kVersion;
-    header.task = static_cast<std::uint32_t>(task_);
+    header.task = static_cast<std::uint32_t>(config_kind_);
     header.table_offset = offset_;
     header.num_programs = records_.size();
     header.name_bytes = names_.size();
@@ -152,8 +153,8 @@ class DatasetPackWriter {
     const GraphView& graph = program.graph;
     const ConfigView& configs = program.configs;
     AlignedVector<std::int8_t> narrowed;
-    const bool narrow =
-        configs.wide.empty() || (task_ == Task::kLayout && detail::narrow_configs(configs.wide, narrowed));
+    const bool narrow = configs.wide.empty() ||
+                        (config_kind_ == ConfigKind::kLayout && detail::narrow_configs(configs.wide, narrowed));
 
     PackRecord record = {};
     record.name_offset = names_.size();
@@ -197,7 +198,7 @@ class DatasetPackWriter {
   Duplicates duplicates_;
   std::uint64_t offset_ = 0;
   std::int64_t num_duplicates_ = 0;
-  Task task_ = Task::kTile;
+  ConfigKind config_kind_ = ConfigKind::kTile;
   std::string names_;
   std::vector<PackRecord> records_;
 };

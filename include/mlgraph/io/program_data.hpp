@@ -29,7 +29,7 @@ MLGRAPH_BEGIN_ISA
 namespace io {
 
 /// The two kinds of collections of TpuGraphs, by what their configurations decide.
-enum class Task : std::uint8_t {
+enum class ConfigKind : std::uint8_t {
   kTile,    ///< one row for each graph: the tile sizes of a kernel
   kLayout,  ///< one row for each configurable node: the layouts of its tensors
 };
@@ -37,15 +37,15 @@ enum class Task : std::uint8_t {
 }  // namespace io
 MLGRAPH_END_ISA
 template <>
-struct EnumNames<io::Task> {
+struct EnumNames<io::ConfigKind> {
   static constexpr std::string_view kNames[] = {"tile", "layout"};
 };
 MLGRAPH_BEGIN_ISA
 namespace io {
 
 /// Layouts where there are configurable nodes, else tile sizes.
-[[nodiscard]] inline Task task_of(const ProgramView& program) {
-  return program.graph.config_node.empty() ? Task::kTile : Task::kLayout;
+[[nodiscard]] inline ConfigKind config_kind_of(const ProgramView& program) {
+  return program.graph.config_node.empty() ? ConfigKind::kTile : ConfigKind::kLayout;
 }
 
 /// One measured program. A value: views are valid until the object is moved from, assigned to or destroyed.

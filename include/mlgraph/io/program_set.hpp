@@ -58,13 +58,14 @@ struct LoadOptions {
   ThreadPool* pool = nullptr;
 };
 
-/// Programs of one task, in memory or mapped. Moves, but does not copy; the views stay valid when it is moved.
+/// Programs with one kind of configs, in memory or mapped. Moves, but does not copy; the views stay valid when
+/// it is moved.
 class ProgramSet {
  public:
   ProgramSet(ProgramSet&&) noexcept = default;
   ProgramSet& operator=(ProgramSet&&) noexcept = default;
 
-  [[nodiscard]] Task task() const { return task_; }
+  [[nodiscard]] ConfigKind config_kind() const { return config_kind_; }
   /// In the order of their files' paths; of one file or pack, in its order.
   [[nodiscard]] Span<const ProgramView> views() const { return views_; }
   /// The file that a program came from.
@@ -78,7 +79,7 @@ class ProgramSet {
   ProgramSet() = default;
 
   void add_view(const ProgramView& program, const std::string& file) {
-    if (views_.empty()) task_ = task_of(program);
+    if (views_.empty()) config_kind_ = config_kind_of(program);
     if (files_.empty() || files_.back() != file) files_.push_back(file);
     file_index_.push_back(files_.size() - 1);
     views_.push_back(program);
@@ -87,7 +88,7 @@ class ProgramSet {
     }
   }
 
-  Task task_ = Task::kTile;
+  ConfigKind config_kind_ = ConfigKind::kTile;
   std::vector<std::unique_ptr<Program>> programs_;  // one by one: a short name would move with a Program
   std::optional<DatasetPack> pack_;
   std::vector<ProgramView> views_;
@@ -181,10 +182,10 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
   return first_bad.annotate(str_cat(path, ": none of ", num_bad, " files can be read; the first"));
 }
 
-[[nodiscard]] inline Status mixed_tasks(const std::string& file, Task task, const std::string& first_file,
-                                        Task first) {
-  return Status::invalid_argument(str_cat(file, ": is a ", enum_name(task), " program, and ", first_file, " a ",
-                                          enum_name(first), " program; one set holds one task"));
+[[nodiscard]] inline Status mixed_config_kinds(const std::string& file, ConfigKind config_kind,
+                                               const std::string& first_file, ConfigKind first) {
+  return Status::invalid_argument(str_cat(file, ": is a ", enum_name(config_kind), " program, and ", first_file,
+                                          " a ", enum_name(first), " program; one set holds one kind"));
 }
 
 }  // namespace detail
@@ -192,7 +193,7 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
 /// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, or a folder (searched to the
 /// bottom for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
 ///
-/// Errors: those of the readers, naming the file; programs of different tasks; no program at all;
+/// Errors: those of the readers, naming the file; programs with configs of different kinds; no program at all;
 ///         kResourceExhausted beyond options.max_total_bytes.
 /// Cost:   a pack: milliseconds, and what options.pack_check costs; files: reading and inflating them.
 [[nodiscard]] inline Result<ProgramSet> load_programs(const std::string& path,
@@ -202,8 +203,8 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
   const auto add_program = [&](Program&& program, const std::string& file) -> Status {
     set.programs_.push_back(std::make_unique<Program>(std::move(program)));
     const ProgramView view = set.programs_.back()->view();
-    if (!set.views_.empty() && task_of(view) != set.task_) {
-      return detail::mixed_tasks(file, task_of(view), set.files_[0], set.task_);
+    if (!set.views_.empty() && config_kind_of(view) != set.config_kind_) {
+      return detail::mixed_config_kinds(file, config_kind_of(view), set.files_[0], set.config_kind_);
     }
     total_bytes += program_bytes(view);
     if (total_bytes > options.max_total_bytes) {
@@ -248,7 +249,7 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
 
 /// What pack_programs did.
 struct PackReport {
-  Task task = Task::kTile;
+  ConfigKind config_kind = ConfigKind::kTile;
   std::int64_t num_programs = 0;
   std::int64_t num_configs = 0;     // that were read
   std::int64_t num_duplicates = 0;  // of them left out
@@ -268,10 +269,10 @@ struct PackReport {
   const auto add = [&](const ProgramView& program, const std::string& file) -> Status {
     if (first_file.empty()) {
       first_file = file;
-      report.task = task_of(program);
+      report.config_kind = config_kind_of(program);
     }
-    if (task_of(program) != report.task)
-      return detail::mixed_tasks(file, task_of(program), first_file, report.task);
+    if (config_kind_of(program) != report.config_kind)
+      return detail::mixed_config_kinds(file, config_kind_of(program), first_file, report.config_kind);
     for (const std::string& warning : program_warnings(program)) {
       report.notes.push_back(str_cat(file, ": program '", program.name, "' ", warning));
     }

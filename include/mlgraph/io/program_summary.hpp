@@ -57,7 +57,7 @@ inline constexpr std::string_view kKnownCorruptPrograms[] = {"unet_3d.4x4.bf16",
 
 /// Figures about one program.
 struct ProgramSummary {
-  Task task = Task::kTile;
+  ConfigKind config_kind = ConfigKind::kTile;
   std::int64_t num_nodes = 0;
   std::int64_t num_edges = 0;
   std::int64_t num_node_features = 0;
@@ -170,7 +170,7 @@ inline void add_warnings(const ProgramView& program, ProgramSummary& summary) {
 [[nodiscard]] inline ProgramSummary summarize(const ProgramView& program) {
   const ConfigView& configs = program.configs;
   ProgramSummary summary;
-  summary.task = task_of(program);
+  summary.config_kind = config_kind_of(program);
   summary.known_corrupt = is_known_corrupt(program.name);
   detail::summarize_graph(program.graph, summary);
   if (!program.node_splits.empty())

@@ -248,7 +248,7 @@ class TpuGraphsReader {
   if (configs.num_configs > 0) {
     const std::vector<float> feat(configs.narrow.begin(), configs.narrow.end());
     const Span<const float> values = configs.wide.empty() ? Span<const float>(feat) : configs.wide;
-    if (task_of(program) == Task::kTile) {
+    if (config_kind_of(program) == ConfigKind::kTile) {
       MLGRAPH_RETURN_IF_ERROR(add("config_feat", {configs.num_configs, configs.num_features}, values));
     } else {
       MLGRAPH_RETURN_IF_ERROR(add(
@@ -275,9 +275,9 @@ class TpuGraphsReader {
   return std::filesystem::path(path).stem().string();
 }
 
-/// Reads the program in a TpuGraphs .npz. Which task it is, is told by its keys; any number of node and config
-/// features will do. Layouts are narrowed to int8 while they are inflated: 2.6 GB of float32 never exist at
-/// once.
+/// Reads the program in a TpuGraphs .npz. Which kind of configs it has, is told by its keys; any number of node
+/// and config features will do. Layouts are narrowed to int8 while they are inflated: 2.6 GB of float32 never
+/// exist at once.
 ///
 /// Errors: those of NpzReader; keys that are missing (see TpuGraphsOptions::require) or contradict each other,
 ///         shapes that do not fit, and those of check_program; all name the file, the key and the place in it.

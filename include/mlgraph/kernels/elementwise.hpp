@@ -10,6 +10,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
@@ -185,20 +186,19 @@ void dropout(const T* x, T* y, std::int64_t n, double p, std::uint64_t seed, boo
 template <class T, class Term>
 [[nodiscard]] T sum_of_pieces(std::int64_t n, ThreadPool* pool, const Term& term) {
   constexpr std::int64_t kMaxBlocks = 256;
-  const std::int64_t block = kElementBlock * std::max<std::int64_t>(1, (n + kElementBlock * kMaxBlocks - 1) /
-                                                                           (kElementBlock * kMaxBlocks));
+  const FixedBlocks blocks = FixedBlocks::at_most(n, kMaxBlocks, kElementBlock, kElementBlock);
   T partial[kMaxBlocks];
-  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
+  blocks.for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
     Vec<T> sums[4] = {Vec<T>(T(0)), Vec<T>(T(0)), Vec<T>(T(0)), Vec<T>(T(0))};
     std::int64_t i = begin;
     for (; i + 4 * kLanes<T> <= end; i += 4 * kLanes<T>) {
       for (int j = 0; j < 4; ++j) sums[j] += term(i + j * kLanes<T>, kLanes<T>);
     }
     for_each_piece<T>(end - i, [&](std::int64_t k, std::int64_t m) { sums[0] += term(i + k, m); });
-    partial[begin / block] = reduce_add<T>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    partial[b] = reduce_add<T>(merge_chains(sums));
   });
   T total = 0;
-  for (std::int64_t b = 0; b * block < n; ++b) total += partial[b];
+  blocks.merge_in_order([&](std::int64_t b) { total += partial[b]; });
   return total;
 }
 
@@ -278,18 +278,17 @@ template <class T, class Body>
 void sum_over_rows(std::int64_t rows, std::int64_t cols, Span<T> out, Arena& scratch, ThreadPool* pool,
                    const Body& body) {
   constexpr std::int64_t kMaxBlocks = 256;
-  const std::int64_t block = std::max(row_block_size(cols), (rows + kMaxBlocks - 1) / kMaxBlocks);
-  const std::int64_t num_blocks = (rows + block - 1) / block;
+  const FixedBlocks blocks = FixedBlocks::at_most(rows, kMaxBlocks, row_block_size(cols));
   const auto width = static_cast<std::int64_t>(out.size());
   const ArenaScope scope(scratch);
-  T* const partials = scratch.allocate<T>(static_cast<std::size_t>(num_blocks * width));
-  parallel_for(pool, rows, block, [&](std::int64_t begin, std::int64_t end) {
-    T* const partial = partials + begin / block * width;
+  T* const partials = scratch.allocate<T>(static_cast<std::size_t>(blocks.num() * width));
+  blocks.for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+    T* const partial = partials + b * width;
     std::fill(partial, partial + width, T(0));
     body(begin, end, partial);
   });
-  for (std::int64_t b = 0; b < num_blocks; ++b)
-    add(partials + b * width, out.data(), out.data(), width, nullptr);
+  blocks.merge_in_order(
+      [&](std::int64_t b) { add(partials + b * width, out.data(), out.data(), width, nullptr); });
 }
 
 /// Parametric ReLU: y = x where x > 0, else slope * x. slope has one element per column, or one for all.

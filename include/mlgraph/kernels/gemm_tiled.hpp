@@ -9,6 +9,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/gemm_kernel.hpp"
@@ -162,13 +163,13 @@ void multiply(MatrixView<const T> a, const Right& right, MatrixView<T> c, bool a
 
 // ---- a^T b: the sum runs over the rows ---------------------------------------------------------------------
 
-// The rows are cut into at most 16 groups, by their number alone. A group is one chain of fma per element; the
-// groups are then added in order. So the bits do not depend on the number of threads.
+// The rows are cut into at most 16 groups, which are FixedBlocks. A group is one chain of fma per element. So
+// the bits do not depend on the number of threads.
 inline constexpr std::int64_t kMaxRowGroups = 16;
 inline constexpr std::int64_t kRowsPerRowGroup = 512;
 
-constexpr std::int64_t num_row_groups(std::int64_t rows) {
-  return std::min(kMaxRowGroups, std::max<std::int64_t>(1, rows / kRowsPerRowGroup));
+constexpr FixedBlocks row_groups(std::int64_t rows) {
+  return FixedBlocks::even(rows, kMaxRowGroups, kRowsPerRowGroup);
 }
 
 // Panels [first, last) of a^T b into `out`, for the rows in the views. The rows go by blocks that stay in the
@@ -229,8 +230,8 @@ void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixVie
   if (a.rows == 0) return multiply_nothing(c, accumulate);
   const Panels<T> panels(c.cols);
   const std::int64_t padded_cols = panels.num_vectors * kLanes<T>;
-  const std::int64_t num_groups = num_row_groups(a.rows);
-  const std::int64_t group = divide_up(a.rows, num_groups);
+  const FixedBlocks groups = row_groups(a.rows);
+  const std::int64_t num_groups = groups.num();
   if (a.rows * c.rows * padded_cols < 2 * kMinTaskWork) pool = nullptr;
   if (num_groups == 1) {
     const std::int64_t panels_per_task = pool == nullptr ? std::max<std::int64_t>(1, panels.num) : 1;
@@ -242,9 +243,8 @@ void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixVie
   ArenaScope scope(scratch);
   const std::int64_t part_size = c.rows * padded_cols;
   T* parts = scratch.allocate<T>(static_cast<std::size_t>(num_groups * part_size));
-  parallel_for(pool, num_groups, 1, [&](std::int64_t g, std::int64_t) {
-    const std::int64_t count = std::min(group, a.rows - g * group);
-    multiply_transposed_panels(a.row_block(g * group, count), b.row_block(g * group, count), 0, panels.num,
+  groups.for_each(pool, [&](std::int64_t g, std::int64_t begin, std::int64_t end) {
+    multiply_transposed_panels(a.row_block(begin, end - begin), b.row_block(begin, end - begin), 0, panels.num,
                                MatrixView<T>(parts + g * part_size, c.rows, padded_cols), false);
   });
   const std::int64_t rows_per_task = std::max<std::int64_t>(1, 65536 / std::max<std::int64_t>(1, padded_cols));

@@ -9,6 +9,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -61,8 +62,7 @@ void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bia
 
 /// db[j] += sum_i dy[i][j], the gradient of a bias.
 ///
-/// The rows are cut into at most 16 groups by their number alone; the groups' sums are added in order, so the
-/// bits do not depend on the number of threads.
+/// The rows are cut into at most 16 FixedBlocks: the bits do not depend on the number of threads.
 /// Shapes: dy (N, out), db (out).
 /// Cost:   N*out additions; scratch 16 * out scalars.
 template <class T>
@@ -71,18 +71,18 @@ void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPoo
   constexpr std::int64_t kMaxGroups = 16;
   constexpr std::int64_t kMinRows = 256;
   constexpr std::int64_t kVectors = 8;  // columns go by as many vectors, whose additions overlap
-  const std::int64_t num_groups = std::min(kMaxGroups, std::max<std::int64_t>(1, dy.rows / kMinRows));
-  const std::int64_t group = (dy.rows + num_groups - 1) / num_groups;
+  const FixedBlocks groups = FixedBlocks::even(dy.rows, kMaxGroups, kMinRows);
+  const std::int64_t num_groups = groups.num();
+  if (num_groups == 0) return;
   ArenaScope scope(scratch);
   T* parts = scratch.allocate<T>(static_cast<std::size_t>(num_groups * dy.cols));
-  parallel_for(pool, num_groups, 1, [&](std::int64_t g, std::int64_t) {
-    const std::int64_t end = std::min(dy.rows, (g + 1) * group);
+  groups.for_each(pool, [&](std::int64_t g, std::int64_t begin, std::int64_t end) {
     T* part = parts + g * dy.cols;
     for (std::int64_t col = 0; col < dy.cols; col += kVectors * kLanes<T>) {
       const std::int64_t width = std::min(kVectors * kLanes<T>, dy.cols - col);
       Vec<T> sum[kVectors];
       std::fill(sum, sum + kVectors, Vec<T>(T(0)));
-      for (std::int64_t i = g * group; i < end; ++i) {
+      for (std::int64_t i = begin; i < end; ++i) {
         const T* row = dy.row(i) + col;
         for_each_piece<T>(width, [&](std::int64_t j, std::int64_t n) {
           sum[j / kLanes<T>] = sum[j / kLanes<T>] + load_n(row + j, n);

@@ -10,6 +10,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/reduce.hpp"
@@ -18,9 +19,8 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-/// The blocks of all segments, numbered from first to last. A segment is cut from its own start, and what its
-/// blocks give is merged in order: one huge graph keeps several threads busy, rounding errors do not grow with
-/// its size, and the bits depend on the segment alone.
+/// The FixedBlocks of each segment, numbered from first to last: one huge graph keeps several threads busy,
+/// rounding errors do not grow with its size, and the bits depend on the segment alone.
 class SegmentBlocks {
  public:
   /// One block: rows [begin, end) of a segment; `index` counts the blocks of all segments.
@@ -33,7 +33,7 @@ class SegmentBlocks {
       : ptr_(ptr), rows_(block_rows), first_(scratch.allocate<std::int64_t>(ptr.size() + 1)) {
     first_[0] = 0;
     for (std::int64_t s = 0; s < num_segments(); ++s)
-      first_[s + 1] = first_[s] + (num_rows(s) + rows_ - 1) / rows_;
+      first_[s + 1] = first_[s] + FixedBlocks(num_rows(s), rows_).num();
     const std::int64_t total = num_segments() == 0 ? 0 : ptr_.back() - ptr_.front();
     blocks_per_task_ = detail::rows_per_task(
         cols * std::max<std::int64_t>(1, total / std::max<std::int64_t>(1, num_blocks())));

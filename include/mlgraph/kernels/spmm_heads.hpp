@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
@@ -72,7 +73,7 @@ T row_dot(const T* a, const T* b, std::int64_t n) {
   for_each_piece<T>(n - i, [&](std::int64_t j, std::int64_t m) {
     sum[0] = multiply_add<T>(load_n(a + i + j, m), load_n(b + i + j, m), sum[0]);
   });
-  return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]));
+  return reduce_add(merge_chains(sum));
 }
 
 }  // namespace detail

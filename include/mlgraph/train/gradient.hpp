@@ -11,6 +11,7 @@
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/finite.hpp"
+#include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
@@ -44,9 +45,9 @@ inline constexpr std::int64_t kParamBlock = 8192;
 /// A reduction is cut into at most this many blocks, so that its partial results fit on the stack.
 inline constexpr std::int64_t kMaxPartials = 64;
 
-/// Elements per block of a reduction over n: a function of n alone, as the order of summation must be.
-[[nodiscard]] inline std::int64_t reduction_block(std::int64_t n) {
-  return std::max<std::int64_t>(2 * kParamBlock, (n + kMaxPartials - 1) / kMaxPartials);
+/// The blocks of a reduction over n elements.
+[[nodiscard]] inline FixedBlocks reduction_blocks(std::int64_t n) {
+  return FixedBlocks::at_most(n, kMaxPartials, 2 * kParamBlock);
 }
 
 template <class T>
@@ -84,12 +85,11 @@ template <bool kSquare, class T>
 template <bool kSquare, class T>
 [[nodiscard]] std::size_t find_non_finite(Span<T> x, ThreadPool* pool) {
   const std::int64_t n = static_cast<std::int64_t>(x.size());
-  const std::int64_t block = reduction_block(n);
   std::int64_t first[kMaxPartials];
   std::fill(first, first + kMaxPartials, n);
-  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
+  reduction_blocks(n).for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
     const std::int64_t at = begin + find_non_finite_serial<kSquare>(x.data() + begin, end - begin);
-    if (at < end) first[begin / block] = at;
+    if (at < end) first[b] = at;
   });
   return static_cast<std::size_t>(*std::min_element(first, first + kMaxPartials));
 }
@@ -102,13 +102,13 @@ template <class Values>
 [[nodiscard]] double sum_of_squares(const Values& values, ThreadPool* pool = nullptr) {
   const Span x(values);
   const std::int64_t n = static_cast<std::int64_t>(x.size());
-  const std::int64_t block = detail::reduction_block(n);
-  double partials[detail::kMaxPartials] = {};
-  parallel_for(pool, n, block, [&](std::int64_t begin, std::int64_t end) {
-    partials[begin / block] = detail::sum_of_squares_serial(x.data() + begin, end - begin);
+  const FixedBlocks blocks = detail::reduction_blocks(n);
+  double partials[detail::kMaxPartials];
+  blocks.for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
+    partials[b] = detail::sum_of_squares_serial(x.data() + begin, end - begin);
   });
   double total = 0;
-  for (const double partial : partials) total += partial;
+  blocks.merge_in_order([&](std::int64_t b) { total += partials[b]; });
   return total;
 }
 
@@ -142,17 +142,15 @@ template <class Gradient>
 
 /// Adds up vectors of n elements: their sum is in the first then, and the others hold parts of it.
 ///
-/// By a fixed tree over their places, ((v0 + v1) + (v2 + v3)) + ((v4 + v5) + v6): the bits depend on how many
-/// there are and on nothing else, and a part of the tree can be summed anywhere.
+/// By the binary tree of core/fixed_tree.hpp: the bits depend on how many there are and on nothing else, and a
+/// part of the tree can be summed anywhere.
 template <class T>
 void add_in_tree(Span<T* const> vectors, std::int64_t n, ThreadPool* pool = nullptr) {
   parallel_for(pool, n, detail::kParamBlock, [&](std::int64_t begin, std::int64_t end) {
-    for (std::size_t stride = 1; stride < vectors.size(); stride *= 2) {
-      for (std::size_t i = 0; i + stride < vectors.size(); i += 2 * stride) {
-        T* const to = vectors[i] + begin;
-        kernels::add<T>(to, vectors[i + stride] + begin, to, end - begin, nullptr);
-      }
-    }
+    merge_in_pairs(vectors.size(), [&](std::size_t into, std::size_t from) {
+      T* const to = vectors[into] + begin;
+      kernels::add<T>(to, vectors[from] + begin, to, end - begin, nullptr);
+    });
   });
 }
 

@@ -18,22 +18,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// A scalar loss whose gradient was computed with its value: dx += dy * gradient.
-template <class T>
-struct ScalarLoss {
-  Var x, y;
-  const T* gradient;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    const auto dx = ctx.grad_target(x);
-    kernels::scale(*ctx.out_grad(y).data, gradient, dx.view.data, dx.view.size(), dx.accumulate, ctx.pool());
-  }
-};
-
-}  // namespace ops
-
 namespace detail {
 
 template <class T>
@@ -84,6 +68,22 @@ T slate_loss_and_more(const LossOptions& options, Span<const T> score, Span<cons
 }
 
 }  // namespace detail
+
+namespace ops {
+
+/// A scalar loss whose gradient was computed with its value: dx += dy * gradient.
+template <class T>
+struct ScalarLoss {
+  Var x, y;
+  const T* gradient;
+  template <class Ctx>
+  void backward(Ctx& ctx) const {
+    const auto dx = ctx.grad_target(x);
+    kernels::scale(*ctx.out_grad(y).data, gradient, dx.view.data, dx.view.size(), dx.accumulate, ctx.pool());
+  }
+};
+
+}  // namespace ops
 
 /// The mean over slates of a loss between scores and labels.
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // That compilers read the headers is tested where some are compiled: no_exceptions/, consumers/.
-#include "mlgraph/format/embed_header.hpp"
+#include "mlgraph/format/model_header.hpp"
 
 #include <doctest/doctest.h>
 
@@ -69,7 +69,7 @@ TEST_CASE("literals have every byte of the file, whatever follows it") {
   Rng rng(3);
   for (int i = 0; i < 10000; ++i) data.push_back(static_cast<std::byte>(rng.below(256)));
   const std::vector<std::byte> bytes = file_of(data);
-  const std::string header = embed_header(bytes, {}).value();
+  const std::string header = model_header(bytes, {}).value();
   const std::string chars = literals_of(between(header, "[] =", ";\n"));
   REQUIRE(chars.size() == bytes.size());
   CHECK(std::memcmp(chars.data(), bytes.data(), bytes.size()) == 0);
@@ -81,10 +81,10 @@ TEST_CASE("literals have every byte of the file, whatever follows it") {
 }
 
 TEST_CASE("a constant may be in namespaces; the header says what it is made of") {
-  EmbedOptions options;
+  ModelHeaderOptions options;
   options.name = "my::models::kTile";
   options.source = "tile.safetensors";
-  const std::string header = embed_header(file_of({}), options).value();
+  const std::string header = model_header(file_of({}), options).value();
   CHECK(header.find("// Made by mlgraph embed of tile.safetensors: ") == 0);
   CHECK(header.find("namespace my::models {\n") != std::string::npos);
   CHECK(header.find(
@@ -94,9 +94,9 @@ TEST_CASE("a constant may be in namespaces; the header says what it is made of")
 }
 
 TEST_CASE("with .incbin there is a path instead of bytes, escaped for the assembler and for C") {
-  EmbedOptions options;
+  ModelHeaderOptions options;
   options.incbin = "/models/a \"b\\c.safetensors";
-  const std::string header = embed_header(file_of({}), options).value();
+  const std::string header = model_header(file_of({}), options).value();
   CHECK(header.find(R"(.incbin \"/models/a \\\"b\\\\c.safetensors\"\n")") != std::string::npos);
   CHECK(header.find("safetensors") == header.rfind("safetensors"));
   CHECK(header.find("comdat") != std::string::npos);
@@ -104,9 +104,9 @@ TEST_CASE("with .incbin there is a path instead of bytes, escaped for the assemb
 
 TEST_CASE("what a linker and a preprocessor see is named after the bytes") {
   const auto names_of = [](std::byte data, bool incbin) {
-    EmbedOptions options;
+    ModelHeaderOptions options;
     if (incbin) options.incbin = "/model.safetensors";
-    const std::string header = embed_header(file_of({data}), options).value();
+    const std::string header = model_header(file_of({data}), options).value();
     const std::string guard = between(header, "#ifndef ", "\n");
     const std::string symbol = between(header, "kModel{", ",").substr(7);
     CHECK(guard == "#ifndef " + symbol + "_HPP");
@@ -125,17 +125,17 @@ TEST_CASE("what a linker and a preprocessor see is named after the bytes") {
 
 TEST_CASE("what is no model or no name is refused") {
   const std::vector<std::byte> bytes = file_of({});
-  CHECK(embed_header(Span<const std::byte>(bytes).subspan(0, 5), {}).status().message() ==
+  CHECK(model_header(Span<const std::byte>(bytes).subspan(0, 5), {}).status().message() ==
         "safetensors: there are 5 bytes; a file has at least 8");
   for (const char* const name : {"", "4u", "a b", "::kModel", "a::", "a:b", "k-Model", "a::::b"}) {
-    EmbedOptions options;
+    ModelHeaderOptions options;
     options.name = name;
-    CHECK(embed_header(bytes, options).status().message() ==
+    CHECK(model_header(bytes, options).status().message() ==
           str_cat("embed: \"", name, "\" is no name of a constant; should be as kModel or my::kModel"));
   }
-  EmbedOptions options;
+  ModelHeaderOptions options;
   options.source = "a\nb";
-  CHECK(embed_header(bytes, options).status().message() == "embed: the path of the model has a line break");
+  CHECK(model_header(bytes, options).status().message() == "embed: the path of the model has a line break");
 }
 
 }  // namespace

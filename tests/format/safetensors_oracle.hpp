@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SafeTensors::parse() against nlohmann-json: what it says of a file must follow from the JSON of the header.
-#ifndef MLGRAPH_TESTS_IO_SAFETENSORS_ORACLE_HPP
-#define MLGRAPH_TESTS_IO_SAFETENSORS_ORACLE_HPP
+#ifndef MLGRAPH_TESTS_FORMAT_SAFETENSORS_ORACLE_HPP
+#define MLGRAPH_TESTS_FORMAT_SAFETENSORS_ORACLE_HPP
 
 #include <algorithm>
 #include <cstddef>
@@ -220,4 +220,4 @@ inline std::string disagreement(Span<const std::byte> bytes, const Result<SafeTe
 
 }  // namespace mlgraph::testing
 
-#endif  // MLGRAPH_TESTS_IO_SAFETENSORS_ORACLE_HPP
+#endif  // MLGRAPH_TESTS_FORMAT_SAFETENSORS_ORACLE_HPP

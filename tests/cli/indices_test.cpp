@@ -5,7 +5,11 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "damaged.hpp"
+#include "long_tests.hpp"
 
 namespace mlgraph {
 namespace {
@@ -26,6 +30,14 @@ TEST_CASE("a file of indices has the configs of each graph, all below kMaxConfig
   CHECK(indices_message(R"({"a": 1})") == "i.json: \"a\" is number" + should);
   CHECK(indices_message("[]") == "i.json: is array" + should);
   CHECK(indices_message("{") == "i.json: is no JSON" + should);
+}
+
+TEST_CASE("a damaged file of indices ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  const std::string text = R"({"program": [0, 12, 3], "other": [], "name \"quoted\"": [7]})";
+  testing::check_damaged(text, 256 * text.size(), [](std::string_view damaged) {
+    return cli::parse_indices(damaged, "i.json").status();
+  });
 }
 
 }  // namespace

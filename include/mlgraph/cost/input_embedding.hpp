@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// InputEncoding: the first stage of an architecture, which turns classes into learned or one-hot columns.
-#ifndef MLGRAPH_COST_INPUT_ENCODING_HPP
-#define MLGRAPH_COST_INPUT_ENCODING_HPP
+// InputEmbedding: the first stage of an architecture, which turns classes into learned or one-hot columns.
+#ifndef MLGRAPH_COST_INPUT_EMBEDDING_HPP
+#define MLGRAPH_COST_INPUT_EMBEDDING_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
@@ -21,24 +21,6 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-namespace ops {
-
-/// Row i of y is [table[index[i n]], ..., table[index[i n + n - 1]]].  d_table[index[j]] += part j of dy,
-/// summed in a fixed order.
-struct GatherEntries {
-  Var table, y;
-  Span<const std::int32_t> index;
-  template <class Ctx>
-  void backward(Ctx& ctx) const {
-    using T = typename Ctx::Scalar;
-    const MatrixView<const T> parts(ctx.out_grad(y).data, static_cast<std::int64_t>(index.size()),
-                                    ctx.cols(table));
-    kernels::scatter_add_rows(parts, index, ctx.grad_accumulator(table), ctx.arena(), ctx.pool());
-  }
-};
-
-}  // namespace ops
-
 /// What a node and a configuration look like to the layers of an architecture.
 ///
 ///   node:    [opcode embedding or one-hot ; layout table rows of the 6 minor_to_major entries ; x]
@@ -48,10 +30,10 @@ struct GatherEntries {
 /// TpuGraphs competition; with 18 entries and 4 channels a configuration has 72 columns.
 ///
 /// Errors: in ctx.status(): classes of another number than the options ask for, or outside the table.
-class InputEncoding {
+class InputEmbedding {
  public:
-  InputEncoding() = default;
-  InputEncoding(ParamSpec& p, const InputOptions& options, const InputWidths& in)
+  InputEmbedding() = default;
+  InputEmbedding(ParamSpec& p, const InputOptions& options, const InputWidths& in)
       : options_(options), num_config_features_(in.num_config_features) {
     node_channels_ = in.num_node_features;
     if (options.opcode_encoding == OpcodeEncoding::kEmbedding) {
@@ -144,9 +126,22 @@ class InputEncoding {
     const Var y = ctx.allocate(rows, num_entries * options_.layout_channels, ctx.needs_grad(table));
     const MatrixView<T> parts(ctx.mutable_value(y).data, count, options_.layout_channels);
     kernels::gather_rows(ctx.value(table), classes, parts, ctx.pool());
-    ctx.record(y, ops::GatherEntries{table, y, classes});
+    ctx.record(y, GatherEntries{table, y, classes});
     return y;
   }
+  /// Row i of y is [table[index[i n]], ..., table[index[i n + n - 1]]].  d_table[index[j]] += part j of dy,
+  /// summed in a fixed order.
+  struct GatherEntries {
+    Var table, y;
+    Span<const std::int32_t> index;
+    template <class Ctx>
+    void backward(Ctx& ctx) const {
+      using T = typename Ctx::Scalar;
+      const MatrixView<const T> parts(ctx.out_grad(y).data, static_cast<std::int64_t>(index.size()),
+                                      ctx.cols(table));
+      kernels::scatter_add_rows(parts, index, ctx.grad_accumulator(table), ctx.arena(), ctx.pool());
+    }
+  };
 
   InputOptions options_;
   Embedding opcode_, layout_;
@@ -158,4 +153,4 @@ MLGRAPH_END_ISA
 }  // namespace mlgraph
 
 #include "mlgraph/core/pop_macros.inc"
-#endif  // MLGRAPH_COST_INPUT_ENCODING_HPP
+#endif  // MLGRAPH_COST_INPUT_EMBEDDING_HPP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mlgraph/cost/input_encoding.hpp"
+#include "mlgraph/cost/input_embedding.hpp"
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,7 @@ struct Bench {
   using T = typename Ctx::Scalar;
 
   ParamSpec spec;
-  InputEncoding encoding;
+  InputEmbedding encoding;
   Parameters<T> parameters;
   NetData<T> data{hub_net_graph(), layout_plan(), 3};
   Ctx ctx;
@@ -46,7 +46,7 @@ TEST_CASE("the inputs of the competition's winner have 246 columns and one layou
   options.node_encoding.embed_layout = true;
   options.opcode_channels = 16;
   ParamSpec spec;
-  const InputEncoding encoding(spec, options, {134, 18});
+  const InputEmbedding encoding(spec, options, {134, 18});
   CHECK(encoding.config_channels() == 18 * 4);
   CHECK(encoding.node_channels() + encoding.config_channels() == 246);
   CHECK(tensor_list(spec) == std::vector<std::string>{"opcode.weight (121, 16)", "layout.weight (8, 4)"});
@@ -54,13 +54,13 @@ TEST_CASE("the inputs of the competition's winner have 246 columns and one layou
 
 TEST_CASE("what is not asked for has no parameters and no columns") {
   ParamSpec plain_spec, one_hot_spec;
-  const InputEncoding plain(plain_spec, options_of(false), {kNodeFeatures, 16});
+  const InputEmbedding plain(plain_spec, options_of(false), {kNodeFeatures, 16});
   CHECK(tensor_list(plain_spec) == std::vector<std::string>{"opcode.weight (4, 3)"});
   CHECK(plain.node_channels() == 3 + kNodeFeatures);
   CHECK(plain.config_channels() == 16);
   InputOptions options = options_of(false);
   options.opcode_encoding = OpcodeEncoding::kOneHot;
-  const InputEncoding one_hot(one_hot_spec, options, {kNodeFeatures, 16});
+  const InputEmbedding one_hot(one_hot_spec, options, {kNodeFeatures, 16});
   CHECK(one_hot_spec.entries().empty());
   CHECK(one_hot.node_channels() == kOpcodes + kNodeFeatures);
 }
@@ -115,7 +115,7 @@ TEST_CASE("numbers of a config are handed on, without a row for other nodes") {
 TEST_CASE("the layout table gets the gradient of every entry that used it") {
   const InputOptions options = options_of(true);
   ParamSpec spec;
-  const InputEncoding encoding(spec, options, kNetWidths);
+  const InputEmbedding encoding(spec, options, kNetWidths);
   Parameters<double> parameters = random_parameters(spec);
   const NetData<double> data(hub_net_graph(), layout_plan(), 2);
   const Status status = gradcheck(

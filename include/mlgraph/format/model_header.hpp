@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// embed_header(): a model file as the text of a C++ header. What `mlgraph embed` and mlgraph_embed_model() run.
-#ifndef MLGRAPH_FORMAT_EMBED_HEADER_HPP
-#define MLGRAPH_FORMAT_EMBED_HEADER_HPP
+// model_header(): a model file as the text of a C++ header. What `mlgraph embed` and mlgraph_embed_model() run.
+#ifndef MLGRAPH_FORMAT_MODEL_HEADER_HPP
+#define MLGRAPH_FORMAT_MODEL_HEADER_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <cstddef>
@@ -18,8 +18,8 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// What embed_header() makes of a file.
-struct EmbedOptions {
+/// What model_header() makes of a file.
+struct ModelHeaderOptions {
   std::string name = "kModel";  ///< of the constant; may be in namespaces: `my::kModel`
   std::string source;           ///< what the header's first comment says it was made of
   /// Path of the file, as the assembler is to find it: the header then holds `.incbin` instead of the bytes.
@@ -112,8 +112,8 @@ inline void append_literals(std::string& text, Span<const std::byte> bytes) {
 /// Errors: bytes that are no safetensors file, as SafeTensors::parse() says it; a name that C++ does not allow;
 ///         a path with a line break.
 /// Cost:   3.3 bytes of text for each byte of weights.
-[[nodiscard]] inline Result<std::string> embed_header(Span<const std::byte> bytes,
-                                                      const EmbedOptions& options) {
+[[nodiscard]] inline Result<std::string> model_header(Span<const std::byte> bytes,
+                                                      const ModelHeaderOptions& options) {
   MLGRAPH_RETURN_IF_ERROR(SafeTensors::parse(bytes).status());
   const auto wrong_name = [&options] {
     return Status::invalid_argument(
@@ -167,4 +167,4 @@ MLGRAPH_END_ISA
 }  // namespace mlgraph
 
 #include "mlgraph/core/pop_macros.inc"
-#endif  // MLGRAPH_FORMAT_EMBED_HEADER_HPP
+#endif  // MLGRAPH_FORMAT_MODEL_HEADER_HPP
