@@ -93,8 +93,7 @@ void sage_layer(benchmark::State& state, bool is_fused) {
     } else {
       kernels::spmm<float>(Reduce::kMean, csr, {}, x, neighbours, {}, false, pool);
       kernels::gemm_packed<float>(neighbours, lin_l, y, false, {}, pool);
-      kernels::gemm_packed<float>(x, lin_r, y, true,
-                                  kernels::BiasActivation<Activation::kRelu, float>{o.bias.data(), 0.0F}, pool);
+      kernels::gemm_packed<float>(x, lin_r, y, true, {o.bias.data(), Activation::kRelu, 0.0F}, pool);
     }
     benchmark::ClobberMemory();
     fastest = std::min(fastest, bench::now_seconds() - start);

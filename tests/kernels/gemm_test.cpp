@@ -84,7 +84,7 @@ TEST_CASE_TEMPLATE("an epilogue adds the bias and applies the activation to the 
         auto y = start;
         kernels::with_activation(act, [&](auto chosen) {
           const T* const bias_data = with_bias ? bias.data() : nullptr;
-          const kernels::BiasActivation<chosen(), T> epilogue{bias_data, T(0.25)};
+          const kernels::Epilogue<T> epilogue{bias_data, act, T(0.25)};
           kernels::gemm_packed<T>(a.view(), packed.matrix, y.view(), accumulate, epilogue);
           for (std::int64_t i = 0; i < n; ++i) {
             for (std::int64_t j = 0; j < m; ++j) {

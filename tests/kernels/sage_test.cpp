@@ -81,7 +81,7 @@ void check_layer(Reduce reduce, std::int64_t num_nodes, std::int64_t copies, std
   TestMatrix<T> neighbours(x.rows, in);
   TestMatrix<T> expected(x.rows, out, 1);
   kernels::spmm<T>(reduce, graph.csr(), {}, x.view(), neighbours.view(), {}, false, nullptr);
-  const kernels::BiasActivation<Activation::kRelu, T> epilogue{bias.data(), T(0)};
+  const kernels::Epilogue<T> epilogue{bias.data(), Activation::kRelu, T(0)};
   if (with_root) {
     kernels::gemm_packed<T>(neighbours.view(), layer.lin_l, expected.view());
     kernels::gemm_packed<T>(x.view(), lin_r, expected.view(), true, epilogue);
@@ -165,7 +165,8 @@ TEST_CASE_TEMPLATE("a row's bits do not depend on the rows beside it", T, float,
   }
 }
 
-TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads" * testing::kLong, T, float, double) {
+TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads" * testing::kLong, T, float,
+                   double) {
   const std::int64_t n = 1500;
   const Neighbours graph(n, 5);
   const Layer<T> layer(64, 48);

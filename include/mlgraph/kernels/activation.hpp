@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
 namespace mlgraph {
@@ -160,6 +161,31 @@ decltype(auto) with_activation(Activation a, Body&& body) {
   }
   return body(std::integral_constant<Activation, Activation::kNone>{});
 }
+
+/// What happens to the finished sums of a product before they leave the cache: activation(sum + bias). By
+/// default nothing. Which activation it is, is asked once a block: products exist once, not once for each
+/// activation.
+template <class T>
+struct Epilogue {
+  const T* bias = nullptr;  ///< one element per column of the product, or null
+  Activation activation = Activation::kNone;
+  T slope = T(kLeakyReluSlope);
+
+  /// Rows [first, last) and columns [begin, end) of c.
+  void apply(MatrixView<T> c, std::int64_t first, std::int64_t last, std::int64_t begin,
+             std::int64_t end) const {
+    if (bias == nullptr && activation == Activation::kNone) return;
+    with_activation(activation, [&](auto a) {
+      for (std::int64_t r = first; r < last; ++r) {
+        for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) {
+          T* const out = c.row(r) + begin + j;
+          const Vec<T> sum = load_n(out, n);
+          store_n(out, activate<a(), T>(bias == nullptr ? sum : sum + load_n(bias + begin + j, n), slope), n);
+        });
+      }
+    });
+  }
+};
 
 }  // namespace kernels
 

@@ -42,36 +42,14 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-// ---- epilogues: what happens to a finished sum before it leaves the cache ----------------------------------
-// `operator()(sum, col, n)` gets kLanes sums of one row that belong to columns col ... col + n - 1.
-
-/// Leaves the product as it is.
-template <class T>
-struct NoEpilogue {
-  static constexpr bool kIsIdentity = true;
-  Vec<T> operator()(const Vec<T>& sum, std::int64_t, std::int64_t) const { return sum; }
-};
-
-/// activation(sum + bias); `bias` has one element per column of the product, or is null.
-template <Activation A, class T>
-struct BiasActivation {
-  static constexpr bool kIsIdentity = false;
-  const T* bias = nullptr;
-  T slope = T(kLeakyReluSlope);
-
-  MLGRAPH_ALWAYS_INLINE Vec<T> operator()(const Vec<T>& sum, std::int64_t col, std::int64_t n) const {
-    return activate<A, T>(bias == nullptr ? sum : sum + load_n(bias + col, n), slope);
-  }
-};
-
 #if !defined(MLGRAPH_GEMM_EIGEN)
 
 namespace detail {
 
 // gemm_packed() on this thread with rows first ... first + a.cols - 1 of b: one block of a fused kernel.
-template <class T, class Epilogue>
+template <class T>
 void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int64_t first, MatrixView<T> c,
-                       bool accumulate, const Epilogue& epilogue) {
+                       bool accumulate, const Epilogue<T>& epilogue) {
   const PackedRight<T> right{b, first};
   multiply_rows(a, right, c, accumulate, epilogue);
 }
@@ -82,9 +60,9 @@ void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int
 ///
 /// Shapes: a (N, K), b packed (K, M), c (N, M).
 /// Cost:   N*K*M multiply-adds; no scratch.
-template <class T, class Epilogue = NoEpilogue<T>>
+template <class T>
 void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
-                 const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
+                 const Epilogue<T>& epilogue = {}, ThreadPool* pool = nullptr) {
   MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_packed: shapes do not fit");
   detail::multiply(a, detail::PackedRight<T>{b}, c, accumulate, epilogue, pool);
 }
@@ -99,21 +77,21 @@ void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
   MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_nn: shapes do not fit");
   constexpr std::int64_t kRowsWorthPacking = 256;
   if (a.rows <= kRowsWorthPacking && b.cols % kLanes<T> == 0) {
-    detail::multiply(a, detail::PlainRight<T>{b}, c, accumulate, NoEpilogue<T>{}, pool);
+    detail::multiply(a, detail::PlainRight<T>{b}, c, accumulate, Epilogue<T>{}, pool);
   } else if (a.rows <= detail::gemm_rows_per_task<T>(a.cols, c.cols)) {
     detail::CopiedRight<T, false> right(b);
-    detail::multiply_rows(a, right, c, accumulate, NoEpilogue<T>{});
+    detail::multiply_rows(a, right, c, accumulate, Epilogue<T>{});
   } else {
     ArenaScope scope(scratch);
     T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols)));
-    gemm_packed(a, pack(b, buffer), c, accumulate, NoEpilogue<T>{}, pool);
+    gemm_packed(a, pack(b, buffer), c, accumulate, Epilogue<T>{}, pool);
   }
 }
 
 /// epilogue of a * b^T: gemm_nt() with everything that gemm_packed() takes.
-template <class T, class Epilogue>
+template <class T>
 void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
-                      const Epilogue& epilogue, Arena& scratch, ThreadPool* pool) {
+                      const Epilogue<T>& epilogue, Arena& scratch, ThreadPool* pool) {
   MLGRAPH_ASSERT(a.cols == b.cols && b.rows == c.cols && a.rows == c.rows, "gemm_nt: shapes do not fit");
   if (a.rows <= detail::gemm_rows_per_task<T>(a.cols, c.cols)) {
     detail::CopiedRight<T, true> right(b);
@@ -132,7 +110,7 @@ void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T
 template <class T>
 void gemm_nt(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate, Arena& scratch,
              ThreadPool* pool) {
-  gemm_nt_epilogue(a, b, c, accumulate, NoEpilogue<T>{}, scratch, pool);
+  gemm_nt_epilogue(a, b, c, accumulate, Epilogue<T>{}, scratch, pool);
 }
 
 /// c = a^T * b + (accumulate ? c : 0), the gradient of a weight.
@@ -203,24 +181,19 @@ PackedMatrix<T> pack_transposed(MatrixView<const T> b, T* buffer) {
 
 namespace detail {
 
-template <class T, class Epilogue>
+template <class T>
 void gemm_packed_block(MatrixView<const T> a, const PackedMatrix<T>& b, std::int64_t first, MatrixView<T> c,
-                       bool accumulate, const Epilogue& epilogue) {
+                       bool accumulate, const Epilogue<T>& epilogue) {
   eigen_multiply(eigen_map(a), eigen_map(MatrixView<const T>(b.data + first * b.cols, a.cols, b.cols)), c,
                  accumulate);
-  if (Epilogue::kIsIdentity) return;
-  for (std::int64_t r = 0; r < c.rows; ++r) {
-    for_each_piece<T>(c.cols, [&](std::int64_t j, std::int64_t n) {
-      store_n(c.row(r) + j, epilogue(load_n(c.row(r) + j, n), j, n), n);
-    });
-  }
+  epilogue.apply(c, 0, c.rows, 0, c.cols);
 }
 
 }  // namespace detail
 
-template <class T, class Epilogue = NoEpilogue<T>>
+template <class T>
 void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> c, bool accumulate = false,
-                 const Epilogue& epilogue = {}, ThreadPool* pool = nullptr) {
+                 const Epilogue<T>& epilogue = {}, ThreadPool* pool = nullptr) {
   MLGRAPH_ASSERT(a.cols == b.rows && b.cols == c.cols && a.rows == c.rows, "gemm_packed: shapes do not fit");
   parallel_for(pool, c.rows, detail::kEigenRows, [&](std::int64_t begin, std::int64_t end) {
     detail::gemm_packed_block(a.row_block(begin, end - begin), b, 0, c.row_block(begin, end - begin),
@@ -228,9 +201,9 @@ void gemm_packed(MatrixView<const T> a, const PackedMatrix<T>& b, MatrixView<T> 
   });
 }
 
-template <class T, class Epilogue>
+template <class T>
 void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
-                      const Epilogue& epilogue, Arena& scratch, ThreadPool* pool) {
+                      const Epilogue<T>& epilogue, Arena& scratch, ThreadPool* pool) {
   ArenaScope scope(scratch);
   T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
   gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);

@@ -12,6 +12,7 @@
 #include "mlgraph/core/fixed_tree.hpp"
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/gemm_kernel.hpp"
 #include "mlgraph/kernels/gemm_pack.hpp"
 #include "mlgraph/kernels/simd.hpp"
@@ -86,18 +87,6 @@ struct CopiedRight {
 
 // ---- a b ----------------------------------------------------------------------------------------------------
 
-// Rows [first, last) and columns [begin, end) of c through the epilogue.
-template <class T, class Epilogue>
-void apply_epilogue(MatrixView<T> c, std::int64_t first, std::int64_t last, std::int64_t begin,
-                    std::int64_t end, const Epilogue& epilogue) {
-  for (std::int64_t r = first; r < last; ++r) {
-    for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) {
-      T* out = c.row(r) + begin + j;
-      store_n(out, epilogue(load_n(out, n), begin + j, n), n);
-    });
-  }
-}
-
 // The product of matrices with no element, whose pointers may be null: sums of nothing.
 template <class T>
 void multiply_nothing(MatrixView<T> c, bool accumulate) {
@@ -106,12 +95,12 @@ void multiply_nothing(MatrixView<T> c, bool accumulate) {
 
 // c = epilogue(a * b + (accumulate ? c : 0)) on this thread. Panel by panel, a panel by pieces of its depth;
 // the epilogue follows while the rows it works on are still in the first cache.
-template <class T, class Right, class Epilogue>
+template <class T, class Right>
 void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool accumulate,
-                   const Epilogue& epilogue) {
+                   const Epilogue<T>& epilogue) {
   if (a.cols == 0) {
     multiply_nothing(c, accumulate);
-    if (!Epilogue::kIsIdentity) apply_epilogue(c, 0, c.rows, 0, c.cols, epilogue);
+    epilogue.apply(c, 0, c.rows, 0, c.cols);
     return;
   }
   const Panels<T> panels(c.cols);
@@ -136,8 +125,7 @@ void multiply_rows(MatrixView<const T> a, Right& right, MatrixView<T> c, bool ac
         args.a = a.row(row) + k;
         args.c = c.row(row) + col;
         gemm_panel<LeftLayout::kRows>(args, vectors, rows);
-        if (!Epilogue::kIsIdentity && i + 1 == num_pieces)
-          apply_epilogue(c, row, row + rows, col, end, epilogue);
+        if (i + 1 == num_pieces) epilogue.apply(c, row, row + rows, col, end);
       }
     }
   }
@@ -152,9 +140,9 @@ std::int64_t gemm_rows_per_task(std::int64_t depth, std::int64_t cols) {
 }
 
 // The same by blocks of rows, on the threads of the pool.
-template <class T, class Right, class Epilogue>
+template <class T, class Right>
 void multiply(MatrixView<const T> a, const Right& right, MatrixView<T> c, bool accumulate,
-              const Epilogue& epilogue, ThreadPool* pool) {
+              const Epilogue<T>& epilogue, ThreadPool* pool) {
   parallel_for(pool, c.rows, gemm_rows_per_task<T>(a.cols, c.cols), [&](std::int64_t begin, std::int64_t end) {
     multiply_rows(a.row_block(begin, end - begin), right, c.row_block(begin, end - begin), accumulate,
                   epilogue);

@@ -20,20 +20,6 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-namespace detail {
-
-// Calls body with the epilogue for act(. + bias).
-template <class T, class Body>
-void with_linear_epilogue(Span<const T> bias, Activation act, T slope, Body&& body) {
-  if (bias.empty() && act == Activation::kNone) {
-    body(NoEpilogue<T>{});
-  } else {
-    with_activation(act, [&](auto a) { body(BiasActivation<a(), T>{bias.data(), slope}); });
-  }
-}
-
-}  // namespace detail
-
 /// The dense layer on packed weights, for weights that are used more than once.
 ///
 ///   y = act(x * weight + bias)
@@ -43,8 +29,7 @@ template <class T>
 void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<const T> bias, Activation act,
                    T slope, MatrixView<T> y, ThreadPool* pool) {
   MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
-  detail::with_linear_epilogue(bias, act, slope,
-                               [&](const auto& epilogue) { gemm_packed(x, weight, y, false, epilogue, pool); });
+  gemm_packed(x, weight, y, false, {bias.data(), act, slope}, pool);
 }
 
 /// y = act(x * weight^T + bias).
@@ -55,9 +40,7 @@ template <class T>
 void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bias, Activation act, T slope,
             MatrixView<T> y, Arena& scratch, ThreadPool* pool) {
   MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
-  detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
-    gemm_nt_epilogue(x, weight, y, false, epilogue, scratch, pool);
-  });
+  gemm_nt_epilogue(x, weight, y, false, {bias.data(), act, slope}, scratch, pool);
 }
 
 /// db[j] += sum_i dy[i][j], the gradient of a bias.

@@ -34,9 +34,9 @@ constexpr std::int64_t sage_rows(std::int64_t cols) { return cols > kSageCols / 
 
 // One block of rows of one copy; `x` has all rows that the copy's nodes aggregate, `root_block` the block's
 // own.
-template <class T, class Epilogue>
+template <class T>
 void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, MatrixView<const T> root_block,
-                const PackedMatrix<T>& lin_l, const PackedMatrix<T>& lin_r, const Epilogue& epilogue,
+                const PackedMatrix<T>& lin_l, const PackedMatrix<T>& lin_r, const Epilogue<T>& epilogue,
                 MatrixView<T> y_block, MatrixView<T> aggregated_block) {
   alignas(kAlignment) T buffer[kSageBuffer];
   for (std::int64_t k = 0; k == 0 || k < x.cols; k += kSageCols) {
@@ -47,7 +47,7 @@ void sage_block(Reduce reduce, const CsrView& block_csr, MatrixView<const T> x, 
     if (lin_r.data == nullptr && k + cols == x.cols) {
       gemm_packed_block<T>(part, lin_l, k, y_block, k > 0, epilogue);
     } else {
-      gemm_packed_block<T>(part, lin_l, k, y_block, k > 0, NoEpilogue<T>{});
+      gemm_packed_block<T>(part, lin_l, k, y_block, k > 0, Epilogue<T>{});
     }
   }
   if (lin_r.data != nullptr) gemm_packed_block<T>(root_block, lin_r, 0, y_block, true, epilogue);
@@ -91,22 +91,21 @@ void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, MatrixView<const T>
   const std::int64_t block_rows = detail::sage_rows(x.cols);
   const std::int64_t block_work = std::max<std::int64_t>(1, 2 * block_rows * x.cols * y.cols);
   const std::int64_t task_rows = block_rows * ((kMinTaskWork + block_work - 1) / block_work);
-  detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
-    const auto rows_of_copy = [&](std::int64_t copy, std::int64_t begin, std::int64_t end) {
-      const MatrixView<const T> x_copy = x.row_block(copy * num_sources, num_sources);
-      for (std::int64_t i = begin; i < end; i += block_rows) {
-        const std::int64_t count = std::min(block_rows, end - i);
-        const CsrView block_csr{
-            csr.row_ptr.subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(count + 1)), csr.col};
-        const std::int64_t row = copy * num_rows + i;
-        const MatrixView<const T> root_block = lin_r.data == nullptr ? root : root.row_block(row, count);
-        detail::sage_block<T>(reduce, block_csr, x_copy, root_block, lin_l, lin_r, epilogue,
-                              y.row_block(row, count),
-                              aggregated.data == nullptr ? aggregated : aggregated.row_block(row, count));
-      }
-    };
-    detail::for_rows_of_copies(num_copies, num_rows, task_rows, pool, rows_of_copy);
-  });
+  const Epilogue<T> epilogue{bias.data(), act, slope};
+  const auto rows_of_copy = [&](std::int64_t copy, std::int64_t begin, std::int64_t end) {
+    const MatrixView<const T> x_copy = x.row_block(copy * num_sources, num_sources);
+    for (std::int64_t i = begin; i < end; i += block_rows) {
+      const std::int64_t count = std::min(block_rows, end - i);
+      const CsrView block_csr{
+          csr.row_ptr.subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(count + 1)), csr.col};
+      const std::int64_t row = copy * num_rows + i;
+      const MatrixView<const T> root_block = lin_r.data == nullptr ? root : root.row_block(row, count);
+      detail::sage_block<T>(reduce, block_csr, x_copy, root_block, lin_l, lin_r, epilogue,
+                            y.row_block(row, count),
+                            aggregated.data == nullptr ? aggregated : aggregated.row_block(row, count));
+    }
+  };
+  detail::for_rows_of_copies(num_copies, num_rows, task_rows, pool, rows_of_copy);
 }
 
 /// The same with x as root.
