@@ -172,7 +172,7 @@ class Usage(Case):
                                   ("--configs-per-graph", "1", "should be in [2, 1000000]"),
                                   ("--lr", "-1", "should be 0 or more"), ("--ema", "2", "should be in [0, 1)"),
                                   ("--loss", "l2", "should be mse, mape, hinge, logistic, listmle, diffmat, centred-log or cost-pairs"),
-                                  ("--schedule", "linear", "should be cosine, constant or step")):
+                                  ("--schedule", "linear", "should be cosine, constant, step or plateau")):
             self.fails(2, f"{flag}: is {value}; {what}", *common, flag, value)
         self.fails(2, "--hidden: is 1; should be in [2, 4096]", *common, "--arch", "winner", "--hidden", "1")
         self.fails(1, "hidden_channels is 7; should be even in a winner", *common, "--arch", "winner", "--hidden", "7")

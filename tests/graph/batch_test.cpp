@@ -125,3 +125,57 @@ TEST_CASE("graphs that do not fit together are named, and the batch is empty the
   CHECK(batch.assign(pointers_to(graphs)).message() ==
         "graph 2 has the edges of EdgeOptions::both; graph 0 does not");
 }
+
+TEST_CASE("a batch of a set has its arrays one after the other, and the graph of each node") {
+  Rng rng(5);
+  for (const bool both : {false, true}) {
+    GraphDataset set(keep_all(both));
+    std::vector<Graph> graphs;
+    for (const std::int32_t n : {6, 1, 0, 8}) {
+      graphs.push_back(random_graph(rng, n, 3, both));
+      const Graph& graph = graphs.back();
+      Ids source, target, edge_id;
+      for (const Pair& pair : sorted_edges(graph.edges())) {
+        source.push_back(pair.first);
+        target.push_back(pair.second);
+        edge_id.push_back(1000 * n + 10 * pair.first + pair.second);
+      }
+      const std::vector<float> y = {static_cast<float>(n), 0.5F};
+      const GraphView view{graph.x(), graph.opcode(), source, target, {}};
+      const NamedArray arrays[] = {graph_array("y", Span<const float>(y)),
+                                   edge_array("id", Span<const std::int32_t>(edge_id))};
+      REQUIRE(set.add(view, arrays).ok());
+    }
+    const std::size_t chosen[] = {3, 0, 2, 1, 3};
+    std::vector<Graph> same;
+    for (const std::size_t g : chosen) same.push_back(graphs[g]);
+    Batch batch;
+    REQUIRE(batch.assign(set, chosen).ok());
+    const BatchView view = batch.view();
+    check_batch(view, same, both);
+    REQUIRE(view.batch.size() == 23);
+    for (std::size_t g = 0; g < same.size(); ++g) {
+      for (std::int32_t v = view.ptr[g]; v < view.ptr[g + 1]; ++v)
+        REQUIRE(view.batch[static_cast<std::size_t>(v)] == static_cast<std::int32_t>(g));
+    }
+    REQUIRE(view.f32("y").rows == 5);
+    CHECK(view.f32("y")(0, 0) == 8);
+    CHECK(view.f32("y")(3, 0) == 1);
+    CHECK(view.f32("y")(4, 1) == 0.5F);
+    const Span<const std::int32_t> ids = view.ids("id");
+    const std::vector<Pair> pairs = entries(view.edges.forward.csr);
+    REQUIRE(ids.size() == pairs.size());
+    for (std::size_t p = 0; p < pairs.size(); ++p) {
+      const std::size_t g = static_cast<std::size_t>(view.batch[static_cast<std::size_t>(pairs[p].first)]);
+      const std::int32_t begin = view.ptr[g], n = view.ptr[g + 1] - begin;
+      REQUIRE(ids[p] == 1000 * n + 10 * (pairs[p].second - begin) + pairs[p].first - begin);
+    }
+    CHECK(view.ids("y").empty());
+    CHECK(view.f32("id").rows == 0);
+    CHECK(view.i32("none").rows == 0);
+    const std::size_t wrong[] = {0, 4};
+    CHECK(batch.assign(set, wrong).message() == "graph 1 of the batch is graph 4; the set has 4");
+    CHECK(batch.view().num_nodes() == 0);
+    CHECK(batch.view().arrays.empty());
+  }
+}

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 
 using namespace mlgraph;
@@ -76,4 +77,29 @@ TEST_CASE("a schedule that cannot be used says why") {
   LrSchedule schedule;
   schedule.warmup_steps = -1;
   CHECK(schedule.validate().message() == "schedule: warmup_steps is -1; it should be at least 0");
+}
+
+TEST_CASE("a plateau lowers the rate as torch's ReduceLROnPlateau") {
+  // torch 2.13: ReduceLROnPlateau(SGD(lr=0.8), factor=0.5, patience=2, threshold=0, min_lr=0.15)
+  const double metric[] = {5, 4, 6, 6, 6, 6, 6, 3, 3, 3, 3, 3, 9, 9, 9, 9};
+  const double expected[] = {0.8, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.15, 0.15, 0.15};
+  LrSchedule schedule = constant(0.8);
+  schedule.kind = Schedule::kPlateau;
+  schedule.gamma = 0.5;
+  schedule.min_lr = 0.15;
+  schedule.warmup_steps = 4;
+  REQUIRE(schedule.validate().ok());
+  Plateau plateau(2);
+  double best = 100;
+  for (int epoch = 0; epoch < 16; ++epoch) {
+    plateau.see(metric[epoch] < best);
+    best = std::min(best, metric[epoch]);
+    CHECK(schedule.at(100, plateau.reductions()) == expected[epoch]);
+  }
+  CHECK(schedule.at(0, 0) == doctest::Approx(0.16));  // the warm-up
+  schedule.min_lr = 1;
+  CHECK(schedule.validate().message() == "schedule: min_lr is 1; it should be in [0, 0.8]");
+  schedule.min_lr = 0;
+  schedule.gamma = -1;
+  CHECK(schedule.validate().message() == "schedule: gamma is -1; it should be at least 0");
 }

@@ -63,11 +63,12 @@ struct EnumNames<OptimizerKind> {
 enum class Schedule : std::uint8_t {
   kCosine,  ///< down to min_lr at the last step
   kConstant,
-  kStep,  ///< times `lr_gamma` after every `lr_step_epochs`
+  kStep,     ///< times `lr_gamma` after every `lr_step_epochs`
+  kPlateau,  ///< times `lr_gamma` after more than `lr_step_epochs` validated epochs without a better one
 };
 template <>
 struct EnumNames<Schedule> {
-  static constexpr std::string_view kNames[] = {"cosine", "constant", "step"};
+  static constexpr std::string_view kNames[] = {"cosine", "constant", "step", "plateau"};
 };
 
 /// Which configurations a slate has.
@@ -146,9 +147,9 @@ struct Recipe {
   OptimizerKind optimizer = OptimizerKind::kAdamW;
   double lr = 1e-3;
   Schedule schedule = Schedule::kCosine;
-  double min_lr = 0;                 ///< of kCosine
-  double lr_gamma = 0.1;             ///< of kStep
-  std::int64_t lr_step_epochs = 30;  ///< of kStep
+  double min_lr = 0;                 ///< of kCosine and kPlateau
+  double lr_gamma = 0.1;             ///< of kStep and kPlateau
+  std::int64_t lr_step_epochs = 30;  ///< of kStep and kPlateau
   double warmup_fraction = 0.05;     ///< of all steps
   double weight_decay = 0;           ///< decoupled with kAdamW
   double momentum = 0.9;             ///< of kSgd
@@ -187,9 +188,10 @@ struct Recipe {
     v("optimizer", "--optimizer", optimizer, "What steps the weights");
     v("lr", "--lr", lr, 0.0, kInf, "Peak learning rate");
     v("schedule", "--schedule", schedule, "How the learning rate goes on after the warm-up");
-    v("min_lr", "--min-lr", min_lr, 0.0, kInf, "Where the cosine ends");
-    v("lr_gamma", "--lr-gamma", lr_gamma, 0.0, kInf, "Factor of the step schedule");
-    v("lr_step_epochs", "--lr-step-epochs", lr_step_epochs, 1, kAny, "Epochs between its steps");
+    v("min_lr", "--min-lr", min_lr, 0.0, kInf, "Where the cosine ends, and what plateau does not go below");
+    v("lr_gamma", "--lr-gamma", lr_gamma, 0.0, kInf, "Factor of the schedules step and plateau");
+    v("lr_step_epochs", "--lr-step-epochs", lr_step_epochs, 1, kAny,
+      "Of step: epochs between two; of plateau: epochs without a better one that it bears");
     v("warmup_fraction", "--warmup", warmup_fraction, 0.0, 1.0, "Share of the steps in which the rate rises");
     v("weight_decay", "--weight-decay", weight_decay, 0.0, kInf, "Decoupled with adamw");
     v("momentum", "--momentum", momentum, 0.0, kInf, "Of sgd");

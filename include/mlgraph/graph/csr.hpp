@@ -122,6 +122,9 @@ class Edges {
   [[nodiscard]] std::int32_t num_nodes() const { return CsrView{by_target_ptr_, {}}.num_rows(); }
   [[nodiscard]] std::int64_t num_edges() const { return static_cast<std::int64_t>(by_target_col_.size()); }
   [[nodiscard]] bool has_both() const { return !both_ptr_.empty(); }
+  /// (E) which edge of the list each entry of view().forward.csr is: the order that data of edges are brought
+  /// to. Empty after assign_blocks().
+  [[nodiscard]] Span<const std::int32_t> list_position() const { return list_position_; }
 
   /// Forgets the edges and keeps the memory.
   void clear() {
@@ -230,12 +233,14 @@ class Edges {
       const std::size_t end = at(by_target_ptr_[v + 1]);
       for (std::size_t p = begin; p < end; ++p) {
         if (p > begin && by_target_col_[p] == by_target_col_[p - 1]) continue;
+        list_position_[out] = list_position_[p];
         by_target_col_[out++] = by_target_col_[p];  // out <= p, and p - 1 is not read again after p
       }
       begin = end;
       by_target_ptr_[v + 1] = id(out);
     }
     by_target_col_.resize(out);
+    list_position_.resize(out);
   }
 
   // The reverse CSR and both maps, from the forward CSR.
@@ -293,7 +298,7 @@ class Edges {
   Ids both_ptr_;                // (N + 1), or empty
   Ids both_col_;                // (2 E), or empty
   Ids both_map_;                // (2 E), or empty
-  Ids list_position_;           // (E) of the forward CSR in the list: scratch of assign()
+  Ids list_position_;           // (E) of the forward CSR in the list
 };
 
 inline Status Edges::assign_blocks(Span<const EdgesView> graphs) {

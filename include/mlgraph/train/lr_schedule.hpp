@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning rate as a function of the step: constant, staircase or cosine, each after a linear warm-up.
+// Learning rate as a function of the step: constant, staircase, cosine, or lower after each plateau; after a
+// warm-up.
 #ifndef MLGRAPH_TRAIN_LR_SCHEDULE_HPP
 #define MLGRAPH_TRAIN_LR_SCHEDULE_HPP
 #include "mlgraph/core/push_macros.inc"
@@ -26,6 +27,7 @@ MLGRAPH_BEGIN_ISA
 ///   kStep:      lr * gamma^floor(t / step_size)                          (torch StepLR)
 ///   kCosine:    min_lr + (lr - min_lr) * (1 + cos(pi * min(t / n, 1))) / 2   (torch CosineAnnealingLR, T_max =
 ///   n)
+///   kPlateau:   max(min_lr, lr * gamma^reductions), the reductions that a Plateau counts
 struct LrSchedule {
   using Kind = Schedule;
 
@@ -33,9 +35,9 @@ struct LrSchedule {
   double lr = 1e-3;
   std::int64_t warmup_steps = 0;
   std::int64_t step_size = 1;    ///< kStep: steps between two decays
-  double gamma = 0.1;            ///< kStep: factor of a decay
+  double gamma = 0.1;            ///< kStep, kPlateau: factor of a decay
   std::int64_t total_steps = 0;  ///< kCosine: the step from which on the rate is min_lr
-  double min_lr = 0;             ///< kCosine
+  double min_lr = 0;             ///< kCosine, kPlateau
 
   /// The warm-up takes `warmup_fraction` of `total_steps`, rounded to the nearest step.
   [[nodiscard]] static LrSchedule cosine(double lr, std::int64_t total_steps, double warmup_fraction = 0,
@@ -62,22 +64,22 @@ struct LrSchedule {
       return Status::invalid_argument(
           str_cat("schedule: step_size is ", step_size, "; it should be at least 1"));
     }
-    if (kind == Kind::kStep && !(gamma >= 0)) {
+    if ((kind == Kind::kStep || kind == Kind::kPlateau) && !(gamma >= 0)) {
       return Status::invalid_argument(str_cat("schedule: gamma is ", gamma, "; it should be at least 0"));
     }
     if (kind == Kind::kCosine && total_steps <= warmup_steps) {
       return Status::invalid_argument(str_cat("schedule: total_steps is ", total_steps,
                                               "; it should be more than warmup_steps, ", warmup_steps));
     }
-    if (kind == Kind::kCosine && !(min_lr >= 0 && min_lr <= lr)) {
+    if ((kind == Kind::kCosine || kind == Kind::kPlateau) && !(min_lr >= 0 && min_lr <= lr)) {
       return Status::invalid_argument(
           str_cat("schedule: min_lr is ", min_lr, "; it should be in [0, ", lr, "]"));
     }
     return {};
   }
 
-  /// The learning rate of the optimizer's step number `step`, from 0.
-  [[nodiscard]] double at(std::int64_t step) const {
+  /// The learning rate of the optimizer's step number `step`, from 0, after so many plateaus.
+  [[nodiscard]] double at(std::int64_t step, std::int64_t reductions = 0) const {
     if (step < warmup_steps) return lr * static_cast<double>(step + 1) / static_cast<double>(warmup_steps + 1);
     const std::int64_t t = step - warmup_steps;
     switch (kind) {
@@ -90,9 +92,32 @@ struct LrSchedule {
         const double progress = static_cast<double>(t) / static_cast<double>(total_steps - warmup_steps);
         return min_lr + (lr - min_lr) * (1 + std::cos(kPi * std::min(progress, 1.0))) / 2;
       }
+      case Kind::kPlateau:
+        return std::max(min_lr, lr * std::pow(gamma, static_cast<double>(reductions)));
     }
     return lr;
   }
+};
+
+/// Counts plateaus: a reduction each time that more than `patience` epochs in a row were not better than the
+/// best one. (torch ReduceLROnPlateau with threshold 0.)
+class Plateau {
+ public:
+  explicit Plateau(std::int64_t patience) : patience_(patience) {}
+
+  /// An epoch was validated.
+  void see(bool is_better) {
+    num_bad_ = is_better ? 0 : num_bad_ + 1;
+    if (num_bad_ <= patience_) return;
+    ++reductions_;
+    num_bad_ = 0;
+  }
+  [[nodiscard]] std::int64_t reductions() const { return reductions_; }
+
+ private:
+  std::int64_t patience_;
+  std::int64_t num_bad_ = 0;
+  std::int64_t reductions_ = 0;
 };
 
 MLGRAPH_END_ISA

@@ -20,9 +20,8 @@
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
-#include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/embedding_table.hpp"
-#include "mlgraph/train/gradient.hpp"
+#include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/sampler.hpp"
 #include "mlgraph/train/segment_training.hpp"
@@ -159,27 +158,18 @@ class StepSlates {
 
   [[nodiscard]] Status check(const ProgramView& program, const Slate& slate) const {
     if (!slate.status.ok()) return slate.status.annotate(program.name);
-    const std::size_t bad = find_non_finite(Span<const float>(slate.grad));
-    if (bad == slate.grad.size()) return {};
-    return Status::invalid_argument(str_cat(program.name, ": the gradient of ", model_.spec().name_at(bad),
-                                            " is ", detail::non_finite_name(slate.grad[bad])));
+    return check_sample_gradient(model_.spec(), slate.grad).annotate(program.name);
   }
 
   /// The mean gradient of the first `count` slates, and of how they moved the state.
   void add_up(std::size_t count) {
-    Parameters<float>& parameters = model_.parameters();
     const float weight = 1 / static_cast<float>(count);
     std::vector<float*> grads, states;
     for (std::size_t j = 0; j < count; ++j) {
       grads.push_back(slates_[j].grad.data());
       states.push_back(slates_[j].state.data());
     }
-    const auto num_grads = static_cast<std::int64_t>(parameters.grad.size());
-    add_in_tree<float>(grads, num_grads, options_.pool);
-    kernels::scale(weight, grads[0], parameters.grad.data(), num_grads, false, options_.pool);
-    const std::int64_t num_state = static_cast<std::int64_t>(parameters.value.size()) - num_grads;
-    add_in_tree<float>(states, num_state, options_.pool);
-    kernels::axpy(weight, states[0], parameters.value.data() + num_grads, num_state, options_.pool);
+    add_up_samples(model_.parameters(), grads, states, weight, weight, options_.pool);
   }
 
   Model& model_;

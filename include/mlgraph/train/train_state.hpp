@@ -20,10 +20,9 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
-#include "mlgraph/train/ema.hpp"
 #include "mlgraph/train/embedding_table.hpp"
+#include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/evaluate.hpp"
-#include "mlgraph/train/optimizer.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -51,13 +50,9 @@ struct TrainReport {
 };
 
 /// All that a training carries from one epoch to the next.
-struct TrainState {
-  std::int64_t epoch = 0;           // finished ones
-  bool head_phase = false;          // only the read-out is trained (GstOptions::finetunes())
-  AlignedVector<float> value;       // the weights
-  AlignedVector<float> best;        // those of the best validated epoch
-  OptimizerState<float> optimizer;  // in the head phase of the weights of the read-out only
-  EmaState<float> ema;              // of the trainable weights, where the recipe asks for it
+struct TrainState : WeightState {
+  std::int64_t epoch = 0;   // finished ones
+  bool head_phase = false;  // only the read-out is trained (GstOptions::finetunes()), and stepped
   EmbeddingTable table;
   TrainReport report;
 };
@@ -97,30 +92,6 @@ inline void append_epoch(const EpochReport& epoch, std::vector<double>& to) {
   return epoch;
 }
 
-template <class Container>
-[[nodiscard]] SafeTensor state_tensor(std::string name, Dtype dtype, const Container& values) {
-  return {std::move(name),
-          dtype,
-          {static_cast<std::int64_t>(values.size())},
-          {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(values[0])}};
-}
-
-/// Copies a vector out of a checkpoint; `size` is what it must have, or -1 for any.
-template <class Container>
-[[nodiscard]] Status read_state(const SafeTensors& file, const std::string& name, Dtype dtype,
-                                std::int64_t size, Container& values) {
-  const SafeTensor* const tensor = file.find(name);
-  if (tensor == nullptr) return Status::invalid_argument(str_cat("checkpoint: has no tensor ", name));
-  if (tensor->dtype != dtype || tensor->shape.size() != 1 || (size >= 0 && tensor->shape[0] != size)) {
-    return Status::invalid_argument(str_cat(
-        "checkpoint: ", name, " is ", dtype_name(tensor->dtype), " ", shape_text(tensor->shape), "; should be ",
-        size >= 0 ? str_cat(size) : std::string("a vector"), " of ", dtype_name(dtype)));
-  }
-  values.resize(static_cast<std::size_t>(tensor->shape[0]));
-  if (!values.empty()) std::memcpy(values.data(), tensor->data.data(), tensor->data.size());
-  return {};
-}
-
 [[nodiscard]] inline std::string checkpoint_format(const SafeTensors& file) {
   for (const auto& [key, text] : file.metadata()) {
     if (key == "format") return text;
@@ -144,18 +115,14 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
                                              state.report.best_epoch,
                                              state.ema.num_updates};
   using detail::state_tensor;
-  const std::vector<SafeTensor> tensors = {
+  std::vector<SafeTensor> tensors = {
       state_tensor("numbers", Dtype::kI64, numbers),
-      state_tensor("value", Dtype::kF32, state.value),
-      state_tensor("best", Dtype::kF32, state.best),
-      state_tensor("optimizer.first", Dtype::kF32, state.optimizer.first),
-      state_tensor("optimizer.second", Dtype::kF32, state.optimizer.second),
-      state_tensor("ema", Dtype::kF32, state.ema.average),
       state_tensor("epochs", Dtype::kF64, epochs),
       state_tensor("table.keys", Dtype::kU64, state.table.keys()),
       state_tensor("table.f32", Dtype::kF32, state.table.f32()),
       state_tensor("table.bf16", Dtype::kBF16, state.table.bf16()),
   };
+  detail::append_weight_state(state, tensors);
   SafeTensorsMetadata metadata(settings.begin(), settings.end());
   metadata.emplace_back("format", std::string(kCheckpointFormat));
   return write_safetensors(tensors, std::move(metadata));
@@ -190,14 +157,9 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
   std::vector<double> epochs;
   std::vector<float> f32;
   std::vector<std::uint16_t> bf16;
-  const auto num_values = static_cast<std::int64_t>(state.value.size());
   using detail::read_state;
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "numbers", Dtype::kI64, 6, numbers));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "value", Dtype::kF32, num_values, state.value));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "best", Dtype::kF32, num_values, state.best));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "optimizer.first", Dtype::kF32, -1, state.optimizer.first));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "optimizer.second", Dtype::kF32, -1, state.optimizer.second));
-  MLGRAPH_RETURN_IF_ERROR(read_state(file, "ema", Dtype::kF32, -1, state.ema.average));
+  MLGRAPH_RETURN_IF_ERROR(detail::read_weight_state(file, state));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "epochs", Dtype::kF64, -1, epochs));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.keys", Dtype::kU64, -1, keys));
   MLGRAPH_RETURN_IF_ERROR(read_state(file, "table.f32", Dtype::kF32, -1, f32));

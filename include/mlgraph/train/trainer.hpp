@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,10 +20,9 @@
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/graph/program.hpp"
-#include "mlgraph/train/ema.hpp"
 #include "mlgraph/train/embedding_table.hpp"
+#include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/evaluate.hpp"
-#include "mlgraph/train/gradient.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
@@ -70,24 +68,9 @@ class Trainer {
                                         OnEpoch&& on_epoch, Span<const std::byte> resume = {}) {
     MLGRAPH_RETURN_IF_ERROR(check_recipe(recipe_, model_));
     MLGRAPH_RETURN_IF_ERROR(start(train, valid, resume));
-    Status status;
-    while (status.ok()) {
-      if (!has_patience()) state_.epoch = state_.head_phase ? recipe_.epochs : num_main_epochs_;
-      if (state_.epoch >= recipe_.epochs) break;
-      if (state_.epoch >= num_main_epochs_ && !state_.head_phase) begin_head_phase();
-      EpochReport now;
-      now.epoch = state_.epoch + 1;
-      status = train_epoch(train, now);
-      if (status.ok()) status = judge_epoch(valid, now);
-      if (!status.ok()) {
-        status = status.annotate(str_cat("epoch ", now.epoch));
-        break;
-      }
-      finish_epoch(now);
-      if (on_epoch(static_cast<const EpochReport&>(now))) continue;
-      state_.report.stopped_by_caller = true;
-      break;
-    }
+    train_ = train;
+    valid_ = valid;
+    const Status status = run_epochs(*this, on_epoch, state_.report.stopped_by_caller);
     model_.parameters().value = state_.best;
     MLGRAPH_RETURN_IF_ERROR(status);
     return state_.report;
@@ -96,13 +79,15 @@ class Trainer {
   /// In on_epoch(): the bytes from which run() can continue.
   /// Errors: none that data can cause.
   [[nodiscard]] Result<std::vector<std::byte>> checkpoint() {
-    state_.value = model_.parameters().value;
-    state_.optimizer = optimizer_->state();
-    if (ema_.has_value()) state_.ema = ema_->state();
+    steps_->save(state_);
     return checkpoint_to_bytes(state_, settings_);
   }
 
  private:
+  template <class Training, class OnEpoch>
+  friend Status run_epochs(Training&, OnEpoch&, bool&);
+  using Epoch = EpochReport;
+
   [[nodiscard]] const Objective& objective() const {
     return options_.objective == nullptr ? ranking_ : *options_.objective;
   }
@@ -110,6 +95,7 @@ class Trainer {
   /// A fresh state, or that of the checkpoint.
   [[nodiscard]] Status start(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
                              Span<const std::byte> resume) {
+    MLGRAPH_RETURN_IF_ERROR(check_schedule(recipe_, !valid.empty()));
     MLGRAPH_RETURN_IF_ERROR(objective().check(model_.plan()));
     for (const PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(objective().check(program));
     slates_.emplace(model_, recipe_, objective(), options_);
@@ -124,12 +110,9 @@ class Trainer {
       MLGRAPH_RETURN_IF_ERROR(make_table(train, most_segments));
     settings_ = train_settings(model_, recipe_, objective(), options_.seed, train, valid);
     if (!resume.empty()) MLGRAPH_RETURN_IF_ERROR(checkpoint_from_bytes(resume, settings_, state_));
-    begin_steps();
-    if (resume.empty()) return {};
-    MLGRAPH_RETURN_IF_ERROR(optimizer_->set_state(std::move(state_.optimizer)));
-    if (ema_.has_value()) MLGRAPH_RETURN_IF_ERROR(ema_->set_state(std::move(state_.ema)));
-    model_.parameters().value = state_.value;
-    return {};
+    steps_.emplace(model_.spec(), model_.parameters(), recipe_, options_.pool);
+    steps_->begin(first_stepped());
+    return resume.empty() ? Status() : steps_->resume(state_);
   }
 
   [[nodiscard]] Status make_schedules(std::size_t most_segments) {
@@ -163,85 +146,66 @@ class Trainer {
     return state_.head_phase ? static_cast<std::size_t>(model_.spec().readout_begin()) : 0;
   }
 
-  /// An optimizer that has made no step, and an average of the weights as they are.
-  void begin_steps() {
-    Parameters<float>& parameters = model_.parameters();
-    optimizer_ = make_optimizer(recipe_, parameters.grad.size() - first_stepped());
-    if (recipe_.ema_decay > 0) ema_.emplace(parameters.trainable(), EmaOptions{recipe_.ema_decay, true});
-  }
-
   /// From the best weights: the backbone stays as it is, so every embedding is computed once more and then
   /// exact.
   void begin_head_phase() {
     state_.head_phase = true;
     state_.table.clear();
     if (state_.report.best_epoch > 0) model_.parameters().value = state_.best;
-    begin_steps();
+    steps_->begin(first_stepped());
   }
 
-  Status train_epoch(Span<const PreparedProgram> train, EpochReport& now) {
-    const std::vector<std::size_t> order = slates_->order(now.epoch);
-    const auto per_step = static_cast<std::size_t>(recipe_.graphs_per_step);
-    for (std::size_t begin = 0; begin < order.size(); begin += per_step) {
-      const StepPlace place{now.epoch, static_cast<std::int64_t>(begin / per_step), state_.head_phase};
-      now.lr = (state_.head_phase ? head_schedule_ : main_schedule_).at(optimizer_->num_steps());
-      const Span<const std::size_t> batch =
-          Span<const std::size_t>(order).subspan(begin, std::min(per_step, order.size() - begin));
-      const Result<double> loss = run_step(train, batch, place, now.lr);
-      if (!loss.ok()) return loss.status().annotate(str_cat("step ", place.step + 1));
-      now.train_loss += *loss * static_cast<double>(batch.size()) / static_cast<double>(order.size());
-    }
+  // What run_epochs() asks for.
+
+  [[nodiscard]] bool next_epoch() {
+    const bool goes_on = has_patience(recipe_, state_.report.epochs, state_.report.best_epoch, phase_begin());
+    // Without patience it is the turn of the read-out, or the end.
+    if (!goes_on) state_.epoch = state_.head_phase ? recipe_.epochs : num_main_epochs_;
+    if (state_.epoch >= recipe_.epochs) return false;
+    if (state_.epoch >= num_main_epochs_ && !state_.head_phase) begin_head_phase();
+    return true;
+  }
+  [[nodiscard]] std::int64_t finished() const { return state_.epoch; }
+  [[nodiscard]] std::int64_t phase_begin() const { return state_.head_phase ? num_main_epochs_ : 0; }
+
+  Status begin_epoch(std::int64_t epoch) {
+    order_ = slates_->order(epoch);
+    reductions_ = plateau_reductions(recipe_, state_.report.epochs, phase_begin());
     return {};
+  }
+  [[nodiscard]] std::int64_t num_steps() const { return slates_->steps_per_epoch(); }
+  [[nodiscard]] double lr() const {
+    return (state_.head_phase ? head_schedule_ : main_schedule_).at(steps_->num_steps(), reductions_);
   }
 
   /// The mean loss of the step.
-  Result<double> run_step(Span<const PreparedProgram> train, Span<const std::size_t> batch,
-                          const StepPlace& place, double lr) {
+  Result<StepLoss> run_step(std::int64_t epoch, std::int64_t step, double lr) {
+    const auto per_step = static_cast<std::size_t>(recipe_.graphs_per_step);
+    const std::size_t begin = static_cast<std::size_t>(step) * per_step;
+    const Span<const std::size_t> batch =
+        Span<const std::size_t>(order_).subspan(begin, std::min(per_step, order_.size() - begin));
     EmbeddingTable* const table = state_.table.max_rows() > 0 ? &state_.table : nullptr;
-    MLGRAPH_ASSIGN_OR_RETURN(const double loss, slates_->run(train, batch, place, table));
-    Parameters<float>& parameters = model_.parameters();
-    const Span<float> grad(parameters.grad);
-    MLGRAPH_RETURN_IF_ERROR(clip_gradient(recipe_, model_.spec(), grad, options_.pool));
-    const std::size_t begin = first_stepped();
-    const std::size_t count = grad.size() - begin;
-    MLGRAPH_RETURN_IF_ERROR(optimizer_->step(parameters.trainable().subspan(begin, count),
-                                             grad.subspan(begin, count), lr, options_.pool));
-    const std::string others = batch.size() > 1 ? str_cat(" and ", batch.size() - 1, " more") : std::string();
-    MLGRAPH_RETURN_IF_ERROR(check_weights(str_cat(train[batch[0]].view.name, others), lr));
-    if (ema_.has_value()) ema_->update(parameters.trainable(), options_.pool);
-    return loss;
-  }
-
-  /// After the step and not when the weights next meet an input: an activation may hide a NaN, and the last
-  /// step has no next.
-  [[nodiscard]] Status check_weights(const std::string& programs, double lr) const {
-    const AlignedVector<float>& weights = model_.parameters().value;
-    const std::size_t bad = find_non_finite(Span<const float>(weights), options_.pool);
-    if (bad == weights.size()) return {};
-    return Status::invalid_argument(str_cat(programs, ": ", model_.spec().name_at(bad), " became ",
-                                            detail::non_finite_name(weights[bad]), "; the learning rate is ",
-                                            lr));
-  }
-
-  /// Those of the last step, or the average.
-  [[nodiscard]] AlignedVector<float> weights_to_keep() const {
-    AlignedVector<float> weights = model_.parameters().value;
-    if (ema_.has_value()) std::copy(ema_->average().begin(), ema_->average().end(), weights.begin());
-    return weights;
+    const StepPlace place{epoch, step, state_.head_phase};
+    MLGRAPH_ASSIGN_OR_RETURN(const double loss, slates_->run(train_, batch, place, table));
+    MLGRAPH_RETURN_IF_ERROR(steps_->step(lr, [&] {
+      const std::string others = batch.size() > 1 ? str_cat(" and ", batch.size() - 1, " more") : std::string();
+      return str_cat(train_[batch[0]].view.name, others);
+    }));
+    return StepLoss{loss, static_cast<double>(batch.size()), static_cast<double>(order_.size())};
   }
 
   /// Validates when it is time, and says whether the epoch is the best one.
-  Status judge_epoch(Span<const PreparedProgram> valid, EpochReport& now) {
+  Status judge(EpochReport& now) {
     const TrainReport& report = state_.report;
-    now.is_best = valid.empty();
-    if (valid.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
-    AlignedVector<float> other = weights_to_keep();
+    now.is_best = valid_.empty();
+    if (valid_.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
+    AlignedVector<float> other = steps_->weights_to_keep();
     std::swap(model_.parameters().value, other);
-    Result<Evaluation> evaluation = evaluate(model_, valid, options_.pool);
+    Result<Evaluation> evaluation = evaluate(model_, valid_, options_.pool);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(evaluation.status());
     if (recipe_.selection == Selection::kLoss) {
-      MLGRAPH_ASSIGN_OR_RETURN(evaluation->mean.loss, loss_of(*evaluation, valid));
+      MLGRAPH_ASSIGN_OR_RETURN(evaluation->mean.loss, loss_of(*evaluation));
     }
     now.validated = true;
     now.valid = evaluation->mean;
@@ -250,11 +214,11 @@ class Trainer {
   }
 
   /// The mean over programs of what is trained, all configurations of a program as one slate.
-  Result<double> loss_of(const Evaluation& evaluation, Span<const PreparedProgram> valid) const {
+  Result<double> loss_of(const Evaluation& evaluation) const {
     Tape tape;
     double sum = 0;
     for (const GraphEvaluation& graph : evaluation.graphs) {
-      const PreparedProgram& program = valid[graph.index];
+      const PreparedProgram& program = valid_[graph.index];
       tape.begin();
       const Var scores = tape.input(Span<const float>(graph.score));
       const Var loss = objective().loss(tape, scores, program, program.selection);
@@ -264,7 +228,7 @@ class Trainer {
     return sum / static_cast<double>(evaluation.graphs.size());
   }
 
-  void finish_epoch(const EpochReport& now) {
+  void finish(const EpochReport& now) {
     state_.epoch = now.epoch;
     TrainReport& report = state_.report;
     report.epochs.push_back(now);
@@ -274,17 +238,7 @@ class Trainer {
     if (!now.is_best) return;
     report.best_epoch = now.epoch;
     report.best_valid = now.valid;
-    state_.best = weights_to_keep();
-  }
-
-  /// Without it, it is the turn of the read-out, or the end. Where not every epoch is validated, the next one
-  /// that is gets its chance.
-  [[nodiscard]] bool has_patience() const {
-    if (recipe_.patience == 0 || state_.report.epochs.empty()) return true;
-    const EpochReport& now = state_.report.epochs.back();
-    if (!now.validated) return true;
-    const std::int64_t since = std::max(state_.report.best_epoch, state_.head_phase ? num_main_epochs_ : 0);
-    return now.epoch - since < recipe_.patience;
+    state_.best = steps_->weights_to_keep();
   }
 
   Model& model_;
@@ -294,8 +248,10 @@ class Trainer {
   // Of a run.
   TrainState state_;
   std::optional<StepSlates> slates_;
-  std::unique_ptr<Optimizer> optimizer_;
-  std::optional<Ema<float>> ema_;
+  std::optional<WeightSteps> steps_;
+  Span<const PreparedProgram> train_, valid_;
+  std::vector<std::size_t> order_;               // of an epoch's slates
+  std::int64_t reductions_ = 0;                  // plateaus before the epoch
   std::map<std::string, std::string> settings_;  // what a checkpoint is only good for
   std::int64_t num_main_epochs_ = 0;             // the others train the read-out alone
   LrSchedule main_schedule_, head_schedule_;
