@@ -229,7 +229,8 @@ mg::Status run_contest(Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(
       const Results results,
       hold_contests(split_records(std::move(records)).train, programs, contestants, options.showcase.contest));
-  std::printf("\n%s\n%s", results_table(results).c_str(), summary_line(results).c_str());
+  std::printf("\n%s\n%s%s", results_table(results).c_str(), paired_text(results).c_str(),
+              summary_line(results).c_str());
   return {};
 }
 

@@ -14,6 +14,7 @@
 
 #include "contest.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/random.hpp"
 #include "rules.hpp"
 
 namespace minicompiler {
@@ -173,6 +174,75 @@ namespace detail {
     text += "\n";
   }
   return text;
+}
+
+/// A geometric mean of ratios, and the interval in which 95 % of the means lie that programs drawn with
+/// replacement have (the bootstrap).
+struct PairedRatio {
+  double mean = 1, low = 1, high = 1;
+};
+[[nodiscard]] inline PairedRatio paired_ratio(const std::vector<double>& over, const std::vector<double>& ns) {
+  constexpr std::size_t kDraws = 2000;
+  PairedRatio ratio;
+  ratio.mean = ratio.low = ratio.high = speed_ups(over, ns).mean;
+  if (ns.empty()) return ratio;
+  mg::Rng rng(1);
+  std::vector<double> means(kDraws);
+  for (double& mean : means) {
+    double sum = 0;
+    for (std::size_t i = 0; i < ns.size(); ++i) {
+      const std::size_t drawn = rng.below(ns.size());
+      sum += std::log(over[drawn] / ns[drawn]);
+    }
+    mean = std::exp(sum / static_cast<double>(ns.size()));
+  }
+  std::sort(means.begin(), means.end());
+  ratio.low = means[kDraws / 40];
+  ratio.high = means[kDraws - 1 - kDraws / 40];
+  return ratio;
+}
+
+/// The last contestant beside the others and beside searches by measuring: paired, with intervals; on how many
+/// programs it is faster or slower by more than 1 %.
+[[nodiscard]] inline std::string paired_text(const Results& results) {
+  using detail::fixed;
+  if (results.contests.empty()) return "";
+  const std::vector<Choosing> ways = results.ways();
+  const auto of = [&](const std::string& name) -> const Choosing& {
+    return *std::find_if(ways.begin(), ways.end(), [&](const Choosing& way) { return way.name == name; });
+  };
+  const auto five = [](const std::string& contestant) {
+    return mg::str_cat(contestant, ": ", SearchOptions().proposals, " beside the rules");
+  };
+  std::string text;
+  const auto row = [&](const Choosing& way, const Choosing& other) {
+    const PairedRatio ratio = paired_ratio(other.ns, way.ns);
+    std::size_t faster = 0, slower = 0;
+    for (std::size_t i = 0; i < way.ns.size(); ++i) {
+      faster += way.ns[i] * 1.01 < other.ns[i] ? 1 : 0;
+      slower += way.ns[i] > other.ns[i] * 1.01 ? 1 : 0;
+    }
+    text += mg::str_cat(way.name, " / ", other.name, ": ", fixed(ratio.mean, 3), " (", fixed(ratio.low, 3), "-",
+                        fixed(ratio.high, 3), "), faster on ", faster, ", slower on ", slower, " of ",
+                        way.ns.size(), "\n");
+  };
+  const std::string& last = results.contestants.back();
+  for (const std::string& other : results.contestants) {
+    if (other == last) continue;
+    row(of(last + ": first choice"), of(other + ": first choice"));
+    row(of(five(last)), of(five(other)));
+  }
+  row(of(five(last)), of("best rule of each program"));
+  for (const Found& found : results.contests[0].searched) row(of(five(last)), of(found.name));
+  const std::vector<double> rule = results.times_of_rule();
+  const std::vector<double>& first = of(last + ": first choice").ns;
+  std::size_t below95 = 0, below85 = 0;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    below95 += rule[i] < 0.95 * first[i] ? 1 : 0;
+    below85 += rule[i] < 0.85 * first[i] ? 1 : 0;
+  }
+  return text + mg::str_cat(last, ": first choice below 0.95 of the rule on ", below95, ", below 0.85 on ",
+                            below85, " of ", first.size(), "\n");
 }
 
 /// What one contest has shown, as lines: what the program takes by each way to choose.

@@ -73,6 +73,31 @@ TEST_CASE("the line for scripts and the table say the same") {
   CHECK(results_table(Results{}) == "no program\n");
 }
 
+TEST_CASE("ratios of pairs have an interval, which is none where all are equal") {
+  const PairedRatio equal = paired_ratio({2, 4, 6}, {1, 2, 3});
+  CHECK(equal.mean == doctest::Approx(2));
+  CHECK(equal.low == doctest::Approx(2));
+  CHECK(equal.high == doctest::Approx(2));
+  const PairedRatio mixed = paired_ratio({1, 4, 1, 4}, {1, 1, 1, 1});
+  CHECK(mixed.mean == doctest::Approx(2));
+  CHECK(mixed.low >= 1);
+  CHECK(mixed.low < 1.5);
+  CHECK(mixed.high <= 4);
+  CHECK(mixed.high > 2.5);
+  CHECK(paired_ratio({}, {}).mean == 1);
+}
+
+TEST_CASE("the last contestant is set beside the others and the searches, program by program") {
+  Results results = two_programs();
+  const std::string text = paired_text(results);
+  CHECK(text.find("network: 5 beside the rules / best rule of each program: ") != std::string::npos);
+  CHECK(text.find("network: 5 beside the rules / hill climbing from the rules: 1.414 (") != std::string::npos);
+  CHECK(text.find("faster on 1, slower on 0 of 2") != std::string::npos);
+  CHECK(text.find("network: first choice below 0.95 of the rule on 1, below 0.85 on 1 of 2\n") !=
+        std::string::npos);
+  CHECK(paired_text(Results{}).empty());
+}
+
 TEST_CASE("one contest as lines") {
   const std::string text = contest_text(contest_of("norm_1", 2000, 1000, 1250, 500), {"network"});
   CHECK(text.find("best rule: " + rule_text(all_rules()[5])) != std::string::npos);
