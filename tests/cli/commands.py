@@ -352,6 +352,8 @@ class Training(Case):
                  "config_encoding": ("embedding", "--config-encoding", "embedding"),
                  "split_dimensions": ("yes", "--split-dimensions"),
                  "embed_layout": ("yes", "--embed-layout"),
+                 "walk_steps": ("3", "--walk-steps", "3"),
+                 "dag_depth": ("yes", "--dag-depth"),
                  "config_scaling": ("raw", "--scaling", "raw", "--config-encoding", "scaled")}
         for key, (value, *flag) in flags.items():
             self.assertNotEqual(plain["options"][key], value)

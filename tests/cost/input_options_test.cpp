@@ -30,6 +30,8 @@ TEST_CASE("the options that every network has, as files say them") {
                                                                      {"split_dimensions", "no"},
                                                                      {"embed_layout", "no"},
                                                                      {"pad_lists", "no"},
+                                                                     {"walk_steps", "0"},
+                                                                     {"dag_depth", "no"},
                                                                      {"layout_channels", "4"},
                                                                      {"segment_size", "0"},
                                                                      {"segment_partitioner", "topological"},

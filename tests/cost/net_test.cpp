@@ -62,6 +62,8 @@ TEST_CASE("metadata has every option under its name") {
                                              {"embed_layout", "no"},
                                              {"layout_channels", "4"},
                                              {"pad_lists", "no"},
+                                             {"walk_steps", "0"},
+                                             {"dag_depth", "no"},
                                              {"prune", "none"},
                                              {"segment_size", "0"},
                                              {"segment_partitioner", "topological"},

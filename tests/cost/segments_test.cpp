@@ -10,6 +10,8 @@
 
 #include "cost/program_fixture.hpp"
 #include "mlgraph/cost/model.hpp"
+#include "mlgraph/graph/csr.hpp"
+#include "mlgraph/graph/positional_encoding.hpp"
 
 namespace mlgraph {
 namespace {
@@ -98,6 +100,43 @@ TEST_CASE("segments have every node once, its features, and the edges inside") {
   CHECK(num_edges < static_cast<std::int64_t>(program.edge_source.size()));
   std::sort(rows.begin(), rows.end());
   for (std::size_t k = 0; k < rows.size(); ++k) CHECK(rows[k] == static_cast<std::int32_t>(k));
+}
+
+TEST_CASE("positions are of the whole graph, in segments too") {
+  const OwnedProgram program = chain_program(23, 4);
+  const Texts wanted = {{"walk_steps", "3"}, {"dag_depth", "yes"}, {"direction", "forward"}};
+  const std::vector<float> plain = predict(program, *cut_options("layout-sage", 0));
+  const Edges edges = Edges::from_list(23, program.edge_source, program.edge_target).value();
+  std::vector<float> walks(23 * 3);
+  random_walk_encoding(edges.view(), {walks.data(), 23, 3});
+  const std::vector<std::int32_t> depth = dag_depth(edges.view()).value();
+  const auto deepest = static_cast<float>(*std::max_element(depth.begin(), depth.end()));
+  for (const std::int64_t max_size : {0, 6}) {
+    const Model model = model_for(program, *cut_options("layout-sage", max_size, wanted));
+    const NodeEncoder& encoder = model.encoder().node;
+    CHECK(encoder.num_positions() == 4);
+    const std::int64_t width = encoder.num_outputs();
+    const PreparedProgram prepared = model.prepare(program.view()).value();
+    std::size_t v = 0;
+    for (const Segment& segment : prepared.segments) {
+      for (std::int64_t i = 0; i < segment.graph.num_nodes(); ++i, ++v) {
+        const float* const row = segment.graph.x().row(i) + width - 4;
+        CHECK(std::equal(row, row + 3, walks.data() + 3 * v));
+        CHECK(row[3] == static_cast<float>(depth[v]) / deepest);
+      }
+    }
+    CHECK(v == 23);
+  }
+  CHECK(predict(program, *cut_options("layout-sage", 0, wanted)) != plain);
+  // Depth alone, and what a cycle says.
+  OwnedProgram cycle = program;
+  const Model deep = model_for(program, *cut_options("layout-sage", 0, {{"dag_depth", "yes"}}));
+  CHECK(deep.encoder().node.num_positions() == 1);
+  cycle.edge_source.push_back(2);
+  cycle.edge_target.push_back(1);
+  CHECK(deep.prepare(cycle.view()).status().message() ==
+        "chain: the edges have a cycle of length 2: 1 -> 2 -> 1");
+  CHECK(model_for(program, *cut_options("layout-sage", 0, {{"walk_steps", "2"}})).prepare(cycle.view()).ok());
 }
 
 TEST_CASE("nodes keep their embedded layouts in segments") {

@@ -23,6 +23,7 @@ inline constexpr std::int64_t kMaxOpcodes = 65536;
 inline constexpr std::int64_t kMaxChannels = 4096;  ///< of hidden layers, opcode and layout embeddings
 inline constexpr std::int64_t kMaxLayers = 64;
 inline constexpr std::int64_t kMaxConfigChunk = 65536;
+inline constexpr std::int64_t kMaxWalkSteps = 64;
 
 template <>
 struct EnumNames<Direction> {
@@ -60,6 +61,10 @@ struct NodeEncoding {
   /// Unused entries of list features become -1, which is no axis, where the published features have 0; see
   /// pad_lists().
   bool pad_lists = false;
+  /// Where the node stands in the graph, as more columns: how likely a random walk along the edges is back
+  /// after 1 ... walk_steps steps, and its depth (of the deepest node 1); see graph/positional_encoding.hpp.
+  std::int64_t walk_steps = 0;
+  bool dag_depth = false;
 };
 
 /// How a graph is cut into segments.
@@ -124,6 +129,10 @@ struct InputOptions {
     v("embed_layout", "--embed-layout", node_encoding.embed_layout,
       "Nodes' own layouts as embeddings, not as numbers");
     v("pad_lists", "", node_encoding.pad_lists, "Tell unused entries of list features from axis 0");
+    v("walk_steps", "--walk-steps", node_encoding.walk_steps, 0, kMaxWalkSteps,
+      "Add how likely a random walk from a node is back after 1, 2, ... so many steps");
+    v("dag_depth", "--dag-depth", node_encoding.dag_depth,
+      "Add the length of the longest path to a node; for graphs without cycles");
     v("layout_channels", "--layout-channels", layout_channels, 1, kMaxChannels, "Width of layout embeddings");
     v("segment_size", "--segment-size", segments.max_size, 0, kMaxNodes,
       "Cut graphs into segments of at most so many nodes; 0 = never");

@@ -88,7 +88,8 @@ struct ColumnRange {
   return detail::columns_of("lists", {}, num_features).status();
 }
 
-/// One row of node features -> numbers [scaled ; part, whole of each split dimension] and layout classes.
+/// One row of node features -> numbers [scaled ; part, whole of each split dimension ; positions] and layout
+/// classes. Positions are of the graph, not of the row: whoever has the graph fills them in.
 class NodeEncoder {
  public:
   NodeEncoder() = default;
@@ -112,6 +113,8 @@ class NodeEncoder {
     }
     if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(width));
     encoder.pads_lists_ = encoding.pad_lists;
+    encoder.walk_steps_ = encoding.walk_steps;
+    encoder.dag_depth_ = encoding.dag_depth;
     encoder.scaled_ = std::move(scaled);
     return encoder;
   }
@@ -131,6 +134,8 @@ class NodeEncoder {
     }
     if (encoding.pad_lists) MLGRAPH_RETURN_IF_ERROR(check_list_columns(scaled.num_inputs()));
     encoder.pads_lists_ = encoding.pad_lists;
+    encoder.walk_steps_ = encoding.walk_steps;
+    encoder.dag_depth_ = encoding.dag_depth;
     encoder.scaled_ = std::move(scaled);
     encoder.split_ = std::move(split);
     return encoder;
@@ -140,8 +145,12 @@ class NodeEncoder {
   [[nodiscard]] const std::vector<std::int32_t>& split() const { return split_; }
   [[nodiscard]] std::int64_t num_inputs() const { return scaled_.num_inputs(); }
   [[nodiscard]] std::int64_t num_outputs() const {
-    return scaled_.num_outputs() + 2 * static_cast<std::int64_t>(split_.size());
+    return scaled_.num_outputs() + 2 * static_cast<std::int64_t>(split_.size()) + num_positions();
   }
+  [[nodiscard]] std::int64_t walk_steps() const { return walk_steps_; }
+  [[nodiscard]] bool dag_depth() const { return dag_depth_; }
+  /// The last columns of the outputs.
+  [[nodiscard]] std::int64_t num_positions() const { return walk_steps_ + (dag_depth_ ? 1 : 0); }
 
   /// The columns that it reads, sorted.
   [[nodiscard]] std::vector<std::int32_t> columns() const {
@@ -172,8 +181,8 @@ class NodeEncoder {
     return other;
   }
 
-  /// One node: its numbers, and where layouts are embedded 6 rows of the layout table, which are appended to
-  /// `classes`.
+  /// One node: its numbers but for the positions, and where layouts are embedded 6 rows of the layout table,
+  /// which are appended to `classes`.
   /// Shapes: x (num_inputs), y (num_outputs).
   void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
     std::vector<float> padded;
@@ -196,6 +205,8 @@ class NodeEncoder {
 
  private:
   Normalizer scaled_;
+  std::int64_t walk_steps_ = 0;
+  bool dag_depth_ = false;
   std::vector<std::int32_t> split_;   // columns
   std::vector<std::int32_t> layout_;  // columns
   std::vector<std::int32_t> place_;   // of each input, where lists are padded and the inputs have another order

@@ -4,8 +4,10 @@
 #define MLGRAPH_COST_SEGMENTS_HPP
 #include "mlgraph/core/push_macros.inc"
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/arena.hpp"
@@ -17,6 +19,7 @@
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/graph/locality.hpp"
 #include "mlgraph/graph/partition.hpp"
+#include "mlgraph/graph/positional_encoding.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/graph/subgraph.hpp"
 
@@ -77,11 +80,53 @@ namespace detail {
   return Graph::from_view(view, options);
 }
 
+/// The positions of an encoder, of each node of a graph: returns of random walks, then the depth as a share of
+/// the largest.  Shapes: -> (N, encoder.num_positions()).  Errors: those of dag_depth().
+[[nodiscard]] inline Result<AlignedVector<float>> positions_of(const EdgesView& edges,
+                                                               const NodeEncoder& encoder) {
+  const std::int64_t width = encoder.num_positions(), num_nodes = edges.num_nodes();
+  AlignedVector<float> positions(static_cast<std::size_t>(num_nodes * width));
+  if (encoder.walk_steps() > 0) {
+    MatrixView<float> walks(positions.data(), num_nodes, encoder.walk_steps());
+    walks.stride = width;
+    random_walk_encoding(edges, walks);
+  }
+  if (!encoder.dag_depth()) return positions;
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::int32_t> depth, dag_depth(edges));
+  const std::int32_t deepest = depth.empty() ? 0 : *std::max_element(depth.begin(), depth.end());
+  for (std::size_t v = 0; v < depth.size(); ++v) {
+    positions[(v + 1) * static_cast<std::size_t>(width) - 1] =
+        static_cast<float>(depth[v]) / static_cast<float>(std::max(1, deepest));
+  }
+  return positions;
+}
+
+/// Encodes single nodes of a graph.
+class EncodedNodes {
+ public:
+  /// `positions`: of positions_of(), for each node.
+  EncodedNodes(const GraphView& graph, const NodeEncoder& encoder, AlignedVector<float> positions)
+      : graph_(graph), encoder_(encoder), positions_(std::move(positions)) {}
+
+  /// Shapes: row (encoder.num_outputs()); `classes` as for NodeEncoder::apply().
+  void encode(std::int32_t node, float* row, std::vector<std::int32_t>& classes) const {
+    encoder_.apply(graph_.x.row(node), graph_.opcode[static_cast<std::size_t>(node)], row, classes);
+    const std::int64_t count = encoder_.num_positions();
+    std::copy_n(positions_.data() + node * count, count, row + encoder_.num_outputs() - count);
+  }
+  [[nodiscard]] std::int64_t width() const { return encoder_.num_outputs(); }
+
+ private:
+  const GraphView& graph_;
+  const NodeEncoder& encoder_;
+  AlignedVector<float> positions_;
+};
+
 /// Cuts a validated graph along a partition.
 class SegmentCutter {
  public:
-  SegmentCutter(const ProgramView& view, const EdgesView& edges, const NodeEncoder& encoder)
-      : view_(view), edges_(edges), encoder_(encoder), config_row_(view.graph.opcode.size(), -1) {
+  SegmentCutter(const ProgramView& view, const EdgesView& edges, const EncodedNodes& rows)
+      : view_(view), edges_(edges), rows_(rows), config_row_(view.graph.opcode.size(), -1) {
     for (std::size_t k = 0; k < view.graph.config_node.size(); ++k)
       config_row_[static_cast<std::size_t>(view.graph.config_node[k])] = static_cast<std::int32_t>(k);
   }
@@ -92,14 +137,13 @@ class SegmentCutter {
     Segment segment;
     segment.node = part.node;
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
-    const std::int64_t width = encoder_.num_outputs();
+    const std::int64_t width = rows_.width();
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
     std::vector<std::int32_t> opcode, config_node;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
       opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
-      encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
-                     segment.node_layout);
+      rows_.encode(v, x_.data() + static_cast<std::int64_t>(i) * width, segment.node_layout);
       const auto local = static_cast<std::int32_t>(i);
       const std::int32_t row = config_row_[static_cast<std::size_t>(v)];
       if (row < 0) continue;
@@ -120,7 +164,7 @@ class SegmentCutter {
  private:
   const ProgramView& view_;
   const EdgesView& edges_;
-  const NodeEncoder& encoder_;
+  const EncodedNodes& rows_;
   std::vector<std::int32_t> config_row_;  // (N) of a configuration, or -1
   NodeMap scratch_;
   AlignedVector<float> x_;
@@ -130,8 +174,8 @@ class SegmentCutter {
 
 /// Validates a program's graph, normalises its features and cuts it.
 ///
-/// Errors: those of Graph::from_view and make_partition().
-/// Cost:   O(N F + E), and that of the partition; beside the result, memory for one segment and the edges.
+/// Errors: those of Graph::from_view and make_partition(); a cycle, where the encoder asks for depths.
+/// Cost:   O(N F + E), that of random_walk_encoding() where it is asked for, and that of the partition; beside the result, memory for one segment and the edges.
 [[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
                                                                 const NodeEncoder& encoder,
                                                                 const SegmentOptions& options,
@@ -139,12 +183,19 @@ class SegmentCutter {
   std::vector<Segment> segments(1);
   const std::int64_t width = encoder.num_outputs();
   const std::int64_t num_nodes = view.graph.x.rows;
-  if (options.max_size == 0 || num_nodes <= options.max_size) {
+  const bool is_whole = options.max_size == 0 || num_nodes <= options.max_size;
+  Graph whole;
+  AlignedVector<float> positions;
+  if (!is_whole || encoder.num_positions() > 0) {
+    const AlignedVector<float> no_features;
+    MLGRAPH_ASSIGN_OR_RETURN(whole, detail::normalized_graph(view.graph, no_features, 0));
+    MLGRAPH_ASSIGN_OR_RETURN(positions, detail::positions_of(whole.edges(), encoder));
+  }
+  const detail::EncodedNodes rows(view.graph, encoder, std::move(positions));
+  if (is_whole) {
     AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
-    for (std::int64_t r = 0; r < num_nodes; ++r) {
-      encoder.apply(view.graph.x.row(r), view.graph.opcode[static_cast<std::size_t>(r)], x.data() + r * width,
-                    segments[0].node_layout);
-    }
+    for (std::int64_t r = 0; r < num_nodes; ++r)
+      rows.encode(static_cast<std::int32_t>(r), x.data() + r * width, segments[0].node_layout);
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
     segments[0].config_row.resize(view.graph.config_node.size());
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
@@ -152,11 +203,9 @@ class SegmentCutter {
     std::iota(segments[0].node.begin(), segments[0].node.end(), 0);
     return segments;
   }
-  const AlignedVector<float> no_features;
-  MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0));
   const EdgesView edges = whole.edges();
   MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options, metis));
-  detail::SegmentCutter cutter(view, edges, encoder);
+  detail::SegmentCutter cutter(view, edges, rows);
   segments.resize(static_cast<std::size_t>(partition.num_segments()));
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
     MLGRAPH_ASSIGN_OR_RETURN(segments[static_cast<std::size_t>(j)],
