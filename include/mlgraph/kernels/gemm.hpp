@@ -105,7 +105,7 @@ void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
     detail::multiply_rows(a, right, c, accumulate, NoEpilogue<T>{});
   } else {
     ArenaScope scope(scratch);
-    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols)));
+    T* buffer = scratch.allocate<T>(packed_size<T>(b.rows, b.cols));
     gemm_packed(a, pack(b, buffer), c, accumulate, NoEpilogue<T>{}, pool);
   }
 }
@@ -120,7 +120,7 @@ void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T
     detail::multiply_rows(a, right, c, accumulate, epilogue);
   } else {
     ArenaScope scope(scratch);
-    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+    T* buffer = scratch.allocate<T>(packed_size<T>(b.cols, b.rows));
     gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
   }
 }
@@ -232,7 +232,7 @@ template <class T, class Epilogue>
 void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                       const Epilogue& epilogue, Arena& scratch, ThreadPool* pool) {
   ArenaScope scope(scratch);
-  T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+  T* buffer = scratch.allocate<T>(packed_size<T>(b.cols, b.rows));
   gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
 }
 
