@@ -19,7 +19,7 @@ namespace mg = mlgraph;
 mg::Status train(const std::string& train_path, const std::string& valid_path, const std::string& model_path) {
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::ProgramSet programs, mg::io::load_programs(train_path));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::ProgramSet valid, mg::io::load_programs(valid_path));
-  const bool is_tile = programs.task() == mg::io::Task::kTile;
+  const bool is_tile = programs.config_kind() == mg::io::ConfigKind::kTile;
   const auto options = is_tile ? mg::net_options<mg::TileSage>() : mg::net_options<mg::LayoutSage>();
   MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model(*options, programs.views()));
 

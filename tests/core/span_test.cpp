@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -59,6 +61,18 @@ TEST_CASE("a matrix view finds rows, blocks and elements through its stride") {
   CHECK(block.size() == 6);
   CHECK_FALSE(block.is_contiguous());
   CHECK(block.row_block(0, 1).is_contiguous());
+}
+
+TEST_CASE("places and sizes are integers of any type") {
+  const std::vector<int> values = {1, 2, 3, 4};
+  const Span<const int> span(values.data(), std::int64_t{4});
+  const std::int32_t third = 2;
+  CHECK((span[third] == 3 && span[std::int64_t{2}] == 3 && span[std::uint8_t{2}] == 3 && span[2] == 3));
+  const Span<const int> middle = span.subspan(third - 1, std::int64_t{2});
+  CHECK((middle.size() == 2 && middle.front() == 2 && middle.back() == 3));
+  CHECK(as_size(third) == std::size_t{2});
+  CHECK(signed_size(values) == std::int64_t{4});
+  static_assert(std::is_same_v<decltype(signed_size(span)), std::int64_t>);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #ifndef MLGRAPH_TESTS_KERNELS_DENSE_FIXTURE_HPP
 #define MLGRAPH_TESTS_KERNELS_DENSE_FIXTURE_HPP
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -169,6 +171,19 @@ inline double weighted_sum(const TestMatrix<double>& w, const TestMatrix<double>
     for (std::int64_t c = 0; c < y.cols; ++c) sum += w(r, c) * y(r, c);
   }
   return sum;
+}
+
+/// Calls `kernel(y)` on a copy of `start` and compares with expected(i).
+template <class T, class Kernel, class Expected>
+void check_each(const std::vector<T>& start, const Kernel& kernel, const Expected& expected) {
+  std::vector<T> y = start;
+  y.push_back(T(77));  // must stay
+  std::vector<T> reference;
+  for (std::size_t i = 0; i < start.size(); ++i) reference.push_back(static_cast<T>(expected(i)));
+  kernel(y.data());
+  CHECK(y.back() == 77);
+  y.pop_back();
+  CHECK(max_error(y, reference) <= kTolerance<T>);
 }
 
 }  // namespace mlgraph::testing

@@ -15,6 +15,7 @@ namespace {
 
 using namespace mlgraph;  // NOLINT
 using kernels::Activation;
+using testing::check_each;
 using testing::kActivations;
 using testing::kOddSizes;
 using testing::kTolerance;
@@ -22,19 +23,6 @@ using testing::random_matrix;
 using testing::random_values;
 using testing::same_bits;
 using testing::TestMatrix;
-
-/// Calls `kernel(y)` on a copy of `start` and compares with expected(i).
-template <class T, class Kernel, class Expected>
-void check_each(const std::vector<T>& start, const Kernel& kernel, const Expected& expected) {
-  std::vector<T> y = start;
-  y.push_back(T(77));  // must stay
-  std::vector<T> reference;
-  for (std::size_t i = 0; i < start.size(); ++i) reference.push_back(static_cast<T>(expected(i)));
-  kernel(y.data());
-  CHECK(y.back() == 77);
-  y.pop_back();
-  CHECK(testing::max_error(y, reference) <= kTolerance<T>);
-}
 
 TEST_CASE_TEMPLATE("array operations compute what they say", T, float, double) {
   for (const std::int64_t n : kOddSizes) {

@@ -12,6 +12,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/kernels/reduce.hpp"
@@ -39,7 +40,7 @@ class ResGcnLayers {
 
   template <class C>
   Var message(C& ctx, std::int64_t k, Var h) const {
-    return ctx.leaky_relu(linears_[static_cast<std::size_t>(k)](ctx, h), kSlope);
+    return ctx.leaky_relu(linears_[as_size(k)](ctx, h), kSlope);
   }
   template <class C>
   Var message(C& ctx, std::int64_t k, Var h, const Flow<typename C::Scalar>& flow) const {

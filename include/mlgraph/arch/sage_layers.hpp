@@ -12,6 +12,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -40,7 +41,7 @@ class SageLayers {
   template <class C>
   Var operator()(C& ctx, std::int64_t k, Var h, Var m, const Flow<typename C::Scalar>& flow) const {
     const Var root = flow.roots(ctx, h);
-    const SAGEConv& conv = convs_[static_cast<std::size_t>(k)];
+    const SAGEConv& conv = convs_[as_size(k)];
     return ctx.add(root, conv(ctx, m, root, flow.edges, Activation::kRelu));
   }
 

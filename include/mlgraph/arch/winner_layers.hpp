@@ -13,6 +13,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_options.hpp"
@@ -124,7 +125,7 @@ class WinnerLayers {
   template <class C>
   Var operator()(C& ctx, std::int64_t k, Var x, const Flow<typename C::Scalar>& flow) const {
     const InstanceNorm norm;
-    const Gate& gate = gates_[static_cast<std::size_t>(k)];
+    const Gate& gate = gates_[as_size(k)];
     if (k == 0) return ctx.gelu(gate(ctx, norm(ctx, x, flow.ptr), flow.num_configs));
     if (k == 1) return ctx.gelu(gate(ctx, norm(ctx, encode_[1](ctx, x), flow.ptr), flow.num_configs));
     const Var z = convs_[static_cast<std::size_t>(k) - 2](ctx, norm(ctx, x, flow.ptr), flow);

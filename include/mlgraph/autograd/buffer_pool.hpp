@@ -28,7 +28,7 @@ class BufferPool {
       free_.pop_back();
       return data;
     }
-    return arena.allocate<T>(static_cast<std::size_t>(size));
+    return arena.allocate<T>(size);
   }
   void give_back(T* data, std::int64_t size) { free_.push_back({data, size}); }
 

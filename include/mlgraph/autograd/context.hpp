@@ -62,7 +62,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
 
   /// Binds the flat parameter buffer (ParamSpec::size() elements) that `param()` reads. Borrowed.
   void bind(const ParamSpec& spec, Span<const T> values) {
-    MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == spec.size(), "values are not of this ParamSpec");
+    MLGRAPH_ASSERT(signed_size(values) == spec.size(), "values are not of this ParamSpec");
     param_values_ = values.data();
     num_params_ = spec.size();
     num_trainable_ = spec.num_trainable();
@@ -80,8 +80,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   /// several contexts can then share one set of parameters. `state`, where given, is the caller's copy of the
   /// state part, in which batch norm moves its statistics.
   void bind(const ParamSpec& spec, Span<const T> values, Span<T> grads, Span<T> state = {}) {
-    MLGRAPH_ASSERT(static_cast<std::int64_t>(grads.size()) == spec.num_trainable(),
-                   "grads are not of this ParamSpec");
+    MLGRAPH_ASSERT(signed_size(grads) == spec.num_trainable(), "grads are not of this ParamSpec");
     bind(spec, values);
     param_grads_ = grads.data();
     if (!state.empty()) param_state_ = state.data();
@@ -141,9 +140,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     }
     return push({x.data, nullptr, x.rows, x.cols, false, false, false, false});
   }
-  Var input(Span<const T> column) {
-    return input(MatrixView<const T>(column.data(), static_cast<std::int64_t>(column.size()), 1));
-  }
+  Var input(Span<const T> column) { return input(MatrixView<const T>(column.data(), signed_size(column), 1)); }
   template <class Allocator>
   Var input(std::vector<T, Allocator>&&) = delete;  // it would be gone before backward()
   /// A copy of a matrix of a narrower type: a gradient check in double reads the features that a model reads.
@@ -217,7 +214,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
 
   /// A new variable, uninitialised, contiguous.
   Var allocate(std::int64_t num_rows, std::int64_t num_cols, bool with_grad) {
-    T* const data = arena_.template allocate<T>(static_cast<std::size_t>(num_rows * num_cols));
+    T* const data = arena_.template allocate<T>(num_rows * num_cols);
     return push({data, nullptr, num_rows, num_cols, kRecords && with_grad, false, false, false});
   }
   [[nodiscard]] MatrixView<T> mutable_value(Var v) {
@@ -232,7 +229,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
     bool accumulate;
   };
   [[nodiscard]] GradTarget grad_target(Var v) {
-    Slot& s = slots_[static_cast<std::size_t>(v.id)];
+    Slot& s = slots_[as_size(v.id)];
     const bool accumulate = s.has_grad || s.is_param;
     if (s.grad == nullptr) s.grad = free_.take(s.rows * s.cols, arena_);
     s.has_grad = true;
@@ -257,8 +254,8 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   /// Adds the gradient of `out` to that of `v` of the same size, by handing over the buffer where nothing is
   /// there yet. The op must not touch out's gradient after it.
   void pass_grad(Var out, Var v) {
-    Slot& from = slots_[static_cast<std::size_t>(out.id)];
-    Slot& to = slots_[static_cast<std::size_t>(v.id)];
+    Slot& from = slots_[as_size(out.id)];
+    Slot& to = slots_[as_size(v.id)];
     if (!to.has_grad && !to.keeps_grad && from.grad != nullptr) {
       to.grad = std::exchange(from.grad, nullptr);
       to.has_grad = true;
@@ -312,7 +309,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   /// Where the packed form of a weight belongs: in the step's memory, or kept, and then perhaps there already.
   [[nodiscard]] PackedPlace<T> packed_place(MatrixView<const T> weight, std::int64_t size) {
     if (keeps_packed(weight)) return packed_.place(weight, size);
-    return {arena_.template allocate<T>(static_cast<std::size_t>(size)), false};
+    return {arena_.template allocate<T>(size), false};
   }
 
   [[nodiscard]] Arena& arena() { return arena_; }
@@ -359,7 +356,7 @@ class Context : public ElementwiseOps<Context<T, kMode>, T>,
   }
 
   void release_grad(Var v) {
-    Slot& s = slots_[static_cast<std::size_t>(v.id)];
+    Slot& s = slots_[as_size(v.id)];
     if (s.keeps_grad || s.grad == nullptr) return;
     free_.give_back(s.grad, s.rows * s.cols);
     s.grad = nullptr;

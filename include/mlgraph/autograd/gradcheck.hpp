@@ -43,7 +43,7 @@ Status for_each_gradient(const std::vector<MatrixView<double>>& inputs,
     for (std::int64_t k = 0; k < inputs[i].size(); ++k) {
       const std::string where =
           str_cat("input ", i, " at (", k / inputs[i].cols, ", ", k % inputs[i].cols, ")");
-      MLGRAPH_RETURN_IF_ERROR(check(inputs[i].data[k], analytic[i][static_cast<std::size_t>(k)], where));
+      MLGRAPH_RETURN_IF_ERROR(check(inputs[i].data[k], analytic[i][as_size(k)], where));
     }
   }
   for (const ParamSpec::Entry& entry : spec.entries()) {

@@ -136,7 +136,7 @@ class ElementwiseOps {
   /// Multiplies row r by the constant factor[r]; with C times as many rows as factors, each of C copies.
   Var scale_rows(Var x, Span<const T> factor) {
     Ctx& ctx = self();
-    const auto period = static_cast<std::int64_t>(factor.size());
+    const auto period = signed_size(factor);
     if (!ctx.expect(period == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % period == 0, [&] {
           return str_cat("scale_rows: x has ", ctx.rows(x), " rows, which is no multiple of ", period,
                          " factors");
@@ -158,7 +158,7 @@ class ElementwiseOps {
     void backward(Ctx& ctx) const {
       const auto dx = ctx.grad_target(x);
       const MatrixView<const T> dy = ctx.out_grad(y);
-      const auto period = static_cast<std::int64_t>(factor.size());
+      const auto period = signed_size(factor);
       for (std::int64_t r = 0; r < dy.rows; r += period) {
         kernels::mul_row_scalar(dy.row_block(r, period), factor, dx.view.row_block(r, period), dx.accumulate,
                                 ctx.pool());

@@ -34,7 +34,7 @@ class GraphOps {
   Var gather_rows(Var x, Span<const std::int32_t> index) {
     Ctx& ctx = self();
     if (!indices_in_range("gather_rows", index, ctx.rows(x))) return {};
-    const Var y = ctx.allocate(static_cast<std::int64_t>(index.size()), ctx.cols(x), ctx.needs_grad(x));
+    const Var y = ctx.allocate(signed_size(index), ctx.cols(x), ctx.needs_grad(x));
     kernels::gather_rows(ctx.value(x), index, ctx.mutable_value(y), ctx.pool());
     ctx.record(y, GatherRows{x, y, ctx.kept(y, index)});
     return y;
@@ -53,7 +53,7 @@ class GraphOps {
   /// F).
   Var index_add(Var x, Span<const std::int32_t> index, Var delta) {
     Ctx& ctx = self();
-    const auto num_rows = static_cast<std::int64_t>(index.size());
+    const auto num_rows = signed_size(index);
     if (!ctx.expect(ctx.rows(delta) == num_rows && ctx.cols(delta) == ctx.cols(x),
                     [&] {
                       return str_cat("index_add: delta is (", ctx.rows(delta), ", ", ctx.cols(delta),
@@ -67,7 +67,7 @@ class GraphOps {
     kernels::copy_block(ctx.value(x), out, false, ctx.pool());
     const MatrixView<const T> add = ctx.value(delta);
     for (std::int64_t i = 0; i < num_rows; ++i) {
-      kernels::axpy(T(1), add.row(i), out.row(index[static_cast<std::size_t>(i)]), add.cols, nullptr);
+      kernels::axpy(T(1), add.row(i), out.row(index[i]), add.cols, nullptr);
     }
     ctx.record(y, IndexAdd{x, delta, y, ctx.kept(y, index)});
     return y;
@@ -207,7 +207,7 @@ class GraphOps {
   Var segment_reduce(Reduce reduce, Span<const std::int32_t> ptr, Var x) {
     Ctx& ctx = self();
     if (!segments_of("segment_reduce", ptr, x)) return {};
-    const Var y = ctx.allocate(static_cast<std::int64_t>(ptr.size()) - 1, ctx.cols(x), ctx.needs_grad(x));
+    const Var y = ctx.allocate(signed_size(ptr) - 1, ctx.cols(x), ctx.needs_grad(x));
     const Span<std::int32_t> argmax = argmax_for(reduce, y);
     kernels::segment_reduce(reduce, ptr, ctx.value(x), ctx.mutable_value(y), argmax, false, ctx.arena(),
                             ctx.pool());

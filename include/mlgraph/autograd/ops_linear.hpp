@@ -162,7 +162,7 @@ class LinearOps {
     const Var y = ctx.allocate(num_rows, num_out, with_grad);
     MatrixView<T> aggregated;
     if (Ctx::kRecords && with_grad) {
-      aggregated = {ctx.arena().template allocate<T>(static_cast<std::size_t>(num_rows * in)), num_rows, in};
+      aggregated = {ctx.arena().template allocate<T>(num_rows * in), num_rows, in};
     }
     const std::int64_t col_r = one_matrix ? in : 0;
     {
@@ -232,7 +232,7 @@ class LinearOps {
     if (!ctx.expect(
             ctx.cols(nodes) == ctx.cols(shift) &&
                 (!has_scaled || (ctx.rows(scaled) == ctx.rows(shift) && ctx.cols(scaled) == ctx.cols(shift) &&
-                                 static_cast<std::int64_t>(factor.size()) == ctx.rows(nodes))),
+                                 signed_size(factor) == ctx.rows(nodes))),
             [&] {
               return str_cat("config_affine: nodes is (", ctx.rows(nodes), ", ", ctx.cols(nodes), ") with ",
                              factor.size(), " factors, shift (", ctx.rows(shift), ", ", ctx.cols(shift),

@@ -157,7 +157,7 @@ class NormOps {
                         MatrixView<T>& rstd) {
     Ctx& ctx = self();
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
-    const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
+    const auto num_segments = signed_size(ptr) - 1;
     mean = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
     rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
     kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,

@@ -33,7 +33,7 @@ class PackedWeights {
       if (packed.weight == weight.data && packed.rows == weight.rows && packed.cols == weight.cols)
         return {packed.data, true};
     }
-    T* const data = memory_.template allocate<T>(static_cast<std::size_t>(size));
+    T* const data = memory_.template allocate<T>(size);
     packed_.push_back({weight.data, weight.rows, weight.cols, data});
     return {data, false};
   }

@@ -124,8 +124,7 @@ class ParamSpec {
   void initialize(Values&& elements, std::uint64_t seed) const {
     const Span values(elements);
     using T = typename decltype(values)::value_type;
-    MLGRAPH_ASSERT(static_cast<std::int64_t>(values.size()) == size(),
-                   "values must have ParamSpec::size() elements");
+    MLGRAPH_ASSERT(signed_size(values) == size(), "values must have ParamSpec::size() elements");
     for (T& value : values) value = T(0);
     for (const Entry& entry : entries_) {
       Rng rng(mix64(seed) ^ name_hash(entry.name));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -89,10 +90,10 @@ class Arena {
   Arena& operator=(Arena&&) noexcept = default;
 
   /// `count` elements, 64-byte aligned, uninitialised, valid until rewind().
-  template <class T>
-  [[nodiscard]] T* allocate(std::size_t count) {
+  template <class T, class Count>
+  [[nodiscard]] T* allocate(Count count) {
     static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
-    return reinterpret_cast<T*>(allocate_bytes(count * sizeof(T)));
+    return reinterpret_cast<T*>(allocate_bytes(as_size(count) * sizeof(T)));
   }
 
   /// Forgets everything that was allocated and keeps the memory.

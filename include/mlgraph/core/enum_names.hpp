@@ -32,7 +32,7 @@ template <class Enum>
 
 template <class Enum>
 [[nodiscard]] std::string_view enum_name(Enum value) {
-  return EnumNames<Enum>::kNames[static_cast<std::size_t>(value)];
+  return EnumNames<Enum>::kNames[as_size(value)];
 }
 
 /// `red, green or blue`

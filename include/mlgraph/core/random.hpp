@@ -77,7 +77,7 @@ class Rng {
     const Span values(elements);
     for (std::size_t i = values.size(); i > 1; --i) {
       using std::swap;
-      swap(values[i - 1], values[static_cast<std::size_t>(below(i))]);
+      swap(values[i - 1], values[below(i)]);
     }
   }
 

@@ -13,14 +13,34 @@
 
 namespace mlgraph {
 
-/// A borrowed contiguous array: pointer and length. (std::span is C++20.)
+/// A number of elements, or a place among them, as containers of std take it. It is not negative.
+///
+/// The engine counts in std::int64_t and stores ids as std::int32_t; Span and Arena take every integer, so that
+/// this is needed for containers of std alone.
+template <class Index>
+[[nodiscard]] MLGRAPH_ALWAYS_INLINE constexpr std::size_t as_size(Index n) {
+  static_assert(std::is_integral_v<Index> || std::is_enum_v<Index>, "a place is a whole number");
+  if constexpr (std::is_integral_v<Index> && std::is_signed_v<Index>)
+    MLGRAPH_ASSERT(n >= 0, "a size is not negative");
+  return static_cast<std::size_t>(n);
+}
+
+/// The number of elements of a container as the engine counts: std::ssize() of C++20.
+template <class Container>
+[[nodiscard]] constexpr std::int64_t signed_size(const Container& container) {
+  return static_cast<std::int64_t>(container.size());
+}
+
+/// A borrowed contiguous array: pointer and length. Places and sizes may be of any type of integers. (std::span
+/// is C++20.)
 template <class T>
 class Span {
  public:
   using value_type = std::remove_cv_t<T>;
 
   constexpr Span() = default;
-  constexpr Span(T* data, std::size_t size) : data_(data), size_(size) {}
+  template <class Index, class = std::enable_if_t<std::is_integral_v<Index>>>
+  constexpr Span(T* data, Index size) : data_(data), size_(as_size(size)) {}
   template <std::size_t kSize>
   constexpr Span(T (&array)[kSize]) : data_(array), size_(kSize) {}  // NOLINT: implicit like std::span
   /// From anything with data() and size() whose elements fit: std::vector, std::array, another Span.
@@ -38,16 +58,19 @@ class Span {
   [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] constexpr T* begin() const noexcept { return data_; }
   [[nodiscard]] constexpr T* end() const noexcept { return data_ + size_; }
-  [[nodiscard]] constexpr T& operator[](std::size_t i) const {
-    MLGRAPH_ASSERT(i < size_, "span index is past the end");
-    return data_[i];
+  template <class Index>
+  [[nodiscard]] constexpr T& operator[](Index i) const {
+    MLGRAPH_ASSERT(as_size(i) < size_, "span index is past the end");
+    return data_[as_size(i)];
   }
   [[nodiscard]] constexpr T& front() const { return (*this)[0]; }
   [[nodiscard]] constexpr T& back() const { return (*this)[size_ - 1]; }
   /// Elements [offset, offset + count).
-  [[nodiscard]] constexpr Span subspan(std::size_t offset, std::size_t count) const {
-    MLGRAPH_ASSERT(offset <= size_ && count <= size_ - offset, "subspan is past the end");
-    return {data_ + offset, count};
+  template <class Offset, class Count>
+  [[nodiscard]] constexpr Span subspan(Offset offset, Count count) const {
+    const std::size_t begin = as_size(offset), size = as_size(count);
+    MLGRAPH_ASSERT(begin <= size_ && size <= size_ - begin, "subspan is past the end");
+    return {data_ + begin, size};
   }
 
  private:

@@ -51,7 +51,7 @@ class CallRows {
     }
     begin(segment);
     PlannedConfigs<float> given;
-    given.num_configs = static_cast<std::int64_t>(ids.size());
+    given.num_configs = signed_size(ids);
     if (plan.join == Join::kGraph) given.graph_config = encode_graph_config(arena, plan, encoder, configs, ids);
     if (plan.takes_nodes()) {
       configs_.reset(configs.num_features);

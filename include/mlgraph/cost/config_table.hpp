@@ -70,7 +70,7 @@ class ByteRows {
   void grow() {
     table_.assign(2 * table_.size(), -1);
     for (std::int32_t id = 0; id < size(); ++id) {
-      std::size_t slot = static_cast<std::size_t>(hash_[static_cast<std::size_t>(id)]) & (table_.size() - 1);
+      std::size_t slot = static_cast<std::size_t>(hash_[as_size(id)]) & (table_.size() - 1);
       while (table_[slot] >= 0) slot = (slot + 1) & (table_.size() - 1);
       table_[slot] = id;
     }
@@ -129,7 +129,7 @@ class ConfigTable {
   }
   [[nodiscard]] std::int32_t find(const float* row) {
     const std::int32_t id = wide_.find(row);
-    if (static_cast<std::int64_t>(values_.size()) < (std::int64_t{id} + 1) * num_features_)
+    if (signed_size(values_) < (std::int64_t{id} + 1) * num_features_)
       values_.insert(values_.end(), row, row + num_features_);
     return id;
   }

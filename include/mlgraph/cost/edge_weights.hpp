@@ -38,11 +38,9 @@ template <class T>
     auto f = direction == Direction::kReverse ? forward.row_ptr[i + 1] : forward.row_ptr[i];
     auto r = direction == Direction::kForward ? reverse.row_ptr[i + 1] : reverse.row_ptr[i];
     while (f < forward.row_ptr[i + 1] || r < reverse.row_ptr[i + 1]) {  // as the rows of both are merged
-      const bool is_source = r == reverse.row_ptr[i + 1] ||
-                             (f < forward.row_ptr[i + 1] && forward.col[static_cast<std::size_t>(f)] <=
-                                                                reverse.col[static_cast<std::size_t>(r)]);
-      *to++ =
-          is_source ? weight(i) : weight(static_cast<std::size_t>(reverse.col[static_cast<std::size_t>(r)]));
+      const bool is_source =
+          r == reverse.row_ptr[i + 1] || (f < forward.row_ptr[i + 1] && forward.col[f] <= reverse.col[r]);
+      *to++ = is_source ? weight(i) : weight(static_cast<std::size_t>(reverse.col[r]));
       ++(is_source ? f : r);
     }
   }
@@ -58,8 +56,7 @@ class StageWeights {
   /// Of the nodes of the graph, in the memory of `arena` until it is rewound.
   [[nodiscard]] RowWeights<T> of(Arena& arena, const Stage& stage) {
     if (stage.weights == EdgeWeights::kNone) return {};
-    Known& known =
-        known_[stage.weights == EdgeWeights::kGcn ? 0 : 1][static_cast<std::size_t>(stage.direction)];
+    Known& known = known_[stage.weights == EdgeWeights::kGcn ? 0 : 1][as_size(stage.direction)];
     if (!known.is_made) {
       known.is_made = true;
       known.weights = stage.weights == EdgeWeights::kGcn ? gcn_norm<T>(arena, edges_.along(stage.direction))

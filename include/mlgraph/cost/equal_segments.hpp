@@ -47,7 +47,7 @@ struct SegmentLess {
         case 4:
           return bytes_of(Span<const std::int32_t>(s.node_layout));
         default:
-          return bytes_of(Span<const float>(x.data, static_cast<std::size_t>(x.size())));
+          return bytes_of(Span<const float>(x.data, x.size()));
       }
     };
     for (int i = 0; i < 6; ++i) {

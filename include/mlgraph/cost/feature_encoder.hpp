@@ -85,7 +85,7 @@ struct FeatureEncoder {
           continue;
         }
         row.assign(x, x + node_width);
-        pad_lists(row.data(), program.graph.opcode[static_cast<std::size_t>(r)]);
+        pad_lists(row.data(), program.graph.opcode[r]);
         node.add(row.data());
       }
       const ConfigView& configs = program.configs;
@@ -179,12 +179,12 @@ struct FeatureEncoder {
     detail::NameList missing;
     std::vector<std::int32_t> place(node_names.size(), 0);
     for (const std::int32_t c : node.columns()) {
-      const std::string_view name = node_names[static_cast<std::size_t>(c)];
+      const std::string_view name = node_names[as_size(c)];
       const auto at = std::lower_bound(places.begin(), places.end(), Place(name, 0));
       if (at == places.end() || at->first != name) {
         missing.add(name);
       } else {
-        place[static_cast<std::size_t>(c)] = at->second;
+        place[as_size(c)] = at->second;
       }
     }
     if (missing.empty()) return node.reordered(place, program.graph.x.cols);
@@ -233,8 +233,8 @@ struct FeatureEncoder {
  private:
   // Counts that int32 ids cannot have, or that would overflow a product of them.
   [[nodiscard]] static Status check_sizes(const ProgramView& program) {
-    const Status counts = check_counts(static_cast<std::int64_t>(program.graph.opcode.size()),
-                                       static_cast<std::int64_t>(program.graph.edge_source.size()));
+    const Status counts =
+        check_counts(signed_size(program.graph.opcode), signed_size(program.graph.edge_source));
     MLGRAPH_RETURN_IF_ERROR(counts.annotate(program.name));
     const ConfigView& configs = program.configs;
     if (configs.num_configs > kMaxConfigs) {

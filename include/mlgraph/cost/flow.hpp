@@ -79,7 +79,7 @@ template <class Ctx>
 Var add_config(Ctx& ctx, Var h, Var delta, const Flow<typename Ctx::Scalar>& flow) {
   const Span<const std::int32_t> index = flow.config_rows;
   const bool in_order = flow.num_config_rows == 0;  // row i of the index has row i of delta
-  const std::int64_t rest = in_order ? static_cast<std::int64_t>(index.size()) : flow.num_config_rows;
+  const std::int64_t rest = in_order ? signed_size(index) : flow.num_config_rows;
   if (ctx.rows(delta) == rest) return ctx.index_add(h, index, flow.configs(ctx, delta));
   const auto size = static_cast<std::size_t>(ctx.rows(h));
   auto* const from = ctx.arena().template allocate<std::int32_t>(size);

@@ -87,7 +87,7 @@ class InputEmbedding {
   template <class Ctx>
   Var one_hot(Ctx& ctx, Span<const std::int32_t> opcode) const {
     using T = typename Ctx::Scalar;
-    const Var y = ctx.allocate(static_cast<std::int64_t>(opcode.size()), options_.num_opcodes, false);
+    const Var y = ctx.allocate(signed_size(opcode), options_.num_opcodes, false);
     const MatrixView<T> rows = ctx.mutable_value(y);
     std::fill_n(rows.data, rows.size(), T(0));
     for (std::size_t i = 0; i < opcode.size(); ++i) {
@@ -108,7 +108,7 @@ class InputEmbedding {
   template <class Ctx>
   Var entries(Ctx& ctx, Span<const std::int32_t> classes, std::int64_t rows, std::int64_t num_entries) const {
     using T = typename Ctx::Scalar;
-    const auto count = static_cast<std::int64_t>(classes.size());
+    const auto count = signed_size(classes);
     if (!ctx.expect(count == rows * num_entries, [&] {
           return str_cat("input: there are ", count, " layout classes for ", rows, " rows of ", num_entries);
         })) {
@@ -137,8 +137,7 @@ class InputEmbedding {
     template <class Ctx>
     void backward(Ctx& ctx) const {
       using T = typename Ctx::Scalar;
-      const MatrixView<const T> parts(ctx.out_grad(y).data, static_cast<std::int64_t>(index.size()),
-                                      ctx.cols(table));
+      const MatrixView<const T> parts(ctx.out_grad(y).data, signed_size(index), ctx.cols(table));
       kernels::scatter_add_rows(parts, index, ctx.grad_accumulator(table), ctx.arena(), ctx.pool());
     }
   };

@@ -99,7 +99,7 @@ class Model {
   [[nodiscard]] std::int64_t rows_added_by_config(const Segment& segment) const {
     std::int64_t rows = segment.graph.num_nodes();
     if (plan().join == Join::kNone) rows = 1;
-    if (plan().join == Join::kConfigurableOnly) rows = static_cast<std::int64_t>(segment.config_row.size());
+    if (plan().join == Join::kConfigurableOnly) rows = signed_size(segment.config_row);
     if (plan().join == Join::kConfigurable && segment.rows.is_made()) rows = segment.rows.most_reached();
     return std::max<std::int64_t>(1, rows);
   }
@@ -148,7 +148,7 @@ class Model {
   template <class C>
   Var embed(C& ctx, const PreparedProgram& program, const Segment& segment, Span<const std::int32_t> ids,
             CallRows& rows) const {
-    const auto num_configs = static_cast<std::int64_t>(ids.size());
+    const auto num_configs = signed_size(ids);
     const Status fits = check_prepared(program);
     if (!ctx.expect(fits.ok(), [&] { return fits.message(); }) ||
         !ctx.expect(num_configs <= max_configs(segment), [&] {
@@ -166,8 +166,8 @@ class Model {
                    Span<const std::int32_t> ids) const {
     if (!scores_segments()) return sums;
     const NetInput<float> in = mlgraph::net_input(segment);
-    return run_readout(net<C>(), ctx, plan(), sums, static_cast<std::int64_t>(ids.size()), in.num_inner(),
-                       in.num_inner_config(), graph_config(ctx.arena(), program, ids));
+    return run_readout(net<C>(), ctx, plan(), sums, signed_size(ids), in.num_inner(), in.num_inner_config(),
+                       graph_config(ctx.arena(), program, ids));
   }
 
   /// The scores of the configurations `ids` from the total of the segments' embeddings; larger = slower.
@@ -175,9 +175,8 @@ class Model {
   template <class C>
   Var readout(C& ctx, Var embedding, const PreparedProgram& program, Span<const std::int32_t> ids) const {
     if (scores_segments()) return embedding;
-    return run_readout(net<C>(), ctx, plan(), embedding, static_cast<std::int64_t>(ids.size()),
-                       program.num_nodes(), program.num_config_nodes(),
-                       graph_config(ctx.arena(), program, ids));
+    return run_readout(net<C>(), ctx, plan(), embedding, signed_size(ids), program.num_nodes(),
+                       program.num_config_nodes(), graph_config(ctx.arena(), program, ids));
   }
 
   /// embed() and readout() of a whole program in one context; its memory grows with the program. `rows` has a

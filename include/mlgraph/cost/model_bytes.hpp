@@ -40,7 +40,7 @@ template <class T>
 [[nodiscard]] SafeTensor vector_tensor(std::string name, Dtype dtype, const std::vector<T>& values) {
   return {std::move(name),
           dtype,
-          {static_cast<std::int64_t>(values.size())},
+          {signed_size(values)},
           {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(T)}};
 }
 
@@ -116,7 +116,7 @@ template <class T>
     names.push_back(lines.substr(begin, end - begin));
     begin = end + 1;
   }
-  if (static_cast<std::int64_t>(names.size()) != num_inputs) {
+  if (signed_size(names) != num_inputs) {
     return Status::invalid_argument(
         str_cat("model: it names ", names.size(), " node features and has ", num_inputs));
   }

@@ -32,7 +32,7 @@ struct NetInput {
 
   [[nodiscard]] std::int64_t num_nodes() const { return nodes.num_nodes(); }
   [[nodiscard]] std::int64_t num_inner() const { return num_nodes() - num_halo; }
-  [[nodiscard]] std::int64_t num_config_nodes() const { return static_cast<std::int64_t>(config_node.size()); }
+  [[nodiscard]] std::int64_t num_config_nodes() const { return signed_size(config_node); }
   [[nodiscard]] std::int64_t num_inner_config() const { return num_config_nodes() - num_halo_config; }
 };
 

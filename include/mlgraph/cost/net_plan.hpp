@@ -13,6 +13,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/graph/graph_view.hpp"
@@ -72,7 +73,7 @@ struct NetPlan {
   std::vector<Pool> pools = {Pool{}};
   std::int64_t num_outputs = 1;  ///< columns of a score
 
-  [[nodiscard]] std::int64_t num_stages() const { return static_cast<std::int64_t>(stages.size()); }
+  [[nodiscard]] std::int64_t num_stages() const { return signed_size(stages); }
   [[nodiscard]] bool takes_nodes() const {
     return join == Join::kConfigurable || join == Join::kConfigurableOnly;
   }
@@ -96,7 +97,7 @@ struct NetPlan {
   /// The first stage that does; num_stages() where none does, or node_out() alone.
   [[nodiscard]] std::int64_t first_drawing() const {
     std::int64_t k = 0;
-    while (k < num_stages() && !stages[static_cast<std::size_t>(k)].draws) ++k;
+    while (k < num_stages() && !stages[as_size(k)].draws) ++k;
     return k;
   }
   /// Whether a row is decided by the row it was and the rows it reads, so that equal ones are made once.
@@ -128,7 +129,7 @@ struct NetPlan {
       return wrong("pools configurable nodes, which are not among its rows or are all of them");
   }
   for (std::int64_t k = plan.join_stage; plan.join == Join::kConfigurableOnly && k < plan.num_stages(); ++k) {
-    if (plan.stages[static_cast<std::size_t>(k)].reads_edges)
+    if (plan.stages[as_size(k)].reads_edges)
       return wrong("stage ", k, " reads edges after all rows but those of configurable nodes are gone");
   }
   if (options.config_encoding == ConfigEncoding::kEmbedding && plan.takes_graph())

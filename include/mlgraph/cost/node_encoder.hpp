@@ -144,6 +144,7 @@ class NodeEncoder {
   [[nodiscard]] const Normalizer& scaled() const { return scaled_; }
   [[nodiscard]] const std::vector<std::int32_t>& split() const { return split_; }
   [[nodiscard]] std::int64_t num_inputs() const { return scaled_.num_inputs(); }
+<<<<<<< HEAD
   [[nodiscard]] std::int64_t num_outputs() const {
     return scaled_.num_outputs() + 2 * static_cast<std::int64_t>(split_.size()) + num_positions();
   }
@@ -151,6 +152,9 @@ class NodeEncoder {
   [[nodiscard]] bool dag_depth() const { return dag_depth_; }
   /// The last columns of the outputs.
   [[nodiscard]] std::int64_t num_positions() const { return walk_steps_ + (dag_depth_ ? 1 : 0); }
+=======
+  [[nodiscard]] std::int64_t num_outputs() const { return scaled_.num_outputs() + 2 * signed_size(split_); }
+>>>>>>> house
 
   /// The columns that it reads, sorted.
   [[nodiscard]] std::vector<std::int32_t> columns() const {
@@ -176,8 +180,8 @@ class NodeEncoder {
       return other;
     }
     other.scaled_ = scaled_.reordered(place, num_inputs);
-    for (std::int32_t& c : other.split_) c = place[static_cast<std::size_t>(c)];
-    for (std::int32_t& c : other.layout_) c = place[static_cast<std::size_t>(c)];
+    for (std::int32_t& c : other.split_) c = place[c];
+    for (std::int32_t& c : other.layout_) c = place[c];
     return other;
   }
 

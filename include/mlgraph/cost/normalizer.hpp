@@ -72,7 +72,7 @@ class Normalizer {
 
   [[nodiscard]] Scaling scaling() const { return scaling_; }
   [[nodiscard]] std::int64_t num_inputs() const { return num_inputs_; }
-  [[nodiscard]] std::int64_t num_outputs() const { return static_cast<std::int64_t>(column_.size()); }
+  [[nodiscard]] std::int64_t num_outputs() const { return signed_size(column_); }
   [[nodiscard]] const std::vector<std::int32_t>& column() const { return column_; }
   [[nodiscard]] const std::vector<float>& offset() const { return offset_; }
   [[nodiscard]] const std::vector<float>& scale() const { return scale_; }
@@ -96,7 +96,7 @@ class Normalizer {
   [[nodiscard]] Normalizer reordered(Span<const std::int32_t> place, std::int64_t num_inputs) const {
     Normalizer other = *this;
     other.num_inputs_ = num_inputs;
-    for (std::int32_t& c : other.column_) c = place[static_cast<std::size_t>(c)];
+    for (std::int32_t& c : other.column_) c = place[c];
     return other;
   }
 
@@ -144,8 +144,8 @@ class NormalizerFit {
       offset.push_back(origin(c));
       scale.push_back(column_scale);
     }
-    Result<Normalizer> made = Normalizer::make(scaling_, static_cast<std::int64_t>(columns_.size()),
-                                               std::move(column), std::move(offset), std::move(scale));
+    Result<Normalizer> made = Normalizer::make(scaling_, signed_size(columns_), std::move(column),
+                                               std::move(offset), std::move(scale));
     MLGRAPH_ASSERT(made.ok(), "a fitted normalizer is valid");
     return made.ok() ? std::move(*made) : Normalizer();
   }

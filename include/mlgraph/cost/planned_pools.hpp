@@ -108,7 +108,7 @@ class PlannedPools {
         MatrixView<T> out = ctx.mutable_value(y);
         if (t + 1 < num_levels) {
           const std::int64_t size = copies_ * blocks.size();
-          out = {ctx.arena().template allocate<T>(static_cast<std::size_t>(size * out.cols)), size, out.cols};
+          out = {ctx.arena().template allocate<T>(size * out.cols), size, out.cols};
         }
         const CsrView csr = {blocks.read_ptr(), blocks.reads()};
         kernels::spmm<T>(Reduce::kSum, csr, {}, parts, out, {}, false, ctx.pool());
@@ -128,7 +128,7 @@ class PlannedPools {
       if (!readers.has_all()) return add(ctx, dy, dx);
       const ArenaScope scope(ctx.arena());
       const std::int64_t rows = dy.rows + 1, width = dy.cols;
-      T* const with_all = ctx.arena().template allocate<T>(static_cast<std::size_t>(rows * width));
+      T* const with_all = ctx.arena().template allocate<T>(rows * width);
       T* const all = with_all + dy.size();
       std::copy_n(dy.data, dy.size(), with_all);
       std::fill_n(all, width, T(0));

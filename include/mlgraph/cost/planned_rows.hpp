@@ -79,7 +79,7 @@ class PlannedRows {
   }
   [[nodiscard]] Flow<T> last() const { return flow_; }
   [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
-    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const Stage& stage = plan_.stages[as_size(k)];
     const std::int32_t level = rows_.graph().level_of(static_cast<std::int32_t>(k)) + 1;
     Flow<T> flow = flow_;
     add_rows(ctx, level, stage, flow);
@@ -121,7 +121,7 @@ class PlannedRows {
   /// Which row of `config` each of some configurations has, by their ids.
   [[nodiscard]] Span<const std::int32_t> places(C& ctx, Span<const std::int32_t> ids) const {
     auto* const place = ctx.arena().template allocate<std::int32_t>(ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) place[i] = config_place_[static_cast<std::size_t>(ids[i])];
+    for (std::size_t i = 0; i < ids.size(); ++i) place[i] = config_place_[ids[i]];
     return {place, ids.size()};
   }
 
@@ -131,7 +131,7 @@ class PlannedRows {
     if (first_.id == 0 && plan_.first_rows_of >= 0 && k >= plan_.first_rows_of)
       first_ = store_->all(ctx, static_cast<std::size_t>(first_level()));
     const Var all = store_->all(ctx, level);
-    const bool has_messages = plan_.stages[static_cast<std::size_t>(k)].has_messages;
+    const bool has_messages = plan_.stages[as_size(k)].has_messages;
     return {all, has_messages ? store_->all(ctx, level, RowStore::kOthers) : all};
   }
   /// The rows of a level that are made next.
@@ -184,7 +184,7 @@ class PlannedRows {
     flow.same_rows = from == 0 && static_cast<std::int32_t>(root.size()) == before && is_each(root);
     if (!flow.same_rows) flow.root = in_copies(ctx, root, before);
     if (stage.weights == EdgeWeights::kNone) return;
-    const FlowStage& weights = rows_.graph().stages[static_cast<std::size_t>(stage_before(level))];
+    const FlowStage& weights = rows_.graph().stages[as_size(stage_before(level))];
     const auto first = static_cast<std::size_t>(rows.read_ptr()[from]);
     const auto last = static_cast<std::size_t>(rows.read_ptr()[to]);
     const bool has_edges = !rows.edge_kind().empty();
@@ -231,8 +231,7 @@ class PlannedRows {
                                   rows_.level(static_cast<std::size_t>(from)).size());
   }
   [[nodiscard]] std::int32_t origin(std::int32_t level, std::int32_t row, std::int32_t from) const {
-    for (; level > from; --level)
-      row = rows_.level(static_cast<std::size_t>(level)).root()[static_cast<std::size_t>(row)];
+    for (; level > from; --level) row = rows_.level(static_cast<std::size_t>(level)).root()[row];
     return row;
   }
   /// Which new rows of a level have a configuration of their own, and which.
@@ -246,12 +245,10 @@ class PlannedRows {
     auto* const config = ctx.arena().template allocate<std::int32_t>(size);
     std::size_t count = 0;
     for (std::size_t i = 0; i < size; ++i) {
-      const std::int32_t id = kind[static_cast<std::size_t>(
-                                  origin(level, static_cast<std::int32_t>(first + i), graph.join_level()))] -
-                              1;
+      const std::int32_t id = kind[origin(level, static_cast<std::int32_t>(first + i), graph.join_level())] - 1;
       if (id < 0) continue;
       row[count] = static_cast<std::int32_t>(i);
-      config[count++] = config_place_[static_cast<std::size_t>(id)];
+      config[count++] = config_place_[id];
     }
     flow.config_rows = {row, count};
     flow.config_of = {config, count};

@@ -125,9 +125,8 @@ Var run_pools(C& ctx, const NetPlan& plan, Var h, const NetInput<typename C::Sca
     const std::int64_t count = of_all ? inner : in.num_inner_config();
     Var v = h;
     if (!of_all || inner != num_rows) {
-      const Span<const std::int32_t> nodes = of_all
-                                                 ? detail::first_ids(ctx.arena(), inner)
-                                                 : in.config_node.subspan(0, static_cast<std::size_t>(count));
+      const Span<const std::int32_t> nodes =
+          of_all ? detail::first_ids(ctx.arena(), inner) : in.config_node.subspan(0, count);
       v = ctx.gather_rows(h, detail::rows_in_copies(ctx.arena(), nodes, copies, num_rows));
     }
     v = detail::reduce_in_tree(ctx, reduce, v, copies, count);

@@ -47,8 +47,7 @@ struct PreparedProgram {
   }
   [[nodiscard]] std::int64_t num_config_nodes() const {
     std::int64_t count = 0;
-    for (const Segment& segment : segments)
-      count += static_cast<std::int64_t>(segment.config_row.size()) - segment.num_halo_config;
+    for (const Segment& segment : segments) count += signed_size(segment.config_row) - segment.num_halo_config;
     return count;
   }
 };
@@ -73,7 +72,7 @@ struct PreparedProgram {
   prepared.equal = first_equal(prepared.segments);
   for (Segment& segment : prepared.segments) {
     if (options.prune.kind != Prune::kNone) {
-      for (std::int32_t& v : segment.node) v = pruned.new_to_old[static_cast<std::size_t>(v)];
+      for (std::int32_t& v : segment.node) v = pruned.new_to_old[as_size(v)];
     }
     if (plan.merges_rows()) segment.rows = FlowPlan(make_flow_graph(plan, segment));
   }
@@ -85,7 +84,7 @@ struct PreparedProgram {
 /// An error when configurations do not join where the network `name` takes them. A configuration has a row for
 /// each configurable node, and one for the graph behind them where there is such a decision.
 [[nodiscard]] inline Status check_joins(const ProgramView& view, std::string_view name, const NetPlan& plan) {
-  const auto num_config_nodes = static_cast<std::int64_t>(view.graph.config_node.size());
+  const auto num_config_nodes = signed_size(view.graph.config_node);
   const std::int64_t wanted = (plan.takes_nodes() ? num_config_nodes : 0) + (plan.takes_graph() ? 1 : 0);
   if (view.configs.rows_per_config == wanted && (plan.takes_nodes() || num_config_nodes == 0)) return {};
   const char* const takes = plan.takes_nodes() && plan.takes_graph()
@@ -134,9 +133,8 @@ struct PreparedProgram {
                                                 MatrixView<const float> scores) {
   for (std::int64_t i = 0; i < scores.size(); ++i) {
     if (detail::is_finite(scores.data[i])) continue;
-    return Status::invalid_argument(str_cat(program.name, ": the score of config ",
-                                            ids[static_cast<std::size_t>(i / scores.cols)], " is ",
-                                            detail::non_finite_name(scores.data[i])));
+    return Status::invalid_argument(str_cat(program.name, ": the score of config ", ids[i / scores.cols],
+                                            " is ", detail::non_finite_name(scores.data[i])));
   }
   return {};
 }

@@ -88,7 +88,7 @@ class ProgramRows {
   /// Plans the first of the configurations `ids` of `configs`, which are borrowed -> how many.
   [[nodiscard]] std::int64_t plan(const ConfigView& configs, Span<const std::int32_t> ids) {
     configs_ = configs;
-    num_configs_ = std::min(static_cast<std::int64_t>(ids.size()), chunk_.size());
+    num_configs_ = std::min(signed_size(ids), chunk_.size());
     ids_.assign(ids.begin(), ids.begin() + num_configs_);
     if (!follows_nodes()) return num_configs_;
     make_room();
@@ -136,7 +136,7 @@ class ProgramRows {
       changed_.clear();
       changed_ids_.clear();
       for (std::size_t i = 0; i < rows.size(); ++i) {
-        const std::int32_t at = part.position[static_cast<std::size_t>(rows[i])];
+        const std::int32_t at = part.position[as_size(rows[i])];
         if (at < 0) continue;
         changed_.push_back(at);
         changed_ids_.push_back(table_.find(features.data() + i * width));
@@ -217,8 +217,8 @@ class ProgramRows {
     std::int64_t rows = 1;  // of the largest matrix of a configuration
     for (const Part& part : parts_) {
       const bool only = plan_->join == Join::kConfigurableOnly;
-      const auto count = only ? static_cast<std::int64_t>(part.segment->config_row.size())
-                              : std::int64_t{part.segment->graph.num_nodes()};
+      const auto count =
+          only ? signed_size(part.segment->config_row) : std::int64_t{part.segment->graph.num_nodes()};
       if (plan_->join != Join::kNone) rows = std::max(rows, count);
     }
     std::int64_t most = std::clamp<std::int64_t>(options_.rows_at_a_time / rows, 1, kMostOfEveryRow);
@@ -241,7 +241,7 @@ class ProgramRows {
     for (Part& part : parts_) {
       part.position.assign(static_cast<std::size_t>(rows_per_config_), -1);
       for (std::size_t q = 0; q < part.rows.graph().config_node.size(); ++q)
-        part.position[static_cast<std::size_t>(part.segment->config_row[q])] = static_cast<std::int32_t>(q);
+        part.position[as_size(part.segment->config_row[q])] = static_cast<std::int32_t>(q);
       part.summed.reserve(part.rows.sums().size());
       part.total.reserve(part.rows.sums().size() * static_cast<std::size_t>(chunk_.most()));
       std::size_t places = static_cast<std::size_t>(part.rows.num_reached()) + 16;
@@ -268,8 +268,7 @@ class ProgramRows {
       std::int32_t* to = config;
       for (std::int64_t c = 0; c < num_configs_; ++c) {
         const std::int32_t* const row = config_ids_.data() + c * rows_per_config_;
-        for (std::size_t q = 0; q < num_nodes; ++q)
-          *to++ = row[static_cast<std::size_t>(part.segment->config_row[q])];
+        for (std::size_t q = 0; q < num_nodes; ++q) *to++ = row[part.segment->config_row[q]];
       }
       const auto count = static_cast<std::size_t>(num_configs_);
       part.total.resize(part.rows.sums().size() * count);

@@ -101,7 +101,7 @@ class RowStore {
     void move(const std::vector<std::int32_t>& to) {
       std::int32_t count = 0;
       for (std::int32_t r = 0; r < num_rows; ++r) {
-        const std::int32_t there = to[static_cast<std::size_t>(r)];
+        const std::int32_t there = to[as_size(r)];
         if (there < 0) continue;
         if (there != r) std::copy_n(value.data() + r * cols, cols, value.data() + there * cols);
         count = there + 1;

@@ -30,7 +30,7 @@ struct StageInputs {
 template <class C, class Rows>
 StageInputs enter_stage(const NetOn<C>& net, C& ctx, const NetPlan& plan, std::int64_t k, Var h, Rows& rows) {
   Var messages;
-  const bool has_messages = plan.stages[static_cast<std::size_t>(k)].has_messages;
+  const bool has_messages = plan.stages[as_size(k)].has_messages;
   if (has_messages) messages = rows.keep_messages(ctx, k, net.message(ctx, k, h, rows.here(ctx, k)));
   const Var all = rows.keep(ctx, k, h);
   return {all, has_messages ? messages : all};
@@ -127,7 +127,7 @@ class CopiesOfNodes {
   [[nodiscard]] Flow<T> last() const { return flow_; }
   [[nodiscard]] Flow<T> flow(C& ctx, std::int64_t k) {
     Flow<T> flow = flow_;
-    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const Stage& stage = plan_.stages[as_size(k)];
     if (stage.reads_edges) flow.edges = edges_.along(stage.direction);
     const auto weights = weights_.of(ctx.arena(), stage);
     flow.edge_weight = weights.edge;
@@ -172,7 +172,7 @@ Var finish_prefix(const NetOn<C>& net, C& ctx, const NetPlan& plan, const NetInp
   h = run_stages(net, ctx, plan, stage, end, h, rows);
   if (plan.join == Join::kNone) return net.node_out(ctx, h, rows.last());
   if (plan.join != Join::kConfigurableOnly) return h;
-  return ctx.gather_rows(h, in.config_node.subspan(0, static_cast<std::size_t>(in.num_inner_config())));
+  return ctx.gather_rows(h, in.config_node.subspan(0, in.num_inner_config()));
 }
 
 /// What no configuration changes: the rows of nodes before the join; of those that go on, where not all do.

@@ -68,7 +68,7 @@ template <class C>
     std::copy_n(nodes.layout.data() + v * layout, layout, entries + i * layout);
   }
   NodeRows<T> rows;
-  rows.x = {x, static_cast<std::int64_t>(index.size()), width};
+  rows.x = {x, signed_size(index), width};
   rows.opcode = {opcode, index.size()};
   rows.layout = {entries, index.size() * layout};
   return rows;
@@ -84,22 +84,21 @@ template <class C, class Encode>
 void give_configs(const NetOn<C>& net, C& ctx, const FlowPlan& rows, std::size_t first_level,
                   std::size_t last_level, std::int32_t num_ids, const Encode& encode, PlannedRows<C>& made) {
   const auto join = static_cast<std::size_t>(rows.graph().join_level());
-  auto* const place = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
-  auto* const needed = ctx.arena().template allocate<std::int32_t>(static_cast<std::size_t>(num_ids));
+  auto* const place = ctx.arena().template allocate<std::int32_t>(num_ids);
+  auto* const needed = ctx.arena().template allocate<std::int32_t>(num_ids);
   std::fill_n(place, num_ids, -1);
   std::int32_t count = 0;
   for (std::size_t level = first_level; level <= last_level; ++level) {
     for (std::size_t r = made.begin(level); r < made.end(level); ++r) {
       auto row = static_cast<std::int32_t>(r);
-      for (std::size_t k = level; k > join; --k) row = rows.level(k).root()[static_cast<std::size_t>(row)];
-      const std::int32_t id = rows.level(join).kind()[static_cast<std::size_t>(row)] - 1;
+      for (std::size_t k = level; k > join; --k) row = rows.level(k).root()[row];
+      const std::int32_t id = rows.level(join).kind()[row] - 1;
       if (id < 0 || place[id] >= 0) continue;
       place[id] = count;
       needed[count++] = id;
     }
   }
-  const Var config =
-      net.config(ctx, encode(ctx, Span<const std::int32_t>(needed, static_cast<std::size_t>(count))));
+  const Var config = net.config(ctx, encode(ctx, Span<const std::int32_t>(needed, count)));
   made.set_configs(config, count, {place, static_cast<std::size_t>(num_ids)});
 }
 

@@ -39,10 +39,9 @@ MLGRAPH_BEGIN_ISA
                                                const Segment& segment, const ConfigView& configs,
                                                Span<const std::int32_t> ids) {
   NetInput<float> in = net_input(segment);
-  in.num_configs = static_cast<std::int64_t>(ids.size());
+  in.num_configs = signed_size(ids);
   Span<const std::int32_t> rows = segment.config_row;
-  if (plan.join == Join::kConfigurableOnly)
-    rows = rows.subspan(0, static_cast<std::size_t>(in.num_inner_config()));
+  if (plan.join == Join::kConfigurableOnly) rows = rows.subspan(0, in.num_inner_config());
   if (plan.takes_nodes()) in.config = encode_config_rows(arena, encoder, configs, ids, rows);
   if (plan.join == Join::kGraph) in.graph_config = encode_graph_config(arena, plan, encoder, configs, ids);
   return in;

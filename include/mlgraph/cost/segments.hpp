@@ -128,7 +128,7 @@ class SegmentCutter {
   SegmentCutter(const ProgramView& view, const EdgesView& edges, const EncodedNodes& rows)
       : view_(view), edges_(edges), rows_(rows), config_row_(view.graph.opcode.size(), -1) {
     for (std::size_t k = 0; k < view.graph.config_node.size(); ++k)
-      config_row_[static_cast<std::size_t>(view.graph.config_node[k])] = static_cast<std::int32_t>(k);
+      config_row_[as_size(view.graph.config_node[k])] = static_cast<std::int32_t>(k);
   }
 
   [[nodiscard]] Result<Segment> cut(Span<const std::int32_t> nodes, bool halo) {
@@ -136,23 +136,34 @@ class SegmentCutter {
                                                  : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
     segment.node = part.node;
+<<<<<<< HEAD
     segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
     const std::int64_t width = rows_.width();
+=======
+    segment.num_halo = signed_size(part.node) - part.num_inner;
+    const std::int64_t width = encoder_.num_outputs();
+>>>>>>> house
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
     std::vector<std::int32_t> opcode, config_node;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
+<<<<<<< HEAD
       opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
       rows_.encode(v, x_.data() + static_cast<std::int64_t>(i) * width, segment.node_layout);
+=======
+      opcode.push_back(view_.graph.opcode[v]);
+      encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
+                     segment.node_layout);
+>>>>>>> house
       const auto local = static_cast<std::int32_t>(i);
-      const std::int32_t row = config_row_[static_cast<std::size_t>(v)];
+      const std::int32_t row = config_row_[as_size(v)];
       if (row < 0) continue;
       config_node.push_back(local);
       segment.config_row.push_back(row);
       if (local >= part.num_inner) ++segment.num_halo_config;
     }
     GraphView local_view;
-    local_view.x.rows = static_cast<std::int64_t>(part.node.size());
+    local_view.x.rows = signed_size(part.node);
     local_view.opcode = opcode;
     local_view.edge_source = part.source;
     local_view.edge_target = part.target;
@@ -194,8 +205,14 @@ class SegmentCutter {
   const detail::EncodedNodes rows(view.graph, encoder, std::move(positions));
   if (is_whole) {
     AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
+<<<<<<< HEAD
     for (std::int64_t r = 0; r < num_nodes; ++r)
       rows.encode(static_cast<std::int32_t>(r), x.data() + r * width, segments[0].node_layout);
+=======
+    for (std::int64_t r = 0; r < num_nodes; ++r) {
+      encoder.apply(view.graph.x.row(r), view.graph.opcode[r], x.data() + r * width, segments[0].node_layout);
+    }
+>>>>>>> house
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
     segments[0].config_row.resize(view.graph.config_node.size());
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
@@ -208,8 +225,7 @@ class SegmentCutter {
   detail::SegmentCutter cutter(view, edges, rows);
   segments.resize(static_cast<std::size_t>(partition.num_segments()));
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
-    MLGRAPH_ASSIGN_OR_RETURN(segments[static_cast<std::size_t>(j)],
-                             cutter.cut(partition.segment(j), options.halo));
+    MLGRAPH_ASSIGN_OR_RETURN(segments[as_size(j)], cutter.cut(partition.segment(j), options.halo));
   }
   return segments;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -56,12 +57,10 @@ static_assert(sizeof(kDtypes) / sizeof(kDtypes[0]) == static_cast<std::size_t>(D
 
 /// As files spell it: `F32`.
 [[nodiscard]] constexpr std::string_view dtype_name(Dtype dtype) {
-  return detail::kDtypes[static_cast<std::size_t>(dtype)].name;
+  return detail::kDtypes[as_size(dtype)].name;
 }
 /// Bits of one element; a few types have less than 8.
-[[nodiscard]] constexpr int dtype_bits(Dtype dtype) {
-  return detail::kDtypes[static_cast<std::size_t>(dtype)].bits;
-}
+[[nodiscard]] constexpr int dtype_bits(Dtype dtype) { return detail::kDtypes[as_size(dtype)].bits; }
 
 MLGRAPH_END_ISA
 }  // namespace mlgraph

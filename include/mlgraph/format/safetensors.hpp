@@ -329,8 +329,7 @@ class SafeTensors {
     }
     tensors_.reserve(entries.size());
     for (Entry& entry : entries) {
-      entry.tensor.data = data.subspan(static_cast<std::size_t>(entry.begin),
-                                       static_cast<std::size_t>(entry.end - entry.begin));
+      entry.tensor.data = data.subspan(entry.begin, entry.end - entry.begin);
       tensors_.push_back(std::move(entry.tensor));
     }
     return {};

@@ -141,7 +141,7 @@ template <class Use>
       unknown.add(pair.first);
       continue;
     }
-    std::string_view& name = wanted[static_cast<std::size_t>(at - entries.begin())];
+    std::string_view& name = wanted[as_size(at - entries.begin())];
     if (name.data() != nullptr) {
       return Status::invalid_argument(str_cat("weights: the name map has ", pair.first, " twice"));
     }
@@ -245,7 +245,7 @@ template <class Use>
     const auto renamed = std::find_if(names.begin(), names.end(),
                                       [&entry](const auto& pair) { return pair.first == entry.name; });
     const auto position = static_cast<std::size_t>(spec.position(entry.param));
-    const Span<const float> part = values.subspan(position, static_cast<std::size_t>(entry.param.size()));
+    const Span<const float> part = values.subspan(position, entry.param.size());
     tensors.push_back({renamed == names.end() ? entry.name : renamed->second,
                        Dtype::kF32,
                        detail::file_shape(entry),

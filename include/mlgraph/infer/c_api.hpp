@@ -63,7 +63,7 @@ inline void copy_text(std::string_view text, char* to, std::size_t size) {
 /// An array of C; no elements where it is null, which the sizes then contradict.
 template <class T>
 [[nodiscard]] Span<T> c_array(T* data, std::int64_t size) {
-  return data == nullptr || size < 0 ? Span<T>() : Span<T>(data, static_cast<std::size_t>(size));
+  return data == nullptr || size < 0 ? Span<T>() : Span<T>(data, size);
 }
 
 [[nodiscard]] inline ConfigView from_c(const mlgraph_configs& configs) {

@@ -92,7 +92,7 @@ class CostModelOfIsa final : public interface::CostModelCode {
   [[nodiscard]] Result<CostSession> bind(const ProgramView& program,
                                          const BindOptions& options) const override {
     const NetPlan& plan = model_->plan();
-    const auto num_config_nodes = static_cast<std::int64_t>(program.graph.config_node.size());
+    const auto num_config_nodes = signed_size(program.graph.config_node);
     if (plan.takes_nodes() && !plan.takes_graph() && num_config_nodes == 0) {
       return Status::invalid_argument(str_cat(program.name, ": has no configurable node; a ", model_->name(),
                                               " model ranks configs of them"));

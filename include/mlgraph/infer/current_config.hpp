@@ -36,9 +36,7 @@ class CurrentConfig {
   }
 
   [[nodiscard]] Span<const float> values() const { return values_; }
-  [[nodiscard]] ConfigView view() const {
-    return {{}, values_, 1, static_cast<std::int64_t>(is_changed_.size()), num_features_};
-  }
+  [[nodiscard]] ConfigView view() const { return {{}, values_, 1, signed_size(is_changed_), num_features_}; }
   /// Takes over configuration c of `configs`, which are of this shape.
   void assign(const ConfigView& configs, std::int64_t c) {
     configs.copy_config(c, values_.data());

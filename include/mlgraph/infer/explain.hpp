@@ -49,8 +49,8 @@ struct Explanation {
     count = std::min(count, order.size());
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
                       [this](std::int32_t a, std::int32_t b) {
-                        const double x = std::abs(node[static_cast<std::size_t>(a)]);
-                        const double y = std::abs(node[static_cast<std::size_t>(b)]);
+                        const double x = std::abs(node[as_size(a)]);
+                        const double y = std::abs(node[as_size(b)]);
                         return x != y ? x > y : a < b;
                       });
     order.resize(count);
@@ -119,7 +119,7 @@ class Explainer {
   [[nodiscard]] Status take_apart() {
     const PoolSums pools(plan_);
     ctx_.begin();
-    const Var sums = ctx_.input({sums_.data(), 1, static_cast<std::int64_t>(sums_.size())});
+    const Var sums = ctx_.input({sums_.data(), 1, signed_size(sums_)});
     const Var z = pools.normalized(ctx_, sums, num_nodes_, num_config_nodes_);
     MLGRAPH_RETURN_IF_ERROR(ctx_.status());
     const MatrixView<const float> at = ctx_.value(z);
@@ -171,7 +171,7 @@ class Explainer {
       const Segment& segment = *rows.segment;
       const Span<const std::int32_t> config_node = segment.graph.config_node();
       std::vector<bool> configurable(static_cast<std::size_t>(segment.graph.num_nodes()), false);
-      for (const std::int32_t v : config_node) configurable[static_cast<std::size_t>(v)] = true;
+      for (const std::int32_t v : config_node) configurable[as_size(v)] = true;
       const auto num_rows = is_only ? config_node.size() - static_cast<std::size_t>(segment.num_halo_config)
                                     : configurable.size() - static_cast<std::size_t>(segment.num_halo);
       for (std::size_t i = 0; i < num_rows; ++i) {
@@ -183,7 +183,7 @@ class Explainer {
           for (std::size_t f = 0; f < channels(); ++f)
             amount += weight[s * channels() + f] * static_cast<double>(row[f]);
         }
-        result_.node[static_cast<std::size_t>(segment.node[v])] += amount;
+        result_.node[as_size(segment.node[v])] += amount;
       }
     }
   }

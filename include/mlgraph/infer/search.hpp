@@ -114,7 +114,7 @@ class Searcher {
   [[nodiscard]] Status check() const {
     const std::int64_t num_rows = session_.rows_per_config();
     const Span<const std::int32_t> ptr = candidates_.ptr;
-    if (static_cast<std::int64_t>(ptr.size()) != num_rows + 1) {
+    if (signed_size(ptr) != num_rows + 1) {
       return Status::invalid_argument(
           str_cat("search: candidates of ", ptr.empty() ? 0 : ptr.size() - 1, " rows; there are ", num_rows));
     }

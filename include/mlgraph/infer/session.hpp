@@ -75,7 +75,7 @@ class Session {
   ///         config. Scores before it are written.
   [[nodiscard]] Status score(const ConfigView& configs, Span<float> scores) {
     MLGRAPH_RETURN_IF_ERROR(check(configs));
-    if (static_cast<std::int64_t>(scores.size()) != configs.num_configs) {
+    if (signed_size(scores) != configs.num_configs) {
       return Status::invalid_argument(str_cat(program_.view.name, ": there is room for ", scores.size(),
                                               " scores; there are ", configs.num_configs, " configs"));
     }
@@ -85,7 +85,7 @@ class Session {
   /// The configurations from fast to slow; equal ones keep their order.  Shapes: configs (C) -> order (C).
   /// Errors: those of score(), room for another number; `order` is then as it was.
   [[nodiscard]] Status rank(const ConfigView& configs, Span<std::int32_t> order) {
-    if (static_cast<std::int64_t>(order.size()) != configs.num_configs) {
+    if (signed_size(order) != configs.num_configs) {
       return Status::invalid_argument(str_cat(program_.view.name, ": there is room for ", order.size(),
                                               " places; there are ", configs.num_configs, " configs"));
     }
@@ -96,7 +96,7 @@ class Session {
   /// Shapes: configs (C) -> best (k), k <= C.
   /// Errors: those of score(), more room than configurations; `best` is then as it was.
   [[nodiscard]] Status top_k(const ConfigView& configs, Span<std::int32_t> best) {
-    if (static_cast<std::int64_t>(best.size()) > configs.num_configs) {
+    if (signed_size(best) > configs.num_configs) {
       return Status::invalid_argument(str_cat(program_.view.name, ": the best ", best.size(), " of ",
                                               configs.num_configs, " configs are asked for"));
     }
@@ -215,8 +215,8 @@ class Session {
                                             " outputs; a session ranks by one: use predict()"));
   }
 
-  // The rows that no configuration changes; and memory for the largest calls, which is measured by a call of many
-  // configurations, and in a small program by one: there it would take longer than what follows.
+  // The rows that no configuration changes; and memory for the largest calls, which is measured by a call of
+  // many configurations, and in a small program by one: there it would take longer than what follows.
   Status warm_up() {
     constexpr std::int64_t kSmall = 64;  // nodes
     const std::int64_t most = program_.view.graph.num_nodes() < kSmall ? 1 : 64;

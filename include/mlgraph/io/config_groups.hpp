@@ -30,7 +30,7 @@ struct ConfigGroups {
   std::vector<std::int64_t> first;  // (G) the first config of each group, ascending
   std::vector<std::int64_t> group;  // (C) the group of each config
 
-  [[nodiscard]] std::int64_t num_groups() const { return static_cast<std::int64_t>(first.size()); }
+  [[nodiscard]] std::int64_t num_groups() const { return signed_size(first); }
 };
 
 /// Groups configurations whose features have the same bits.
@@ -71,7 +71,7 @@ namespace detail {
 
 /// The rounded mean of values that are not negative, without overflow.
 [[nodiscard]] inline std::int64_t mean_of(Span<const std::int64_t> values) {
-  const auto count = static_cast<std::int64_t>(values.size());
+  const auto count = signed_size(values);
   std::int64_t whole = 0, rest = 0;  // the sum is whole * count + rest
   for (const std::int64_t value : values) {
     whole += value / count;
@@ -84,9 +84,9 @@ namespace detail {
 [[nodiscard]] inline std::pair<std::int64_t, std::int64_t> merge_measurements(const ProgramView& program,
                                                                               Span<const std::int64_t> members,
                                                                               Duplicates keep) {
-  const auto runtime = [&](std::int64_t c) { return program.runtime[static_cast<std::size_t>(c)]; };
+  const auto runtime = [&](std::int64_t c) { return program.runtime[c]; };
   const auto normalizer = [&](std::int64_t c) {
-    return program.runtime_normalizer.empty() ? 1 : program.runtime_normalizer[static_cast<std::size_t>(c)];
+    return program.runtime_normalizer.empty() ? 1 : program.runtime_normalizer[c];
   };
   if (keep != Duplicates::kMean) {
     const std::int64_t best =
@@ -148,7 +148,7 @@ namespace detail {
   std::vector<std::int64_t> members(groups.group.size());
   std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
   for (std::size_t c = 0; c < members.size(); ++c) {
-    members[next[static_cast<std::size_t>(groups.group[c])]++] = static_cast<std::int64_t>(c);
+    members[next[as_size(groups.group[c])]++] = static_cast<std::int64_t>(c);
   }
   for (std::size_t g = 0; g < groups.first.size(); ++g) {
     const Span<const std::int64_t> of_group(members.data() + begin[g], begin[g + 1] - begin[g]);

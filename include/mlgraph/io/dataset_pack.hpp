@@ -85,9 +85,9 @@ class DatasetPack {
   /// The same for all programs; names the first that fails. The pool may be null.
   [[nodiscard]] Status verify(ProgramCheck what = ProgramCheck::kAll, ThreadPool* pool = nullptr) const {
     std::vector<Status> status(views_.size());
-    parallel_for(pool, static_cast<std::int64_t>(views_.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for(pool, signed_size(views_), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        status[static_cast<std::size_t>(i)] = verify_program(static_cast<std::size_t>(i), what);
+        status[as_size(i)] = verify_program(static_cast<std::size_t>(i), what);
       }
     });
     for (Status& each : status) {
@@ -134,8 +134,7 @@ class DatasetPack {
                            " bytes of names at byte ", header.table_offset, ", which does not fit its ", size,
                            " bytes"));
     }
-    const Span<const std::byte> table =
-        bytes_.subspan(static_cast<std::size_t>(header.table_offset), static_cast<std::size_t>(room));
+    const Span<const std::byte> table = bytes_.subspan(header.table_offset, room);
     if (checksum64(table) != header.table_checksum) return error("has a table that fails its checksum");
     config_kind_ = static_cast<ConfigKind>(header.task);
     const auto num_programs = static_cast<std::size_t>(header.num_programs);
@@ -220,8 +219,7 @@ class DatasetPack {
   [[nodiscard]] Span<const std::byte> array_bytes(const PackRecord& record, std::size_t array) const {
     std::uint64_t size = 0;
     static_cast<void>(array_size(record, array, size));  // check_record saw that it fits
-    return bytes_.subspan(static_cast<std::size_t>(record.sections[array].offset),
-                          static_cast<std::size_t>(size));
+    return bytes_.subspan(record.sections[array].offset, size);
   }
 
   template <class T>

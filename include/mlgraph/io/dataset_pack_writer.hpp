@@ -119,7 +119,7 @@ class DatasetPackWriter {
     return file_.commit();
   }
 
-  [[nodiscard]] std::int64_t num_programs() const { return static_cast<std::int64_t>(records_.size()); }
+  [[nodiscard]] std::int64_t num_programs() const { return signed_size(records_); }
   /// Configs that were left out because they repeat another.
   [[nodiscard]] std::int64_t num_duplicates() const { return num_duplicates_; }
   [[nodiscard]] std::uint64_t file_bytes() const { return offset_; }

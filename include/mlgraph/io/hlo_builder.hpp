@@ -16,6 +16,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_attributes.hpp"
 #include "mlgraph/io/hlo_module.hpp"
@@ -50,7 +51,7 @@ class HloBuilder : public HloAttributeParser {
     roots_.push_back(root == kNoRoot ? current.instructions.size() - 1 : root);
     current.root_id = current.instructions[roots_.back()].id;
     module.computations.push_back(std::move(current));
-    module.computations.back().id = static_cast<std::int64_t>(module.computations.size());
+    module.computations.back().id = signed_size(module.computations);
     return true;
   }
 
@@ -119,7 +120,7 @@ class HloBuilder : public HloAttributeParser {
     if (is_root) {
       measure_shape(*roots[0], bytes, depth);
     } else if (is_element) {
-      measure_shape(operands[0]->tuple_shapes[static_cast<std::size_t>(inst.tuple_index)], bytes, depth);
+      measure_shape(operands[0]->tuple_shapes[as_size(inst.tuple_index)], bytes, depth);
     } else {
       for (const HloShape* operand : operands) {
         int one = 0;

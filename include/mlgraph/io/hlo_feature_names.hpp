@@ -99,8 +99,7 @@ static_assert(sizeof(kHloFeatureNames) / sizeof(kHloFeatureNames[0]) ==
 /// The names of so many columns: the published ones, or those and the extra ones; none of any other number.
 [[nodiscard]] inline Span<const std::string_view> hlo_feature_names(std::int64_t num_features) {
   if (num_features != kNumHloFeatures && num_features != kNumHloFeatures + kNumHloExtraFeatures) return {};
-  return Span<const std::string_view>(detail::kHloFeatureNames)
-      .subspan(0, static_cast<std::size_t>(num_features));
+  return Span<const std::string_view>(detail::kHloFeatureNames).subspan(0, num_features);
 }
 
 }  // namespace io

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
 
@@ -174,7 +175,7 @@ inline void write_window(const std::vector<HloWindowDimension>& window, FeatureW
   std::int64_t num_true = 0;
   for (const Dimension& dimension : window) num_true += dimension.window_reversal ? 1 : 0;
   out.put(num_true);
-  out.put(static_cast<std::int64_t>(window.size()) - num_true);
+  out.put(signed_size(window) - num_true);
 }
 
 /// The kHloFeatures columns of one instruction.
@@ -183,7 +184,7 @@ inline void write_features(const HloInstruction& inst, bool is_root, FeatureWrit
   out.put(0.0f);
   write_element_type(inst.shape.element_type, out);
   out.put_list_sp(inst.shape.dimensions, 6);
-  out.put(static_cast<std::int64_t>(inst.shape.tuple_shapes.size()));
+  out.put(signed_size(inst.shape.tuple_shapes));
   out.put(inst.parameter_number);
   out.put_list(inst.dimensions, 6);
   write_window(inst.window, out);

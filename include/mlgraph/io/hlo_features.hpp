@@ -14,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_feature_row.hpp"
 #include "mlgraph/io/hlo_module.hpp"
@@ -60,7 +61,7 @@ class HloIndex {
     for (const HloComputation& computation : module.computations) {
       std::int64_t root = -1;
       for (const HloInstruction& inst : computation.instructions) {
-        const auto row = static_cast<std::int64_t>(index.rows_.size());
+        const auto row = signed_size(index.rows_);
         if (inst.id == computation.root_id) root = row;
         index.row_of_id_.emplace_back(inst.id, row);
         index.rows_.push_back({&inst, inst.id == computation.root_id});
@@ -145,7 +146,7 @@ inline Status check_no_cycle(const HloIndex& index, const std::vector<std::int64
   if (ascends) return {};
   const std::size_t num_rows = index.rows().size();
   std::vector<std::size_t> next(num_rows, num_edges);  // the edge that the walk takes next out of each row
-  for (std::size_t e = num_edges; e-- > 0;) next[static_cast<std::size_t>(edge_index[2 * e])] = e;
+  for (std::size_t e = num_edges; e-- > 0;) next[as_size(edge_index[2 * e])] = e;
   enum : std::uint8_t { kNew, kOpen, kDone };
   std::vector<std::uint8_t> state(num_rows, kNew);
   std::vector<std::size_t> path;
@@ -203,7 +204,7 @@ inline bool ends_segment(std::string_view computation_name) {
   const auto num_features = static_cast<std::size_t>(num_hlo_features(options));
 
   HloGraph graph;
-  graph.num_nodes = static_cast<std::int64_t>(rows.size());
+  graph.num_nodes = signed_size(rows);
   graph.num_features = num_hlo_features(options);
   graph.node_feat.resize(rows.size() * num_features);
   graph.node_opcode.reserve(rows.size());
@@ -218,7 +219,7 @@ inline bool ends_segment(std::string_view computation_name) {
     if (options.extra) {
       const HloShape* operands[2] = {nullptr, nullptr};
       for (std::size_t i = 0; i < 2 && i < inst.operand_ids.size(); ++i) {
-        operands[i] = &rows[static_cast<std::size_t>(index.row_of(inst.operand_ids[i]))].instruction->shape;
+        operands[i] = &rows[as_size(index.row_of(inst.operand_ids[i]))].instruction->shape;
       }
       detail::FeatureWriter extra(writer.next(), -1.0f);
       detail::write_extra_features(inst, rows[row].is_root, operands[0], operands[1], extra);
@@ -230,7 +231,7 @@ inline bool ends_segment(std::string_view computation_name) {
   graph.node_splits.push_back(0);
   std::int64_t count = 0;
   for (const HloComputation& computation : module.computations) {
-    count += static_cast<std::int64_t>(computation.instructions.size());
+    count += signed_size(computation.instructions);
     if (detail::ends_segment(computation.name)) graph.node_splits.push_back(count);
   }
   if (graph.node_splits.back() != count) graph.node_splits.push_back(count);

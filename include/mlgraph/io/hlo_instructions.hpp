@@ -13,6 +13,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_builder.hpp"
 #include "mlgraph/io/hlo_module.hpp"
@@ -196,7 +197,7 @@ class HloInstructionParser : public HloBuilder {
       return fail_at(index_begin,
                      str_cat("an index below ", tuple.tuple_shapes.size(), ", the size of the tuple"));
     }
-    const HloShape& shape = tuple.tuple_shapes[static_cast<std::size_t>(index)];
+    const HloShape& shape = tuple.tuple_shapes[as_size(index)];
     if (!take_copy(shape) || !take(sizeof(HloInstruction) + key.size())) return false;
     HloInstruction part;
     part.name = key;

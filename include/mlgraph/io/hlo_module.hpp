@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -132,7 +133,7 @@ struct HloModule {
   [[nodiscard]] std::int64_t num_instructions() const {
     std::int64_t count = 0;
     for (const HloComputation& computation : computations) {
-      count += static_cast<std::int64_t>(computation.instructions.size());
+      count += signed_size(computation.instructions);
     }
     return count;
   }

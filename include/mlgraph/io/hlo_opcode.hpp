@@ -105,7 +105,7 @@ inline constexpr std::int32_t kTupleType = 13;
 /// The inverse of hlo_opcode_id(); "unknown" for 0 and for ids beyond the table.
 [[nodiscard]] constexpr std::string_view hlo_opcode_name(std::int64_t id) {
   if (id < 1 || id >= kNumOpcodes) return "unknown";
-  return detail::kOpcodeNames[static_cast<std::size_t>(id)];
+  return detail::kOpcodeNames[id];
 }
 
 /// XLA's PrimitiveType number of a name in HLO text ("f32" is 11); -1 for names that are none.
@@ -119,7 +119,7 @@ inline constexpr std::int32_t kTupleType = 13;
 /// The inverse of hlo_element_type(); "unknown" for numbers beyond the table.
 [[nodiscard]] constexpr std::string_view hlo_element_type_name(std::int32_t type) {
   if (type < 0 || static_cast<std::size_t>(type) >= detail::kNumElementTypeNames) return "unknown";
-  return detail::kElementTypeNames[static_cast<std::size_t>(type)];
+  return detail::kElementTypeNames[type];
 }
 
 }  // namespace io

@@ -121,8 +121,7 @@ inline bool infer_transpose(const HloInstruction& inst, const HloShape& operand,
     return false;
   }
   std::vector<std::int64_t> sizes;
-  for (const std::int64_t axis : inst.dimensions)
-    sizes.push_back(operand.dimensions[static_cast<std::size_t>(axis)]);
+  for (const std::int64_t axis : inst.dimensions) sizes.push_back(operand.dimensions[as_size(axis)]);
   out = array_of(operand.element_type, std::move(sizes));
   return true;
 }
@@ -158,8 +157,7 @@ inline bool infer_dot(const HloInstruction& inst, ShapePointers operands, HloSha
   const HloShape& rhs = *operands[1];
   if (!in_range(inst.dot->lhs_batch, lhs.dimensions.size())) return false;
   std::vector<std::int64_t> sizes;
-  for (const std::int64_t axis : inst.dot->lhs_batch)
-    sizes.push_back(lhs.dimensions[static_cast<std::size_t>(axis)]);
+  for (const std::int64_t axis : inst.dot->lhs_batch) sizes.push_back(lhs.dimensions[as_size(axis)]);
   for (std::size_t i = 0; i < lhs.dimensions.size(); ++i) {
     if (!holds(inst.dot->lhs_batch, i) && !holds(inst.dot->lhs_contracting, i))
       sizes.push_back(lhs.dimensions[i]);
@@ -186,13 +184,11 @@ inline bool infer_convolution(const HloInstruction& inst, ShapePointers operands
     return false;
   }
   std::vector<std::int64_t> sizes(rank, 0);
-  sizes[static_cast<std::size_t>(at.output_batch)] =
-      input[static_cast<std::size_t>(at.input_batch)] / inst.batch_group_count;
-  sizes[static_cast<std::size_t>(at.output_feature)] =
-      kernel[static_cast<std::size_t>(at.kernel_output_feature)];
+  sizes[as_size(at.output_batch)] = input[as_size(at.input_batch)] / inst.batch_group_count;
+  sizes[as_size(at.output_feature)] = kernel[as_size(at.kernel_output_feature)];
   for (std::size_t i = 0; i < inst.window.size(); ++i) {
-    sizes[static_cast<std::size_t>(at.output_spatial[i])] =
-        window_positions(input[static_cast<std::size_t>(at.input_spatial[i])], inst.window[i]);
+    sizes[as_size(at.output_spatial[i])] =
+        window_positions(input[as_size(at.input_spatial[i])], inst.window[i]);
   }
   out = array_of(operands[0]->element_type, std::move(sizes));
   return true;
@@ -277,7 +273,7 @@ inline bool infer_shape(const HloInstruction& inst, ShapePointers operands, Shap
   if (keeps_first_shape(opcode)) return out = first_shape(inst, first), true;
   if (opcode == "get-tuple-element") {
     if (!in_range(inst.tuple_index, first.tuple_shapes.size())) return false;
-    return out = first.tuple_shapes[static_cast<std::size_t>(inst.tuple_index)], true;
+    return out = first.tuple_shapes[as_size(inst.tuple_index)], true;
   }
   if (opcode == "transpose") return infer_transpose(inst, first, out);
   if (opcode == "concatenate") return infer_concatenate(inst, operands, out);

@@ -59,9 +59,7 @@ inline constexpr NpyTypeInfo kNpyTypes[] = {
     {NpyType::kUInt64, "u8", "uint64", 8},   {NpyType::kFloat16, "f2", "float16", 2},
     {NpyType::kFloat32, "f4", "float32", 4}, {NpyType::kFloat64, "f8", "float64", 8}};
 
-[[nodiscard]] constexpr const NpyTypeInfo& npy_type_info(NpyType type) {
-  return kNpyTypes[static_cast<std::size_t>(type)];
-}
+[[nodiscard]] constexpr const NpyTypeInfo& npy_type_info(NpyType type) { return kNpyTypes[as_size(type)]; }
 [[nodiscard]] constexpr std::string_view npy_type_name(NpyType type) { return npy_type_info(type).name; }
 
 /// The numpy type of a C++ arithmetic type.

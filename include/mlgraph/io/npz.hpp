@@ -218,7 +218,7 @@ class NpzReader {
       return Status::not_found(str_cat("npz: no array '", key, "' in ", name_, ", which has ", keys_.size()));
     }
     const std::string what = str_cat("member '", key, "' of ", name_);
-    const zip_uint64_t index = indices_[static_cast<std::size_t>(found - keys_.begin())];
+    const zip_uint64_t index = indices_[as_size(found - keys_.begin())];
     zip_stat_t stat;
     zip_stat_init(&stat);
     constexpr zip_uint64_t kNeeded =

@@ -68,7 +68,7 @@ struct Program {
   AlignedVector<std::int64_t> runtime_normalizer;  // (C) ns; tiles only
 
   [[nodiscard]] ProgramView view() const {
-    const auto num_nodes = static_cast<std::int64_t>(opcode.size());
+    const auto num_nodes = signed_size(opcode);
     ProgramView view;
     view.name = name;
     view.graph = {{x.data(), num_nodes, num_features}, opcode, edge_source, edge_target, config_node,
@@ -77,7 +77,7 @@ struct Program {
     view.configs.narrow = narrow_configs;
     view.configs.wide = wide_configs;
     view.configs.num_configs = num_configs;
-    view.configs.rows_per_config = config_node.empty() ? 1 : static_cast<std::int64_t>(config_node.size());
+    view.configs.rows_per_config = config_node.empty() ? 1 : signed_size(config_node);
     view.configs.num_features = config_features;
     view.runtime = runtime;
     view.runtime_normalizer = runtime_normalizer;
@@ -110,7 +110,7 @@ inline Status check_program_edges(const GraphView& graph) {
     return Status::invalid_argument(
         str_cat("edge_index has ", source.size(), " sources and ", target.size(), " targets"));
   }
-  MLGRAPH_RETURN_IF_ERROR(check_counts(graph.num_nodes(), static_cast<std::int64_t>(source.size())));
+  MLGRAPH_RETURN_IF_ERROR(check_counts(graph.num_nodes(), signed_size(source)));
   const auto row = [&](std::size_t e) {
     return str_cat("edge_index row ", e, " is (", target[e], ", ", source[e], ")");
   };
@@ -147,18 +147,17 @@ inline Status check_config_ids(Span<const std::int32_t> ids, std::int32_t num_no
     if (ids[k] < 0 || ids[k] >= num_nodes) {
       return Status::out_of_range(str_cat("node_config_ids ", k, " is ", ids[k], "; num_nodes is ", num_nodes));
     }
-    if (seen[static_cast<std::size_t>(ids[k])]) {
+    if (seen[as_size(ids[k])]) {
       return Status::invalid_argument(str_cat("node_config_ids ", k, " is ", ids[k], ", as is one before it"));
     }
-    seen[static_cast<std::size_t>(ids[k])] = true;
+    seen[as_size(ids[k])] = true;
   }
   return {};
 }
 
 inline Status check_program_configs(const ProgramView& program) {
   const ConfigView& configs = program.configs;
-  const std::int64_t num_rows =
-      program.graph.config_node.empty() ? 1 : static_cast<std::int64_t>(program.graph.config_node.size());
+  const std::int64_t num_rows = program.graph.config_node.empty() ? 1 : signed_size(program.graph.config_node);
   std::int64_t size = 0;
   if (configs.num_configs < 0 || configs.num_features < 0 || configs.rows_per_config != num_rows ||
       !multiply(num_rows, configs.num_features, size) || !multiply(size, configs.num_configs, size) ||
@@ -234,7 +233,7 @@ enum class ProgramCheck : std::uint8_t {
   const GraphView& graph = program.graph;
   if (graph.opcode.empty())
     return Status::invalid_argument("node_opcode is empty; a program has 1 node or more");
-  MLGRAPH_RETURN_IF_ERROR(check_counts(static_cast<std::int64_t>(graph.opcode.size()), 0));
+  MLGRAPH_RETURN_IF_ERROR(check_counts(signed_size(graph.opcode), 0));
   if (graph.x.rows != graph.num_nodes() || graph.x.cols < 0) {
     return Status::invalid_argument(str_cat("node_feat is (", graph.x.rows, ", ", graph.x.cols,
                                             "); node_opcode has ", graph.num_nodes(), " values"));

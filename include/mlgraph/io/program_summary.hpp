@@ -34,7 +34,7 @@ inline constexpr std::string_view kKnownCorruptPrograms[] = {"unet_3d.4x4.bf16",
 /// True when there is more than one label and all are the same, as in the files of the test split: a metric of
 /// them is an error, not a number.
 [[nodiscard]] inline bool has_placeholder_labels(const ProgramView& program) {
-  for (std::int64_t c = 1; c < static_cast<std::int64_t>(program.runtime.size()); ++c) {
+  for (std::int64_t c = 1; c < signed_size(program.runtime); ++c) {
     if (program.label(c) != program.label(0)) return false;
   }
   return program.runtime.size() > 1 || (program.runtime.size() == 1 && program.runtime[0] == 0);
@@ -96,7 +96,7 @@ template <class T>
   std::vector<std::uint8_t> varies(static_cast<std::size_t>(cols), 0);
   for (std::int64_t r = 1; r < rows; ++r) {
     for (std::int64_t c = 0; c < cols; ++c) {
-      varies[static_cast<std::size_t>(c)] |= static_cast<std::uint8_t>(data[r * stride + c] != data[c]);
+      varies[as_size(c)] |= static_cast<std::uint8_t>(data[r * stride + c] != data[c]);
     }
   }
   return std::count(varies.begin(), varies.end(), std::uint8_t{0});
@@ -104,7 +104,7 @@ template <class T>
 
 inline void summarize_graph(const GraphView& graph, ProgramSummary& summary) {
   summary.num_nodes = graph.num_nodes();
-  summary.num_edges = static_cast<std::int64_t>(graph.edge_source.size());
+  summary.num_edges = signed_size(graph.edge_source);
   summary.num_node_features = graph.x.cols;
   std::vector<std::int32_t> opcodes(graph.opcode.begin(), graph.opcode.end());
   std::sort(opcodes.begin(), opcodes.end());
@@ -112,8 +112,8 @@ inline void summarize_graph(const GraphView& graph, ProgramSummary& summary) {
   summary.num_opcodes = std::unique(opcodes.begin(), opcodes.end()) - opcodes.begin();
   std::vector<bool> touched(graph.opcode.size());
   for (std::size_t e = 0; e < graph.edge_source.size(); ++e) {
-    touched[static_cast<std::size_t>(graph.edge_source[e])] = true;
-    touched[static_cast<std::size_t>(graph.edge_target[e])] = true;
+    touched[as_size(graph.edge_source[e])] = true;
+    touched[as_size(graph.edge_target[e])] = true;
   }
   summary.num_isolated_nodes = std::count(touched.begin(), touched.end(), false);
   summary.num_constant_node_features =
@@ -173,9 +173,8 @@ inline void add_warnings(const ProgramView& program, ProgramSummary& summary) {
   summary.config_kind = config_kind_of(program);
   summary.known_corrupt = is_known_corrupt(program.name);
   detail::summarize_graph(program.graph, summary);
-  if (!program.node_splits.empty())
-    summary.num_segments = static_cast<std::int64_t>(program.node_splits.size()) - 1;
-  summary.num_config_nodes = static_cast<std::int64_t>(program.graph.config_node.size());
+  if (!program.node_splits.empty()) summary.num_segments = signed_size(program.node_splits) - 1;
+  summary.num_config_nodes = signed_size(program.graph.config_node);
   summary.num_configs = configs.num_configs;
   summary.num_config_features = configs.num_features;
   const std::int64_t rows = configs.num_configs * configs.rows_per_config, cols = configs.num_features;

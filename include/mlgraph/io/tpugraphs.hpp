@@ -225,7 +225,7 @@ class TpuGraphsReader {
   const auto add = [&npz](const char* key, const std::vector<std::int64_t>& shape, const auto& values) {
     return npz.add(key, shape, Span<const typename std::decay_t<decltype(values)>::value_type>(values));
   };
-  const auto count = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
+  const auto count = [](const auto& values) { return signed_size(values); };
   const auto widened = [](Span<const std::int32_t> from) {
     return std::vector<std::int64_t>(from.begin(), from.end());
   };

@@ -255,7 +255,7 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
 [[nodiscard]] inline Result<LayoutConfigs> layout_configs(const ModuleTuningData& data) {
   LayoutConfigs out;
   const std::int64_t num_nodes = data.module.num_instructions();
-  const auto num_config_nodes = static_cast<std::int64_t>(data.config_nodes.size());
+  const auto num_config_nodes = signed_size(data.config_nodes);
   for (const std::int64_t node : data.config_nodes) {
     if (node < 0 || node >= num_nodes) {
       return Status::data_loss(
@@ -274,7 +274,7 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
                                 begin + num_config_nodes * kLayoutConfigWidth);
     out.config_runtime.push_back(run.compute_time_ns);
   }
-  out.num_configs = static_cast<std::int64_t>(out.config_runtime.size());
+  out.num_configs = signed_size(out.config_runtime);
   if (out.num_configs == 0) {
     return Status::not_found(str_cat("tuning_data: none of the ", data.runs.size(), " runs of '",
                                      data.module.name, "' is a measurement with a layout config"));
@@ -303,7 +303,7 @@ inline void append_bounds(std::vector<float>& row, const std::vector<std::int64_
     detail::append_bounds(out.config_feat, run.tile->input_bounds);
     out.config_runtime.push_back(run.compute_time_ns);
   }
-  out.num_configs = static_cast<std::int64_t>(out.config_runtime.size());
+  out.num_configs = signed_size(out.config_runtime);
   if (out.num_configs < 2)
     return dropped(str_cat(out.num_configs, " of its runs are measurements, should be 2 or more"));
   if (normalizer == 0) return dropped("its default run is not measured");

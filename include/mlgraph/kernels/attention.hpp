@@ -119,7 +119,7 @@ void cross_config_attention_backward(MatrixView<const T> x, MatrixView<const T> 
   const Vec<T> inverse_temperature(T(1) / temperature);
   const ArenaScope scope(scratch);
   const std::int64_t max_strips = num_nodes * ((x.cols + kAttentionStrip - 1) / kAttentionStrip) + 1;
-  T* const partial = scratch.allocate<T>(static_cast<std::size_t>(max_strips));  // sum of z * x of each strip
+  T* const partial = scratch.allocate<T>(max_strips);  // sum of z * x of each strip
   std::fill(partial, partial + max_strips, T(0));
   const auto strip = [&](std::int64_t s, std::int64_t n, std::int64_t begin, std::int64_t end) {
     alignas(kAlignment) T sums[kAttentionStrip];

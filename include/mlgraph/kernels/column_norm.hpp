@@ -82,7 +82,7 @@ void column_statistics(const SegmentBlocks& blocks, MatrixView<const T> x, T eps
                        MatrixView<T> rstd, Arena& scratch, ThreadPool* pool) {
   const std::int64_t cols = x.cols;
   const ArenaScope scope(scratch);
-  T* const partial = scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * 2 * cols));
+  T* const partial = scratch.allocate<T>(blocks.num_blocks() * 2 * cols);
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     block_moments<T>(x.row_block(b.begin, b.end - b.begin), partial + 2 * b.index * cols,
                      partial + (2 * b.index + 1) * cols);
@@ -169,7 +169,7 @@ void column_gradient_sums(const SegmentBlocks& blocks, MatrixView<const T> x, Ma
                           ThreadPool* pool) {
   const std::int64_t cols = x.cols;
   const ArenaScope scope(scratch);
-  T* const partial = scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * 2 * cols));
+  T* const partial = scratch.allocate<T>(blocks.num_blocks() * 2 * cols);
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     T* const out = partial + 2 * b.index * cols;
     for_each_column_group<T>(cols, [&](auto width, std::int64_t c, std::int64_t m) {
@@ -234,7 +234,7 @@ void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x,
   const ArenaScope scope(scratch);
   const SegmentBlocks blocks(ptr, column_norm_block_rows(x.cols), x.cols, scratch);
   const std::int64_t num_sums = 2 * blocks.num_segments();
-  const MatrixView<T> sums(scratch.allocate<T>(static_cast<std::size_t>(num_sums * x.cols)), num_sums, x.cols);
+  const MatrixView<T> sums(scratch.allocate<T>(num_sums * x.cols), num_sums, x.cols);
   column_gradient_sums<T>(blocks, x, mean, rstd, dy, sums, scratch, pool);
   apply_column_gradient<T>(blocks, x, mean, rstd, sums, dy, dx, accumulate, pool);
 }

@@ -31,7 +31,7 @@ void config_affine(MatrixView<const T> nodes, MatrixView<const T> shift, MatrixV
   MLGRAPH_ASSERT(y.rows == num_nodes * shift.rows && y.cols == nodes.cols && y.cols == shift.cols,
                  "config_affine: shapes do not fit");
   MLGRAPH_ASSERT(scaled.data == nullptr || (scaled.rows == shift.rows && scaled.cols == shift.cols &&
-                                            static_cast<std::int64_t>(factor.size()) == num_nodes),
+                                            signed_size(factor) == num_nodes),
                  "config_affine: scaled does not fit");
   with_activation(act, [&](auto activation) {
     parallel_for(pool, y.rows, detail::rows_per_task(y.cols), [&](std::int64_t begin, std::int64_t end) {

@@ -247,7 +247,7 @@ void copy_block(MatrixView<const T> src, MatrixView<T> dst, bool accumulate, Thr
 template <class T>
 void mul_row_scalar(MatrixView<const T> x, Span<const T> s, MatrixView<T> y, bool accumulate,
                     ThreadPool* pool) {
-  MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols && static_cast<std::int64_t>(s.size()) == x.rows,
+  MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols && signed_size(s) == x.rows,
                  "mul_row_scalar: shapes differ");
   const T* const factor = s.data();
   for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
@@ -258,8 +258,7 @@ void mul_row_scalar(MatrixView<const T> x, Span<const T> s, MatrixView<T> y, boo
 /// out[r] = a[r, :] . b[r, :]
 template <class T>
 void row_dots(MatrixView<const T> a, MatrixView<const T> b, Span<T> out, bool accumulate, ThreadPool* pool) {
-  MLGRAPH_ASSERT(a.rows == b.rows && a.cols == b.cols && static_cast<std::int64_t>(out.size()) == a.rows,
-                 "row_dots: shapes differ");
+  MLGRAPH_ASSERT(a.rows == b.rows && a.cols == b.cols && signed_size(out) == a.rows, "row_dots: shapes differ");
   T* const result = out.data();
   parallel_for(pool, a.rows, row_block_size(a.cols), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
@@ -279,9 +278,9 @@ void sum_over_rows(std::int64_t rows, std::int64_t cols, Span<T> out, Arena& scr
                    const Body& body) {
   constexpr std::int64_t kMaxBlocks = 256;
   const FixedBlocks blocks = FixedBlocks::at_most(rows, kMaxBlocks, row_block_size(cols));
-  const auto width = static_cast<std::int64_t>(out.size());
+  const auto width = signed_size(out);
   const ArenaScope scope(scratch);
-  T* const partials = scratch.allocate<T>(static_cast<std::size_t>(blocks.num() * width));
+  T* const partials = scratch.allocate<T>(blocks.num() * width);
   blocks.for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
     T* const partial = partials + b * width;
     std::fill(partial, partial + width, T(0));
@@ -295,8 +294,7 @@ void sum_over_rows(std::int64_t rows, std::int64_t cols, Span<T> out, Arena& scr
 /// Source: He et al., arXiv:1502.01852, equation 1.
 template <class T>
 void prelu(MatrixView<const T> x, Span<const T> slope, MatrixView<T> y, ThreadPool* pool) {
-  MLGRAPH_ASSERT(slope.size() == 1 || static_cast<std::int64_t>(slope.size()) == x.cols,
-                 "prelu: slope is 1 or F");
+  MLGRAPH_ASSERT(slope.size() == 1 || signed_size(slope) == x.cols, "prelu: slope is 1 or F");
   const T* const a = slope.data();
   const bool shared = slope.size() == 1;
   for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {

@@ -25,7 +25,7 @@ namespace kernels {
 /// Shapes: table (V, F), index (N), each in [0, V), y (N, F).
 template <class T>
 void gather_rows(MatrixView<const T> table, Span<const std::int32_t> index, MatrixView<T> y, ThreadPool* pool) {
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(index.size()) == y.rows, "y has a row per index");
+  MLGRAPH_ASSERT(signed_size(index) == y.rows, "y has a row per index");
   MLGRAPH_ASSERT(table.cols == y.cols, "table and y have the same number of columns");
   parallel_for(pool, y.rows, detail::rows_per_task(y.cols), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t row_bytes = y.cols * static_cast<std::int64_t>(sizeof(T));
@@ -51,7 +51,7 @@ void gather_rows(MatrixView<const T> table, Span<const std::int32_t> index, Matr
 template <class T>
 void scatter_add_rows(MatrixView<const T> dy, Span<const std::int32_t> index, MatrixView<T> d_table,
                       Arena& scratch, ThreadPool* pool) {
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(index.size()) == dy.rows, "dy has a row per index");
+  MLGRAPH_ASSERT(signed_size(index) == dy.rows, "dy has a row per index");
   MLGRAPH_ASSERT(d_table.cols == dy.cols, "d_table and dy have the same number of columns");
   if (dy.rows == 0 || dy.cols == 0) return;
   const ArenaScope scope(scratch);

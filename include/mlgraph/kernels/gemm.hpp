@@ -83,8 +83,13 @@ void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
     detail::multiply_rows(a, right, c, accumulate, Epilogue<T>{});
   } else {
     ArenaScope scope(scratch);
+<<<<<<< HEAD
     T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols)));
     gemm_packed(a, pack(b, buffer), c, accumulate, Epilogue<T>{}, pool);
+=======
+    T* buffer = scratch.allocate<T>(packed_size<T>(b.rows, b.cols));
+    gemm_packed(a, pack(b, buffer), c, accumulate, NoEpilogue<T>{}, pool);
+>>>>>>> house
   }
 }
 
@@ -98,7 +103,7 @@ void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T
     detail::multiply_rows(a, right, c, accumulate, epilogue);
   } else {
     ArenaScope scope(scratch);
-    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+    T* buffer = scratch.allocate<T>(packed_size<T>(b.cols, b.rows));
     gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
   }
 }
@@ -205,7 +210,7 @@ template <class T>
 void gemm_nt_epilogue(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool accumulate,
                       const Epilogue<T>& epilogue, Arena& scratch, ThreadPool* pool) {
   ArenaScope scope(scratch);
-  T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.cols, b.rows)));
+  T* buffer = scratch.allocate<T>(packed_size<T>(b.cols, b.rows));
   gemm_packed(a, pack_transposed(b, buffer), c, accumulate, epilogue, pool);
 }
 

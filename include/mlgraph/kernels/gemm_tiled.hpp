@@ -230,7 +230,7 @@ void multiply_transposed(MatrixView<const T> a, MatrixView<const T> b, MatrixVie
   }
   ArenaScope scope(scratch);
   const std::int64_t part_size = c.rows * padded_cols;
-  T* parts = scratch.allocate<T>(static_cast<std::size_t>(num_groups * part_size));
+  T* parts = scratch.allocate<T>(num_groups * part_size);
   groups.for_each(pool, [&](std::int64_t g, std::int64_t begin, std::int64_t end) {
     multiply_transposed_panels(a.row_block(begin, end - begin), b.row_block(begin, end - begin), 0, panels.num,
                                MatrixView<T>(parts + g * part_size, c.rows, padded_cols), false);

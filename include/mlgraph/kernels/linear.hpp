@@ -28,8 +28,14 @@ namespace kernels {
 template <class T>
 void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<const T> bias, Activation act,
                    T slope, MatrixView<T> y, ThreadPool* pool) {
+<<<<<<< HEAD
   MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
   gemm_packed(x, weight, y, false, {bias.data(), act, slope}, pool);
+=======
+  MLGRAPH_ASSERT(bias.empty() || signed_size(bias) == y.cols, "linear: bias does not fit");
+  detail::with_linear_epilogue(bias, act, slope,
+                               [&](const auto& epilogue) { gemm_packed(x, weight, y, false, epilogue, pool); });
+>>>>>>> house
 }
 
 /// y = act(x * weight^T + bias).
@@ -39,8 +45,15 @@ void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<co
 template <class T>
 void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bias, Activation act, T slope,
             MatrixView<T> y, Arena& scratch, ThreadPool* pool) {
+<<<<<<< HEAD
   MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
   gemm_nt_epilogue(x, weight, y, false, {bias.data(), act, slope}, scratch, pool);
+=======
+  MLGRAPH_ASSERT(bias.empty() || signed_size(bias) == y.cols, "linear: bias does not fit");
+  detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
+    gemm_nt_epilogue(x, weight, y, false, epilogue, scratch, pool);
+  });
+>>>>>>> house
 }
 
 /// db[j] += sum_i dy[i][j], the gradient of a bias.
@@ -50,7 +63,7 @@ void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bia
 /// Cost:   N*out additions; scratch 16 * out scalars.
 template <class T>
 void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPool* pool) {
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(db.size()) == dy.cols, "bias_backward: db does not fit");
+  MLGRAPH_ASSERT(signed_size(db) == dy.cols, "bias_backward: db does not fit");
   constexpr std::int64_t kMaxGroups = 16;
   constexpr std::int64_t kMinRows = 256;
   constexpr std::int64_t kVectors = 8;  // columns go by as many vectors, whose additions overlap
@@ -58,7 +71,7 @@ void bias_backward(MatrixView<const T> dy, Span<T> db, Arena& scratch, ThreadPoo
   const std::int64_t num_groups = groups.num();
   if (num_groups == 0) return;
   ArenaScope scope(scratch);
-  T* parts = scratch.allocate<T>(static_cast<std::size_t>(num_groups * dy.cols));
+  T* parts = scratch.allocate<T>(num_groups * dy.cols);
   groups.for_each(pool, [&](std::int64_t g, std::int64_t begin, std::int64_t end) {
     T* part = parts + g * dy.cols;
     for (std::int64_t col = 0; col < dy.cols; col += kVectors * kLanes<T>) {

@@ -59,8 +59,8 @@ void layer_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, 
         const Vec<T> normalized = (load_n(in + c, m) - center) * Vec<T>(row_rstd);
         store_n(out + c, multiply_add<T>(normalized, factor, shift), m);
       });
-      if (!mean.empty()) mean[static_cast<std::size_t>(r)] = row_mean;
-      if (!rstd.empty()) rstd[static_cast<std::size_t>(r)] = row_rstd;
+      if (!mean.empty()) mean[r] = row_mean;
+      if (!rstd.empty()) rstd[r] = row_rstd;
     }
   });
 }
@@ -77,8 +77,8 @@ void layer_norm_parameter_sums(MatrixView<const T> x, Span<const T> mean, Span<c
           Vec<T> sum_g[std::size_t{kWidth}], sum_gx[std::size_t{kWidth}];
           for (int j = 0; j < kWidth; ++j) sum_g[j] = sum_gx[j] = Vec<T>(T(0));
           for (std::int64_t r = begin; r < end; ++r) {
-            const Vec<T> center(mean[static_cast<std::size_t>(r)]);
-            const Vec<T> factor(rstd[static_cast<std::size_t>(r)]);
+            const Vec<T> center(mean[r]);
+            const Vec<T> factor(rstd[r]);
             for (int j = 0; j < kWidth; ++j) {
               const Vec<T> g = load_n(dy.row(r) + c + j * kLanes<T>, m);
               sum_g[j] += g;
@@ -108,8 +108,8 @@ void layer_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const 
   if (dx.data != nullptr) {
     parallel_for(pool, x.rows, row_block_size(cols), [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
-        const Vec<T> center(mean[static_cast<std::size_t>(r)]);
-        const Vec<T> factor(rstd[static_cast<std::size_t>(r)]);
+        const Vec<T> center(mean[r]);
+        const Vec<T> factor(rstd[r]);
         const auto normalized = [&](std::int64_t c, std::int64_t m) {
           return Vec<T>((load_n(x.row(r) + c, m) - center) * factor);
         };
@@ -134,8 +134,7 @@ void layer_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const 
   }
   if (dgamma.empty() && dbeta.empty()) return;
   const ArenaScope scope(scratch);
-  const Span<T> sums(scratch.allocate<T>(static_cast<std::size_t>(2 * cols)),
-                     static_cast<std::size_t>(2 * cols));
+  const Span<T> sums(scratch.allocate<T>(2 * cols), static_cast<std::size_t>(2 * cols));
   layer_norm_parameter_sums<T>(x, mean, rstd, dy, sums, scratch, pool);
   if (!dbeta.empty()) add<T>(sums.data(), dbeta.data(), dbeta.data(), cols, nullptr);
   if (!dgamma.empty()) add<T>(sums.data() + cols, dgamma.data(), dgamma.data(), cols, nullptr);
@@ -145,14 +144,13 @@ void layer_norm_backward(MatrixView<const T> x, Span<const T> gamma, Span<const 
 /// Shapes: x, y (N, F); norm (N) receives |x|, for the backward pass.
 template <class T>
 void l2_normalize(MatrixView<const T> x, T eps, MatrixView<T> y, Span<T> norm, ThreadPool* pool) {
-  MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols && static_cast<std::int64_t>(norm.size()) == x.rows,
+  MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols && signed_size(norm) == x.rows,
                  "l2_normalize: shapes differ");
   parallel_for(pool, x.rows, row_block_size(x.cols), [=](std::int64_t begin, std::int64_t end) {
     row_dots<T>(x.row_block(begin, end - begin), x.row_block(begin, end - begin),
-                norm.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)), false,
-                nullptr);
+                norm.subspan(begin, end - begin), false, nullptr);
     for (std::int64_t r = begin; r < end; ++r) {
-      T& length = norm[static_cast<std::size_t>(r)];
+      T& length = norm[r];
       length = std::sqrt(length);
       const Vec<T> divisor(std::max(length, eps));
       for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
@@ -168,7 +166,7 @@ void l2_normalize_backward(MatrixView<const T> y, Span<const T> norm, T eps, Mat
                            MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
   parallel_for(pool, y.rows, row_block_size(y.cols), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      const T length = norm[static_cast<std::size_t>(r)];
+      const T length = norm[r];
       Vec<T> sums(T(0));
       for_each_piece<T>(y.cols, [&](std::int64_t c, std::int64_t m) {
         sums = multiply_add<T>(load_n(y.row(r) + c, m), load_n(dy.row(r) + c, m), sums);

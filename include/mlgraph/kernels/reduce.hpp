@@ -114,7 +114,7 @@ MLGRAPH_ALWAYS_INLINE IndexVec<T> load_index_n(const std::int32_t* p, std::int64
   if constexpr (sizeof(T) == sizeof(std::int32_t)) {
     if (n == kLanes<T>) return IndexVec<T>::load_unaligned(p);
   }
-  alignas(64) Int buffer[static_cast<std::size_t>(kLanes<T>)] = {};
+  alignas(64) Int buffer[kLanes<T>] = {};
   for (std::int64_t i = 0; i < n; ++i) buffer[i] = p[i];
   return IndexVec<T>::load_aligned(buffer);
 }
@@ -128,7 +128,7 @@ MLGRAPH_ALWAYS_INLINE void store_index_n(std::int32_t* p, const IndexVec<T>& v, 
       return;
     }
   }
-  alignas(64) Int buffer[static_cast<std::size_t>(kLanes<T>)];
+  alignas(64) Int buffer[kLanes<T>];
   v.store_aligned(buffer);
   for (std::int64_t i = 0; i < n; ++i) p[i] = static_cast<std::int32_t>(buffer[i]);
 }

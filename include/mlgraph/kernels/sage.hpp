@@ -96,8 +96,7 @@ void sage(Reduce reduce, CsrView csr, MatrixView<const T> x, MatrixView<const T>
     const MatrixView<const T> x_copy = x.row_block(copy * num_sources, num_sources);
     for (std::int64_t i = begin; i < end; i += block_rows) {
       const std::int64_t count = std::min(block_rows, end - i);
-      const CsrView block_csr{
-          csr.row_ptr.subspan(static_cast<std::size_t>(i), static_cast<std::size_t>(count + 1)), csr.col};
+      const CsrView block_csr{csr.row_ptr.subspan(i, count + 1), csr.col};
       const std::int64_t row = copy * num_rows + i;
       const MatrixView<const T> root_block = lin_r.data == nullptr ? root : root.row_block(row, count);
       detail::sage_block<T>(reduce, block_csr, x_copy, root_block, lin_l, lin_r, epilogue,

@@ -63,8 +63,7 @@ void sum_segments(Span<const std::int32_t> ptr, const Row& row, bool mean, Matri
   const ArenaScope scope(scratch);
   const SegmentBlocks blocks(ptr, kSegmentBlock, y.cols, scratch);
   const std::int64_t cols = y.cols;
-  T* const partial =
-      any_is_cut(blocks) ? scratch.allocate<T>(static_cast<std::size_t>(blocks.num_blocks() * cols)) : nullptr;
+  T* const partial = any_is_cut(blocks) ? scratch.allocate<T>(blocks.num_blocks() * cols) : nullptr;
   const auto finish = [&](std::int64_t g) {
     const auto i = static_cast<std::size_t>(g);
     return mean ? Finish<T>::mean(ptr[i + 1] - ptr[i]) : Finish<T>();
@@ -137,10 +136,10 @@ template <class T>
 void segment_reduce(Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<T> y,
                     Span<std::int32_t> argmax, bool accumulate, Arena& scratch, ThreadPool* pool) {
   if (y.rows == 0 || y.cols == 0) return;
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(ptr.size()) == y.rows + 1, "y has a row per segment");
+  MLGRAPH_ASSERT(signed_size(ptr) == y.rows + 1, "y has a row per segment");
   MLGRAPH_ASSERT(ptr.front() >= 0 && ptr.back() <= x.rows, "segments are inside x");
   MLGRAPH_ASSERT(x.cols == y.cols, "x and y have the same number of columns");
-  MLGRAPH_ASSERT(argmax.empty() || static_cast<std::int64_t>(argmax.size()) == y.size(), "argmax is like y");
+  MLGRAPH_ASSERT(argmax.empty() || signed_size(argmax) == y.size(), "argmax is like y");
   if (reduce == Reduce::kMax) {
     std::int32_t* const where = argmax.empty() ? nullptr : argmax.data();
     detail::max_segments(ptr, x, y, where, accumulate, scratch, pool);
@@ -161,11 +160,10 @@ void segment_reduce_backward(Reduce reduce, Span<const std::int32_t> ptr, Matrix
                              ThreadPool* pool) {
   using Int = xsimd::as_integer_t<T>;
   if (dx.rows == 0 || dx.cols == 0) return;
-  MLGRAPH_ASSERT(static_cast<std::int64_t>(ptr.size()) == dy.rows + 1, "dy has a row per segment");
+  MLGRAPH_ASSERT(signed_size(ptr) == dy.rows + 1, "dy has a row per segment");
   MLGRAPH_ASSERT(ptr.front() == 0 && ptr.back() == dx.rows, "segments cover dx");
   MLGRAPH_ASSERT(dx.cols == dy.cols, "dx and dy have the same number of columns");
-  MLGRAPH_ASSERT(reduce != Reduce::kMax || static_cast<std::int64_t>(argmax.size()) == dy.size(),
-                 "argmax is like dy");
+  MLGRAPH_ASSERT(reduce != Reduce::kMax || signed_size(argmax) == dy.size(), "argmax is like dy");
   parallel_for(pool, dx.rows, detail::rows_per_task(dx.cols), [&](std::int64_t begin, std::int64_t end) {
     std::int64_t g =
         std::upper_bound(ptr.begin(), ptr.end(), static_cast<std::int32_t>(begin)) - ptr.begin() - 1;
@@ -198,7 +196,7 @@ void segment_softmax(Span<const std::int32_t> ptr, MatrixView<const T> x, Matrix
   if (ptr.size() < 2 || y.cols == 0) return;
   MLGRAPH_ASSERT(ptr.front() >= 0 && ptr.back() <= x.rows, "segments are inside x");
   MLGRAPH_ASSERT(x.rows == y.rows && x.cols == y.cols, "x and y have the same shape");
-  const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
+  const auto num_segments = signed_size(ptr) - 1;
   const std::int64_t mean_length = (ptr.back() - ptr.front()) / num_segments + 1;
   const std::int64_t block = detail::rows_per_task(4 * y.cols * mean_length);
   parallel_for(pool, num_segments, block, [&](std::int64_t begin, std::int64_t end) {
@@ -235,7 +233,7 @@ void segment_softmax_backward(Span<const std::int32_t> ptr, MatrixView<const T> 
   MLGRAPH_ASSERT(ptr.front() >= 0 && ptr.back() <= y.rows, "segments are inside y");
   MLGRAPH_ASSERT(y.rows == dy.rows && y.cols == dy.cols, "y and dy have the same shape");
   MLGRAPH_ASSERT(y.rows == dx.rows && y.cols == dx.cols, "y and dx have the same shape");
-  const auto num_segments = static_cast<std::int64_t>(ptr.size()) - 1;
+  const auto num_segments = signed_size(ptr) - 1;
   const std::int64_t mean_length = (ptr.back() - ptr.front()) / num_segments + 1;
   const std::int64_t block = detail::rows_per_task(2 * y.cols * mean_length);
   parallel_for(pool, num_segments, block, [&](std::int64_t begin, std::int64_t end) {

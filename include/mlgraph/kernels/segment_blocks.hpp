@@ -39,12 +39,8 @@ class SegmentBlocks {
         cols * std::max<std::int64_t>(1, total / std::max<std::int64_t>(1, num_blocks())));
   }
 
-  [[nodiscard]] std::int64_t num_segments() const {
-    return ptr_.empty() ? 0 : static_cast<std::int64_t>(ptr_.size()) - 1;
-  }
-  [[nodiscard]] std::int64_t num_rows(std::int64_t s) const {
-    return ptr_[static_cast<std::size_t>(s + 1)] - ptr_[static_cast<std::size_t>(s)];
-  }
+  [[nodiscard]] std::int64_t num_segments() const { return ptr_.empty() ? 0 : signed_size(ptr_) - 1; }
+  [[nodiscard]] std::int64_t num_rows(std::int64_t s) const { return ptr_[s + 1] - ptr_[s]; }
   [[nodiscard]] std::int64_t num_blocks() const { return first_[num_segments()]; }
   /// The blocks of segment s are [begin(s), end(s)).
   [[nodiscard]] std::int64_t begin(std::int64_t s) const { return first_[s]; }
@@ -60,8 +56,8 @@ class SegmentBlocks {
       std::int64_t s = std::upper_bound(first_, first_ + num_segments() + 1, begin) - first_ - 1;
       for (std::int64_t b = begin; b < end; ++b) {
         while (b >= first_[s + 1]) ++s;
-        const std::int64_t row = ptr_[static_cast<std::size_t>(s)] + (b - first_[s]) * rows_;
-        const std::int64_t last = ptr_[static_cast<std::size_t>(s + 1)];
+        const std::int64_t row = ptr_[s] + (b - first_[s]) * rows_;
+        const std::int64_t last = ptr_[s + 1];
         body(Block{s, row, std::min(row + rows_, last), b});
       }
     });

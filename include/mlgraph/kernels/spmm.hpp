@@ -142,7 +142,7 @@ void spmm(Reduce reduce, CsrView csr, Span<const T> edge_weight, MatrixView<cons
   MLGRAPH_ASSERT(num_rows > 0 && y.rows % num_rows == 0, "y has a multiple of the graph's number of rows");
   MLGRAPH_ASSERT(x.cols == y.cols, "x and y have the same number of columns");
   MLGRAPH_ASSERT(edge_weight.empty() || edge_weight.size() == csr.col.size(), "one weight per edge");
-  MLGRAPH_ASSERT(argmax.empty() || static_cast<std::int64_t>(argmax.size()) == y.size(), "argmax is like y");
+  MLGRAPH_ASSERT(argmax.empty() || signed_size(argmax) == y.size(), "argmax is like y");
   const std::int64_t num_copies = y.rows / num_rows;
   MLGRAPH_ASSERT(x.rows % num_copies == 0, "x has a multiple of the number of copies of rows");
   const std::int64_t num_sources = x.rows / num_copies;
@@ -214,8 +214,7 @@ void spmm_backward(Reduce reduce, const AdjacencyView& adjacency, Span<const T> 
   MLGRAPH_ASSERT(dx.cols == dy.cols, "dx and dy have the same number of columns");
   MLGRAPH_ASSERT(dy.rows == dx.rows / num_rows * num_outputs, "dy has as many copies as dx");
   MLGRAPH_ASSERT(edge_weight.empty() || edge_weight.size() == transposed.col.size(), "one weight per edge");
-  MLGRAPH_ASSERT(reduce != Reduce::kMax || static_cast<std::int64_t>(argmax.size()) == dy.size(),
-                 "argmax is like dy");
+  MLGRAPH_ASSERT(reduce != Reduce::kMax || signed_size(argmax) == dy.size(), "argmax is like dy");
 
   const T* const w = edge_weight.empty() ? nullptr : edge_weight.data();
   const auto piece = [&](std::int64_t copy, std::int64_t begin, std::int64_t end) {

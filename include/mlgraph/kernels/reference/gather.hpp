@@ -17,14 +17,14 @@ namespace reference {
 template <class T>
 void gather_rows(MatrixView<const T> table, Span<const std::int32_t> index, MatrixView<T> y) {
   for (std::int64_t i = 0; i < y.rows; ++i) {
-    for (std::int64_t k = 0; k < y.cols; ++k) y(i, k) = table(index[static_cast<std::size_t>(i)], k);
+    for (std::int64_t k = 0; k < y.cols; ++k) y(i, k) = table(index[i], k);
   }
 }
 
 template <class T>
 void scatter_add_rows(MatrixView<const T> dy, Span<const std::int32_t> index, MatrixView<T> d_table) {
   for (std::int64_t i = 0; i < dy.rows; ++i) {
-    for (std::int64_t k = 0; k < dy.cols; ++k) d_table(index[static_cast<std::size_t>(i)], k) += dy(i, k);
+    for (std::int64_t k = 0; k < dy.cols; ++k) d_table(index[i], k) += dy(i, k);
   }
 }
 

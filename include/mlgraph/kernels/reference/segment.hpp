@@ -22,7 +22,7 @@ template <class T>
 void segment_reduce(kernels::Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> x,
                     MatrixView<T> y, Span<std::int32_t> argmax, bool accumulate) {
   for (std::int64_t g = 0; g < y.rows; ++g) {
-    const std::int32_t first = ptr[static_cast<std::size_t>(g)];
+    const std::int32_t first = ptr[g];
     const std::int32_t last = ptr[static_cast<std::size_t>(g) + 1];
     for (std::int64_t k = 0; k < y.cols; ++k) {
       T result = first < last ? x(first, k) : T(0);
@@ -37,7 +37,7 @@ void segment_reduce(kernels::Reduce reduce, Span<const std::int32_t> ptr, Matrix
       }
       if (reduce == kernels::Reduce::kMean && first < last) result /= static_cast<T>(last - first);
       y(g, k) = accumulate ? y(g, k) + result : result;
-      if (!argmax.empty()) argmax[static_cast<std::size_t>(g * y.cols + k)] = best;
+      if (!argmax.empty()) argmax[g * y.cols + k] = best;
     }
   }
 }
@@ -46,13 +46,13 @@ template <class T>
 void segment_reduce_backward(kernels::Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> dy,
                              Span<const std::int32_t> argmax, MatrixView<T> dx, bool accumulate) {
   for (std::int64_t g = 0; g < dy.rows; ++g) {
-    const std::int32_t first = ptr[static_cast<std::size_t>(g)];
+    const std::int32_t first = ptr[g];
     const std::int32_t last = ptr[static_cast<std::size_t>(g) + 1];
     for (std::int32_t r = first; r < last; ++r) {
       for (std::int64_t k = 0; k < dy.cols; ++k) {
         T gradient = dy(g, k);
         if (reduce == kernels::Reduce::kMean) gradient /= static_cast<T>(last - first);
-        if (reduce == kernels::Reduce::kMax && argmax[static_cast<std::size_t>(g * dy.cols + k)] != r) {
+        if (reduce == kernels::Reduce::kMax && argmax[g * dy.cols + k] != r) {
           gradient = 0;
         }
         dx(r, k) = accumulate ? dx(r, k) + gradient : gradient;

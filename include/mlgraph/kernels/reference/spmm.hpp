@@ -59,7 +59,7 @@ void spmm(kernels::Reduce reduce, CsrView csr, Span<const T> edge_weight, Matrix
       const std::int32_t degree = csr.row_ptr[i + 1] - csr.row_ptr[i];
       if (reduce == kernels::Reduce::kMean && degree > 0) result /= static_cast<T>(degree);
       y(row, k) = accumulate ? y(row, k) + result : result;
-      if (!argmax.empty()) argmax[static_cast<std::size_t>(row * y.cols + k)] = best;
+      if (!argmax.empty()) argmax[row * y.cols + k] = best;
     }
   }
 }
@@ -76,13 +76,13 @@ void spmm_backward(kernels::Reduce reduce, const AdjacencyView& adjacency, Span<
     for (std::int64_t k = 0; k < dx.cols; ++k) {
       T sum = 0;
       for (std::int32_t p = transposed.row_ptr[j]; p < transposed.row_ptr[j + 1]; ++p) {
-        const std::int32_t i = transposed.col[static_cast<std::size_t>(p)];
-        const std::int32_t e = adjacency.transposed_to_csr[static_cast<std::size_t>(p)];
+        const std::int32_t i = transposed.col[p];
+        const std::int32_t e = adjacency.transposed_to_csr[p];
         const std::int64_t from = copy * num_outputs + i;
         T gradient = dy(from, k);
-        T weight = edge_weight.empty() ? T(1) : edge_weight[static_cast<std::size_t>(e)];
+        T weight = edge_weight.empty() ? T(1) : edge_weight[e];
         if (reduce == kernels::Reduce::kMax) {
-          if (argmax[static_cast<std::size_t>(from * dy.cols + k)] != e) gradient = 0;
+          if (argmax[from * dy.cols + k] != e) gradient = 0;
         } else if (reduce == kernels::Reduce::kMean) {
           weight /= static_cast<T>(adjacency.csr.degree(i));
         }
@@ -101,8 +101,8 @@ void for_edges_of_copies(CsrView csr, std::int64_t num_copies, std::int64_t num_
   for (std::int64_t copy = 0; copy < num_copies; ++copy) {
     for (std::int32_t i = 0; i < csr.num_rows(); ++i) {
       for (std::int32_t p = 0; p < csr.degree(i); ++p) {
-        const std::int32_t e = csr.row_ptr[static_cast<std::size_t>(i)] + p;
-        body(copy, i, csr.col[static_cast<std::size_t>(e)], is_shared ? e : copy * csr.num_edges() + e);
+        const std::int32_t e = csr.row_ptr[i] + p;
+        body(copy, i, csr.col[e], is_shared ? e : copy * csr.num_edges() + e);
       }
     }
   }
