@@ -33,8 +33,10 @@
 #include "mlgraph/nn/mlp.hpp"
 #include "mlgraph/nn/norm.hpp"
 #include "mlgraph/nn/pool.hpp"
+#include "mlgraph/nn/rgcn_conv.hpp"
 #include "mlgraph/nn/sage_conv.hpp"
 #include "mlgraph/nn/squeeze_excite.hpp"
+#include "mlgraph/nn/typed_edges.hpp"
 
 #include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_INFER_HPP

@@ -7,6 +7,7 @@ scatter_reduce, as Debian has no PyG.
 
   sage_mean sage_sum sage_max   SAGEConv     param lin_l.weight (out, in), lin_l.bias (out), lin_r.weight (out, in)
   gcn                           GCNConv      param lin.weight (out, in), bias (out); self loops added
+  rgcn                          RGCNConv     param weight (3, in, out), root (in, out), bias (out); the type of edge (s, t) is (s + 2 t) % 3
   gatv2                         GATv2Conv    param att (1, 2, 4), lin_l.weight lin_r.weight (8, in), lin_l.bias lin_r.bias bias (8);
                                              2 heads concatenated, negative_slope 0.2, no self loops
   layer_norm batch_norm         eps 1e-5     param weight (in), bias (in); batch_norm: training mode, momentum 0.1
@@ -74,6 +75,14 @@ def gcn(p, x):
     scale = torch.bincount(dst, minlength=NODES).to(x.dtype).pow(-0.5)
     messages = (x @ p["lin.weight"].T)[src] * (scale[src] * scale[dst])[:, None]
     return aggregate(messages, dst, NODES, "sum") + p["bias"]
+
+
+def rgcn(p, x):
+    kind = (SRC + 2 * DST) % 3
+    out = x @ p["root"] + p["bias"]
+    for r in range(3):
+        out = out + aggregate(x[SRC[kind == r]], DST[kind == r], NODES, "mean") @ p["weight"][r]
+    return out
 
 
 def gatv2(p, x, heads=2):
@@ -193,6 +202,7 @@ def main():
         "conv.lin_l.weight": draw(8, 8, scale=0.3), "conv.lin_l.bias": draw(8, scale=0.1), "conv.lin_r.weight": draw(8, 8, scale=0.3),
         "norm.weight": 1 + draw(8, scale=0.1), "norm.bias": draw(8, scale=0.1),
         "head.weight": draw(1, 8, scale=0.3), "head.bias": draw(1)}, draw(NODES, IN), is_loss=True, labels=LABELS[:GRAPHS], opcode=OPCODE)
+    write("rgcn", rgcn, {"weight": draw(3, IN, OUT, scale=0.5), "root": draw(IN, OUT, scale=0.5), "bias": draw(OUT)}, draw(NODES, IN))
 
 
 if __name__ == "__main__":
