@@ -70,9 +70,10 @@ namespace detail {
 
 /// Graph::from_view with normalised features and every adjacency.
 [[nodiscard]] inline Result<Graph> normalized_graph(GraphView view, const AlignedVector<float>& x,
-                                                    std::int64_t width) {
+                                                    std::int64_t width, DuplicateEdges duplicates) {
   view.x = {x.data(), view.x.rows, width};
   EdgeOptions options;
+  options.duplicates = duplicates;
   options.both = true;
   return Graph::from_view(view, options);
 }
@@ -113,7 +114,7 @@ class SegmentCutter {
     local_view.edge_source = part.source;
     local_view.edge_target = part.target;
     local_view.config_node = config_node;
-    MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width));
+    MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width, DuplicateEdges::kKeep));
     return segment;
   }
 
@@ -132,10 +133,9 @@ class SegmentCutter {
 ///
 /// Errors: those of Graph::from_view and make_partition().
 /// Cost:   O(N F + E), and that of the partition; beside the result, memory for one segment and the edges.
-[[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
-                                                                const NodeEncoder& encoder,
-                                                                const SegmentOptions& options,
-                                                                PartitionFunction metis = nullptr) {
+[[nodiscard]] inline Result<std::vector<Segment>> make_segments(
+    const ProgramView& view, const NodeEncoder& encoder, const SegmentOptions& options,
+    PartitionFunction metis = nullptr, DuplicateEdges duplicates = DuplicateEdges::kError) {
   std::vector<Segment> segments(1);
   const std::int64_t width = encoder.num_outputs();
   const std::int64_t num_nodes = view.graph.x.rows;
@@ -145,7 +145,7 @@ class SegmentCutter {
       encoder.apply(view.graph.x.row(r), view.graph.opcode[static_cast<std::size_t>(r)], x.data() + r * width,
                     segments[0].node_layout);
     }
-    MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
+    MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width, duplicates));
     segments[0].config_row.resize(view.graph.config_node.size());
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
     segments[0].node.resize(static_cast<std::size_t>(num_nodes));
@@ -153,7 +153,7 @@ class SegmentCutter {
     return segments;
   }
   const AlignedVector<float> no_features;
-  MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0));
+  MLGRAPH_ASSIGN_OR_RETURN(const Graph whole, detail::normalized_graph(view.graph, no_features, 0, duplicates));
   const EdgesView edges = whole.edges();
   MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options, metis));
   detail::SegmentCutter cutter(view, edges, encoder);
