@@ -52,11 +52,14 @@ struct CostModelInputs {
   Span<const std::string> node_feature_names;
 };
 
-/// None of them decides results.
+/// None but `duplicates` decides results.
 struct BindOptions {
   int num_threads = 1;                 ///< of the session, this one among them; 0: one per processor
   std::int64_t rows_at_a_time = 1024;  ///< about so many rows of a matrix are new in one go
   std::size_t memory_bytes = std::size_t{256} << 20;  ///< for rows that are kept from call to call
+  /// What edges mean that the program lists twice, as `x * x` does in most compilers. Models are trained on
+  /// graphs without such, so kMerge is what they know.
+  DuplicateEdges duplicates = DuplicateEdges::kError;
 };
 
 namespace interface {

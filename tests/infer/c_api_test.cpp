@@ -130,6 +130,37 @@ TEST_CASE("C functions give what the C++ session gives, of every network") {
   check(small_net("own-net", {{"reads_graph", "yes"}}));
 }
 
+TEST_CASE("C says what edges mean that a program lists twice") {
+  const std::unique_ptr<NetOptions> network = small_net("layout-sage");
+  const ProgramSetFixture set(*network, 1);
+  const ModelHandle model = load(set.model(*network));
+  OwnedProgram twice = set.programs[0];
+  twice.edge_source.push_back(twice.edge_source[0]);
+  twice.edge_target.push_back(twice.edge_target[0]);
+  const mlgraph_configs configs = c_configs(twice);
+  char message[200] = "";
+  const auto scores_of = [&](const OwnedProgram& of, std::int32_t duplicates) {
+    mlgraph_program program = c_program(of);
+    program.duplicate_edges = duplicates;
+    const SessionHandle session(mlgraph_session_bind(model.get(), &program, 1, message, sizeof(message)));
+    std::vector<float> scores;
+    if (session == nullptr) return scores;
+    scores.resize(24);
+    CHECK(mlgraph_session_score(session.get(), &configs, scores.data()) == MLGRAPH_OK);
+    return scores;
+  };
+  CHECK(scores_of(twice, MLGRAPH_DUPLICATES_ERROR).empty());
+  CHECK_MESSAGE(std::string(message).find("duplicates are not allowed") != std::string::npos, message);
+  const std::vector<float> expected = scores_of(set.programs[0], MLGRAPH_DUPLICATES_ERROR);
+  CHECK(scores_of(twice, MLGRAPH_DUPLICATES_MERGE) == expected);
+  const std::vector<float> kept = scores_of(twice, MLGRAPH_DUPLICATES_KEEP);
+  CHECK(kept.size() == 24);
+  CHECK(kept != expected);
+  CHECK(scores_of(twice, 3).empty());
+  CHECK(std::string(message) ==
+        twice.name + ": duplicate_edges is 3; should be 0 (error), 1 (merge) or 2 (keep)");
+}
+
 TEST_CASE("C knows the networks of the library, and of others those that it is given") {
   const std::unique_ptr<NetOptions> network = small_net("own-net");
   const std::vector<std::byte> bytes = model_to_bytes(model_for(program_for(*network, 1), *network)).value();

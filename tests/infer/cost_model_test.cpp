@@ -180,7 +180,20 @@ TEST_CASE("bad bytes and bad programs are errors") {
   CHECK(loaded->bind(tile.view()).status().message() ==
         tile.name + ": has no configurable node; a layout-sage model ranks configs of them");
 
+  program = set.programs[0];
+  program.edge_source.push_back(program.edge_source[0]);
+  program.edge_target.push_back(program.edge_target[0]);
+  const std::string refused = loaded->bind(program.view()).status().message();
+  CHECK_MESSAGE(refused.find("and so is edge 0; duplicates are not allowed") != std::string::npos, refused);
+  BindOptions merge;
+  merge.duplicates = DuplicateEdges::kMerge;
+  CostSession merged = loaded->bind(program.view(), merge).value();
   CostSession session = loaded->bind(set.views[0]).value();
+  std::vector<float> scores(24), merged_scores(24);
+  CHECK(session.score(set.views[0].configs, Span<float>(scores)).ok());
+  CHECK(merged.score(set.views[0].configs, Span<float>(merged_scores)).ok());
+  CHECK(scores == merged_scores);
+
   std::vector<std::int32_t> order(23, -7);
   CHECK(session.rank(set.views[0].configs, Span<std::int32_t>(order)).message() ==
         set.programs[0].name + ": there is room for 23 places; there are 24 configs");

@@ -289,6 +289,46 @@ TEST_CASE("a session of a pruned program has the bits of predict() and updates t
   }
 }
 
+TEST_CASE("edges that are listed twice are refused, merged or kept, as bind() is told") {
+  const OwnedProgram once = large_layout_program(3, 600, 11, 9);
+  OwnedProgram twice = once;  // every fourth edge again, one of them three times
+  for (std::size_t e = 0; e < once.edge_source.size(); e += 4) {
+    for (int copy = 0; copy < (e == 8 ? 2 : 1); ++copy) {
+      twice.edge_source.insert(twice.edge_source.begin(), once.edge_source[e]);
+      twice.edge_target.insert(twice.edge_target.begin(), once.edge_target[e]);
+    }
+  }
+  const auto scores_of = [](const Model& model, const OwnedProgram& program, DuplicateEdges duplicates) {
+    SessionOptions options;
+    options.duplicates = duplicates;
+    Session session = Session::bind(model, program.view(), options).value();
+    std::vector<float> scores(9);
+    CHECK(session.score(program.view().configs, Span<float>(scores)).ok());
+    return scores;
+  };
+  const std::vector<Texts> inputs = {{},
+                                     {{"prune", "edge"}},
+                                     {{"prune", "khop:2"}},
+                                     {{"prune", "khop-merge:1"}},
+                                     {{"segment_size", "40"}, {"segment_halo", "yes"}},
+                                     {{"segment_size", "40"}, {"prune", "khop:2"}}};
+  for (const Texts& input : inputs) {
+    const std::unique_ptr<NetOptions> network = small_net("layout-sage", input);
+    const ProgramSetFixture set(*network, 1, 1, 9);
+    const Model model = set.model(*network);
+    const std::string refused = Session::bind(model, twice.view()).status().message();
+    CHECK_MESSAGE(refused.find("duplicates are not allowed") != std::string::npos, refused);
+
+    const std::vector<float> expected = scores_of(model, once, DuplicateEdges::kError);
+    CHECK(scores_of(model, twice, DuplicateEdges::kMerge) == expected);
+    const std::vector<float> kept = scores_of(model, twice, DuplicateEdges::kKeep);
+    CHECK(kept != expected);  // means count an edge as often as it is there
+    const PreparedProgram prepared = model.prepare(twice.view(), DuplicateEdges::kKeep).value();
+    CHECK(kept == model.predict(prepared, prepared.selection, nullptr, RowsMade::kEvery).value());
+    CHECK(scores_of(model, once, DuplicateEdges::kKeep) == expected);
+  }
+}
+
 TEST_CASE("a change of one segment counts beside what was kept and taken back of another") {
   for (const char* const readout : {"embedding", "scalar"}) {
     const auto options = small_net("layout-sage", {{"segment_size", "4"}, {"segment_readout", readout}});

@@ -76,14 +76,16 @@ class Model {
   void set_metis(PartitionFunction partition) { metis_ = partition; }
 
   /// Validates a program, prunes it and normalises its nodes. The view's arrays must outlive the result.
+  /// `duplicates`: what edges mean that the program lists twice.
   /// Errors: configurations of other nodes or widths than the model's; node features it lacks, where they have
   ///         names; opcodes the model does not know; features or config entries that are not finite; those of
   ///         Graph::from_view. Each names the program.
-  [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view) const {
+  [[nodiscard]] Result<PreparedProgram> prepare(const ProgramView& view,
+                                                DuplicateEdges duplicates = DuplicateEdges::kError) const {
     MLGRAPH_RETURN_IF_ERROR(check_configs(view));
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view, inputs().num_opcodes));
     MLGRAPH_ASSIGN_OR_RETURN(const NodeEncoder node, encoder_.node_of(view));
-    return prepare_program(view, node, inputs(), plan(), metis_);
+    return prepare_program(view, node, inputs(), plan(), metis_, duplicates);
   }
 
   /// An error when the configurations of a program are not what this model takes: of other nodes, other widths,

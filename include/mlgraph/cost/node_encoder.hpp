@@ -144,17 +144,13 @@ class NodeEncoder {
   [[nodiscard]] const Normalizer& scaled() const { return scaled_; }
   [[nodiscard]] const std::vector<std::int32_t>& split() const { return split_; }
   [[nodiscard]] std::int64_t num_inputs() const { return scaled_.num_inputs(); }
-<<<<<<< HEAD
   [[nodiscard]] std::int64_t num_outputs() const {
-    return scaled_.num_outputs() + 2 * static_cast<std::int64_t>(split_.size()) + num_positions();
+    return scaled_.num_outputs() + 2 * signed_size(split_) + num_positions();
   }
   [[nodiscard]] std::int64_t walk_steps() const { return walk_steps_; }
   [[nodiscard]] bool dag_depth() const { return dag_depth_; }
   /// The last columns of the outputs.
   [[nodiscard]] std::int64_t num_positions() const { return walk_steps_ + (dag_depth_ ? 1 : 0); }
-=======
-  [[nodiscard]] std::int64_t num_outputs() const { return scaled_.num_outputs() + 2 * signed_size(split_); }
->>>>>>> house
 
   /// The columns that it reads, sorted.
   [[nodiscard]] std::vector<std::int32_t> columns() const {

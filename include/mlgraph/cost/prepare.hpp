@@ -54,19 +54,19 @@ struct PreparedProgram {
 
 /// Cuts a checked program as the options say.
 /// Errors: those of make_segments() and prune_graph(); name the program.
-[[nodiscard]] inline Result<PreparedProgram> prepare_program(const ProgramView& view, const NodeEncoder& node,
-                                                             const InputOptions& options, const NetPlan& plan,
-                                                             PartitionFunction metis) {
+[[nodiscard]] inline Result<PreparedProgram> prepare_program(
+    const ProgramView& view, const NodeEncoder& node, const InputOptions& options, const NetPlan& plan,
+    PartitionFunction metis, DuplicateEdges duplicates = DuplicateEdges::kError) {
   ProgramView seen = view;
   PrunedGraph pruned;
   if (options.prune.kind != Prune::kNone) {
-    Result<PrunedGraph> rest = prune_graph(view.graph, options.prune);
+    Result<PrunedGraph> rest = prune_graph(view.graph, options.prune, duplicates);
     if (!rest.ok()) return rest.status().annotate(view.name);
     pruned = *std::move(rest);
     seen.graph = pruned.view();
     seen.node_splits = {};
   }
-  Result<std::vector<Segment>> segments = make_segments(seen, node, options.segments, metis);
+  Result<std::vector<Segment>> segments = make_segments(seen, node, options.segments, metis, duplicates);
   if (!segments.ok()) return segments.status().annotate(view.name);
   PreparedProgram prepared{view, *std::move(segments), {}, {}};
   prepared.equal = first_equal(prepared.segments);

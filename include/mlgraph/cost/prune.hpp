@@ -73,8 +73,11 @@ MLGRAPH_BEGIN_ISA
 /// configurations, also those without an edge.
 ///
 /// Errors: those of Graph::from_view().  Cost: O(N F + E).
-[[nodiscard]] inline Result<PrunedGraph> prune_graph(const GraphView& view, const PruneOptions& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const Graph graph, Graph::from_view(view));
+[[nodiscard]] inline Result<PrunedGraph> prune_graph(const GraphView& view, const PruneOptions& options,
+                                                     DuplicateEdges duplicates = DuplicateEdges::kError) {
+  EdgeOptions edges;
+  edges.duplicates = duplicates;
+  MLGRAPH_ASSIGN_OR_RETURN(const Graph graph, Graph::from_view(view, edges));
   const auto hops = static_cast<int>(options.hops);
   Result<Pruning> pruning = options.kind == Prune::kKHop ? prune_to_k_hop(graph.edges(), view.config_node, hops)
                             : options.kind == Prune::kKHopMerge

@@ -73,9 +73,10 @@ namespace detail {
 
 /// Graph::from_view with normalised features and every adjacency.
 [[nodiscard]] inline Result<Graph> normalized_graph(GraphView view, const AlignedVector<float>& x,
-                                                    std::int64_t width) {
+                                                    std::int64_t width, DuplicateEdges duplicates) {
   view.x = {x.data(), view.x.rows, width};
   EdgeOptions options;
+  options.duplicates = duplicates;
   options.both = true;
   return Graph::from_view(view, options);
 }
@@ -110,7 +111,7 @@ class EncodedNodes {
 
   /// Shapes: row (encoder.num_outputs()); `classes` as for NodeEncoder::apply().
   void encode(std::int32_t node, float* row, std::vector<std::int32_t>& classes) const {
-    encoder_.apply(graph_.x.row(node), graph_.opcode[static_cast<std::size_t>(node)], row, classes);
+    encoder_.apply(graph_.x.row(node), graph_.opcode[node], row, classes);
     const std::int64_t count = encoder_.num_positions();
     std::copy_n(positions_.data() + node * count, count, row + encoder_.num_outputs() - count);
   }
@@ -136,25 +137,14 @@ class SegmentCutter {
                                                  : induced_subgraph(edges_, nodes, scratch_));
     Segment segment;
     segment.node = part.node;
-<<<<<<< HEAD
-    segment.num_halo = static_cast<std::int64_t>(part.node.size()) - part.num_inner;
-    const std::int64_t width = rows_.width();
-=======
     segment.num_halo = signed_size(part.node) - part.num_inner;
-    const std::int64_t width = encoder_.num_outputs();
->>>>>>> house
+    const std::int64_t width = rows_.width();
     x_.resize(part.node.size() * static_cast<std::size_t>(width));
     std::vector<std::int32_t> opcode, config_node;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
-<<<<<<< HEAD
-      opcode.push_back(view_.graph.opcode[static_cast<std::size_t>(v)]);
-      rows_.encode(v, x_.data() + static_cast<std::int64_t>(i) * width, segment.node_layout);
-=======
       opcode.push_back(view_.graph.opcode[v]);
-      encoder_.apply(view_.graph.x.row(v), opcode.back(), x_.data() + static_cast<std::int64_t>(i) * width,
-                     segment.node_layout);
->>>>>>> house
+      rows_.encode(v, x_.data() + static_cast<std::int64_t>(i) * width, segment.node_layout);
       const auto local = static_cast<std::int32_t>(i);
       const std::int32_t row = config_row_[as_size(v)];
       if (row < 0) continue;
@@ -168,7 +158,7 @@ class SegmentCutter {
     local_view.edge_source = part.source;
     local_view.edge_target = part.target;
     local_view.config_node = config_node;
-    MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width));
+    MLGRAPH_ASSIGN_OR_RETURN(segment.graph, normalized_graph(local_view, x_, width, DuplicateEdges::kKeep));
     return segment;
   }
 
@@ -186,11 +176,11 @@ class SegmentCutter {
 /// Validates a program's graph, normalises its features and cuts it.
 ///
 /// Errors: those of Graph::from_view and make_partition(); a cycle, where the encoder asks for depths.
-/// Cost:   O(N F + E), that of random_walk_encoding() where it is asked for, and that of the partition; beside the result, memory for one segment and the edges.
-[[nodiscard]] inline Result<std::vector<Segment>> make_segments(const ProgramView& view,
-                                                                const NodeEncoder& encoder,
-                                                                const SegmentOptions& options,
-                                                                PartitionFunction metis = nullptr) {
+/// Cost:   O(N F + E), that of random_walk_encoding() where it is asked for, and that of the partition; beside
+///         the result, memory for one segment and the edges.
+[[nodiscard]] inline Result<std::vector<Segment>> make_segments(
+    const ProgramView& view, const NodeEncoder& encoder, const SegmentOptions& options,
+    PartitionFunction metis = nullptr, DuplicateEdges duplicates = DuplicateEdges::kError) {
   std::vector<Segment> segments(1);
   const std::int64_t width = encoder.num_outputs();
   const std::int64_t num_nodes = view.graph.x.rows;
@@ -199,21 +189,15 @@ class SegmentCutter {
   AlignedVector<float> positions;
   if (!is_whole || encoder.num_positions() > 0) {
     const AlignedVector<float> no_features;
-    MLGRAPH_ASSIGN_OR_RETURN(whole, detail::normalized_graph(view.graph, no_features, 0));
+    MLGRAPH_ASSIGN_OR_RETURN(whole, detail::normalized_graph(view.graph, no_features, 0, duplicates));
     MLGRAPH_ASSIGN_OR_RETURN(positions, detail::positions_of(whole.edges(), encoder));
   }
   const detail::EncodedNodes rows(view.graph, encoder, std::move(positions));
   if (is_whole) {
     AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
-<<<<<<< HEAD
     for (std::int64_t r = 0; r < num_nodes; ++r)
       rows.encode(static_cast<std::int32_t>(r), x.data() + r * width, segments[0].node_layout);
-=======
-    for (std::int64_t r = 0; r < num_nodes; ++r) {
-      encoder.apply(view.graph.x.row(r), view.graph.opcode[r], x.data() + r * width, segments[0].node_layout);
-    }
->>>>>>> house
-    MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width));
+    MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width, duplicates));
     segments[0].config_row.resize(view.graph.config_node.size());
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
     segments[0].node.resize(static_cast<std::size_t>(num_nodes));

@@ -28,13 +28,9 @@ inline constexpr std::int64_t kMaxEdges = std::numeric_limits<std::int32_t>::max
 ///
 /// PyG keeps duplicates and self edges silently. Here a duplicate is an error unless asked for, because in a
 /// compiler's graph it is nearly always a mistake (`add(x, x)` is one dependence, listed twice) and would
-/// change every mean; `kKeep` is PyG's behaviour. Self edges are kept, as in PyG.
+/// change every mean. Self edges are kept, as in PyG.
 struct EdgeOptions {
-  enum class Duplicates : std::uint8_t {
-    kError,  ///< a repeated (source, target) is a Status
-    kMerge,  ///< the first of them counts, the others are dropped
-    kKeep,   ///< each counts
-  };
+  using Duplicates = DuplicateEdges;
   enum class SelfEdges : std::uint8_t { kError, kKeep, kDrop };
 
   Duplicates duplicates = Duplicates::kError;

@@ -19,6 +19,14 @@ enum class Direction : std::uint8_t {
   kBoth,     ///< both of the above: the adjacency A + A^T, an edge in each direction counts twice
 };
 
+/// What a (source, target) that a list of edges repeats stands for. `add(x, x)` is one dependence, and often
+/// listed twice; layers that take means, or count neighbours, differ by it.
+enum class DuplicateEdges : std::uint8_t {
+  kError,  ///< a mistake: a Status
+  kMerge,  ///< one edge: the first of them counts, the others are dropped
+  kKeep,   ///< as many edges, as in PyG
+};
+
 /// Compressed sparse rows: the neighbours of row i are col[row_ptr[i]] ... col[row_ptr[i + 1] - 1].
 struct CsrView {
   Span<const std::int32_t> row_ptr;  // (num_rows + 1)

@@ -16,6 +16,7 @@
 
 #include "mlgraph/arch/builtin.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost_model.hpp"
@@ -92,6 +93,17 @@ template <class T>
   return view;
 }
 
+/// Errors: a number that is none of MLGRAPH_DUPLICATES_...
+[[nodiscard]] inline Status read_duplicates(const mlgraph_program& program, DuplicateEdges& to) {
+  if (program.duplicate_edges < MLGRAPH_DUPLICATES_ERROR || program.duplicate_edges > MLGRAPH_DUPLICATES_KEEP) {
+    return Status::invalid_argument(str_cat(program.name == nullptr ? "program" : program.name,
+                                            ": duplicate_edges is ", program.duplicate_edges,
+                                            "; should be 0 (error), 1 (merge) or 2 (keep)"));
+  }
+  to = static_cast<DuplicateEdges>(program.duplicate_edges);
+  return {};
+}
+
 /// The code of a status, whose message the session keeps.
 [[nodiscard]] inline int c_code(mlgraph_session& session, const Status& status) {
   if (!status.ok()) session.message = status.message();
@@ -148,6 +160,8 @@ MLGRAPH_DETAIL_C_FUNCTION mlgraph_session* mlgraph_session_bind_within(const mlg
   mlgraph::BindOptions options;
   options.num_threads = num_threads;
   options.memory_bytes = memory_bytes;
+  const mlgraph::Status known = mlgraph::detail::read_duplicates(*program, options.duplicates);
+  if (!known.ok()) return mlgraph::detail::copy_text(known.message(), message, message_size), nullptr;
   std::vector<std::string_view> names;
   mlgraph::Result<mlgraph::CostSession> session =
       model->model.bind(mlgraph::detail::from_c(*program, names), options);

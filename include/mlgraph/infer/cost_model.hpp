@@ -106,9 +106,10 @@ class CostModelOfIsa final : public interface::CostModelCode {
     CostSessionOfIsa::Base base{model_, nullptr, std::make_unique<const std::string>(program.name)};
     view.name = *base.name;
     if (options.num_threads != 1) base.pool = std::make_unique<ThreadPool>(options.num_threads);
-    MLGRAPH_ASSIGN_OR_RETURN(
-        Session session,
-        Session::bind(*model_, view, {base.pool.get(), options.rows_at_a_time, options.memory_bytes}));
+    MLGRAPH_ASSIGN_OR_RETURN(Session session,
+                             Session::bind(*model_, view,
+                                           {base.pool.get(), options.rows_at_a_time, options.memory_bytes,
+                                            RowsMade::kDistinct, options.duplicates}));
     return CostSession(interface::Owned<interface::CostSessionCode>(
         new CostSessionOfIsa(std::move(base), std::move(session))));
   }

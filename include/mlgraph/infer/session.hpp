@@ -29,12 +29,13 @@
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// None of them decides results.
+/// None but `duplicates` decides results.
 struct SessionOptions {
-  ThreadPool* pool = nullptr;                         ///< borrowed; null computes on the calling thread
-  std::int64_t rows_at_a_time = 1024;                 ///< about so many rows of a matrix are new in one go
-  std::size_t memory_bytes = std::size_t{256} << 20;  ///< for rows that are kept from call to call
-  RowsMade rows_made = RowsMade::kDistinct;           ///< which rows are computed; others for comparison
+  ThreadPool* pool = nullptr;                          ///< borrowed; null computes on the calling thread
+  std::int64_t rows_at_a_time = 1024;                  ///< about so many rows of a matrix are new in one go
+  std::size_t memory_bytes = std::size_t{256} << 20;   ///< for rows that are kept from call to call
+  RowsMade rows_made = RowsMade::kDistinct;            ///< which rows are computed; others for comparison
+  DuplicateEdges duplicates = DuplicateEdges::kError;  ///< what edges mean that the program lists twice
 };
 
 /// Scores configurations of one program.
@@ -59,7 +60,7 @@ class Session {
   [[nodiscard]] static Result<Session> bind(const Model& model, const ProgramView& program,
                                             const SessionOptions& options = {}) {
     MLGRAPH_RETURN_IF_ERROR(check_has_scores(model, program));
-    MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program));
+    MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram prepared, model.prepare(program, options.duplicates));
     Session session(model, std::move(prepared), options);
     MLGRAPH_RETURN_IF_ERROR(session.warm_up());
     return session;

@@ -83,13 +83,8 @@ void gemm_nn(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, bool
     detail::multiply_rows(a, right, c, accumulate, Epilogue<T>{});
   } else {
     ArenaScope scope(scratch);
-<<<<<<< HEAD
-    T* buffer = scratch.allocate<T>(static_cast<std::size_t>(packed_size<T>(b.rows, b.cols)));
-    gemm_packed(a, pack(b, buffer), c, accumulate, Epilogue<T>{}, pool);
-=======
     T* buffer = scratch.allocate<T>(packed_size<T>(b.rows, b.cols));
-    gemm_packed(a, pack(b, buffer), c, accumulate, NoEpilogue<T>{}, pool);
->>>>>>> house
+    gemm_packed(a, pack(b, buffer), c, accumulate, Epilogue<T>{}, pool);
   }
 }
 

@@ -28,14 +28,8 @@ namespace kernels {
 template <class T>
 void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<const T> bias, Activation act,
                    T slope, MatrixView<T> y, ThreadPool* pool) {
-<<<<<<< HEAD
-  MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
-  gemm_packed(x, weight, y, false, {bias.data(), act, slope}, pool);
-=======
   MLGRAPH_ASSERT(bias.empty() || signed_size(bias) == y.cols, "linear: bias does not fit");
-  detail::with_linear_epilogue(bias, act, slope,
-                               [&](const auto& epilogue) { gemm_packed(x, weight, y, false, epilogue, pool); });
->>>>>>> house
+  gemm_packed(x, weight, y, false, {bias.data(), act, slope}, pool);
 }
 
 /// y = act(x * weight^T + bias).
@@ -45,15 +39,8 @@ void linear_packed(MatrixView<const T> x, const PackedMatrix<T>& weight, Span<co
 template <class T>
 void linear(MatrixView<const T> x, MatrixView<const T> weight, Span<const T> bias, Activation act, T slope,
             MatrixView<T> y, Arena& scratch, ThreadPool* pool) {
-<<<<<<< HEAD
-  MLGRAPH_ASSERT(bias.empty() || static_cast<std::int64_t>(bias.size()) == y.cols, "linear: bias does not fit");
-  gemm_nt_epilogue(x, weight, y, false, {bias.data(), act, slope}, scratch, pool);
-=======
   MLGRAPH_ASSERT(bias.empty() || signed_size(bias) == y.cols, "linear: bias does not fit");
-  detail::with_linear_epilogue(bias, act, slope, [&](const auto& epilogue) {
-    gemm_nt_epilogue(x, weight, y, false, epilogue, scratch, pool);
-  });
->>>>>>> house
+  gemm_nt_epilogue(x, weight, y, false, {bias.data(), act, slope}, scratch, pool);
 }
 
 /// db[j] += sum_i dy[i][j], the gradient of a bias.

@@ -41,6 +41,7 @@ MLGRAPH_BEGIN_ISA
   }
   const GraphView view{segment.graph.x(), segment.graph.opcode(), source, target, segment.graph.config_node()};
   EdgeOptions options;
+  options.duplicates = DuplicateEdges::kKeep;  // those of the segment were asked for
   options.both = true;
   Segment kept;
   MLGRAPH_ASSIGN_OR_RETURN(kept.graph, Graph::from_view(view, options));
