@@ -14,27 +14,30 @@ constexpr Direction kDirections[] = {Direction::kForward, Direction::kReverse, D
 
 TEST_CASE("SAGEConv's tensors have PyG's names") {
   ParamSpec spec;
-  SAGEConvOptions one, no_root;
+  SAGEConvOptions one, no_root, no_bias;
   one.one_matrix = true;
   no_root.root_weight = false;
-  const SAGEConv a(spec, "a", 3, 5), b(spec, "b", 3, 5, one), c(spec, "c", 3, 5, no_root);
-  CHECK(tensors_of(spec) == std::vector<std::string>{"a.lin_l.weight (5, 3)", "a.lin_l.bias (5)",
-                                                     "a.lin_r.weight (5, 3)", "b.lin.weight (5, 6)",
-                                                     "b.lin.bias (5)", "c.lin_l.weight (5, 3)",
-                                                     "c.lin_l.bias (5)"});
+  no_bias.bias = false;
+  const SAGEConv a(spec, "a", 3, 5), b(spec, "b", 3, 5, one), c(spec, "c", 3, 5, no_root),
+      d(spec, "d", 3, 5, no_bias);
+  CHECK(tensors_of(spec) ==
+        std::vector<std::string>{"a.lin_l.weight (5, 3)", "a.lin_l.bias (5)", "a.lin_r.weight (5, 3)",
+                                 "b.lin.weight (5, 6)", "b.lin.bias (5)", "c.lin_l.weight (5, 3)",
+                                 "c.lin_l.bias (5)", "d.lin_l.weight (5, 3)", "d.lin_r.weight (5, 3)"});
 }
 
 TEST_CASE("SAGEConv's gradients are right for every option") {
   const Edges edges = hub_graph();
   for (const Reduce reduce : {Reduce::kSum, Reduce::kMean, Reduce::kMax}) {
     for (const Direction direction : kDirections) {
-      for (const int variant : {0, 1, 2, 3}) {
+      for (const int variant : {0, 1, 2, 3, 4}) {
         SAGEConvOptions options;
         options.reduce = reduce;
         options.direction = direction;
         options.root_weight = variant != 1;
         options.one_matrix = variant == 2;
         options.normalize = variant == 3;
+        options.bias = variant != 4;
         ParamSpec spec;
         const SAGEConv conv(spec, "c", 3, 5, options);
         const Status status = check_layer(spec, 2 * kNodes, 3, [&](auto& ctx, Var x) {
@@ -44,6 +47,21 @@ TEST_CASE("SAGEConv's gradients are right for every option") {
       }
     }
   }
+}
+
+TEST_CASE("SAGEConv without a bias is SAGEConv with a bias of 0") {
+  const Edges edges = hub_graph();
+  SAGEConvOptions options;
+  ParamSpec with, without;
+  const SAGEConv conv(with, "c", 3, 5, options);
+  options.bias = false;
+  const SAGEConv bare(without, "c", 3, 5, options);
+  const std::vector<float> none(kNodes * 3, 0.0F);
+  const auto at_zero = [&](const ParamSpec& spec, const SAGEConv& layer) {
+    return run_layer(spec, none, 3, [&](auto& ctx, Var v) { return layer(ctx, v, edges.view()); });
+  };
+  CHECK(at_zero(without, bare) == std::vector<float>(kNodes * 5, 0.0F));
+  CHECK(at_zero(with, conv) != at_zero(without, bare));
 }
 
 TEST_CASE("along the reverse direction SAGEConv sees the transposed graph") {

@@ -24,6 +24,7 @@ struct SAGEConvOptions {
   Reduce reduce = Reduce::kMean;
   Direction direction = Direction::kForward;
   bool root_weight = true;  ///< without it the W_r x_i term is gone
+  bool bias = true;         ///< without it b is gone
   bool one_matrix = false;  ///< one weight `lin.weight` (out, 2 in) = [W_l | W_r], as on a concatenation
   bool normalize = false;   ///< l2-normalise the output rows
 };
@@ -49,7 +50,7 @@ class SAGEConv {
     const char* const prefix = options.one_matrix ? ".lin" : ".lin_l";
     weight_l_ = p.matrix(str_cat(name, prefix, ".weight"), out_channels,
                          options.one_matrix ? 2 * in_channels : in_channels, Init::fan_in());
-    bias_ = p.vector(str_cat(name, prefix, ".bias"), out_channels, Init::uniform(bound));
+    if (options.bias) bias_ = p.vector(str_cat(name, prefix, ".bias"), out_channels, Init::uniform(bound));
     if (options.root_weight && !options.one_matrix) {
       weight_r_ = p.matrix(str_cat(name, ".lin_r.weight"), out_channels, in_channels, Init::fan_in());
     }
@@ -74,7 +75,7 @@ class SAGEConv {
                  Activation activation = Activation::kNone, double slope = 0.01) const {
     const Var weight_l = ctx.param(weight_l_);
     const Var weight_r = options_.one_matrix ? weight_l : weight_r_.exists() ? ctx.param(weight_r_) : Var{};
-    const Var bias = ctx.param(bias_);
+    const Var bias = bias_.exists() ? ctx.param(bias_) : Var{};
     const Var y =
         options_.reduce == Reduce::kMax
             ? max_sage(ctx, adjacency, x, root, weight_l, weight_r, bias, activation, slope)
@@ -93,8 +94,8 @@ class SAGEConv {
     const Var weight = ctx.param(weight_l_);
     const Var left = ctx.slice_cols(weight, 0, ctx.cols(x));
     const Var right = ctx.slice_cols(weight, weight_l_.cols / 2, ctx.cols(x));
-    return ctx.sage(options_.reduce, flow.edges, x, flow.roots(ctx, x), left, right, ctx.param(bias_),
-                    Activation::kNone, 0.0);
+    return ctx.sage(options_.reduce, flow.edges, x, flow.roots(ctx, x), left, right,
+                    bias_.exists() ? ctx.param(bias_) : Var{}, Activation::kNone, 0.0);
   }
   /// The layer, from P.  Shapes: node_part (N, out_channels), z (C, G), degree (N) -> (C N, out_channels).
   template <class Ctx>
