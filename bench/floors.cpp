@@ -190,7 +190,7 @@ StepCost cost_of_step(const Model& model, const PreparedProgram& program, RowsMa
     tape.bind(model.spec(), Span<const float>(model.parameters().value), Span<float>(grad));
     tape.begin(1);
     const Var score = model.score(tape, program, ids, rows);
-    const Status status = tape.backward(tape.sum(score));
+    const Status status = tape.backward(sum(tape, score));
     if (!status.ok()) fail(status);
     cost.seconds = std::min(cost.seconds, cpu_seconds() - start);
     cost.score = *tape.value(score).data;

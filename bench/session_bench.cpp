@@ -191,7 +191,7 @@ std::vector<double> gradient(const Model& model, Direction direction, const Segm
                        ? of_every_row()
                        : run_planned(net, tape, net.plan(), rows, nullptr, in, planned, encode);
   const Var y = run_readout(net, tape, net.plan(), sums, configs, in.num_inner(), in.num_inner_config(), {});
-  if (!tape.backward(tape.sum(tape.scale_rows(y, factor))).ok()) return {};
+  if (!tape.backward(sum(tape, tape.scale_rows(y, factor))).ok()) return {};
   return {grad.begin(), grad.end()};
 }
 

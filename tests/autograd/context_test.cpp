@@ -29,7 +29,7 @@ TEST_CASE("a leaf's gradient is the sum over all its uses") {
   Tape tape;
   const std::vector<float> x = {1, 2, 3};
   const Var v = tape.leaf(matrix(x, 1));
-  const Var loss = tape.sum(tape.add(tape.mul(v, v), tape.scale(v, 3)));
+  const Var loss = sum(tape, tape.add(tape.mul(v, v), tape.scale(v, 3)));
   CHECK(*tape.value(loss).data == 14 + 18);
   REQUIRE(tape.backward(loss).ok());
   CHECK(copy(tape.grad(v)) == std::vector<float>{5, 7, 9});
@@ -41,7 +41,7 @@ TEST_CASE("a leaf that the loss does not depend on has no gradient") {
   const Var used = tape.leaf(matrix(x, 1));
   const Var unused = tape.leaf(matrix(x, 1));
   (void)tape.relu(unused);
-  REQUIRE(tape.backward(tape.sum(used)).ok());
+  REQUIRE(tape.backward(sum(tape, used)).ok());
   CHECK(tape.grad(unused).data == nullptr);
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("backward starts at a scalar") {
 TEST_CASE("a loss without anything to train is no error") {
   Tape tape;
   const std::vector<float> x = {1, 2};
-  CHECK(tape.backward(tape.sum(tape.input(matrix(x, 1)))).ok());
+  CHECK(tape.backward(sum(tape, tape.input(matrix(x, 1)))).ok());
 }
 
 TEST_CASE("an input with gaps between its rows is read right") {
@@ -137,7 +137,7 @@ struct Everything {
     h = ctx.instance_norm(ptr, h);
     h = ctx.cross_config_attention(h, 3, ctx.param(temperature));
     h = ctx.gelu(h);
-    return ctx.sum(ctx.segment_reduce(Reduce::kMean, ptr, h));
+    return sum(ctx, ctx.segment_reduce(Reduce::kMean, ptr, h));
   }
 };
 
@@ -235,7 +235,7 @@ TEST_CASE("gradient memory is reused: a long chain needs few buffers") {
   const Var leaf = tape.leaf(matrix(x, 1));
   Var h = leaf;
   for (int i = 0; i < 100; ++i) h = tape.tanh(h);
-  const Var loss = tape.sum(h);
+  const Var loss = sum(tape, h);
   const std::size_t forward = tape.used_bytes();
   REQUIRE(tape.backward(loss).ok());
   CHECK(tape.used_bytes() - forward < 5 * 1024 * sizeof(float));
@@ -305,7 +305,7 @@ TEST_CASE("a Var that begin() has ended is an error, and what is read of it is n
   const std::string message = "a Var is used that begin() or rewind() has ended";
   Tape tape;
   const Var first = tape.leaf(matrix(x, 1));
-  const Var old = tape.sum(first);
+  const Var old = sum(tape, first);
   tape.begin();
   const Var fresh = tape.leaf(matrix(x, 1));  // in the place of `first`
   CHECK(*tape.value(fresh).data == 1);
@@ -369,7 +369,7 @@ void check_forgets_lists(const Op& op) {
     Tape tape;
     const Var leaf = tape.leaf(matrix(x, 6));
     const Var y = op(tape, leaf, Span<const std::int32_t>(ids), Span<const float>(factors));
-    const Var loss = tape.sum(tape.mul(y, y));
+    const Var loss = sum(tape, tape.mul(y, y));
     if (gone) {
       std::fill(ids.begin(), ids.end(), 0);
       std::fill(factors.begin(), factors.end(), 0.0f);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -120,6 +121,62 @@ void for_each_adjacency(const F& f) {
   }
 }
 
+/// The ops of ops_arithmetic.hpp.
+inline OpTable arithmetic_table() {
+  using Vars = const std::vector<Var>&;
+  OpTable table;
+  for (const Shape s : kOpShapes) {
+    const std::string at = " " + text_of(s);
+    const auto away_from_0 = [](DoubleTape& t, Var x) { return t.add(t.softplus(x), t.exp(x)); };
+    table.add("add" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[1]); });
+    table.add("add, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[0]); });
+    table.add("mul" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[1]); });
+    table.add("mul, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[0]); });
+    table.add("sub" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.sub(v[0], v[1]); });
+    table.add("sub, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.sub(v[0], v[0]); });
+    table.add("sub from a constant" + at, {s}, [](DoubleTape& t, Vars v) {
+      return t.sub(t.detach(t.scale(t.input(t.value(v[0])), 0.0)), v[0]);
+    });
+    table.add("div" + at, {s, s}, [=](DoubleTape& t, Vars v) { return t.div(v[0], away_from_0(t, v[1])); });
+    table.add("div, both operands the same" + at, {s}, [=](DoubleTape& t, Vars v) {
+      const Var x = away_from_0(t, v[0]);
+      return t.div(x, x);
+    });
+    table.add("minimum" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.minimum(v[0], v[1]); });
+    table.add("minimum, both operands the same" + at, {s},
+              [](DoubleTape& t, Vars v) { return t.minimum(v[0], v[0]); });
+    table.add("maximum" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.maximum(v[0], v[1]); });
+    table.add("maximum, both operands the same" + at, {s},
+              [](DoubleTape& t, Vars v) { return t.maximum(v[0], v[0]); });
+    table.add("abs" + at, {s}, [](DoubleTape& t, Vars v) { return t.abs(v[0]); });
+    table.add("clamp" + at, {s}, [](DoubleTape& t, Vars v) { return t.clamp(v[0], -0.5, 0.7); });
+    table.add("clamp on one side" + at, {s}, [](DoubleTape& t, Vars v) {
+      return t.clamp(v[0], 0.1, std::numeric_limits<double>::infinity());
+    });
+    table.add("scale" + at, {s}, [](DoubleTape& t, Vars v) { return t.scale(v[0], -0.7); });
+    table.add("exp" + at, {s}, [](DoubleTape& t, Vars v) { return t.exp(v[0]); });
+    table.add(
+        "log" + at, {s}, [](DoubleTape& t, Vars v) { return t.log(v[0]); }, 0.2, 3);
+  }
+  return table;
+}
+
+/// The functions of ops_reduce.hpp.
+inline OpTable reduce_table() {
+  using Vars = const std::vector<Var>&;
+  OpTable table;
+  for (const Shape s : kOpShapes) {
+    const std::string at = " " + text_of(s);
+    table.add("sum" + at, {s}, [](DoubleTape& t, Vars v) { return sum(t, v[0]); });
+    table.add("sum of a sum's operand used twice" + at, {s}, [](DoubleTape& t, Vars v) {
+      const Var total = sum(t, v[0]);
+      return t.add(total, sum(t, t.mul(v[0], v[0])));
+    });
+    table.add("mean" + at, {s}, [](DoubleTape& t, Vars v) { return mean(t, t.mul(v[0], v[0])); });
+  }
+  return table;
+}
+
 /// The ops of ops_elementwise.hpp.
 inline OpTable elementwise_table() {
   using Vars = const std::vector<Var>&;
@@ -127,25 +184,13 @@ inline OpTable elementwise_table() {
   OpTable table;
   for (const Shape s : kOpShapes) {
     const std::string at = " " + text_of(s);
-    table.add("add" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[1]); });
-    table.add("add, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[0]); });
-    table.add("mul" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[1]); });
-    table.add("mul, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[0]); });
-    table.add("scale" + at, {s}, [](DoubleTape& t, Vars v) { return t.scale(v[0], -0.7); });
     table.add("relu" + at, {s}, [](DoubleTape& t, Vars v) { return t.relu(v[0]); });
     table.add("leaky_relu" + at, {s}, [](DoubleTape& t, Vars v) { return t.leaky_relu(v[0], 0.2); });
     table.add("gelu" + at, {s}, [](DoubleTape& t, Vars v) { return t.gelu(v[0]); });
     table.add("silu" + at, {s}, [](DoubleTape& t, Vars v) { return t.silu(v[0]); });
     table.add("sigmoid" + at, {s}, [](DoubleTape& t, Vars v) { return t.sigmoid(v[0]); });
+    table.add("softplus" + at, {s}, [](DoubleTape& t, Vars v) { return t.softplus(v[0]); });
     table.add("tanh" + at, {s}, [](DoubleTape& t, Vars v) { return t.tanh(v[0]); });
-    table.add("exp" + at, {s}, [](DoubleTape& t, Vars v) { return t.exp(v[0]); });
-    table.add(
-        "log" + at, {s}, [](DoubleTape& t, Vars v) { return t.log(v[0]); }, 0.2, 3);
-    table.add("sum" + at, {s}, [](DoubleTape& t, Vars v) { return t.sum(v[0]); });
-    table.add("sum of a sum's operand used twice" + at, {s}, [](DoubleTape& t, Vars v) {
-      const Var sum = t.sum(v[0]);
-      return t.add(sum, t.sum(t.mul(v[0], v[0])));
-    });
     table.add("prelu, one slope" + at, {s, {1, 1}}, [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
     table.add("prelu, a slope per column" + at, {s, {1, s.cols}},
               [](DoubleTape& t, Vars v) { return t.prelu(v[0], v[1]); });
@@ -161,7 +206,7 @@ inline OpTable elementwise_table() {
     table.add("slice_rows" + at, {s},
               [s](DoubleTape& t, Vars v) { return t.slice_rows(v[0], s.rows / 2, s.rows - s.rows / 2); });
     table.add("slice_rows, none" + at, {s, s},
-              [](DoubleTape& t, Vars v) { return t.add(t.sum(t.slice_rows(v[0], 0, 0)), t.sum(v[1])); });
+              [](DoubleTape& t, Vars v) { return t.add(sum(t, t.slice_rows(v[0], 0, 0)), sum(t, v[1])); });
     table.add("activation" + at, {s},
               [](DoubleTape& t, Vars v) { return t.activation(Activation::kSilu, v[0]); });
     table.add("squeeze-excite gate" + at, {s},
@@ -285,6 +330,11 @@ inline OpTable graph_table() {
                 });
     }
   }
+  table.add("broadcast with empty segments", {{4, 17}},
+            [&d](DoubleTape& t, Vars v) { return t.broadcast(v[0], d.with_empty); });
+  table.add("broadcast of one segment, used twice", {{1, 3}}, [&d](DoubleTape& t, Vars v) {
+    return t.mul(t.broadcast(v[0], d.one_segment), t.broadcast(v[0], d.one_segment));
+  });
   table.add("segment_softmax with empty segments", {{5, 17}},
             [&d](DoubleTape& t, Vars v) { return t.segment_softmax(d.with_empty, v[0]); });
   table.add("gather_rows", {{5, 17}}, [&d](DoubleTape& t, Vars v) { return t.gather_rows(v[0], d.index); });
@@ -322,7 +372,8 @@ inline OpTable graph_table() {
 /// All of them.
 inline OpTable op_table() {
   OpTable all;
-  for (const OpTable& table : {elementwise_table(), linear_table(), norm_table(), graph_table()})
+  for (const OpTable& table :
+       {arithmetic_table(), reduce_table(), elementwise_table(), linear_table(), norm_table(), graph_table()})
     all.insert(all.end(), table.begin(), table.end());
   return all;
 }

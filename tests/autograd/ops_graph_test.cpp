@@ -40,6 +40,15 @@ TEST_CASE("each op on graphs says what is wrong with its shapes") {
   }) == "spmm_heads: weight is (2, 2) and x is (6, 2); the graph has 7 edges and 6 nodes");
   CHECK(errors.message([&] { return errors.ctx.segment_reduce(Reduce::kSum, ptr, errors.of(4, 2)); }) ==
         "segment_reduce: the segments cover [0, 3); x has 4 rows");
+  CHECK(errors.message([&] { return errors.ctx.broadcast(errors.of(4, 2), ptr); }) ==
+        "broadcast: there are 1 segments from 0; x has 4 rows");
+  const std::vector<std::int32_t> descending = {0, 3, 1}, late = {1, 3};
+  CHECK(errors.message([&] { return errors.ctx.broadcast(errors.of(2, 2), descending); }) ==
+        "broadcast: segment 1 is [3, 1)");
+  CHECK(errors.message([&] { return errors.ctx.broadcast(errors.of(1, 2), late); }) ==
+        "broadcast: there are 1 segments from 1; x has 1 rows");
+  CHECK(errors.message([&] { return errors.ctx.broadcast(errors.of(1, 2), {}); }) ==
+        "broadcast: there are 0 segments from 0; x has 1 rows");
   CHECK(errors.message([&] { return errors.ctx.segment_softmax(ptr, errors.of(4, 2)); }) ==
         "segment_softmax: the segments cover [0, 3); x has 4 rows");
   CHECK(errors.message([&] {

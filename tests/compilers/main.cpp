@@ -65,7 +65,7 @@ void print_op(const OpCase& op) {
         tape.leaf(mg::MatrixView<const double>(data[i].data(), op.inputs[i].rows, op.inputs[i].cols)));
   }
   const mg::Var y = op.f(tape, leaves);
-  const mg::Status status = tape.backward(tape.sum(tape.mul(y, y)));
+  const mg::Status status = tape.backward(sum(tape, tape.mul(y, y)));
   Digest digest;
   digest.add(tape.value(y));
   for (const mg::Var leaf : leaves) digest.add(tape.grad(leaf));

@@ -120,8 +120,8 @@ TEST_CASE("the layout table gets the gradient of every entry that used it") {
   const NetData<double> data(hub_net_graph(), layout_plan(), 2);
   const Status status = gradcheck(
       [&](DoubleTape& tape, const std::vector<Var>&) {
-        const Var node = tape.sum(tape.tanh(encoding.node(tape, data.input().nodes)));
-        return tape.add(node, tape.sum(tape.tanh(encoding.config_of_all_nodes(tape, data.input().config))));
+        const Var node = sum(tape, tape.tanh(encoding.node(tape, data.input().nodes)));
+        return tape.add(node, sum(tape, tape.tanh(encoding.config_of_all_nodes(tape, data.input().config))));
       },
       {}, spec, parameters);
   CHECK_MESSAGE(status.ok(), status.message());

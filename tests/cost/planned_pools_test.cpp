@@ -68,8 +68,8 @@ struct PooledCase {
     const Var x = tape.leaf({h.data(), copies * num_rows(), kColumns});
     const Var twice = tape.scale(x, T(2));  // a gradient that is there already is added to
     const Var y = pools.sum(tape, s, false, x);
-    const Var other = tape.sum(tape.mul(y, tape.input({factor.data(), copies * num_totals(s), kColumns})));
-    REQUIRE(tape.backward(tape.add(tape.sum(twice), other)).ok());
+    const Var other = sum(tape, tape.mul(y, tape.input({factor.data(), copies * num_totals(s), kColumns})));
+    REQUIRE(tape.backward(tape.add(sum(tape, twice), other)).ok());
     const MatrixView<const T> g = tape.grad(x);
     grad.assign(g.data, g.data + g.size());
     return {tape.value(y).data, tape.value(y).data + tape.value(y).size()};

@@ -114,7 +114,7 @@ std::vector<double> planned_gradient(const typename N::Options& options, const R
                                         in.num_inner_config(), in.graph_config);
   std::vector<double> factor(static_cast<std::size_t>(count));
   for (double& f : factor) f = rng.uniform(-1, 1);
-  const Status status = tape.ctx.backward(tape.ctx.sum(tape.ctx.scale_rows(y, factor)));
+  const Status status = tape.ctx.backward(sum(tape.ctx, tape.ctx.scale_rows(y, factor)));
   REQUIRE_MESSAGE(status.ok(), status.message());
   return {tape.parameters.grad.begin(), tape.parameters.grad.end()};
 }
@@ -347,7 +347,7 @@ std::size_t tape_bytes(const RepeatedProgram& program, bool every_row) {
   PlannedProgram planned(tape.plan(), program, false);
   const Var sums =
       every_row ? tape.pools_of_every_row(program, 0, 32) : planned.pools<Tape>(tape.net, tape.ctx, 0, 32);
-  const Status status = tape.ctx.backward(tape.ctx.sum(sums));
+  const Status status = tape.ctx.backward(sum(tape.ctx, sums));
   REQUIRE_MESSAGE(status.ok(), status.message());
   return tape.ctx.peak_bytes();
 }

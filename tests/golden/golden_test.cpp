@@ -117,7 +117,7 @@ void check_outputs_and_gradients(const Golden& golden, const Case<T>& c) {
   REQUIRE(tape.status().ok());
   check_close(tape.value(out).data, cotangent.size(), golden.read<double>(prefix<T>() + "out"), "out");
   const Var weights = tape.input({cotangent.data(), tape.rows(out), tape.cols(out)});
-  REQUIRE(tape.backward(tape.sum(tape.mul(out, weights))).ok());
+  REQUIRE(tape.backward(sum(tape, tape.mul(out, weights))).ok());
   check_close(tape.grad(input).data, x.size(), golden.read<double>(prefix<T>() + "grad.input.x"),
               "gradient of x");
   for (const ParamSpec::Entry& entry : c.spec.entries()) {
@@ -144,11 +144,11 @@ void check_training(const Golden& golden, const Case<T>& c) {
     tape.begin();
     const Var input = tape.leaf({x.data(), static_cast<std::int64_t>(x.size()) / c.cols, c.cols});
     const Var out = c.forward(tape, input);
-    Var loss = tape.sum(out);
+    Var loss = sum(tape, out);
     if (!c.is_loss) {
       const Var error =
           tape.add(out, tape.scale(tape.input({target.data(), tape.rows(out), tape.cols(out)}), -1));
-      loss = tape.scale(tape.sum(tape.mul(error, error)), 1.0 / static_cast<double>(target.size()));
+      loss = tape.scale(sum(tape, tape.mul(error, error)), 1.0 / static_cast<double>(target.size()));
     }
     REQUIRE(tape.backward(loss).ok());
     losses.push_back(*tape.value(loss).data);

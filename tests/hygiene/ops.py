@@ -4,8 +4,8 @@
 
 usage: ops.py <folder of the headers ops_*.hpp> <op_table.hpp>
 
-* An op is a function that returns a Var and that a class `*Ops` of these headers gives to users. Some row of the table
-  calls it on the tape, as `t.name(`.
+* An op is a function that returns a Var and that a class `*Ops` of these headers gives to users, or that takes a context.
+  Some row of the table calls it on the tape, as `t.name(` or `name(t, `.
 * A struct with a backward() stands right behind the function of the class that records it, as `Name{`.
 """
 import pathlib
@@ -13,6 +13,7 @@ import re
 import sys
 
 OP = re.compile(r"^  Var (\w+)\(", re.MULTILINE)
+FREE = re.compile(r"^Var (\w+)\(Ctx& ctx", re.MULTILINE)
 RECORD = re.compile(r"^  struct (\w+) \{(.*?)^  \};", re.MULTILINE | re.DOTALL)
 FUNCTION = re.compile(r"^  Var \w+\(", re.MULTILINE)
 CLASS = re.compile(r"^class \w+Ops \{(.*?)^\};", re.MULTILINE | re.DOTALL)
@@ -26,9 +27,10 @@ def check(folder, table):
         text = header.read_text(encoding="utf-8")
         classes = [found.group(1) for found in CLASS.finditer(text)]
         public = {name for body in classes for name in OP.findall(body.split("\n private:")[0])}
-        num_ops += len(public)
-        for name in sorted(public):
-            if not re.search(rf"\bt\.{name}\(", rows):
+        free = set(FREE.findall(text))
+        num_ops += len(public) + len(free)
+        for name in sorted(public | free):
+            if not re.search(rf"\bt\.{name}\(" if name in public else rf"\b{name}\(t, ", rows):
                 problems.append(f"{header.name}: {name}() has no row in {pathlib.Path(table).name}; its gradient is "
                                 "checked by none")
         for body in classes:

@@ -200,13 +200,16 @@ class SomeOps {
  private:
   Var like(Var x) { return x; }
 };
+template <class Ctx>
+Var total(Ctx& ctx, Var x) { return x; }
 """
-OP_ROWS = ["t.add(v[0], v[1])", "t.relu(v[0])"]
+OP_ROWS = ["t.add(v[0], v[1])", "t.relu(v[0])", "total(t, v[0])"]
 # (ops, rows, what the message must contain or None)
 OP_TREES = [
     (OPS, OP_ROWS, None),
     (OPS, OP_ROWS[1:], "ops_some.hpp: add() has no row in op_table.hpp"),
-    (OPS, OP_ROWS[:1], "ops_some.hpp: relu() has no row in op_table.hpp"),
+    (OPS, OP_ROWS[:1] + OP_ROWS[2:], "ops_some.hpp: relu() has no row in op_table.hpp"),
+    (OPS, OP_ROWS[:2], "ops_some.hpp: total() has no row in op_table.hpp"),
     (OPS.replace("Add{a, b}", "a"), OP_ROWS,
      "ops_some.hpp: Add has a backward(), and the function before it does not record it"),
     (OPS.replace("  struct", "  Var relu_of(Var x) { return x; }\n  struct"), OP_ROWS + ["t.relu_of(v[0])"],

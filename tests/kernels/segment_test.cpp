@@ -182,6 +182,23 @@ TEST_CASE("no segments, no rows and no columns are fine; NaN wins in a long segm
   CHECK(argmax[0] == 700);
 }
 
+TEST_CASE_TEMPLATE("segment_broadcast copies the row of a segment to each of its rows", T, float, double) {
+  ThreadPool pool(3);
+  for (const std::vector<std::int32_t>& ptr : {kShort, kLong, std::vector<std::int32_t>{0}}) {
+    for (const std::int64_t width : kWidths) {
+      CAPTURE(width);
+      const SparseTestMatrix<T> x(static_cast<std::int64_t>(ptr.size()) - 1, width, 1, 3);
+      SparseTestMatrix<T> fast(ptr.back(), width, 2, 2);
+      SparseTestMatrix<T> slow = fast;
+      reference::segment_broadcast<T>(ptr, x.view(), slow.view());
+      for (ThreadPool* const threads : {static_cast<ThreadPool*>(nullptr), &pool}) {
+        kernels::segment_broadcast<T>(ptr, x.view(), fast.view(), threads);
+        CHECK(fast.values == slow.values);
+      }
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("segment_softmax and its gradient are close to the reference", T, float, double) {
   const std::vector<std::int32_t> ptr = ptr_of({3, 0, 1, 40, 2, 0, 300, 1});
   for (const std::int64_t width : kWidths) {

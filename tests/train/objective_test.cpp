@@ -77,7 +77,7 @@ class Regression final : public Objective {
     for (std::size_t i = 0; i < ids.size(); ++i)
       target[i] = static_cast<float>(-std::log(program.view.label(ids[i])));
     const Var difference = tape.add(scores, tape.input(Span<const float>(target, ids.size())));
-    return tape.scale(tape.sum(tape.mul(difference, difference)), 1 / static_cast<float>(ids.size()));
+    return tape.scale(sum(tape, tape.mul(difference, difference)), 1 / static_cast<float>(ids.size()));
   }
 };
 

@@ -145,7 +145,7 @@ struct Laboratory {
     REQUIRE(sum.ok());
     const MatrixView<const float> value = tape.value(*sum);
     std::vector<float> result(value.data, value.data + value.size());
-    REQUIRE(tape.backward(tape.sum(*sum)).ok());
+    REQUIRE(tape.backward(mlgraph::sum(tape, *sum)).ok());
     return result;
   }
 };

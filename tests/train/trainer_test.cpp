@@ -321,7 +321,7 @@ class NoObjective final : public Objective {
   [[nodiscard]] Status check(const PreparedProgram&) const override { return {}; }
   [[nodiscard]] bool can_fit(const PreparedProgram&) const override { return true; }
   Var loss(Tape& tape, Var scores, const PreparedProgram&, Span<const std::int32_t>) const override {
-    return tape.scale(tape.sum(scores), 0.0F);
+    return tape.scale(sum(tape, scores), 0.0F);
   }
 };
 

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "mlgraph/autograd/buffer_pool.hpp"
+#include "mlgraph/autograd/ops_arithmetic.hpp"
 #include "mlgraph/autograd/ops_elementwise.hpp"
 #include "mlgraph/autograd/ops_graph.hpp"
 #include "mlgraph/autograd/ops_linear.hpp"
 #include "mlgraph/autograd/ops_norm.hpp"
+#include "mlgraph/autograd/ops_reduce.hpp"
 #include "mlgraph/autograd/packed_weights.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
@@ -47,7 +49,8 @@ enum class Mode : std::uint8_t { kEager, kRecord };
 /// Cost:   recording adds one small struct per op; there is no graph of heap nodes and no recursion.
 /// Thread safety: one context per thread. It may use several threads itself, through the pool.
 template <class T, Mode kMode>
-class Context : public ElementwiseOps<Context<T, kMode>, T>,
+class Context : public ArithmeticOps<Context<T, kMode>, T>,
+                public ElementwiseOps<Context<T, kMode>, T>,
                 public LinearOps<Context<T, kMode>, T>,
                 public NormOps<Context<T, kMode>, T>,
                 public GraphOps<Context<T, kMode>, T> {

@@ -91,8 +91,8 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
       for (double& c : cotangent) c = rng.uniform(-1, 1);
     }
     if (!tape.status().ok()) return {};
-    return tape.sum(
-        tape.mul(y, tape.input(MatrixView<const double>(cotangent.data(), tape.rows(y), tape.cols(y)))));
+    return sum(tape,
+               tape.mul(y, tape.input(MatrixView<const double>(cotangent.data(), tape.rows(y), tape.cols(y)))));
   };
 
   parameters.zero_grad();

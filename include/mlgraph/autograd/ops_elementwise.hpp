@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops on the elements of matrices: arithmetic, activations, dropout, concatenation and slices.
+// Ops on the elements of matrices: activations, dropout, factors of rows, concatenation and slices.
 #ifndef MLGRAPH_AUTOGRAD_OPS_ELEMENTWISE_HPP
 #define MLGRAPH_AUTOGRAD_OPS_ELEMENTWISE_HPP
 #include "mlgraph/core/push_macros.inc"
@@ -11,76 +11,16 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/arithmetic.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 
-/// Shapes: both operands of add and mul have the same shape; activations keep it.
+/// Shapes: activations keep the shape of x.
 template <class Ctx, class T>
 class ElementwiseOps {
  public:
-  Var add(Var a, Var b) {
-    if (!same_shape("add", a, b)) return {};
-    const Var y = like(a, self().needs_grad(a, b));
-    kernels::add(data(a), data(b), out(y), size(y), self().pool());
-    self().record(y, Add{a, b, y});
-    return y;
-  }
-  /// y = a + b.  da += dy, db += dy.
-  struct Add {
-    Var a, b, y;
-    void backward(Ctx& ctx) const {
-      if (ctx.needs_grad(a) && ctx.needs_grad(b)) {
-        const auto da = ctx.grad_target(a);
-        const MatrixView dy = ctx.out_grad(y);
-        kernels::scale(T(1), dy.data, da.view.data, dy.size(), da.accumulate, ctx.pool());
-      }
-      ctx.pass_grad(y, ctx.needs_grad(b) ? b : a);
-    }
-  };
-
-  Var mul(Var a, Var b) {
-    if (!same_shape("mul", a, b)) return {};
-    const Var y = like(a, self().needs_grad(a, b));
-    kernels::mul(data(a), data(b), out(y), size(y), self().pool());
-    self().record(y, Mul{a, b, y});
-    return y;
-  }
-  /// y = a * b per element.  da += dy * b, db += dy * a.
-  struct Mul {
-    Var a, b, y;
-    void backward(Ctx& ctx) const {
-      const MatrixView dy = ctx.out_grad(y);
-      const auto accumulate = [&](Var to, Var other) {
-        if (!ctx.needs_grad(to)) return;
-        kernels::mul_accumulate(dy.data, ctx.value(other).data, ctx.grad_accumulator(to).data, dy.size(),
-                                ctx.pool());
-      };
-      accumulate(a, b);
-      accumulate(b, a);
-    }
-  };
-
-  template <class Number>
-  Var scale(Var x, Number alpha) {
-    if (!self().status().ok()) return {};
-    const Var y = like(x, self().needs_grad(x));
-    kernels::scale(static_cast<T>(alpha), data(x), out(y), size(y), false, self().pool());
-    self().record(y, Scale{x, y, static_cast<T>(alpha)});
-    return y;
-  }
-  /// y = alpha * x.  dx += alpha * dy.
-  struct Scale {
-    Var x, y;
-    T alpha;
-    void backward(Ctx& ctx) const {
-      const auto dx = ctx.grad_target(x);
-      const MatrixView dy = ctx.out_grad(y);
-      kernels::scale(alpha, dy.data, dx.view.data, dy.size(), dx.accumulate, ctx.pool());
-    }
-  };
-
   /// Any of kernels::Activation; `slope` is the negative slope of leaky relu.
   Var activation(Activation kind, Var x, double slope = 0.01) {
     if (!self().status().ok()) return {};
@@ -108,6 +48,24 @@ class ElementwiseOps {
   Var silu(Var x) { return activation(Activation::kSilu, x); }
   Var sigmoid(Var x) { return activation(Activation::kSigmoid, x); }
   Var tanh(Var x) { return activation(Activation::kTanh, x); }
+
+  /// log(1 + exp(x)): positive, and smooth where relu has its corner.
+  Var softplus(Var x) {
+    if (!self().status().ok()) return {};
+    const Var y = like(x, self().needs_grad(x));
+    kernels::softplus(data(x), out(y), size(y), self().pool());
+    self().record(y, Softplus{x, y});
+    return y;
+  }
+  /// y = log(1 + exp(x)).  dx += dy * sigmoid(x).
+  struct Softplus {
+    Var x, y;
+    void backward(Ctx& ctx) const {
+      const MatrixView dy = ctx.out_grad(y);
+      kernels::softplus_backward(ctx.value(x).data, dy.data, ctx.grad_accumulator(x).data, dy.size(),
+                                 ctx.pool());
+    }
+  };
 
   /// `slope` is a parameter of one element per column of x, or of one element.
   Var prelu(Var x, Var slope) {
@@ -163,38 +121,6 @@ class ElementwiseOps {
         kernels::mul_row_scalar(dy.row_block(r, period), factor, dx.view.row_block(r, period), dx.accumulate,
                                 ctx.pool());
       }
-    }
-  };
-
-  Var exp(Var x) {
-    if (!self().status().ok()) return {};
-    const Var y = like(x, self().needs_grad(x));
-    kernels::exp(data(x), out(y), size(y), self().pool());
-    self().record(y, Exp{x, y});
-    return y;
-  }
-  /// y = exp(x).  dx += dy * y.
-  struct Exp {
-    Var x, y;
-    void backward(Ctx& ctx) const {
-      const MatrixView dy = ctx.out_grad(y);
-      kernels::mul_accumulate(dy.data, ctx.value(y).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
-    }
-  };
-
-  Var log(Var x) {
-    if (!self().status().ok()) return {};
-    const Var y = like(x, self().needs_grad(x));
-    kernels::log(data(x), out(y), size(y), self().pool());
-    self().record(y, Log{x, y});
-    return y;
-  }
-  /// y = log(x).  dx += dy / x.
-  struct Log {
-    Var x, y;
-    void backward(Ctx& ctx) const {
-      const MatrixView dy = ctx.out_grad(y);
-      kernels::div_accumulate(dy.data, ctx.value(x).data, ctx.grad_accumulator(x).data, dy.size(), ctx.pool());
     }
   };
 
@@ -285,37 +211,8 @@ class ElementwiseOps {
     return slice("slice_rows", x, begin, count, 0, self().cols(x));
   }
 
-  /// The sum of all elements, (1, 1).
-  Var sum(Var x) {
-    if (!self().status().ok()) return {};
-    const Var y = self().allocate(1, 1, self().needs_grad(x));
-    *out(y) = kernels::sum(data(x), size(x), self().pool());
-    self().record(y, Sum{x, y});
-    return y;
-  }
-  /// y = sum of all elements, (1, 1).
-  struct Sum {
-    Var x, y;
-    void backward(Ctx& ctx) const {
-      const auto dx = ctx.grad_target(x);
-      const auto dy = *ctx.out_grad(y).data;
-      if (dx.accumulate) {
-        kernels::add_constant(dy, dx.view.data, dx.view.size(), ctx.pool());
-      } else {
-        kernels::fill(dy, dx.view.data, dx.view.size(), ctx.pool());
-      }
-    }
-  };
-
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
-  bool same_shape(const char* op, Var a, Var b) {
-    Ctx& ctx = self();
-    return ctx.expect(ctx.rows(a) == ctx.rows(b) && ctx.cols(a) == ctx.cols(b), [&] {
-      return str_cat(op, ": the operands are (", ctx.rows(a), ", ", ctx.cols(a), ") and (", ctx.rows(b), ", ",
-                     ctx.cols(b), "); they must have the same shape");
-    });
-  }
   Var slice(const char* op, Var x, std::int64_t row, std::int64_t num_rows, std::int64_t col,
             std::int64_t num_cols) {
     Ctx& ctx = self();

@@ -227,6 +227,41 @@ class GraphOps {
     }
   };
 
+  /// Every row of a segment gets the segment's row, such as what is known of a graph at each of its nodes.
+  /// Where the graph of each node is listed (PyG's `batch`), that is gather_rows().  Shapes: x (G, F), ptr (G +
+  /// 1) -> (ptr[G], F).
+  /// Errors: segments that do not begin at 0 or do not ascend, or of another number than rows of x.
+  Var broadcast(Var x, Span<const std::int32_t> ptr) {
+    Ctx& ctx = self();
+    if (!ctx.expect(signed_size(ptr) == ctx.rows(x) + 1 && ptr.front() == 0, [&] {
+          return str_cat("broadcast: there are ", ptr.empty() ? 0 : signed_size(ptr) - 1, " segments from ",
+                         ptr.empty() ? 0 : ptr.front(), "; x has ", ctx.rows(x), " rows");
+        })) {
+      return {};
+    }
+    for (std::size_t g = 1; g < ptr.size(); ++g) {
+      if (!ctx.expect(ptr[g - 1] <= ptr[g], [&] {
+            return str_cat("broadcast: segment ", g - 1, " is [", ptr[g - 1], ", ", ptr[g], ")");
+          })) {
+        return {};
+      }
+    }
+    const Var y = ctx.allocate(ptr.back(), ctx.cols(x), ctx.needs_grad(x));
+    kernels::segment_broadcast(ptr, ctx.value(x), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, Broadcast{x, y, ctx.kept(y, ptr)});
+    return y;
+  }
+  /// y_r = x_g for the rows r of segment g.  dx_g += the sum of dy over them.
+  struct Broadcast {
+    Var x, y;
+    Span<const std::int32_t> ptr;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::segment_reduce(Reduce::kSum, ptr, dy, dx.view, {}, dx.accumulate, ctx.arena(), ctx.pool());
+    }
+  };
+
   /// Softmax over the rows of each segment, per column.  (N, F) -> (N, F).
   Var segment_softmax(Span<const std::int32_t> ptr, Var x) {
     Ctx& ctx = self();

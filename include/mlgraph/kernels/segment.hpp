@@ -185,6 +185,16 @@ void segment_reduce_backward(Reduce reduce, Span<const std::int32_t> ptr, Matrix
   });
 }
 
+/// Gives every row of a segment the segment's row.
+///
+///   y[r] = x[g] for r in [ptr[g], ptr[g + 1])
+///
+/// Shapes: ptr (G + 1) from 0 to N, x (G, F), y (N, F). Its gradient is the sum of segment_reduce().
+template <class T>
+void segment_broadcast(Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<T> y, ThreadPool* pool) {
+  segment_reduce_backward<T>(Reduce::kSum, ptr, x, {}, y, false, pool);
+}
+
 /// Softmax over the rows of each segment, for every column on its own.
 ///
 ///   y[r, c] = exp(x[r, c] - m) / sum over s in the segment of exp(x[s, c] - m),   m the segment's maximum

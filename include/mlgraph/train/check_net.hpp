@@ -211,7 +211,7 @@ class NetCheck {
     Tape tape;
     parameters_.zero_grad();
     bind_training(tape);
-    MLGRAPH_RETURN_IF_ERROR(tape.backward(tape.sum(run_sample<Tape>(net_, tape, plan_, in).sums)));
+    MLGRAPH_RETURN_IF_ERROR(tape.backward(sum(tape, run_sample<Tape>(net_, tape, plan_, in).sums)));
     for (const ParamSpec::Entry& entry : spec_.entries()) {
       const Param& param = entry.param;
       if (!param.trainable || param.offset < spec_.readout_begin()) continue;

@@ -64,7 +64,7 @@ class SumObjective final : public Objective {
     return !program.selection.empty();
   }
   Var loss(Tape& tape, Var scores, const PreparedProgram&, Span<const std::int32_t>) const override {
-    return tape.sum(scores);
+    return sum(tape, scores);
   }
 };
 

@@ -43,6 +43,13 @@ void segment_reduce(kernels::Reduce reduce, Span<const std::int32_t> ptr, Matrix
 }
 
 template <class T>
+void segment_broadcast(Span<const std::int32_t> ptr, MatrixView<const T> x, MatrixView<T> y) {
+  for (std::int64_t g = 0; g < x.rows; ++g) {
+    for (std::int32_t r = ptr[g]; r < ptr[g + 1]; ++r) std::copy_n(x.row(g), x.cols, y.row(r));
+  }
+}
+
+template <class T>
 void segment_reduce_backward(kernels::Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> dy,
                              Span<const std::int32_t> argmax, MatrixView<T> dx, bool accumulate) {
   for (std::int64_t g = 0; g < dy.rows; ++g) {
