@@ -148,6 +148,8 @@ inline OpTable arithmetic_table() {
     table.add("maximum" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.maximum(v[0], v[1]); });
     table.add("maximum, both operands the same" + at, {s},
               [](DoubleTape& t, Vars v) { return t.maximum(v[0], v[0]); });
+    table.add("mul by a constant" + at, {s},
+              [=](DoubleTape& t, Vars v) { return t.mul(v[0], t.full(t.rows(v[0]), t.cols(v[0]), 1.7)); });
     table.add("abs" + at, {s}, [](DoubleTape& t, Vars v) { return t.abs(v[0]); });
     table.add("clamp" + at, {s}, [](DoubleTape& t, Vars v) { return t.clamp(v[0], -0.5, 0.7); });
     table.add("clamp on one side" + at, {s}, [](DoubleTape& t, Vars v) {

@@ -220,6 +220,78 @@ TEST_CASE("GATv2Conv agrees with PyTorch") {
   });
 }
 
+/// [sin u, cos v, (u - v) / 4] of each edge (u, v), in the order of the CSR.
+template <class T>
+std::vector<T> edge_rows(const Inputs& in) {
+  std::vector<T> rows;
+  const AdjacencyView edges = in.edges.view().forward;
+  for (std::int32_t v = 0; v < edges.num_targets(); ++v) {
+    for (std::int32_t e = edges.csr.row_ptr[v]; e < edges.csr.row_ptr[v + 1]; ++e) {
+      const auto u = static_cast<double>(edges.csr.col[e]);
+      for (const double x : {std::sin(u), std::cos(static_cast<double>(v)), (u - v) / 4})
+        rows.push_back(static_cast<T>(static_cast<float>(x)));
+    }
+  }
+  return rows;
+}
+
+TEST_CASE("GATv2Conv with rows of edges agrees with PyTorch") {
+  check_case("gatv2_edge", [](auto& c, const Inputs& in) {
+    using T = typename std::decay_t<decltype(c)>::Ctx::Scalar;
+    GATv2ConvOptions options;
+    options.heads = 2;
+    options.edge_dim = 3;
+    const GATv2Conv conv(c.spec, "layer", 5, 4, options);
+    c.forward = [conv, &in, rows = edge_rows<T>(in)](auto& ctx, Var x) {
+      return conv(ctx, x, in.edges.view(), ctx.input({rows.data(), signed_size(rows) / 3, 3}));
+    };
+  });
+}
+
+TEST_CASE("GINConv agrees with PyTorch") {
+  check_case("gin", [](auto& c, const Inputs& in) {
+    GINConvOptions options;
+    options.train_eps = true;
+    const GINConv conv(c.spec, "layer", options);
+    const MLP mlp(c.spec, "layer.mlp", {5, 6, 7});
+    c.forward = [conv, mlp, &in](auto& ctx, Var x) { return conv(ctx, x, in.edges.view(), mlp); };
+  });
+}
+
+TEST_CASE("GINEConv agrees with PyTorch") {
+  check_case("gine", [](auto& c, const Inputs& in) {
+    using T = typename std::decay_t<decltype(c)>::Ctx::Scalar;
+    GINConvOptions options;
+    options.eps = 0.25;
+    const GINEConv conv(c.spec, "layer", 5, 3, options);
+    const MLP mlp(c.spec, "layer.mlp", {5, 6, 7});
+    c.forward = [conv, mlp, &in, rows = edge_rows<T>(in)](auto& ctx, Var x) {
+      return conv(ctx, x, in.edges.view(), ctx.input({rows.data(), signed_size(rows) / 3, 3}), mlp);
+    };
+  });
+}
+
+TEST_CASE("EdgeConv agrees with PyTorch") {
+  check_case("edge_conv", [](auto& c, const Inputs& in) {
+    const MLP mlp(c.spec, "layer.mlp", {10, 6, 7});
+    c.forward = [mlp, &in](auto& ctx, Var x) { return EdgeConv()(ctx, x, in.edges.view(), mlp); };
+  });
+}
+
+TEST_CASE("GraphNorm agrees with PyTorch") {
+  check_case("graph_norm", [](auto& c, const Inputs& in) {
+    const GraphNorm norm(c.spec, "layer", 5);
+    c.forward = [norm, &in](auto& ctx, Var x) { return norm(ctx, x, in.ptr); };
+  });
+}
+
+TEST_CASE("AttentionalAggregation agrees with PyTorch") {
+  check_case("attentional_aggregation", [](auto& c, const Inputs& in) {
+    const AttentionalAggregation pool(c.spec, "layer", 5);
+    c.forward = [pool, &in](auto& ctx, Var x) { return pool(ctx, x, in.ptr); };
+  });
+}
+
 TEST_CASE("LayerNorm agrees with PyTorch") {
   check_case("layer_norm", [](auto& c, const Inputs&) {
     const LayerNorm norm(c.spec, "layer", 5);

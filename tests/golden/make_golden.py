@@ -10,6 +10,10 @@ scatter_reduce, as Debian has no PyG.
   rgcn                          RGCNConv     param weight (3, in, out), root (in, out), bias (out); the type of edge (s, t) is (s + 2 t) % 3
   gatv2                         GATv2Conv    param att (1, 2, 4), lin_l.weight lin_r.weight (8, in), lin_l.bias lin_r.bias bias (8);
                                              2 heads concatenated, negative_slope 0.2, no self loops
+  gatv2_edge                    the same with lin_edge.weight (8, 3)
+  gin gine edge_conv            param of an MLP, mlp.lins.{0,1}.{weight,bias}; gin: eps (1); gine: eps 0.25, lin.weight (in, 3)
+  graph_norm                    eps 1e-5     param weight, bias, mean_scale (in)
+  attentional_aggregation       param gate_nn.weight (1, in), gate_nn.bias (1)
   layer_norm batch_norm         eps 1e-5     param weight (in), bias (in); batch_norm: training mode, momentum 0.1
   instance_norm                 eps 1e-5     no param; per graph of ptr, biased variance
   list_mle list_mle_10          temperature 1 and 10; input x (13) are scores, `labels` (13); out (3): one loss per graph of ptr,
@@ -88,7 +92,10 @@ def rgcn(p, x):
 def gatv2(p, x, heads=2):
     x_l = (x @ p["lin_l.weight"].T + p["lin_l.bias"]).view(NODES, heads, -1)
     x_r = (x @ p["lin_r.weight"].T + p["lin_r.bias"]).view(NODES, heads, -1)
-    logits = (torch.nn.functional.leaky_relu(x_l[SRC] + x_r[DST], 0.2) * p["att"]).sum(-1)  # (E, heads)
+    pair = x_l[SRC] + x_r[DST]
+    if "lin_edge.weight" in p:
+        pair = pair + (EDGE_ATTR.to(x.dtype) @ p["lin_edge.weight"].T).view(EDGES, heads, -1)
+    logits = (torch.nn.functional.leaky_relu(pair, 0.2) * p["att"]).sum(-1)  # (E, heads)
     weights = (logits - aggregate(logits.detach(), DST, NODES, "max")[DST]).exp()
     weights = weights / aggregate(weights, DST, NODES, "sum")[DST]
     return aggregate((x_l[SRC] * weights[:, :, None]).flatten(1), DST, NODES, "sum") + p["bias"]
@@ -126,6 +133,38 @@ def cross_config_attention(p, x):
 
 
 OPCODE = torch.from_numpy(RNG.integers(0, 6, NODES))
+
+# Of the layers below; made of EDGE_INDEX, so that the numbers before are as they were. The row of edge (u, v) is
+# [sin u, cos v, (u - v) / 4].
+EDGE_ATTR = torch.stack([SRC.double().sin(), DST.double().cos(), (SRC - DST) / 4], 1).float().double()
+
+
+def mlp(p, name, x):
+    return torch.relu(x @ p[name + ".lins.0.weight"].T + p[name + ".lins.0.bias"]) @ p[name + ".lins.1.weight"].T + p[name + ".lins.1.bias"]
+
+
+def gin(p, x):
+    return mlp(p, "mlp", (1 + p["eps"]) * x + aggregate(x[SRC], DST, NODES, "sum"))
+
+
+def gine(p, x):
+    messages = torch.relu(x[SRC] + EDGE_ATTR.to(x.dtype) @ p["lin.weight"].T + p["lin.bias"])
+    return mlp(p, "mlp", 1.25 * x + aggregate(messages, DST, NODES, "sum"))
+
+
+def edge_conv(p, x):
+    return aggregate(mlp(p, "mlp", torch.cat([x[DST], x[SRC] - x[DST]], 1)), DST, NODES, "max")
+
+
+def graph_norm(p, x):
+    o = x - p["mean_scale"] * aggregate(x, GRAPH_OF, GRAPHS, "mean")[GRAPH_OF]
+    return p["weight"] * o / (aggregate(o**2, GRAPH_OF, GRAPHS, "mean") + 1e-5).sqrt()[GRAPH_OF] + p["bias"]
+
+
+def attentional_aggregation(p, x):
+    gate = x @ p["gate_nn.weight"].T + p["gate_nn.bias"]
+    share = torch.cat([torch.softmax(gate[a:b], 0) for a, b in zip(PTR, PTR[1:])])
+    return aggregate(share * x, GRAPH_OF, GRAPHS, "sum")
 
 
 def ranker(p, x):
@@ -203,6 +242,16 @@ def main():
         "norm.weight": 1 + draw(8, scale=0.1), "norm.bias": draw(8, scale=0.1),
         "head.weight": draw(1, 8, scale=0.3), "head.bias": draw(1)}, draw(NODES, IN), is_loss=True, labels=LABELS[:GRAPHS], opcode=OPCODE)
     write("rgcn", rgcn, {"weight": draw(3, IN, OUT, scale=0.5), "root": draw(IN, OUT, scale=0.5), "bias": draw(OUT)}, draw(NODES, IN))
+    two = lambda inputs: {"mlp.lins.0.weight": draw(6, inputs, scale=0.4), "mlp.lins.0.bias": draw(6, scale=0.1),
+                          "mlp.lins.1.weight": draw(OUT, 6, scale=0.4), "mlp.lins.1.bias": draw(OUT, scale=0.1)}
+    write("gin", gin, {"eps": torch.full((1,), 0.3, dtype=torch.float64).float().double(), **two(IN)}, draw(NODES, IN))
+    write("gine", gine, {"lin.weight": draw(IN, 3, scale=0.5), "lin.bias": draw(IN, scale=0.1), **two(IN)}, draw(NODES, IN))
+    write("edge_conv", edge_conv, two(2 * IN), draw(NODES, IN))
+    write("gatv2_edge", gatv2, {"att": draw(1, 2, 4), "lin_l.weight": draw(8, IN, scale=0.5), "lin_l.bias": draw(8, scale=0.1),
+                                "lin_r.weight": draw(8, IN, scale=0.5), "lin_r.bias": draw(8, scale=0.1), "bias": draw(8),
+                                "lin_edge.weight": draw(8, 3, scale=0.5)}, draw(NODES, IN))
+    write("graph_norm", graph_norm, {**affine, "mean_scale": 1 + draw(IN, scale=0.3)}, draw(NODES, IN, scale=3))
+    write("attentional_aggregation", attentional_aggregation, {"gate_nn.weight": draw(1, IN), "gate_nn.bias": draw(1)}, draw(NODES, IN))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,30 @@ TEST_CASE("GATv2Conv's gradients are right along every direction and number of h
   }
 }
 
+TEST_CASE("GATv2Conv with rows of edges has PyG's name for them, right gradients, and refuses others") {
+  const Edges edges = hub_graph();
+  GATv2ConvOptions options;
+  options.heads = 2;
+  options.edge_dim = 3;
+  ParamSpec spec;
+  const GATv2Conv conv(spec, "g", 3, 2, options);
+  CHECK(tensors_of(spec).back() == "g.lin_edge.weight (4, 3)");
+  const std::vector<double> rows = random_matrix<double>(9, 3, 8);
+  const Status status = check_layer(spec, 2 * kNodes, 3, [&](auto& ctx, Var x) {
+    return conv(ctx, x, edges.view(), ctx.input(MatrixView<const double>(rows.data(), 9, 3)));
+  });
+  CHECK_MESSAGE(status.ok(), status.message());
+  const std::vector<float> some(18, 1.0F);
+  const auto message = [&](std::int64_t num_rows, std::int64_t cols) {
+    return message_of(spec, kNodes, 3, [&](auto& ctx, Var x) {
+      return conv(ctx, x, edges.view(), cols == 0 ? Var{} : ctx.input({some.data(), num_rows, cols}));
+    });
+  };
+  CHECK(message(0, 0) == "GATv2Conv: edge_attr has 0 columns; edge_dim is 3");
+  CHECK(message(9, 2) == "GATv2Conv: edge_attr has 2 columns; edge_dim is 3");
+  CHECK(message(6, 3) == "GATv2Conv: edge_attr has 6 rows; there are 9 edges");
+}
+
 TEST_CASE("attention over equal neighbours is their mean, and a node without any gets the bias") {
   const Edges edges = hub_graph();
   ParamSpec spec;

@@ -34,6 +34,20 @@ TEST_CASE("the gradients of norms are right") {
   CHECK_MESSAGE(status.ok(), status.message());
 }
 
+TEST_CASE("GraphNorm has PyG's names, right gradients, and is instance norm where all of the mean goes") {
+  const std::vector<std::int32_t> ptr = {0, 2, 2, 7};
+  ParamSpec spec;
+  const GraphNorm norm(spec, "n", 5);
+  CHECK(tensors_of(spec) == std::vector<std::string>{"n.weight (5)", "n.bias (5)", "n.mean_scale (5)"});
+  const Status status = check_layer(spec, 7, 5, [&](auto& ctx, Var x) { return norm(ctx, x, ptr); });
+  CHECK_MESSAGE(status.ok(), status.message());
+  const std::vector<float> x = random_matrix<float>(7, 5);
+  const std::vector<float> ours = run_layer(spec, x, 5, [&](auto& ctx, Var v) { return norm(ctx, v, ptr); });
+  const std::vector<float> instance =
+      run_layer(spec, x, 5, [&](auto& ctx, Var v) { return InstanceNorm()(ctx, v, ptr); });
+  for (std::size_t i = 0; i < ours.size(); ++i) CHECK(ours[i] == doctest::Approx(instance[i]).epsilon(1e-4));
+}
+
 TEST_CASE("instance norm gives each channel of each graph mean 0 and variance 1, and one node 0") {
   const ParamSpec none;
   const std::vector<std::int32_t> ptr = {0, 6, 7};

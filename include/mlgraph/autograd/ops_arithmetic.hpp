@@ -4,6 +4,7 @@
 #define MLGRAPH_AUTOGRAD_OPS_ARITHMETIC_HPP
 #include "mlgraph/core/push_macros.inc"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mlgraph/autograd/var.hpp"
@@ -150,6 +151,13 @@ class ArithmeticOps {
       accumulate(b, a);
     }
   };
+
+  /// A matrix of one number, which needs no gradient (torch.full).
+  Var full(std::int64_t rows, std::int64_t cols, double value) {
+    const Var y = self().allocate(rows, cols, false);
+    std::fill_n(out(y), size(y), static_cast<T>(value));
+    return y;
+  }
 
   template <class Number>
   Var scale(Var x, Number alpha) {

@@ -155,9 +155,10 @@ class ElementwiseOps {
   Var concat(Var first, Vars... rest) {
     return concat(std::initializer_list<Var>{first, rest...});
   }
-  Var concat(std::initializer_list<Var> vars) {
+  Var concat(std::initializer_list<Var> vars) { return concat(Span<const Var>(vars.begin(), vars.size())); }
+  Var concat(Span<const Var> vars) {
     Ctx& ctx = self();
-    const std::int64_t rows = ctx.rows(*vars.begin());
+    const std::int64_t rows = ctx.rows(vars[0]);
     std::int64_t cols = 0;
     bool with_grad = false;
     for (const Var v : vars) {
