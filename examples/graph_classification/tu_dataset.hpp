@@ -25,9 +25,11 @@ namespace mg = mlgraph;
 inline constexpr std::int32_t kMaxTuClasses = 1000;
 inline constexpr std::int32_t kMaxTuTags = 10000;
 
+/// Graphs with their classes, as single ones and as a set.
 struct TuDataset {
   std::vector<mg::Graph> graphs;     // opcode = the tag of a node; x has no columns
   std::vector<std::int32_t> labels;  // class of each graph
+  mg::GraphDataset set;              // the same graphs; array "class" of each
   std::int32_t num_tags = 0;
   std::vector<std::int32_t> class_label;            // the label in the file of each class
   std::vector<std::vector<std::size_t>> test_fold;  // graph indices
@@ -83,7 +85,9 @@ inline mg::Status read_tu_graph(TuReader& in, TuDataset& data) {
   const auto known = std::find(data.class_label.begin(), data.class_label.end(), label);
   data.labels.push_back(static_cast<std::int32_t>(known - data.class_label.begin()));
   if (known == data.class_label.end()) data.class_label.push_back(label);
-  return {};
+  const mg::NamedArray classes[] = {
+      mg::graph_array("class", mg::Span<const std::int32_t>(&data.labels.back(), 1))};
+  return data.set.add(view, classes);
 }
 
 /// All graphs: their number, then each.
