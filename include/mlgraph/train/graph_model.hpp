@@ -106,9 +106,10 @@ struct PredictionMatrix {
 /// A network, its weights, and what its outputs mean. The network is any type N with
 ///
 ///   static constexpr std::string_view kName = "my-net";        // in model files
-///   struct Options { template <class V> void fields(V& v); };  // options that describe themselves:
-///   core/fields.hpp N(mg::ParamSpec& p, const Options& options); template <class C> mg::Var forward(C& ctx,
-///   const mg::BatchView& g) const;   // (G, outputs), or (N, outputs)
+///   struct Options { template <class V> void fields(V& v); };  // they describe themselves: core/fields.hpp
+///   N(mg::ParamSpec& p, const Options& options);
+///   template <class C>
+///   mg::Var forward(C& ctx, const mg::BatchView& g) const;     // (G, outputs), or (N, outputs)
 ///
 /// A value that can be moved. Const functions may be called from several threads.
 class GraphModel {

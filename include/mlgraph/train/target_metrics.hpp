@@ -42,7 +42,8 @@ namespace detail {
 
 }  // namespace detail
 
-/// The mean of |p - y|. Errors: sizes that differ; no items; a NaN.
+/// The mean of |p - y|.
+/// Errors: sizes that differ; no items; a NaN.
 [[nodiscard]] inline Result<double> mean_absolute_error(Span<const double> predicted,
                                                         Span<const double> target) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_pairs("mean_absolute_error", predicted, target));
@@ -51,7 +52,8 @@ namespace detail {
   return sum / static_cast<double>(target.size());
 }
 
-/// The root of the mean of (p - y)^2. Errors: sizes that differ; no items; a NaN.
+/// The root of the mean of (p - y)^2.
+/// Errors: sizes that differ; no items; a NaN.
 [[nodiscard]] inline Result<double> root_mean_squared_error(Span<const double> predicted,
                                                             Span<const double> target) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_pairs("root_mean_squared_error", predicted, target));
@@ -61,7 +63,8 @@ namespace detail {
   return std::sqrt(sum / static_cast<double>(target.size()));
 }
 
-/// The mean of |p - y| / |y|, as a fraction. Errors: sizes that differ; no items; a NaN; a target of 0.
+/// The mean of |p - y| / |y|, as a fraction.
+/// Errors: sizes that differ; no items; a NaN; a target of 0.
 [[nodiscard]] inline Result<double> mean_absolute_percentage_error(Span<const double> predicted,
                                                                    Span<const double> target) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_pairs("mean_absolute_percentage_error", predicted, target));
@@ -75,8 +78,8 @@ namespace detail {
   return sum / static_cast<double>(target.size());
 }
 
-/// 1 - sum (p - y)^2 / sum (y - mean y)^2. Errors: sizes that differ; fewer than 2 items; a NaN; targets that
-/// are all the same.
+/// 1 - sum (p - y)^2 / sum (y - mean y)^2.
+/// Errors: sizes that differ; fewer than 2 items; a NaN; targets that are all the same.
 [[nodiscard]] inline Result<double> r2_score(Span<const double> predicted, Span<const double> target) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_items("r2_score", predicted, target, 2));
   MLGRAPH_RETURN_IF_ERROR(detail::check_not_constant("r2_score: the labels", target));
@@ -89,7 +92,8 @@ namespace detail {
   return 1 - errors / squares;
 }
 
-/// The share of items whose class is the predicted one. Errors: sizes that differ; no items.
+/// The share of items whose class is the predicted one.
+/// Errors: sizes that differ; no items.
 [[nodiscard]] inline Result<double> accuracy_score(Span<const std::int32_t> predicted,
                                                    Span<const std::int32_t> label) {
   if (predicted.size() != label.size() || label.empty()) {
@@ -114,7 +118,8 @@ namespace detail {
 }
 
 /// The mean of F1 over the classes in [0, num_classes) that some item has or is predicted to (scikit-learn's
-/// macro average). Errors: sizes that differ; no items of these classes.
+/// macro average).
+/// Errors: sizes that differ; no items of these classes.
 [[nodiscard]] inline Result<double> macro_f1_score(Span<const std::int32_t> predicted,
                                                    Span<const std::int32_t> label, std::int32_t num_classes) {
   double sum = 0;
