@@ -109,7 +109,7 @@ class GATv2Conv {
       for (std::int32_t i = 0; i < num_rows; ++i) {
         const auto r = static_cast<std::size_t>(i);
         for (auto e = csr.row_ptr[r]; e < csr.row_ptr[r + 1]; ++e) {
-          source[c * num_edges + e] = c * adjacency.num_sources() + csr.col[static_cast<std::size_t>(e)];
+          source[c * num_edges + e] = c * adjacency.num_sources() + csr.col[e];
           target[c * num_edges + e] = c * num_rows + i;
         }
         ptr[c * num_rows + i + 1] = c * num_edges + csr.row_ptr[r + 1];
@@ -123,7 +123,7 @@ class GATv2Conv {
     using T = typename Ctx::Scalar;
     const std::int64_t heads = options_.heads;
     const std::int64_t channels = att_.cols;
-    T* const data = ctx.arena().template allocate<T>(static_cast<std::size_t>(channels * heads));
+    T* const data = ctx.arena().template allocate<T>(channels * heads);
     for (std::int64_t k = 0; k < channels; ++k) {
       for (std::int64_t h = 0; h < heads; ++h) data[k * heads + h] = k / (channels / heads) == h ? T(1) : T(0);
     }
