@@ -13,7 +13,7 @@ scatter_reduce, as Debian has no PyG.
   gatv2_edge                    the same with lin_edge.weight (8, 3)
   gin gine edge_conv            param of an MLP, mlp.lins.{0,1}.{weight,bias}; gin: eps (1); gine: eps 0.25, lin.weight (in, 3)
   graph_norm                    eps 1e-5     param weight, bias, mean_scale (in)
-  attentional_aggregation       param gate_nn.weight (1, in), gate_nn.bias (1)
+  attentional_aggregation       param gate_nn.weight (1, in)
   layer_norm batch_norm         eps 1e-5     param weight (in), bias (in); batch_norm: training mode, momentum 0.1
   instance_norm                 eps 1e-5     no param; per graph of ptr, biased variance
   list_mle list_mle_10          temperature 1 and 10; input x (13) are scores, `labels` (13); out (3): one loss per graph of ptr,
@@ -162,7 +162,7 @@ def graph_norm(p, x):
 
 
 def attentional_aggregation(p, x):
-    gate = x @ p["gate_nn.weight"].T + p["gate_nn.bias"]
+    gate = x @ p["gate_nn.weight"].T
     share = torch.cat([torch.softmax(gate[a:b], 0) for a, b in zip(PTR, PTR[1:])])
     return aggregate(share * x, GRAPH_OF, GRAPHS, "sum")
 
@@ -251,7 +251,7 @@ def main():
                                 "lin_r.weight": draw(8, IN, scale=0.5), "lin_r.bias": draw(8, scale=0.1), "bias": draw(8),
                                 "lin_edge.weight": draw(8, 3, scale=0.5)}, draw(NODES, IN))
     write("graph_norm", graph_norm, {**affine, "mean_scale": 1 + draw(IN, scale=0.3)}, draw(NODES, IN, scale=3))
-    write("attentional_aggregation", attentional_aggregation, {"gate_nn.weight": draw(1, IN), "gate_nn.bias": draw(1)}, draw(NODES, IN))
+    write("attentional_aggregation", attentional_aggregation, {"gate_nn.weight": draw(1, IN)}, draw(NODES, IN))
 
 
 if __name__ == "__main__":

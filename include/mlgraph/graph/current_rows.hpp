@@ -55,7 +55,7 @@ class CurrentRows {
     for (std::size_t k = 0; k < rows_.size(); ++k) rows_[k].assign(plan.reached(k).size(), -1);
     config_at_.assign(static_cast<std::size_t>(graph.num_nodes), -1);
     for (std::int32_t q = 0; q < graph.num_inner_config; ++q)
-      config_at_[static_cast<std::size_t>(graph.config_node[static_cast<std::size_t>(q)])] = q;
+      config_at_[as_size(graph.config_node[as_size(q)])] = q;
     const std::size_t num_nodes = std::max<std::size_t>(1, static_cast<std::size_t>(graph.num_nodes));
     seen_.resize(num_nodes);
     std::size_t most = 0;
@@ -81,7 +81,7 @@ class CurrentRows {
     const auto join = static_cast<std::size_t>(graph.join_level());
     for (std::size_t q = 0; q < graph.config_node.size(); ++q) {
       const std::int32_t node = graph.config_node[q];
-      rows_[join][static_cast<std::size_t>(plan.place(join, node))] = plan.find_joined(node, config[q]);
+      rows_[join][as_size(plan.place(join, node))] = plan.find_joined(node, config[q]);
     }
     for (std::size_t k = join; k + 1 < rows_.size(); ++k) {
       for (std::size_t i = 0; i < rows_[k + 1].size(); ++i)
@@ -102,13 +102,12 @@ class CurrentRows {
   std::int64_t update(FlowPlan& plan, Span<const std::int32_t> position, Span<const std::int32_t> config) {
     const FlowGraph& graph = plan.graph();
     if (!graph.joins()) return 0;  // nothing can change
-    auto num_looks = static_cast<std::int64_t>(position.size());
+    auto num_looks = signed_size(position);
     auto level = static_cast<std::size_t>(graph.join_level());
     now_.clear();
     for (std::size_t i = 0; i < position.size(); ++i) {
-      const std::int32_t node = graph.config_node[static_cast<std::size_t>(position[i])];
-      if (set(level, rows_[level][static_cast<std::size_t>(plan.place(level, node))],
-              plan.find_joined(node, config[i])))
+      const std::int32_t node = graph.config_node[as_size(position[i])];
+      if (set(level, rows_[level][as_size(plan.place(level, node))], plan.find_joined(node, config[i])))
         now_.push_back(node);
     }
     for (; level + 1 < rows_.size(); ++level) {
@@ -118,15 +117,14 @@ class CurrentRows {
       const auto look = [&](std::int32_t node) {
         if (!seen_.insert(static_cast<std::size_t>(node))) return;
         ++num_looks;
-        std::int32_t& row = rows_[level + 1][static_cast<std::size_t>(plan.place(level + 1, node))];
+        std::int32_t& row = rows_[level + 1][as_size(plan.place(level + 1, node))];
         if (set(level + 1, row, find_staged(plan, level, node))) next_.push_back(node);
       };
       for (const std::int32_t node : now_) {
         look(node);
         if (users.num_rows() == 0) continue;
         const auto v = static_cast<std::size_t>(node);
-        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p)
-          look(users.col[static_cast<std::size_t>(p)]);
+        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) look(users.col[p]);
       }
       std::swap(now_, next_);
     }
@@ -158,7 +156,7 @@ class CurrentRows {
   /// Follows the rows to where forget() put them.
   void move(const FlowPlan& plan, const std::vector<std::vector<std::int32_t>>& to) {
     const auto follow = [&to](std::size_t level, std::int32_t& row) {
-      if (row >= 0 && !to[level].empty()) row = to[level][static_cast<std::size_t>(row)];
+      if (row >= 0 && !to[level].empty()) row = to[level][as_size(row)];
     };
     for (std::size_t k = 0; k < rows_.size(); ++k) {
       for (std::int32_t& row : rows_[k]) follow(k, row);
@@ -202,7 +200,7 @@ class CurrentRows {
 
   [[nodiscard]] std::int32_t row_of(const FlowPlan& plan, std::size_t level, std::int32_t node) const {
     const std::int32_t place = plan.place(level, node);
-    return place >= 0 ? rows_[level][static_cast<std::size_t>(place)] : plan.free_row(level, node);
+    return place >= 0 ? rows_[level][as_size(place)] : plan.free_row(level, node);
   }
   [[nodiscard]] std::int32_t find_staged(FlowPlan& plan, std::size_t level, std::int32_t node) const {
     return plan.find_staged(static_cast<std::int32_t>(level) - 1, node,
@@ -220,7 +218,7 @@ class CurrentRows {
     next_.clear();
     for (const std::int32_t node : now_) {
       const std::int32_t part =
-          of_all ? (node < plan.graph().num_inner ? node : -1) : config_at_[static_cast<std::size_t>(node)];
+          of_all ? (node < plan.graph().num_inner ? node : -1) : config_at_[as_size(node)];
       if (part >= 0) next_.push_back(part);
     }
     for (std::size_t t = 0; t < sums_[s].size(); ++t) {
@@ -229,7 +227,7 @@ class CurrentRows {
       for (const std::int32_t part : next_) {
         const std::int32_t block = tree_parent(part);
         if (!seen_.insert(static_cast<std::size_t>(block))) continue;
-        if (set(plan.sum_level(s, t), sums_[s][t][static_cast<std::size_t>(block)],
+        if (set(plan.sum_level(s, t), sums_[s][t][as_size(block)],
                 find_sum(plan, s, t, static_cast<std::size_t>(block))))
           next_[count++] = block;
       }

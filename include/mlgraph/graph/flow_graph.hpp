@@ -59,21 +59,20 @@ struct FlowGraph {
     std::vector<char> is_reached(static_cast<std::size_t>(num_nodes), 0);
     std::vector<std::int32_t> nodes;
     const auto reach = [&](std::int32_t v) {
-      if (is_reached[static_cast<std::size_t>(v)] != 0) return;
-      is_reached[static_cast<std::size_t>(v)] = 1;
+      if (is_reached[as_size(v)] != 0) return;
+      is_reached[as_size(v)] = 1;
       nodes.push_back(v);
     };
     for (const std::int32_t v : config_node) reach(v);
     for (std::int32_t level = join_level(); level <= last_level(); ++level) {
-      levels[static_cast<std::size_t>(level)] = nodes;
-      std::sort(levels[static_cast<std::size_t>(level)].begin(), levels[static_cast<std::size_t>(level)].end());
+      levels[as_size(level)] = nodes;
+      std::sort(levels[as_size(level)].begin(), levels[as_size(level)].end());
       if (level == last_level()) break;
       const CsrView& users = stages[static_cast<std::size_t>(level) - 1].edges.transposed;
       if (users.num_rows() == 0) continue;
       for (std::size_t i = 0, end = nodes.size(); i < end; ++i) {
         const auto v = static_cast<std::size_t>(nodes[i]);
-        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p)
-          reach(users.col[static_cast<std::size_t>(p)]);
+        for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) reach(users.col[p]);
       }
     }
     return levels;

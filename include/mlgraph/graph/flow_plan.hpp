@@ -94,11 +94,11 @@ class FlowPlan {
   [[nodiscard]] Span<const std::int32_t> reached(std::size_t level) const { return fixed_->reached[level]; }
   /// The row of a node at a level; -1 where configurations differ.
   [[nodiscard]] std::int32_t free_row(std::size_t level, std::int32_t node) const {
-    return fixed_->free[level][static_cast<std::size_t>(node)];
+    return fixed_->free[level][as_size(node)];
   }
   /// The place of a node in reached(level); -1 where it is not.
   [[nodiscard]] std::int32_t place(std::size_t level, std::int32_t node) const {
-    return fixed_->place[level][static_cast<std::size_t>(node)];
+    return fixed_->place[level][as_size(node)];
   }
   /// The row of part i of a block of a sum; -1 where configurations differ.
   [[nodiscard]] std::int32_t free_part(std::size_t s, std::size_t level, std::size_t i) const {
@@ -120,7 +120,7 @@ class FlowPlan {
   /// Rows that each configuration can have of its own, without those of sums: in all, and at the largest level.
   [[nodiscard]] std::int64_t num_reached() const {
     std::int64_t reached = 0;
-    for (const auto& nodes : fixed_->reached) reached += static_cast<std::int64_t>(nodes.size());
+    for (const auto& nodes : fixed_->reached) reached += signed_size(nodes);
     return reached;
   }
   [[nodiscard]] std::int64_t most_reached() const {
@@ -199,9 +199,9 @@ class FlowPlan {
   }
   /// The nodes that a node reads in a stage, in order.
   [[nodiscard]] Span<const std::int32_t> nodes_read(std::int32_t stage, std::int32_t node) const {
-    const CsrView& csr = graph().stages[static_cast<std::size_t>(stage)].edges.csr;
+    const CsrView& csr = graph().stages[as_size(stage)].edges.csr;
     if (csr.num_rows() == 0) return {};
-    const auto begin = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node)]);
+    const auto begin = static_cast<std::size_t>(csr.row_ptr[node]);
     const auto end = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node) + 1]);
     return csr.col.subspan(begin, end - begin);
   }
@@ -242,13 +242,13 @@ class FlowPlan {
     return static_cast<std::size_t>(graph().level_of(stage)) + 1;
   }
   [[nodiscard]] RowKeys keys_of(std::int32_t stage, std::int32_t node, Span<const std::int32_t> rows) const {
-    const FlowStage& s = graph().stages[static_cast<std::size_t>(stage)];
+    const FlowStage& s = graph().stages[as_size(stage)];
     RowKeys keys;
     keys.rows = rows;
     keys.width = 1 + nodes_read(stage, node).size();
-    if (!s.node_kind.empty()) keys.kind = s.node_kind[static_cast<std::size_t>(node)];
+    if (!s.node_kind.empty()) keys.kind = s.node_kind[as_size(node)];
     if (!s.edge_kind.empty()) {
-      const auto begin = static_cast<std::size_t>(s.edges.csr.row_ptr[static_cast<std::size_t>(node)]);
+      const auto begin = static_cast<std::size_t>(s.edges.csr.row_ptr[node]);
       keys.edge_kind = Span<const std::int32_t>(s.edge_kind).subspan(begin, keys.width - 1);
     }
     return keys;
@@ -275,7 +275,7 @@ inline void FlowPlan::plan_free(Fixed& fixed) {
   for (std::size_t k = 0; k < fixed.num_levels; ++k) {
     fixed.place[k].assign(num_nodes, -1);
     for (std::size_t i = 0; i < fixed.reached[k].size(); ++i)
-      fixed.place[k][static_cast<std::size_t>(fixed.reached[k][i])] = static_cast<std::int32_t>(i);
+      fixed.place[k][as_size(fixed.reached[k][i])] = static_cast<std::int32_t>(i);
     fixed.free[k].assign(num_nodes, -1);
     const bool has_free = !graph.config_only || static_cast<std::int32_t>(k) < graph.join_level();
     for (std::size_t v = 0; has_free && v < num_nodes; ++v) {
@@ -301,7 +301,7 @@ inline void FlowPlan::plan_free(Fixed& fixed) {
 inline std::int32_t FlowPlan::find_free(Fixed& fixed, std::size_t level, std::int32_t node) {
   if (level == 0) {
     RowKey key;
-    key.root = graph().input_kind[static_cast<std::size_t>(node)];
+    key.root = graph().input_kind[as_size(node)];
     const std::int32_t row = find(0, key);
     if (row == static_cast<std::int32_t>(fixed.node_of_input.size())) fixed.node_of_input.push_back(node);
     return row;
@@ -319,8 +319,8 @@ inline std::int64_t FlowPlan::max_configs() const {
     std::int64_t reads = 1;
     const std::int32_t stage = static_cast<std::int32_t>(k) - 2;
     if (graph().joins() && stage >= graph().join_stage) {
-      const CsrView& csr = graph().stages[static_cast<std::size_t>(stage)].edges.csr;
-      fixed = std::max(fixed, static_cast<std::int64_t>(csr.col.size()));
+      const CsrView& csr = graph().stages[as_size(stage)].edges.csr;
+      fixed = std::max(fixed, signed_size(csr.col));
       for (const std::int32_t v : reached(k)) reads += csr.num_rows() > 0 ? csr.degree(v) : 0;
     }
     most = std::max({most, reads, static_cast<std::int64_t>(reached(k).size())});
@@ -367,10 +367,10 @@ inline std::vector<std::vector<std::int32_t>> FlowPlan::forget(std::uint32_t sin
 
 inline void FlowPlan::mark_configs(std::uint32_t since, std::vector<char>& is_used) const {
   if (!graph().joins()) return;
-  const FlowRows& rows = rows_[static_cast<std::size_t>(graph().join_level())];
+  const FlowRows& rows = rows_[as_size(graph().join_level())];
   for (std::int32_t r = 0; r < rows.size(); ++r) {
-    const std::int32_t config = rows.kind()[static_cast<std::size_t>(r)] - 1;
-    if (config >= 0 && rows.is_used(r, since)) is_used[static_cast<std::size_t>(config)] = 1;
+    const std::int32_t config = rows.kind()[r] - 1;
+    if (config >= 0 && rows.is_used(r, since)) is_used[as_size(config)] = 1;
   }
 }
 

@@ -96,16 +96,16 @@ class FlowRows {
 
   /// Rows that are found or used from now on are of this generation, which never goes down.
   void set_generation(std::uint32_t generation) { generation_ = generation; }
-  void use(std::int32_t row) { used_[static_cast<std::size_t>(row)] = generation_; }
+  void use(std::int32_t row) { used_[as_size(row)] = generation_; }
   [[nodiscard]] bool is_used(std::int32_t row, std::uint32_t since) const {
-    return used_[static_cast<std::size_t>(row)] >= since;
+    return used_[as_size(row)] >= since;
   }
 
   /// Makes those of `before` that rows after the first `num_kept` read, and with `has_roots` were, no older
   /// than `since`, where the rows are not.
   void use_parts(std::int32_t num_kept, std::uint32_t since, bool has_roots, FlowRows& before) const {
     const auto use = [&](std::int32_t row) {
-      std::uint32_t& used = before.used_[static_cast<std::size_t>(row)];
+      std::uint32_t& used = before.used_[as_size(row)];
       used = std::max(used, since);
     };
     for (auto r = static_cast<std::size_t>(num_kept); r < root_.size(); ++r) {
@@ -125,9 +125,7 @@ class FlowRows {
                                                   Span<const std::int32_t> kind_to) {
     std::vector<std::int32_t> to(root_.size());
     std::size_t rows = 0, num_reads = 0;
-    const auto moved = [](Span<const std::int32_t> map, std::int32_t id) {
-      return map.empty() ? id : map[static_cast<std::size_t>(id)];
-    };
+    const auto moved = [](Span<const std::int32_t> map, std::int32_t id) { return map.empty() ? id : map[id]; };
     for (std::size_t r = 0; r < to.size(); ++r) {
       const bool is_fixed = static_cast<std::int32_t>(r) < num_kept;
       to[r] = is_fixed || used_[r] >= since ? static_cast<std::int32_t>(rows) : -1;
@@ -218,7 +216,7 @@ class FlowRows {
     for (; table_[slot].row >= 0; slot = (slot + 1) & mask) {
       const std::int32_t row = table_[slot].row;
       if (table_[slot].tag != tag_of(hash) || !is(row, key)) continue;
-      used_[static_cast<std::size_t>(row)] = generation_;
+      used_[as_size(row)] = generation_;
       return row;
     }
     const std::int32_t row = push(key, hash);
@@ -239,7 +237,7 @@ class FlowRows {
   void prefetch_reads(std::uint64_t hash) const {
     const Slot slot = table_[slot_of(hash)];
     if (slot.row < 0 || slot.tag != tag_of(hash)) return;
-    prefetch(reads_.data() + read_ptr_[static_cast<std::size_t>(slot.row)]);
+    prefetch(reads_.data() + read_ptr_[as_size(slot.row)]);
   }
   static void prefetch([[maybe_unused]] const void* p) {
 #if defined(__GNUC__) || defined(__clang__)
@@ -275,9 +273,9 @@ class FlowRows {
   }
   /// Rows enter the table in their order: what is removed from the end of that leaves it as it was.
   void remove_last(std::int32_t row) {
-    if (hash_[static_cast<std::size_t>(row)] == kUnlisted) return;
+    if (hash_[as_size(row)] == kUnlisted) return;
     const std::size_t mask = table_.size() - 1;
-    std::size_t slot = slot_of(hash_[static_cast<std::size_t>(row)]);
+    std::size_t slot = slot_of(hash_[as_size(row)]);
     while (table_[slot].row != row && table_[slot].row >= 0) slot = (slot + 1) & mask;
     table_[slot] = Slot();
   }
@@ -285,7 +283,7 @@ class FlowRows {
     table_.assign(table_size, Slot());
     const std::size_t mask = table_size - 1;
     for (std::int32_t r = 0; r < size(); ++r) {
-      const std::uint64_t hash = hash_[static_cast<std::size_t>(r)];
+      const std::uint64_t hash = hash_[as_size(r)];
       if (hash == kUnlisted) continue;
       std::size_t slot = slot_of(hash);
       while (table_[slot].row >= 0) slot = (slot + 1) & mask;

@@ -55,8 +55,8 @@ class Graph {
   [[nodiscard]] static Result<Graph> from_view(const GraphView& view, const EdgeOptions& options = {}) {
     MLGRAPH_RETURN_IF_ERROR(check_nodes(view));
     Graph graph;
-    MLGRAPH_RETURN_IF_ERROR(graph.edges_.assign(static_cast<std::int64_t>(view.opcode.size()), view.edge_source,
-                                                view.edge_target, options));
+    MLGRAPH_RETURN_IF_ERROR(
+        graph.edges_.assign(signed_size(view.opcode), view.edge_source, view.edge_target, options));
     MLGRAPH_RETURN_IF_ERROR(check_config_nodes(view));
     graph.num_features_ = view.x.cols;
     graph.x_.resize(static_cast<std::size_t>(view.x.size()));
@@ -85,7 +85,7 @@ class Graph {
 
  private:
   static Status check_nodes(const GraphView& view) {
-    MLGRAPH_RETURN_IF_ERROR(check_counts(static_cast<std::int64_t>(view.opcode.size()), 0));
+    MLGRAPH_RETURN_IF_ERROR(check_counts(signed_size(view.opcode), 0));
     const std::int32_t num_nodes = view.num_nodes();
     if (view.x.rows != num_nodes) {
       return Status::invalid_argument(str_cat("x has ", view.x.rows, " rows; opcode has ", num_nodes));
@@ -117,7 +117,7 @@ class Graph {
       if (v < 0 || v >= num_nodes) {
         return Status::out_of_range(str_cat("config_node ", k, " is ", v, "; num_nodes is ", num_nodes));
       }
-      std::int32_t& first = position[static_cast<std::size_t>(v)];
+      std::int32_t& first = position[as_size(v)];
       if (first >= 0) {
         return Status::invalid_argument(
             str_cat("config_node ", k, " is ", v, " and so is config_node ", first));

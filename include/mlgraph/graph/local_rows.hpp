@@ -48,9 +48,7 @@ struct LocalRows {
 
     [[nodiscard]] Number* numbers(std::size_t size) const { return scratch.allocate<Number>(size); }
     [[nodiscard]] Number* numbers() const { return numbers(static_cast<std::size_t>(num_configs)); }
-    [[nodiscard]] std::int32_t* rows(std::int32_t size) const {
-      return scratch.allocate<std::int32_t>(static_cast<std::size_t>(size));
-    }
+    [[nodiscard]] std::int32_t* rows(std::int32_t size) const { return scratch.allocate<std::int32_t>(size); }
   };
 
   /// Those of `count` nodes, each with one row.

@@ -14,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/graph/partition.hpp"
@@ -148,8 +149,8 @@ class SegmentGrower {
 inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, std::int32_t min_size,
                             std::int32_t max_size, int num_passes, std::vector<std::int32_t>& segment_of) {
   std::vector<std::int32_t> size(static_cast<std::size_t>(num_segments), 0);
-  for (const std::int32_t j : segment_of) ++size[static_cast<std::size_t>(j)];
-  const auto size_of = [&](std::int32_t j) -> std::int32_t& { return size[static_cast<std::size_t>(j)]; };
+  for (const std::int32_t j : segment_of) ++size[as_size(j)];
+  const auto size_of = [&](std::int32_t j) -> std::int32_t& { return size[as_size(j)]; };
   NodeMap num_links;  // per segment, of the node at hand
   std::vector<std::int32_t> neighbours;
   std::vector<bool> stale(segment_of.size(), true);  // a neighbour moved since the node was visited
@@ -157,16 +158,16 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
   for (int pass = 0; pass < num_passes && moved; ++pass) {
     moved = false;
     for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-      if (!stale[static_cast<std::size_t>(v)]) continue;
-      stale[static_cast<std::size_t>(v)] = false;
-      const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
+      if (!stale[as_size(v)]) continue;
+      stale[as_size(v)] = false;
+      const std::int32_t own = segment_of[as_size(v)];
       if (size_of(own) <= min_size) continue;
       num_links.reset(num_segments);
       num_links.set(own, 0);
       neighbours.clear();
       for_each_neighbour(edges, v, [&](std::int32_t w) {
         if (w == v) return;
-        const std::int32_t j = segment_of[static_cast<std::size_t>(w)];
+        const std::int32_t j = segment_of[as_size(w)];
         if (!num_links.contains(j)) {
           num_links.set(j, 0);
           neighbours.push_back(j);
@@ -182,11 +183,11 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
       if (best < 0) continue;
       const std::int32_t gain = num_links.get(best) - num_links.get(own);
       if (gain < 0 || (gain == 0 && size_of(own) <= size_of(best) + 1)) continue;
-      segment_of[static_cast<std::size_t>(v)] = best;
+      segment_of[as_size(v)] = best;
       --size_of(own);
       ++size_of(best);
       moved = true;
-      for_each_neighbour(edges, v, [&](std::int32_t w) { stale[static_cast<std::size_t>(w)] = true; });
+      for_each_neighbour(edges, v, [&](std::int32_t w) { stale[as_size(w)] = true; });
     }
   }
 }

@@ -29,7 +29,7 @@ struct Partition {
 
   [[nodiscard]] std::int32_t num_segments() const { return static_cast<std::int32_t>(ptr.size()) - 1; }
   [[nodiscard]] Span<const std::int32_t> segment(std::int32_t j) const {
-    const auto begin = static_cast<std::size_t>(ptr[static_cast<std::size_t>(j)]);
+    const auto begin = static_cast<std::size_t>(ptr[as_size(j)]);
     const auto end = static_cast<std::size_t>(ptr[static_cast<std::size_t>(j) + 1]);
     return Span<const std::int32_t>(node).subspan(begin, end - begin);
   }
@@ -69,7 +69,7 @@ inline std::int32_t parts_needed(std::int32_t count, std::int32_t max_size) {
 inline void fill_segment_of(Partition& partition) {
   partition.segment_of.resize(partition.node.size());
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
-    for (const std::int32_t v : partition.segment(j)) partition.segment_of[static_cast<std::size_t>(v)] = j;
+    for (const std::int32_t v : partition.segment(j)) partition.segment_of[as_size(v)] = j;
   }
 }
 
@@ -80,12 +80,12 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
   partition.segment_of.reserve(label.size());
   std::vector<std::int32_t> size;
   for (const std::int32_t l : label) {
-    std::int32_t& segment = segment_of_label[static_cast<std::size_t>(l)];
+    std::int32_t& segment = segment_of_label[as_size(l)];
     if (segment < 0) {
       segment = static_cast<std::int32_t>(size.size());
       size.push_back(0);
     }
-    ++size[static_cast<std::size_t>(segment)];
+    ++size[as_size(segment)];
     partition.segment_of.push_back(segment);
   }
   for (const std::int32_t s : size) partition.ptr.push_back(partition.ptr.back() + s);
@@ -93,7 +93,7 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
   partition.node.resize(label.size());
   for (std::size_t v = 0; v < label.size(); ++v) {
     const auto j = static_cast<std::size_t>(partition.segment_of[v]);
-    partition.node[static_cast<std::size_t>(next[j]++)] = static_cast<std::int32_t>(v);
+    partition.node[as_size(next[j]++)] = static_cast<std::int32_t>(v);
   }
   return partition;
 }
@@ -101,9 +101,9 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
 inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int32_t>& segment_of) {
   std::int64_t cut = 0;
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-    const std::int32_t own = segment_of[static_cast<std::size_t>(v)];
+    const std::int32_t own = segment_of[as_size(v)];
     for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
-      if (segment_of[static_cast<std::size_t>(w)] != own) ++cut;
+      if (segment_of[as_size(w)] != own) ++cut;
     });
   }
   return cut;

@@ -37,7 +37,7 @@ struct PrunedGraph {
   std::vector<std::int32_t> opcode, source, target, config_node, new_to_old;  // new_to_old: see Pruning
 
   [[nodiscard]] GraphView view() const {
-    const auto num_nodes = static_cast<std::int64_t>(opcode.size());
+    const auto num_nodes = signed_size(opcode);
     return {{x.data(), num_nodes, num_features}, opcode, source, target, config_node};
   }
 };
@@ -48,7 +48,7 @@ namespace detail {
 inline std::vector<std::int32_t> invert(const std::vector<std::int32_t>& new_to_old, std::int32_t num_old) {
   std::vector<std::int32_t> old_to_new(static_cast<std::size_t>(num_old), -1);
   for (std::size_t i = 0; i < new_to_old.size(); ++i) {
-    old_to_new[static_cast<std::size_t>(new_to_old[i])] = static_cast<std::int32_t>(i);
+    old_to_new[as_size(new_to_old[i])] = static_cast<std::int32_t>(i);
   }
   return old_to_new;
 }
@@ -58,7 +58,7 @@ struct Members {
   std::vector<std::int32_t> ptr, member;
 
   [[nodiscard]] std::int32_t size_of(std::int32_t i) const {
-    return ptr[static_cast<std::size_t>(i) + 1] - ptr[static_cast<std::size_t>(i)];
+    return ptr[static_cast<std::size_t>(i) + 1] - ptr[as_size(i)];
   }
 };
 inline Members members_of(const Pruning& pruning) {
@@ -76,7 +76,7 @@ inline Members members_of(const Pruning& pruning) {
     const std::int32_t i = pruning.old_to_new[v];
     if (i < 0) continue;
     std::int32_t& next = members.ptr[static_cast<std::size_t>(i) + 1];
-    members.member[static_cast<std::size_t>(next++)] = static_cast<std::int32_t>(v);
+    members.member[as_size(next++)] = static_cast<std::int32_t>(v);
   }
   members.ptr.pop_back();
   return members;
@@ -84,11 +84,11 @@ inline Members members_of(const Pruning& pruning) {
 
 // (n, F) the mean of the rows of each new node's members; of one row, that row bit by bit.
 inline AlignedVector<float> member_means(MatrixView<const float> x, const Members& members) {
-  const auto num_nodes = static_cast<std::int64_t>(members.ptr.size()) - 1;
+  const auto num_nodes = signed_size(members.ptr) - 1;
   AlignedVector<float> means(static_cast<std::size_t>(num_nodes * x.cols));
   std::vector<double> sum(static_cast<std::size_t>(x.cols));
   for (std::int64_t i = 0; i < num_nodes; ++i) {
-    const auto begin = static_cast<std::size_t>(members.ptr[static_cast<std::size_t>(i)]);
+    const auto begin = static_cast<std::size_t>(members.ptr[as_size(i)]);
     const auto end = static_cast<std::size_t>(members.ptr[static_cast<std::size_t>(i) + 1]);
     float* const mean = means.data() + i * x.cols;
     if (end - begin == 1) {
@@ -109,7 +109,7 @@ inline AlignedVector<float> member_means(MatrixView<const float> x, const Member
 // Fills the edges of a pruning with the old ones for which `keep(source, target)`, in new numbers.
 template <class Keep>
 void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
-  const auto new_of = [&](std::int32_t v) { return pruning.old_to_new[static_cast<std::size_t>(v)]; };
+  const auto new_of = [&](std::int32_t v) { return pruning.old_to_new[as_size(v)]; };
   connect(edges, pruning.new_to_old, new_of, keep, pruning.source, pruning.target);
 }
 
@@ -127,19 +127,17 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   std::vector<bool> chosen(static_cast<std::size_t>(edges.num_nodes()), false);
   std::vector<bool> kept(chosen);
   for (const std::int32_t v : nodes) {
-    chosen[static_cast<std::size_t>(v)] = true;
-    kept[static_cast<std::size_t>(v)] = true;
-    detail::for_each_neighbour(edges, v, [&](std::int32_t w) { kept[static_cast<std::size_t>(w)] = true; });
+    chosen[as_size(v)] = true;
+    kept[as_size(v)] = true;
+    detail::for_each_neighbour(edges, v, [&](std::int32_t w) { kept[as_size(w)] = true; });
   }
   Pruning pruning;
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-    if (kept[static_cast<std::size_t>(v)]) pruning.new_to_old.push_back(v);
+    if (kept[as_size(v)]) pruning.new_to_old.push_back(v);
   }
   pruning.old_to_new = detail::invert(pruning.new_to_old, edges.num_nodes());
   const auto touches = [&](std::int32_t source, std::int32_t target) {
-    const auto is_chosen = [&](std::int32_t i) {
-      return chosen[static_cast<std::size_t>(pruning.new_to_old[static_cast<std::size_t>(i)])];
-    };
+    const auto is_chosen = [&](std::int32_t i) { return chosen[as_size(pruning.new_to_old[as_size(i)])]; };
     return is_chosen(source) || is_chosen(target);
   };
   detail::connect(edges, touches, pruning);
@@ -175,13 +173,13 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   MLGRAPH_ASSIGN_OR_RETURN(pruning.new_to_old, k_hop(edges, nodes, k));
   const std::int32_t num_kept = pruning.num_nodes();
   pruning.old_to_new = detail::invert(pruning.new_to_old, edges.num_nodes());
-  const std::vector<std::int32_t> outside = components_among(
-      edges, [&](std::int32_t v) { return pruning.old_to_new[static_cast<std::size_t>(v)] < 0; });
+  const std::vector<std::int32_t> outside =
+      components_among(edges, [&](std::int32_t v) { return pruning.old_to_new[as_size(v)] < 0; });
   for (std::int32_t v = 0; v < edges.num_nodes(); ++v) {
-    const std::int32_t component = outside[static_cast<std::size_t>(v)];
+    const std::int32_t component = outside[as_size(v)];
     if (component < 0) continue;
     if (num_kept + component == pruning.num_nodes()) pruning.new_to_old.push_back(v);  // its first node
-    pruning.old_to_new[static_cast<std::size_t>(v)] = num_kept + component;
+    pruning.old_to_new[as_size(v)] = num_kept + component;
   }
 
   // Visiting targets group by group finds repeated sources with one mark per source; the multiplicity of edges
@@ -189,13 +187,12 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   const detail::Members members = detail::members_of(pruning);
   std::vector<std::int32_t> last_target(pruning.new_to_old.size(), -1);
   for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
-    for (std::int32_t m = members.ptr[static_cast<std::size_t>(i)];
-         m < members.ptr[static_cast<std::size_t>(i) + 1]; ++m) {
-      const std::int32_t v = members.member[static_cast<std::size_t>(m)];
+    for (std::int32_t m = members.ptr[as_size(i)]; m < members.ptr[static_cast<std::size_t>(i) + 1]; ++m) {
+      const std::int32_t v = members.member[as_size(m)];
       detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
-        const std::int32_t from = pruning.old_to_new[static_cast<std::size_t>(w)];
+        const std::int32_t from = pruning.old_to_new[as_size(w)];
         if (from >= num_kept || i >= num_kept) {
-          std::int32_t& last = last_target[static_cast<std::size_t>(from)];
+          std::int32_t& last = last_target[as_size(from)];
           if (from == i || last == i) return;
           last = i;
         }
@@ -218,11 +215,11 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   pruned.num_features = graph.x.cols;
   pruned.x = detail::member_means(graph.x, members);
   for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
-    const auto old = static_cast<std::size_t>(pruning.new_to_old[static_cast<std::size_t>(i)]);
+    const auto old = static_cast<std::size_t>(pruning.new_to_old[as_size(i)]);
     pruned.opcode.push_back(members.size_of(i) > 1 ? 0 : graph.opcode[old]);
   }
   for (const std::int32_t v : graph.config_node) {
-    const std::int32_t node = pruning.old_to_new[static_cast<std::size_t>(v)];
+    const std::int32_t node = pruning.old_to_new[as_size(v)];
     MLGRAPH_ASSERT(node >= 0 && members.size_of(node) == 1, "a pruning keeps the configurable nodes");
     pruned.config_node.push_back(node);
   }

@@ -50,8 +50,8 @@ template <class T>
   auto* const place = arena.allocate<std::int32_t>(sum.node.size());  // of nodes that configurations change
   std::int32_t* const end = std::transform(sum.node.begin(), sum.node.end(), place,
                                            [&](std::int32_t v) { return rows.place(level, v); });
-  const Span<const std::int32_t> places(place, static_cast<std::size_t>(std::remove(place, end, -1) - place));
-  auto* const config = arena.allocate<std::int32_t>(static_cast<std::size_t>(readers.num_totals));
+  const Span<const std::int32_t> places(place, std::remove(place, end, -1) - place);
+  auto* const config = arena.allocate<std::int32_t>(readers.num_totals);
   std::fill_n(config, readers.num_totals, -1);  // one that has each total
   for (std::size_t c = total.size(); c-- > 0;) config[total[c]] = static_cast<std::int32_t>(c);
   const auto for_each_read = [&](const auto& read) {
@@ -62,7 +62,7 @@ template <class T>
       if (config[d] < 0) continue;
       const Span<const std::int32_t> of = last.subspan(
           static_cast<std::size_t>(config[d]) * rows.reached(level).size(), rows.reached(level).size());
-      for (const std::int32_t p : places) read(d, static_cast<std::size_t>(of[static_cast<std::size_t>(p)]));
+      for (const std::int32_t p : places) read(d, static_cast<std::size_t>(of[p]));
     }
   };
   auto* const seen = arena.allocate<std::int32_t>(num_rows);     // the last reader of each row

@@ -32,10 +32,10 @@ class NodeMap {
   }
   /// The node's value, or -1.
   [[nodiscard]] std::int32_t get(std::int32_t node) const {
-    const Slot& slot = slots_[static_cast<std::size_t>(node)];
+    const Slot& slot = slots_[as_size(node)];
     return slot.epoch == epoch_ ? slot.value : -1;
   }
-  void set(std::int32_t node, std::int32_t value) { slots_[static_cast<std::size_t>(node)] = {epoch_, value}; }
+  void set(std::int32_t node, std::int32_t value) { slots_[as_size(node)] = {epoch_, value}; }
   [[nodiscard]] bool contains(std::int32_t node) const { return get(node) >= 0; }
 
  private:
@@ -63,7 +63,7 @@ template <class Visit>
 void for_each_neighbour(const CsrView& csr, std::int32_t node, const Visit& visit) {
   const auto row = static_cast<std::size_t>(node);
   for (std::int32_t p = csr.row_ptr[row]; p < csr.row_ptr[row + 1]; ++p) {
-    visit(csr.col[static_cast<std::size_t>(p)]);
+    visit(csr.col[p]);
   }
 }
 
@@ -103,8 +103,8 @@ void connect(const EdgesView& edges, const std::vector<std::int32_t>& node, cons
   std::vector<std::int32_t> reached;
   std::vector<bool> seen(static_cast<std::size_t>(edges.num_nodes()), false);
   const auto reach = [&](std::int32_t v) {
-    if (seen[static_cast<std::size_t>(v)]) return;
-    seen[static_cast<std::size_t>(v)] = true;
+    if (seen[as_size(v)]) return;
+    seen[as_size(v)] = true;
     reached.push_back(v);
   };
   for (const std::int32_t seed : seeds) reach(seed);

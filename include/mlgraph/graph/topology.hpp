@@ -38,7 +38,7 @@ inline bool ids_are_topological(const EdgesView& edges) {
 // cycle.
 inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_t>& num_open) {
   constexpr std::size_t kMostNamed = 8;
-  const auto open = [&](std::int32_t v) { return num_open[static_cast<std::size_t>(v)] > 0; };
+  const auto open = [&](std::int32_t v) { return num_open[as_size(v)] > 0; };
   std::int32_t node = 0;
   while (!open(node)) ++node;
   NodeMap step;
@@ -90,7 +90,7 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
     ready.pop_back();
     order[num_placed++] = v;
     detail::for_each_neighbour(edges.reverse.csr, v, [&](std::int32_t target) {
-      if (--num_open[static_cast<std::size_t>(target)] > 0) return;
+      if (--num_open[as_size(target)] > 0) return;
       ready.push_back(target);
       std::push_heap(ready.begin(), ready.end(), std::greater<>());
     });
@@ -108,7 +108,7 @@ template <class Included>
   std::vector<std::int32_t> open;
   for (std::int32_t root = 0; root < edges.num_nodes(); ++root) {
     const auto reach = [&](std::int32_t v) {
-      std::int32_t& component = component_of[static_cast<std::size_t>(v)];
+      std::int32_t& component = component_of[as_size(v)];
       if (component >= 0 || !included(v)) return false;
       component = num_components;
       open.push_back(v);

@@ -29,9 +29,8 @@ inline void add_transpose(AdjacencyView& adjacency, Arena& arena) {
   for (const std::int32_t j : csr.col) ++ptr[static_cast<std::size_t>(j) + 2];
   for (std::size_t j = 0; j < num_cols; ++j) ptr[j + 2] += ptr[j + 1];
   for (std::int32_t i = 0; i < csr.num_rows(); ++i) {
-    for (std::int32_t e = csr.row_ptr[static_cast<std::size_t>(i)];
-         e < csr.row_ptr[static_cast<std::size_t>(i) + 1]; ++e) {
-      const std::int32_t place = ptr[static_cast<std::size_t>(csr.col[static_cast<std::size_t>(e)]) + 1]++;
+    for (std::int32_t e = csr.row_ptr[i]; e < csr.row_ptr[static_cast<std::size_t>(i) + 1]; ++e) {
+      const std::int32_t place = ptr[static_cast<std::size_t>(csr.col[e]) + 1]++;
       row[place] = i;
       to_csr[place] = e;
     }

@@ -93,7 +93,7 @@ class GATv2Conv {
     using T = typename Ctx::Scalar;
     const std::int64_t heads = options_.heads;
     const std::int64_t channels = att_.cols;
-    T* const data = ctx.arena().template allocate<T>(static_cast<std::size_t>(channels * heads));
+    T* const data = ctx.arena().template allocate<T>(channels * heads);
     for (std::int64_t k = 0; k < channels; ++k) {
       for (std::int64_t h = 0; h < heads; ++h) data[k * heads + h] = k / (channels / heads) == h ? T(1) : T(0);
     }

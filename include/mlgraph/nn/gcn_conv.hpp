@@ -35,7 +35,7 @@ template <class T>
   for (std::size_t i = 0; i < num_nodes; ++i) {
     for (auto e = static_cast<std::size_t>(csr.row_ptr[i]); e < static_cast<std::size_t>(csr.row_ptr[i + 1]);
          ++e) {
-      edge_weight[e] = std::sqrt(self_weight[i] * self_weight[static_cast<std::size_t>(csr.col[e])]);
+      edge_weight[e] = std::sqrt(self_weight[i] * self_weight[csr.col[e]]);
     }
   }
   return {{edge_weight, num_edges}, {self_weight, num_nodes}};

@@ -46,7 +46,7 @@ class AttentionalAggregation {
  public:
   AttentionalAggregation() = default;
   AttentionalAggregation(ParamSpec& p, std::string_view name, std::int64_t channels)
-      : gate_(p, str_cat(name, ".gate_nn"), channels, 1) {}
+      : gate_(p, str_cat(name, ".gate_nn"), channels, 1, false) {}
 
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x, Span<const std::int32_t> ptr) const {

@@ -124,7 +124,7 @@ class NetCheck {
       const std::string maker = first.maker(i);
       const bool is_stage = maker[0] == 's';
       if (first_difference(one.value(first.made()[i]), two.value(second.made()[i])) != -1) {
-        if (is_stage && plan_.stages[static_cast<std::size_t>(stage)].draws) return {};
+        if (is_stage && plan_.stages[as_size(stage)].draws) return {};
         return wrong(
             maker, is_stage ? " draws random numbers in training; Stage::draws should say so"
                             : " draws random numbers in training; only stages may, and what comes after them");
@@ -216,7 +216,7 @@ class NetCheck {
       const Param& param = entry.param;
       if (!param.trainable || param.offset < spec_.readout_begin()) continue;
       for (std::int64_t i = param.offset; i < param.offset + param.size(); ++i) {
-        if (parameters_.grad[static_cast<std::size_t>(i)] == 0) continue;
+        if (parameters_.grad[as_size(i)] == 0) continue;
         return wrong(entry.name, " is made after begin_readout(), and rows of nodes depend on it");
       }
     }

@@ -41,7 +41,7 @@ class RowCheck {
     if (walk_.joins()) MLGRAPH_RETURN_IF_ERROR(check_join());
     for (std::int64_t k = 0; k < plan_.num_stages(); ++k) {
       MLGRAPH_RETURN_IF_ERROR(check_neighbours(k));
-      if (plan_.stages[static_cast<std::size_t>(k)].has_messages) MLGRAPH_RETURN_IF_ERROR(check_messages(k));
+      if (plan_.stages[as_size(k)].has_messages) MLGRAPH_RETURN_IF_ERROR(check_messages(k));
       if (walk_.is_joined(k)) MLGRAPH_RETURN_IF_ERROR(check_configs(k));
       MLGRAPH_RETURN_IF_ERROR(check_some_rows(k, rng));
     }
@@ -119,7 +119,7 @@ class RowCheck {
     return check(
         str_cat("stage ", k), all, [&](Var h) { return net_.layer(ctx_, k, h, m, flow); },
         [&](std::int64_t i, std::int64_t j) {
-          return i == j || plan_.stages[static_cast<std::size_t>(k)].mixes_nodes || plan_.compares_configs();
+          return i == j || plan_.stages[as_size(k)].mixes_nodes || plan_.compares_configs();
         },
         [&](std::int64_t i, std::int64_t j) {
           return str_cat("row ", i % n, " reads node ", j % n, " itself; Stage::has_messages says its message");
@@ -168,7 +168,7 @@ class RowCheck {
 
   /// Some of the rows, made of no more rows than they need, have the bits that they have among all.
   [[nodiscard]] Status check_some_rows(std::int64_t k, Rng& rng) {
-    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const Stage& stage = plan_.stages[as_size(k)];
     if (stage.mixes_nodes || plan_.compares_configs()) return {};
     CopiesOfNodes<Eager> copies = walk_.rows_of(k, walk_.config(), walk_.graph_config());
     const Flow<float> all = copies.flow(ctx_, k);
@@ -206,7 +206,7 @@ class RowCheck {
                          some.made.size(), " rows alone; should be (", some.made.size(), ", ", ctx_.cols(whole),
                          ")");
     return walk_.wrong(
-        "stage ", k, ": row ", some.made[static_cast<std::size_t>(row)] % walk_.num_nodes(k),
+        "stage ", k, ": row ", some.made[as_size(row)] % walk_.num_nodes(k),
         " is another when some of the rows are made alone; it should be made of flow.roots() and "
         "what flow.edges names");
   }
@@ -218,7 +218,7 @@ class RowCheck {
     SomeRows some;
     std::vector<std::int32_t> place(static_cast<std::size_t>(n * copies), -1);
     const auto read = [&](std::int32_t row) {
-      std::int32_t& at = place[static_cast<std::size_t>(row)];
+      std::int32_t& at = place[as_size(row)];
       if (at < 0) {
         at = static_cast<std::int32_t>(some.read.size());
         some.read.push_back(row);
@@ -262,7 +262,7 @@ class RowCheck {
     flow.config = all.config;
     flow.config_rows = some.row;
     flow.config_of = some.config;
-    flow.num_config_rows = static_cast<std::int64_t>(all.config_rows.size());
+    flow.num_config_rows = signed_size(all.config_rows);
   }
 
   // ---- one row changed --------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ class RowCheck {
 
   /// Whether row i after stage k may depend on row j before it.
   [[nodiscard]] bool may_read(std::int64_t k, std::int64_t i, std::int64_t j) const {
-    const Stage& stage = plan_.stages[static_cast<std::size_t>(k)];
+    const Stage& stage = plan_.stages[as_size(k)];
     const std::int64_t n = walk_.num_nodes(k);
     if (i / n != j / n && !plan_.compares_configs()) return false;
     if (stage.mixes_nodes || i % n == j % n) return true;
@@ -306,10 +306,9 @@ class RowCheck {
   /// The row that enters stage k of row r of config(); -1: that of all nodes without a configuration.
   [[nodiscard]] std::int64_t row_of_config(std::int64_t k, std::int64_t r) const {
     const Span<const std::int32_t> nodes = walk_.config_nodes();
-    const auto count = static_cast<std::int64_t>(nodes.size());
+    const auto count = signed_size(nodes);
     if (r >= in_.num_configs * count) return -1;
-    const std::int64_t node =
-        plan_.join == Join::kConfigurableOnly ? r % count : nodes[static_cast<std::size_t>(r % count)];
+    const std::int64_t node = plan_.join == Join::kConfigurableOnly ? r % count : nodes[r % count];
     return r / count * walk_.num_nodes(k) + node;
   }
   [[nodiscard]] std::string changes_with_config(std::int64_t n, std::int64_t i, std::int64_t r) const {

@@ -39,8 +39,7 @@ template <class T>
 void scale_to_norm(Span<T> grads, double norm, double max_norm, ThreadPool* pool) {
   const double factor = max_norm / (norm + 1e-6);
   if (factor >= 1) return;
-  kernels::scale(static_cast<T>(factor), grads.data(), grads.data(), static_cast<std::int64_t>(grads.size()),
-                 false, pool);
+  kernels::scale(static_cast<T>(factor), grads.data(), grads.data(), signed_size(grads), false, pool);
 }
 
 }  // namespace detail

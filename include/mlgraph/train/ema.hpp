@@ -69,16 +69,15 @@ class Ema {
   void update(Span<const T> params, ThreadPool* pool = nullptr) {
     MLGRAPH_ASSERT(params.size() == state_.average.size(), "ema was made for another number of parameters");
     const T weight = static_cast<T>(1 - next_decay());
-    parallel_for(pool, static_cast<std::int64_t>(params.size()), detail::kParamBlock,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   const T* const p = params.data() + begin;
-                   T* const average = state_.average.data() + begin;
-                   kernels::for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t lanes) {
-                     const kernels::Vec<T> old = kernels::load_n(average + i, lanes);
-                     const kernels::Vec<T> change = kernels::load_n(p + i, lanes) - old;
-                     kernels::store_n(average + i, old + change * weight, lanes);
-                   });
-                 });
+    parallel_for(pool, signed_size(params), detail::kParamBlock, [&](std::int64_t begin, std::int64_t end) {
+      const T* const p = params.data() + begin;
+      T* const average = state_.average.data() + begin;
+      kernels::for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t lanes) {
+        const kernels::Vec<T> old = kernels::load_n(average + i, lanes);
+        const kernels::Vec<T> change = kernels::load_n(p + i, lanes) - old;
+        kernels::store_n(average + i, old + change * weight, lanes);
+      });
+    });
     ++state_.num_updates;
   }
 

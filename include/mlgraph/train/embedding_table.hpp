@@ -190,7 +190,7 @@ class EmbeddingTable {
     if (index_.empty()) return kNone;
     for (std::size_t place = home(key);; place = (place + 1) & (index_.size() - 1)) {
       if (index_[place] == kEmpty) return kNone;
-      if (keys_[static_cast<std::size_t>(index_[place])] == key) return place;
+      if (keys_[as_size(index_[place])] == key) return place;
     }
   }
 
@@ -248,7 +248,7 @@ class EmbeddingTable {
   void erase(std::size_t place) {
     const std::size_t mask = index_.size() - 1;
     for (std::size_t next = (place + 1) & mask; index_[next] != kEmpty; next = (next + 1) & mask) {
-      const std::size_t wanted = home(keys_[static_cast<std::size_t>(index_[next])]);
+      const std::size_t wanted = home(keys_[as_size(index_[next])]);
       if (((next - wanted) & mask) < ((next - place) & mask)) continue;  // it would lie before its home
       index_[place] = index_[next];
       place = next;

@@ -146,8 +146,7 @@ struct Evaluation {
       evaluation.skipped.push_back(str_cat(name, ": ", metrics.status().message()));
       continue;
     }
-    evaluation.graphs.push_back(
-        {std::move(name), i, static_cast<std::int64_t>(score.size()), *metrics, std::move(score)});
+    evaluation.graphs.push_back({std::move(name), i, signed_size(score), *metrics, std::move(score)});
   }
   if (evaluation.graphs.empty()) {
     return Status::invalid_argument(

@@ -84,7 +84,7 @@ template <bool kSquare, class T>
 
 template <bool kSquare, class T>
 [[nodiscard]] std::size_t find_non_finite(Span<T> x, ThreadPool* pool) {
-  const std::int64_t n = static_cast<std::int64_t>(x.size());
+  const std::int64_t n = signed_size(x);
   std::int64_t first[kMaxPartials];
   std::fill(first, first + kMaxPartials, n);
   reduction_blocks(n).for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {
@@ -101,7 +101,7 @@ template <bool kSquare, class T>
 template <class Values>
 [[nodiscard]] double sum_of_squares(const Values& values, ThreadPool* pool = nullptr) {
   const Span x(values);
-  const std::int64_t n = static_cast<std::int64_t>(x.size());
+  const std::int64_t n = signed_size(x);
   const FixedBlocks blocks = detail::reduction_blocks(n);
   double partials[detail::kMaxPartials];
   blocks.for_each(pool, [&](std::int64_t b, std::int64_t begin, std::int64_t end) {

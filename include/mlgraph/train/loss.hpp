@@ -59,8 +59,7 @@ T slate_loss_and_more(const LossOptions& options, Span<const T> score, Span<cons
     other.kind = kind;
     const Span<T> d_other(scratch.allocate<T>(score.size()), score.size());
     total += weight * static_cast<double>(slate_loss<T>(other, score, label, seed, d_other, scratch));
-    kernels::axpy(static_cast<T>(weight), d_other.data(), gradient.data(),
-                  static_cast<std::int64_t>(score.size()), nullptr);
+    kernels::axpy(static_cast<T>(weight), d_other.data(), gradient.data(), signed_size(score), nullptr);
   };
   add(LossOptions::Kind::kMse, options.mse_weight);
   add(LossOptions::Kind::kCostWeighted, options.pair_weight);
@@ -98,8 +97,8 @@ Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::
                  const LossOptions& options) {
   using T = typename Ctx::Scalar;
   const std::int64_t n = ctx.rows(score);
-  const bool sizes_fit = ctx.cols(score) == 1 && static_cast<std::int64_t>(label.size()) == n && !ptr.empty() &&
-                         ptr.front() == 0 && ptr.back() == n;
+  const bool sizes_fit =
+      ctx.cols(score) == 1 && signed_size(label) == n && !ptr.empty() && ptr.front() == 0 && ptr.back() == n;
   if (!ctx.expect(sizes_fit,
                   [&] {
                     return str_cat("ranking_loss: scores are (", n, ", ", ctx.cols(score), "), ", label.size(),
@@ -142,7 +141,7 @@ template <class Ctx>
 Var cross_entropy(Ctx& ctx, Var logits, Span<const std::int32_t> label) {
   using T = typename Ctx::Scalar;
   const MatrixView<const T> z = ctx.value(logits);
-  if (!ctx.expect(z.rows == static_cast<std::int64_t>(label.size()), [&] {
+  if (!ctx.expect(z.rows == signed_size(label), [&] {
         return str_cat("cross_entropy: ", z.rows, " rows of logits, ", label.size(), " labels");
       })) {
     return {};
@@ -150,7 +149,7 @@ Var cross_entropy(Ctx& ctx, Var logits, Span<const std::int32_t> label) {
   const Status labels_fit = kernels::check_class_labels(label, z.cols);
   if (!ctx.expect(labels_fit.ok(), [&] { return labels_fit.message(); })) return {};
   const Var loss = ctx.allocate(1, 1, ctx.needs_grad(logits));
-  T* const gradient = ctx.arena().template allocate<T>(static_cast<std::size_t>(z.size()));
+  T* const gradient = ctx.arena().template allocate<T>(z.size());
   *ctx.mutable_value(loss).data =
       kernels::cross_entropy_loss(z, label, MatrixView<T>(gradient, z.rows, z.cols));
   ctx.record(loss, ops::ScalarLoss<T>{logits, loss, gradient});

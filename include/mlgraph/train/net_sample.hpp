@@ -138,7 +138,7 @@ class NetSample {
         const auto like = static_cast<std::ptrdiff_t>(rng.below(static_cast<std::uint64_t>(v)));
         const auto from = features_.begin() + like * static_cast<std::ptrdiff_t>(width);
         x.assign(from, from + static_cast<std::ptrdiff_t>(width));
-        opcode = opcode_[static_cast<std::size_t>(like)];
+        opcode = opcode_[as_size(like)];
         const auto entries = segment_.node_layout.begin() + like * static_cast<std::ptrdiff_t>(layout.size());
         layout.assign(entries, entries + static_cast<std::ptrdiff_t>(layout.size()));
       }
@@ -162,7 +162,7 @@ class NetSample {
 
   /// Rows of configurable nodes in one configuration.
   [[nodiscard]] std::int64_t num_config_rows() const {
-    const auto all = static_cast<std::int64_t>(segment_.graph.config_node().size());
+    const auto all = signed_size(segment_.graph.config_node());
     return plan_->join == Join::kConfigurableOnly ? all - segment_.num_halo_config : all;
   }
   [[nodiscard]] NetInput<T> input_without_configs() const {
@@ -178,8 +178,7 @@ class NetSample {
   }
   [[nodiscard]] Span<const std::int32_t> config_ids(std::int64_t begin, std::int64_t count) const {
     const std::int64_t rows = num_config_rows();
-    return Span<const std::int32_t>(config_id_)
-        .subspan(static_cast<std::size_t>(begin * rows), static_cast<std::size_t>(count * rows));
+    return Span<const std::int32_t>(config_id_).subspan(begin * rows, count * rows);
   }
   template <class C>
   [[nodiscard]] ConfigRows<T> config(C& ctx, Span<const std::int32_t> ids) const {
@@ -192,7 +191,7 @@ class NetSample {
       std::copy_n(classes_.data() + from, width, classes + i * width);
     }
     ConfigRows<T> rows;
-    rows.num_rows = static_cast<std::int64_t>(ids.size());
+    rows.num_rows = signed_size(ids);
     if (embeds_config_) {
       rows.classes = {classes, ids.size() * width};
     } else {

@@ -87,8 +87,7 @@ class NetWalk {
   /// The configurable nodes among those, in the order of a configuration.
   [[nodiscard]] Span<const std::int32_t> config_nodes() const {
     const bool only = plan_.join == Join::kConfigurableOnly;
-    return in_.config_node.subspan(
-        0, static_cast<std::size_t>(only ? in_.num_inner_config() : in_.num_config_nodes()));
+    return in_.config_node.subspan(0, only ? in_.num_inner_config() : in_.num_config_nodes());
   }
 
   /// The rows that nodes(), each stage before the join, join() and each stage after it made.
@@ -100,7 +99,7 @@ class NetWalk {
     if (!joins() || i <= before_join) return str_cat("stage ", i - 1);
     return i == before_join + 1 ? std::string("join()") : str_cat("stage ", i - 2);
   }
-  [[nodiscard]] Var before(std::int64_t k) const { return before_[static_cast<std::size_t>(k)]; }
+  [[nodiscard]] Var before(std::int64_t k) const { return before_[as_size(k)]; }
   [[nodiscard]] Var entering() const { return entering_; }  // join()
   [[nodiscard]] Var last() const { return last_; }          // what enters node_out()
   [[nodiscard]] Var out() const { return out_; }            // what leaves it
@@ -149,7 +148,7 @@ class NetWalk {
 
  private:
   Status step(std::int64_t k, Var& h) {
-    before_[static_cast<std::size_t>(k)] = h;
+    before_[as_size(k)] = h;
     if (k == plan_.first_rows_of) first_ = h;
     h = stage(k, h, config_, graph_config_);
     made_.push_back(h);

@@ -60,7 +60,7 @@ inline void draw_segment_plan(const GstOptions& options, std::int64_t num_segmen
     if (fresh) {
       --left;
     } else {
-      plan.role[static_cast<std::size_t>(j)] = others;
+      plan.role[as_size(j)] = others;
     }
   }
   if (options.drops()) {
@@ -174,21 +174,19 @@ template <class Embed>
   using Role = SegmentPlan::Role;
   buffers.clear();
   Var total;
-  const auto num_segments = static_cast<std::int64_t>(plan.role.size());
+  const auto num_segments = signed_size(plan.role);
   bool any_stale = false;
   for (std::int64_t j = 0; j < num_segments; ++j) {
-    const Role role = plan.role[static_cast<std::size_t>(j)];
+    const Role role = plan.role[as_size(j)];
     if (role != Role::kTable && role != Role::kForward) continue;
     if (!any_stale) buffers.stale.assign(ids.size() * static_cast<std::size_t>(channels), 0.0F);
     any_stale = true;
     MLGRAPH_RETURN_IF_ERROR(detail::add_without_gradient(eager, role == Role::kTable ? table : nullptr, graph,
                                                          j, ids, channels, embed, buffers));
   }
-  if (any_stale)
-    total = tape.input(
-        MatrixView<const float>(buffers.stale.data(), static_cast<std::int64_t>(ids.size()), channels));
+  if (any_stale) total = tape.input(MatrixView<const float>(buffers.stale.data(), signed_size(ids), channels));
   for (std::int64_t j = 0; j < num_segments; ++j) {
-    if (plan.role[static_cast<std::size_t>(j)] != Role::kFresh) continue;
+    if (plan.role[as_size(j)] != Role::kFresh) continue;
     Var e = embed(tape, j, ids);
     MLGRAPH_RETURN_IF_ERROR(tape.status());
     if (table != nullptr) buffers.add(j, ids, tape.value(e));

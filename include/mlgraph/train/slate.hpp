@@ -80,7 +80,7 @@ class SlateWorker {
                           const EmbeddingTable* table, Slate& slate) {
     // Where the embeddings are the same for all configurations, they go by the first one's name.
     constexpr std::int32_t kAny[] = {0};
-    const bool one_for_all = model.embedding_rows(static_cast<std::int64_t>(slate.configs.size())) == 1;
+    const bool one_for_all = model.embedding_rows(signed_size(slate.configs)) == 1;
     const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
     MLGRAPH_RETURN_IF_ERROR(drop(model, program, slate));
     const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
@@ -143,7 +143,7 @@ class SlateWorker {
   }
   /// Of element i of the scores.
   static std::int32_t config_of(const Slate& slate, MatrixView<const float> scores, std::int64_t i) {
-    return slate.configs[static_cast<std::size_t>(i / scores.cols)];
+    return slate.configs[as_size(i / scores.cols)];
   }
 
   /// Makes the segments of this step, of those with gradient.
