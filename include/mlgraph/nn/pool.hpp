@@ -37,9 +37,9 @@ Var global_max_pool(Ctx& ctx, Var x, Span<const std::int32_t> ptr) {
 ///   y_g = sum_{i in g} a_i x_i,   a = softmax over the nodes of g of  gate . x_i + b        (an empty graph:
 ///   0)
 ///
-/// Shapes: x (N, channels), ptr (G + 1) -> (G, channels); gate_nn.weight (1, channels), gate_nn.bias (1), as PyG's
-///         AttentionalAggregation with one linear layer as its gate. A network of the caller's may have made x,
-///         as its `nn`.
+/// Shapes: x (N, channels), ptr (G + 1) -> (G, channels); gate_nn.weight (1, channels), as PyG's
+///         AttentionalAggregation with one linear layer as its gate, whose bias the softmax would not see. A
+///         network of the caller's may have made x, as its `nn`.
 /// Cost:   O(N channels); scratch 2 N channels scalars.
 /// Source: Li et al., arXiv:1511.05493, equation 7.
 class AttentionalAggregation {
