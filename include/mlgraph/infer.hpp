@@ -29,6 +29,7 @@
 #include "mlgraph/nn/embedding.hpp"
 #include "mlgraph/nn/gat_conv.hpp"
 #include "mlgraph/nn/gcn_conv.hpp"
+#include "mlgraph/nn/gine_conv.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/mlp.hpp"
 #include "mlgraph/nn/norm.hpp"

@@ -8,6 +8,8 @@ scatter_reduce, as Debian has no PyG.
   sage_mean sage_sum sage_max   SAGEConv     param lin_l.weight (out, in), lin_l.bias (out), lin_r.weight (out, in)
   gcn                           GCNConv      param lin.weight (out, in), bias (out); self loops added
   rgcn                          RGCNConv     param weight (3, in, out), root (in, out), bias (out); the type of edge (s, t) is (s + 2 t) % 3
+  gine                          GINEConv     param nn.lins.{0,1}.weight and bias, lin.weight (in, 2), lin.bias (in); epsilon 0.25; the attributes of
+                                             edge (s, t) are ((s + 2 t) % 3 - 1, s % 4 / 2)
   gatv2                         GATv2Conv    param att (1, 2, 4), lin_l.weight lin_r.weight (8, in), lin_l.bias lin_r.bias bias (8);
                                              2 heads concatenated, negative_slope 0.2, no self loops
   layer_norm batch_norm         eps 1e-5     param weight (in), bias (in); batch_norm: training mode, momentum 0.1
@@ -83,6 +85,14 @@ def rgcn(p, x):
     for r in range(3):
         out = out + aggregate(x[SRC[kind == r]], DST[kind == r], NODES, "mean") @ p["weight"][r]
     return out
+
+
+def gine(p, x):
+    attributes = torch.stack([(SRC + 2 * DST) % 3 - 1, SRC % 4 / 2], 1).to(x.dtype)
+    messages = torch.relu(x[SRC] + attributes @ p["lin.weight"].T + p["lin.bias"])
+    h = 1.25 * x + aggregate(messages, DST, NODES, "sum")
+    h = torch.relu(h @ p["nn.lins.0.weight"].T + p["nn.lins.0.bias"])
+    return h @ p["nn.lins.1.weight"].T + p["nn.lins.1.bias"]
 
 
 def gatv2(p, x, heads=2):
@@ -203,6 +213,8 @@ def main():
         "norm.weight": 1 + draw(8, scale=0.1), "norm.bias": draw(8, scale=0.1),
         "head.weight": draw(1, 8, scale=0.3), "head.bias": draw(1)}, draw(NODES, IN), is_loss=True, labels=LABELS[:GRAPHS], opcode=OPCODE)
     write("rgcn", rgcn, {"weight": draw(3, IN, OUT, scale=0.5), "root": draw(IN, OUT, scale=0.5), "bias": draw(OUT)}, draw(NODES, IN))
+    write("gine", gine, {"nn.lins.0.weight": draw(OUT, IN, scale=0.5), "nn.lins.0.bias": draw(OUT), "nn.lins.1.weight": draw(OUT, OUT, scale=0.5),
+                         "nn.lins.1.bias": draw(OUT), "lin.weight": draw(IN, 2), "lin.bias": draw(IN)}, draw(NODES, IN))
 
 
 if __name__ == "__main__":
