@@ -195,17 +195,23 @@ TEST_CASE("GCNConv agrees with PyTorch") {
   });
 }
 
+/// Calls `use(source, target)` for each edge, in the order of the CSR.
+template <class Use>
+void for_each_edge(const AdjacencyView& edges, const Use& use) {
+  for (std::int32_t target = 0; target < edges.num_targets(); ++target) {
+    const auto row = static_cast<std::size_t>(target);
+    for (std::int32_t p = edges.csr.row_ptr[row]; p < edges.csr.row_ptr[row + 1]; ++p)
+      use(edges.csr.col[static_cast<std::size_t>(p)], target);
+  }
+}
+
 TEST_CASE("RGCNConv agrees with PyTorch") {
   check_case("rgcn", [](auto& c, const Inputs& in) {
     const RGCNConv conv(c.spec, "layer", 5, 7, 3);
     c.forward = [conv, &in](auto& ctx, Var x) {
       const AdjacencyView edges = in.edges.view().forward;
       std::vector<std::int32_t> type;
-      for (std::int32_t target = 0; target < edges.num_targets(); ++target) {
-        const auto row = static_cast<std::size_t>(target);
-        for (std::int32_t p = edges.csr.row_ptr[row]; p < edges.csr.row_ptr[row + 1]; ++p)
-          type.push_back((edges.csr.col[static_cast<std::size_t>(p)] + 2 * target) % 3);
-      }
+      for_each_edge(edges, [&](std::int32_t s, std::int32_t t) { type.push_back((s + 2 * t) % 3); });
       return conv(ctx, x, typed_edges(ctx, edges, type, 3));
     };
   });

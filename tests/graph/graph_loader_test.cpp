@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "allocation_counter.hpp"
+
 using namespace mlgraph;
 
 namespace {
@@ -88,4 +90,19 @@ TEST_CASE("a loader of what the set does not have is refused") {
   const std::size_t graphs[] = {0, 3};
   CHECK(GraphLoader::make(set, graphs, 2).status().message() == "loader: item 1 is graph 3; the set has 3");
   CHECK(GraphLoader::make(set, {}, 0).status().message() == "loader: batch_size is 0; should be 1 or more");
+}
+
+TEST_CASE("a second epoch in the same order allocates nothing") {
+  const GraphDataset set = numbered_set(20);
+  const std::size_t graphs[] = {19, 3, 7, 18, 2, 5, 11};
+  Result<GraphLoader> loader = GraphLoader::make(set, graphs, 2);
+  REQUIRE(loader.ok());
+  std::int64_t nodes[2] = {0, 0};
+  std::size_t before = 0;
+  for (std::int64_t& count : nodes) {
+    before = testing::num_allocations();
+    for (const Batch& batch : loader->in_order()) count += batch.view().num_nodes();
+  }
+  CHECK(testing::num_allocations() == before);
+  CHECK(nodes[0] == nodes[1]);
 }

@@ -312,6 +312,20 @@ TEST_CASE("the learning rate warms up and falls along a cosine to min_lr") {
   for (const EpochReport& epoch : report.epochs) CHECK(epoch.lr == schedule.at(2 * epoch.epoch - 1));
 }
 
+TEST_CASE("the learning rate falls where validation does not improve") {
+  Lab lab(*small_net("tile-mlp"), 8);
+  Recipe recipe = constant_rate(7, 0x1p-100);  // moves no weight
+  recipe.schedule = Schedule::kPlateau;
+  recipe.lr_step_epochs = 1;
+  recipe.lr_gamma = 0.5;
+  const TrainReport report = lab.run(recipe).value();
+  std::vector<double> rates;
+  for (const EpochReport& epoch : report.epochs) rates.push_back(epoch.lr);
+  CHECK(rates == std::vector<double>{0x1p-100, 0x1p-100, 0x1p-100, 0x1p-101, 0x1p-101, 0x1p-102, 0x1p-102});
+  lab.valid.clear();
+  CHECK(lab.run(recipe).status().message() == "trainer: the schedule plateau needs something to validate on");
+}
+
 /// Every score is right.
 class NoObjective final : public Objective {
  public:

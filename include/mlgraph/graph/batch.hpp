@@ -23,6 +23,7 @@
 #include "mlgraph/graph/named_array.hpp"
 
 namespace mlgraph {
+MLGRAPH_BEGIN_ISA
 
 /// Many graphs as one, borrowed: what a model's forward() takes. N and E are sums over the G graphs.
 struct BatchView {
@@ -54,8 +55,6 @@ struct BatchView {
     return {array.data, static_cast<std::size_t>(array.rows)};
   }
 };
-
-MLGRAPH_BEGIN_ISA
 
 /// Owns a batch. PyG's `Batch.from_data_list`, with buffers that the next assign() uses again.
 class Batch {

@@ -9,17 +9,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mlgraph/core/config.hpp"
 #include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 
 /// What the rows of a NamedArray belong to.
 enum class ArrayOf : std::uint8_t { kNodes, kEdges, kGraphs };
-
-/// `nodes`, `edges` or `graphs`, as messages say it.
-[[nodiscard]] constexpr std::string_view array_of_name(ArrayOf of) {
-  return of == ArrayOf::kNodes ? "nodes" : of == ArrayOf::kEdges ? "edges" : "graphs";
-}
 
 /// A borrowed matrix of numbers with a name: a row for each node, edge or graph. Numbers are float, or int32
 /// where they count or name something.
@@ -36,6 +32,13 @@ struct NamedArray {
   [[nodiscard]] std::int64_t rows() const { return is_int ? i32.rows : f32.rows; }
   [[nodiscard]] std::int64_t cols() const { return is_int ? i32.cols : f32.cols; }
 };
+
+MLGRAPH_BEGIN_ISA
+
+/// `nodes`, `edges` or `graphs`, as messages say it.
+[[nodiscard]] constexpr std::string_view array_of_name(ArrayOf of) {
+  return of == ArrayOf::kNodes ? "nodes" : of == ArrayOf::kEdges ? "edges" : "graphs";
+}
 
 /// Shapes: values (N, cols) of each node.
 [[nodiscard]] inline NamedArray node_array(std::string_view name, MatrixView<const float> values) {
@@ -84,6 +87,7 @@ template <class T>
   return nullptr;
 }
 
+MLGRAPH_END_ISA
 }  // namespace mlgraph
 
 #include "mlgraph/core/pop_macros.inc"
