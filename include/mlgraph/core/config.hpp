@@ -44,6 +44,19 @@
 // Defined: matrix products go through Eigen instead of the library's own kernels, a portable alternative to
 // compare with. Slower to compile, and a row of a product may then have other bits alone than in a batch.
 
+// ---- MLGRAPH_NO_SIMD --------------------------------------------------------------------------------------
+// Defined: kernels/scalar_batch.hpp takes the place of xsimd, which is then not included. Defined here where there are
+// no vector instructions that xsimd has for both float and double: 32-bit ARM, x86 without SSE2, RISC-V.
+#if !defined(MLGRAPH_NO_SIMD) && !defined(__SSE2__) && !defined(_M_X64) && !defined(__aarch64__) && !defined(_M_ARM64)
+#define MLGRAPH_NO_SIMD
+#endif
+// 1 where a multiply-add that is rounded once is an instruction.
+#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF) || defined(__riscv_flen)
+#define MLGRAPH_DETAIL_FMA 1
+#else
+#define MLGRAPH_DETAIL_FMA 0
+#endif
+
 // ---- compiler ---------------------------------------------------------------------------------------------
 #if defined(__GNUC__) || defined(__clang__)
 #define MLGRAPH_ALWAYS_INLINE inline __attribute__((always_inline))
@@ -104,8 +117,12 @@
 
 #define MLGRAPH_DETAIL_CAT2(a, b) a##b
 #define MLGRAPH_DETAIL_CAT(a, b) MLGRAPH_DETAIL_CAT2(a, b)
-#if defined(MLGRAPH_GEMM_EIGEN)
+#if defined(MLGRAPH_GEMM_EIGEN) && defined(MLGRAPH_NO_SIMD)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_scalar_eigen_
+#elif defined(MLGRAPH_GEMM_EIGEN)
 #define MLGRAPH_DETAIL_ISA_PREFIX isa_eigen_
+#elif defined(MLGRAPH_NO_SIMD)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_scalar_
 #else
 #define MLGRAPH_DETAIL_ISA_PREFIX isa_
 #endif
