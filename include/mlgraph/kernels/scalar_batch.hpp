@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 #include "mlgraph/core/config.hpp"
@@ -66,12 +65,13 @@ struct batch {
     return r;
   }
   static MLGRAPH_ALWAYS_INLINE batch load_unaligned(const T* p) {
-    batch r;
-    std::memcpy(r.lane, p, sizeof(r.lane));
-    return r;
+    return of([p](std::size_t i) { return p[i]; });
   }
   static MLGRAPH_ALWAYS_INLINE batch load_aligned(const T* p) { return load_unaligned(p); }
-  MLGRAPH_ALWAYS_INLINE void store_unaligned(T* p) const { std::memcpy(p, lane, sizeof(lane)); }
+  MLGRAPH_ALWAYS_INLINE void store_unaligned(T* p) const {
+    MLGRAPH_UNROLL
+    for (std::size_t i = 0; i < size; ++i) p[i] = lane[i];
+  }
   MLGRAPH_ALWAYS_INLINE void store_aligned(T* p) const { store_unaligned(p); }
 
   friend MLGRAPH_ALWAYS_INLINE batch operator+(const batch& a, const batch& b) {
