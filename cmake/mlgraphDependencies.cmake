@@ -6,7 +6,6 @@
 #   mlgraph::xsimd      xsimd's own target links `xtl` on Debian 12, which its package does not install
 #   mlgraph::zip        libzip's CMake package on Debian 12 fails unless its command line tools are installed
 #   mlgraph::protozero  has no CMake package
-#   mlgraph::json       nlohmann-json, with or without its CMake package
 #   mlgraph::metis      METIS, which has no CMake package; an option
 # Every target made or found here is global, so that a project that adds mlgraph as a subdirectory can link it.
 
@@ -87,19 +86,13 @@ endmacro()
 macro(mlgraph_find_io_dependencies out)
   set(${out} "")
 
-  if(NOT TARGET ZLIB::ZLIB)
-    find_package(ZLIB QUIET)
-    if(TARGET ZLIB::ZLIB)
-      set_target_properties(ZLIB::ZLIB PROPERTIES IMPORTED_GLOBAL TRUE)
-    else()
-      list(APPEND ${out} "zlib")
-    endif()
-  endif()
-
   if(NOT TARGET mlgraph::zip)
     mlgraph_add_library(mlgraph::zip ZIP zip.h zip)
     if(TARGET mlgraph::zip)
-      set_property(TARGET mlgraph::zip APPEND PROPERTY INTERFACE_LINK_LIBRARIES ZLIB::ZLIB)  # behind it, where it is static
+      if(MLGRAPH_ZIP_LIBRARY MATCHES "\\.(a|lib)$")  # zlib behind it, which no header of mlgraph includes
+        find_package(ZLIB QUIET)
+        set_property(TARGET mlgraph::zip APPEND PROPERTY INTERFACE_LINK_LIBRARIES $<TARGET_NAME_IF_EXISTS:ZLIB::ZLIB>)
+      endif()
     else()
       list(APPEND ${out} "libzip")
     endif()
@@ -111,20 +104,6 @@ macro(mlgraph_find_io_dependencies out)
     mlgraph_add_headers(mlgraph::protozero "" MLGRAPH_PROTOZERO_INCLUDE_DIR)
     if(NOT TARGET mlgraph::protozero)
       list(APPEND ${out} "protozero")
-    endif()
-  endif()
-
-  if(NOT TARGET mlgraph::json)
-    if(NOT TARGET nlohmann_json::nlohmann_json)
-      find_package(nlohmann_json CONFIG QUIET)
-    endif()
-    if(NOT TARGET nlohmann_json::nlohmann_json)
-      find_path(MLGRAPH_JSON_INCLUDE_DIR nlohmann/json.hpp DOC "The folder that holds nlohmann/json.hpp")
-      mark_as_advanced(MLGRAPH_JSON_INCLUDE_DIR)
-    endif()
-    mlgraph_add_headers(mlgraph::json nlohmann_json::nlohmann_json MLGRAPH_JSON_INCLUDE_DIR)
-    if(NOT TARGET mlgraph::json)
-      list(APPEND ${out} "nlohmann-json")
     endif()
   endif()
 

@@ -85,12 +85,12 @@ need_packages() {
   fi
 }
 
-# What every build needs, and what the file formats (mlgraph::io) need.
+# What every build needs, and what the file formats (mlgraph::io) and our own programs beside them need.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 engine_packages=(cmake g++ libxsimd-dev)
 command -v ninja >/dev/null || engine_packages+=(make)
 # shellcheck disable=SC2034
-io_packages=(zlib1g-dev libzip-dev libprotozero-dev nlohmann-json3-dev)
+io_packages=(libzip-dev libprotozero-dev nlohmann-json3-dev)
 
 # configure <build folder> <cmake argument>...: with Ninja and ccache where they are installed.
 configure() {

@@ -40,10 +40,8 @@ class MlgraphConan(ConanFile):
     def requirements(self):
         self.requires("xsimd/[>=8.1]", transitive_headers=True)
         if self.options.io:
-            self.requires("zlib/[>=1.2.11 <2]", transitive_headers=True, transitive_libs=True)
             self.requires("libzip/[>=1.7]", transitive_headers=True, transitive_libs=True)
             self.requires("protozero/[>=1.7]", transitive_headers=True)
-            self.requires("nlohmann_json/[>=3.10]", transitive_headers=True)
 
     def validate(self):
         if self.settings.get_safe("compiler.cppstd"):
@@ -73,7 +71,7 @@ class MlgraphConan(ConanFile):
             io = self.cpp_info.components["io"]
             io.set_property("cmake_target_name", "mlgraph::io")
             io.set_property("pkg_config_name", "mlgraph-io")
-            io.requires = ["mlgraph", "zlib::zlib", "libzip::libzip", "protozero::protozero", "nlohmann_json::nlohmann_json"]
+            io.requires = ["mlgraph", "libzip::libzip", "protozero::protozero"]
             parts.append(io)
         for part in parts:
             part.bindirs = part.libdirs = []

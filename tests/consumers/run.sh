@@ -38,7 +38,7 @@ check_conan() {
   local library settings=(-s build_type=Debug -s compiler.cppstd=17)
   export CONAN_HOME=$scratch/home PATH=$conan/bin:$PATH XSIMD_INCLUDE_DIR=$1
   cp -r "$source/include" "$source/LICENSE" "$source/cmake" . && conan profile detect && conan remote disable '*' || return 1
-  for library in xsimd/8.1.0 zlib/1.2.13 libzip/1.9.2 protozero/1.7.1 nlohmann_json/3.11.2; do
+  for library in xsimd/8.1.0 libzip/1.9.2 protozero/1.7.1; do
     conan create system_library.py --name "${library%/*}" --version "${library#*/}" || return 1
   done
   conan create cmake/conan "${settings[@]}" &&
@@ -60,6 +60,31 @@ check_eigen() {
   ! cmake -S . -B no_eigen -DMLGRAPH_GEMM_EIGEN=ON 2>error && grep -q "mlgraph needs Eigen" error
 }
 
+# check_embed: in a project for this machine, and in one for another, whose programs do not run here.
+check_embed() {
+  local models=(-DMODEL="$source/examples/embed/matmul.safetensors"
+    -DSECOND_MODEL="$source/tests/golden/models/layout_sage_embedding.safetensors")
+  cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" && cmake --build build || return 1
+  cmake -S . -B cross -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" -DCMAKE_SYSTEM_NAME=Linux \
+    -DCMAKE_SYSTEM_PROCESSOR="$(uname -m)" -DCMAKE_CXX_COMPILER="$PWD/for_another_machine" &&
+    cmake --build cross && cross/consumer && mv build/consumer .
+}
+
+# check_exported <option of cmake>: a static library that uses mlgraph, found in this way, by a project without.
+check_exported() {
+  rm -rf build installed user_build
+  cmake -S . -B build -DMODEL="$source/examples/embed/matmul.safetensors" "$@" && cmake --build build --target ranker &&
+    cmake --install build --prefix "$PWD/installed" && cmake -S user -B user_build -DCMAKE_PREFIX_PATH="$PWD/installed" &&
+    cmake --build user_build && cp user_build/consumer .
+}
+
+# check_io: the package asks for what headers include, and for nothing else.
+check_io() {
+  cmake -S . -B bare -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON \
+    -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON || return 1
+  ! grep -i "json\|zlib\|eigen" bare/CMakeCache.txt | grep -v CMAKE_DISABLE && ! grep -i "json\|zlib\|eigen" "$prefix"/share/pkgconfig/*
+}
+
 consumer=$1 source=$2 prefix=$3
 conan=$(dirname "$prefix")/conan_venv
 if [ "$consumer" = conan ] && ! get_conan "$conan" >"$scratch/log" 2>&1; then
@@ -75,11 +100,11 @@ case $consumer in
   fetchcontent)
     cmake -S . -B build -DMLGRAPH_SOURCE_DIR="$source" && cmake --build build && mv build/consumer . ;;
   find_package)
-    cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build build && mv build/consumer . ;;
+    check_io && cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build build && mv build/consumer . ;;
   embed_model)
-    cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" -DMODEL="$source/examples/embed/matmul.safetensors" \
-      -DSECOND_MODEL="$source/tests/golden/models/layout_sage_embedding.safetensors" &&
-      cmake --build build && mv build/consumer . ;;
+    check_embed ;;
+  exported_library)
+    check_exported -DMLGRAPH_SOURCE_DIR="$source" && check_exported -DCMAKE_PREFIX_PATH="$prefix" ;;
   conan)
     check_conan "$4" ;;
   vcpkg)

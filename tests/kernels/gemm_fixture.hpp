@@ -19,7 +19,7 @@
 namespace mlgraph::testing {
 
 /// Where a multiply-add is rounded once, results are the bits of the reference.
-#if (defined(__FMA__) || defined(__AVX512F__) || defined(__aarch64__)) && !defined(MLGRAPH_GEMM_EIGEN)
+#if MLGRAPH_DETAIL_FMA && !defined(MLGRAPH_GEMM_EIGEN)
 inline constexpr bool kExactProducts = true;
 #else
 inline constexpr bool kExactProducts = false;

@@ -67,7 +67,7 @@ TEST_CASE_TEMPLATE("the sum and the largest of the lanes", T, float, double) {
   CHECK(kernels::reduce_max<T>(kernels::load(lanes.data())) == -1);
 }
 
-#if defined(__FMA__) || defined(__AVX512F__) || defined(__aarch64__)
+#if MLGRAPH_DETAIL_FMA
 TEST_CASE_TEMPLATE("a multiply-add is rounded once", T, float, double) {
   const T step = std::numeric_limits<T>::epsilon();
   const kernels::Vec<T> a(1 + step), b(1 - step), c(T(-1));  // a b = 1 - step^2, which rounds to 1

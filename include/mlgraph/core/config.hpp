@@ -22,9 +22,9 @@
 #endif
 
 // ---- MLGRAPH_FATAL(message) ------------------------------------------------------------------------------
-// Called for a failed MLGRAPH_ASSERT and, where there are no exceptions, when the caller insists on a value that
-// an error took the place of. `message` is a `const char*`. Must not return. Unless overridden it prints the
-// sentence to the standard error and ends the program.
+// Called for a failed MLGRAPH_ASSERT and, where there are no exceptions, when the caller insists on a value
+// that an error took the place of. `message` is a `const char*`. Must not return. Unless overridden it prints
+// the sentence to the standard error and ends the program.
 #ifndef MLGRAPH_FATAL
 #define MLGRAPH_FATAL(message) ((void)std::fprintf(stderr, "mlgraph: %s\n", message), std::terminate())
 #endif
@@ -43,6 +43,28 @@
 // ---- MLGRAPH_GEMM_EIGEN -----------------------------------------------------------------------------------
 // Defined: matrix products go through Eigen instead of the library's own kernels, a portable alternative to
 // compare with. Slower to compile, and a row of a product may then have other bits alone than in a batch.
+
+// ---- MLGRAPH_HIDDEN --------------------------------------------------------------------------------------
+// Defined: a shared object exports nothing of what stands in the inline namespace below, also where it is
+// compiled with default visibility. Interface types (Status, CostModel, Error, which may be thrown from one
+// object and caught in another) stay visible. Not the default: GCC warns of every class outside that has a
+// member of a hidden type, unless it is compiled with -fvisibility=hidden or in an anonymous namespace.
+
+// ---- MLGRAPH_NO_SIMD --------------------------------------------------------------------------------------
+// Defined: kernels/scalar_batch.hpp takes the place of xsimd, which is then not included. Defined here where
+// there are no vector instructions that xsimd has for both float and double: 32-bit ARM, x86 without SSE2,
+// RISC-V.
+#if !defined(MLGRAPH_NO_SIMD) && !defined(__SSE2__) && !defined(_M_X64) && !defined(__aarch64__) && \
+    !defined(_M_ARM64)
+#define MLGRAPH_NO_SIMD
+#endif
+// 1 where a multiply-add that is rounded once is an instruction.
+#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF) || \
+    defined(__riscv_flen)
+#define MLGRAPH_DETAIL_FMA 1
+#else
+#define MLGRAPH_DETAIL_FMA 0
+#endif
 
 // ---- compiler ---------------------------------------------------------------------------------------------
 #if defined(__GNUC__) || defined(__clang__)
@@ -104,8 +126,12 @@
 
 #define MLGRAPH_DETAIL_CAT2(a, b) a##b
 #define MLGRAPH_DETAIL_CAT(a, b) MLGRAPH_DETAIL_CAT2(a, b)
-#if defined(MLGRAPH_GEMM_EIGEN)
+#if defined(MLGRAPH_GEMM_EIGEN) && defined(MLGRAPH_NO_SIMD)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_scalar_eigen_
+#elif defined(MLGRAPH_GEMM_EIGEN)
 #define MLGRAPH_DETAIL_ISA_PREFIX isa_eigen_
+#elif defined(MLGRAPH_NO_SIMD)
+#define MLGRAPH_DETAIL_ISA_PREFIX isa_scalar_
 #else
 #define MLGRAPH_DETAIL_ISA_PREFIX isa_
 #endif
@@ -115,7 +141,12 @@
 #define MLGRAPH_ISA_NAMESPACE \
   MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_CAT(MLGRAPH_DETAIL_ISA_PREFIX, MLGRAPH_ISA_NAME), _noexc)
 #endif
-#define MLGRAPH_BEGIN_ISA inline namespace MLGRAPH_ISA_NAMESPACE {
+#if defined(MLGRAPH_HIDDEN) && defined(__GNUC__)
+#define MLGRAPH_DETAIL_HIDDEN [[gnu::visibility("hidden")]]
+#else
+#define MLGRAPH_DETAIL_HIDDEN
+#endif
+#define MLGRAPH_BEGIN_ISA inline namespace MLGRAPH_DETAIL_HIDDEN MLGRAPH_ISA_NAMESPACE {
 #define MLGRAPH_END_ISA }
 
 #endif  // MLGRAPH_CORE_CONFIG_HPP

@@ -61,7 +61,7 @@ class ThreadPool {
   /// `task` must not throw.
   template <class Task>
   void run(std::int64_t num_tasks, Task&& task) {
-    if (workers_.empty() || num_tasks <= 1 || is_busy_.exchange(true, std::memory_order_acquire)) {
+    if (workers_.empty() || num_tasks <= 1 || is_busy_.exchange(1, std::memory_order_acquire)) {
       for (std::int64_t i = 0; i < num_tasks; ++i) task(i);
       return;
     }
@@ -83,7 +83,7 @@ class ThreadPool {
       std::unique_lock<std::mutex> lock(mutex_);
       done_.wait(lock, [this] { return num_busy_ == 0; });
     }
-    is_busy_.store(false, std::memory_order_release);
+    is_busy_.store(0, std::memory_order_release);
   }
 
  private:
@@ -141,7 +141,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable done_;
-  std::atomic<bool> is_busy_{false};           // a run() has the workers
+  std::atomic<int> is_busy_{0};                // a run() has the workers; no bool, whose exchange RISC-V lacks
   std::atomic<std::uint64_t> generation_{0};  // counts run() calls; written under mutex_
   std::atomic<std::int64_t> next_task_{0};
   // Set by run() under mutex_ before the workers wake, constant while they work.

@@ -25,8 +25,8 @@ inline constexpr double kLeakyReluSlope = 0.01;
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> sigmoid(const Vec<T>& x) {
   const Vec<T> one(T(1));
-  const Vec<T> e = xsimd::exp(-xsimd::abs(x));
-  return xsimd::select(x < Vec<T>(T(0)), e, one) / (one + e);
+  const Vec<T> e = simd::exp(-simd::abs(x));
+  return simd::select(x < Vec<T>(T(0)), e, one) / (one + e);
 }
 
 /// c0 + t * (c1 + t * (c2 + ...))
@@ -59,11 +59,11 @@ MLGRAPH_ALWAYS_INLINE NormalPoint<T> normal_point(const Vec<T>& x) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8, "the polynomials are for float and double");
   constexpr bool kSingle = sizeof(T) == 4;
   constexpr T k = kSingle ? T(3.5) : T(5);
-  const Vec<T> a = xsimd::min(Vec<T>(kSingle ? T(15) : T(40)), xsimd::abs(x));
+  const Vec<T> a = simd::min(Vec<T>(kSingle ? T(15) : T(40)), simd::abs(x));
   const Vec<T> square = a * a;
   const Vec<T> rest = multiply_add<T>(a, a, -square);  // what the rounding of a * a lost
   const Vec<T> half(T(0.5));
-  const Vec<T> e = xsimd::exp(-(half * square));
+  const Vec<T> e = simd::exp(-(half * square));
   const Vec<T> density = multiply_add<T>(-(e * half), rest, e) * Vec<T>(T(0.39894228040143267794));
   const Vec<T> inverse = Vec<T>(T(1)) / (a + Vec<T>(k));
   const Vec<T> t = (a - Vec<T>(k)) * inverse;
@@ -81,7 +81,7 @@ MLGRAPH_ALWAYS_INLINE NormalPoint<T> normal_point(const Vec<T>& x) {
                   1.8556263483858686e-08, 5.3472982285321995e-09);
   }
   const Vec<T> below = density * (ratio * inverse);
-  return {density, xsimd::select(x < Vec<T>(T(0)), below, Vec<T>(T(1)) - below)};
+  return {density, simd::select(x < Vec<T>(T(0)), below, Vec<T>(T(1)) - below)};
 }
 
 /// y = f(x), lane by lane. NaN stays NaN. `slope` is read by kLeakyRelu only.
@@ -90,9 +90,9 @@ MLGRAPH_ALWAYS_INLINE Vec<T> activate(const Vec<T>& x, T slope) {
   [[maybe_unused]] const Vec<T> zero(T(0));
   (void)slope;
   if constexpr (A == Activation::kRelu) {
-    return xsimd::select(x <= zero, zero, x);
+    return simd::select(x <= zero, zero, x);
   } else if constexpr (A == Activation::kLeakyRelu) {
-    return xsimd::select(x <= zero, x * Vec<T>(slope), x);
+    return simd::select(x <= zero, x * Vec<T>(slope), x);
   } else if constexpr (A == Activation::kGelu) {
     return x * normal_point<T>(x).cdf;
   } else if constexpr (A == Activation::kSilu) {
@@ -100,7 +100,7 @@ MLGRAPH_ALWAYS_INLINE Vec<T> activate(const Vec<T>& x, T slope) {
   } else if constexpr (A == Activation::kSigmoid) {
     return sigmoid<T>(x);
   } else if constexpr (A == Activation::kTanh) {
-    return xsimd::tanh(x);
+    return simd::tanh(x);
   } else {
     return x;
   }
@@ -114,18 +114,18 @@ MLGRAPH_ALWAYS_INLINE Vec<T> activate_backward(const Vec<T>& x, const Vec<T>& y,
   [[maybe_unused]] const Vec<T> one(T(1));
   (void)x, (void)y, (void)slope;
   if constexpr (A == Activation::kRelu) {
-    return xsimd::select(y <= zero, zero, dy);
+    return simd::select(y <= zero, zero, dy);
   } else if constexpr (A == Activation::kLeakyRelu) {
-    return xsimd::select(y <= zero, dy * Vec<T>(slope), dy);
+    return simd::select(y <= zero, dy * Vec<T>(slope), dy);
   } else if constexpr (A == Activation::kGelu) {
     const NormalPoint<T> p = normal_point<T>(x);
     return dy * multiply_add<T>(x, p.density, p.cdf);
   } else if constexpr (A == Activation::kSilu) {
-    const Vec<T> e = xsimd::exp(-xsimd::abs(x));
+    const Vec<T> e = simd::exp(-simd::abs(x));
     const Vec<T> larger = one / (one + e);  // sigmoid(|x|); e * larger is sigmoid(-|x|) without cancellation
     const auto negative = x < zero;
-    const Vec<T> s = xsimd::select(negative, e * larger, larger);
-    return dy * s * multiply_add<T>(x, xsimd::select(negative, larger, e * larger), one);
+    const Vec<T> s = simd::select(negative, e * larger, larger);
+    return dy * s * multiply_add<T>(x, simd::select(negative, larger, e * larger), one);
   } else if constexpr (A == Activation::kSigmoid) {
     return dy * y * (one - y);
   } else if constexpr (A == Activation::kTanh) {

@@ -71,14 +71,14 @@ void cross_config_attention(MatrixView<const T> x, std::int64_t num_configs, T t
     for (std::int64_t c = 0; c < num_configs; ++c) {
       const T* const in = x.row(c * num_nodes + n) + begin;
       for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t m) {
-        store(largest + i, Vec<T>(xsimd::max(load(largest + i), load_n(in + i, m))));
+        store(largest + i, Vec<T>(simd::max(load(largest + i), load_n(in + i, m))));
       });
     }
     for (std::int64_t c = 0; c < num_configs; ++c) {
       const T* const in = x.row(c * num_nodes + n) + begin;
       T* const e = weights.row(c * num_nodes + n) + begin;
       for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t m) {
-        const Vec<T> v = xsimd::exp((load_n(in + i, m) - load(largest + i)) * inverse_temperature);
+        const Vec<T> v = simd::exp((load_n(in + i, m) - load(largest + i)) * inverse_temperature);
         store_n(e + i, v, m);
         store(sums + i, load(sums + i) + v);
       });

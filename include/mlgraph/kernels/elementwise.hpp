@@ -111,17 +111,15 @@ void scale(T alpha, const T* x, T* y, std::int64_t n, bool accumulate, ThreadPoo
 /// y = exp(x)
 template <class T>
 void exp(const T* x, T* y, std::int64_t n, ThreadPool* pool) {
-  for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
-    store_n(y + i, Vec<T>(xsimd::exp(load_n(x + i, m))), m);
-  });
+  for_each_element_piece<T>(
+      n, pool, [=](std::int64_t i, std::int64_t m) { store_n(y + i, Vec<T>(simd::exp(load_n(x + i, m))), m); });
 }
 
 /// y = log(x), the natural logarithm; -inf at 0, NaN below.
 template <class T>
 void log(const T* x, T* y, std::int64_t n, ThreadPool* pool) {
-  for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
-    store_n(y + i, Vec<T>(xsimd::log(load_n(x + i, m))), m);
-  });
+  for_each_element_piece<T>(
+      n, pool, [=](std::int64_t i, std::int64_t m) { store_n(y + i, Vec<T>(simd::log(load_n(x + i, m))), m); });
 }
 
 /// y = f(x)
@@ -300,7 +298,7 @@ void prelu(MatrixView<const T> x, Span<const T> slope, MatrixView<T> y, ThreadPo
   for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
     const Vec<T> v = load_n(x.row(r) + c, m);
     const Vec<T> s = shared ? Vec<T>(*a) : load_n(a + c, m);
-    store_n(y.row(r) + c, Vec<T>(xsimd::select(v <= Vec<T>(T(0)), v * s, v)), m);
+    store_n(y.row(r) + c, Vec<T>(simd::select(v <= Vec<T>(T(0)), v * s, v)), m);
   });
 }
 
@@ -316,7 +314,7 @@ void prelu_backward(MatrixView<const T> x, Span<const T> slope, MatrixView<const
     for_each_matrix_piece<T>(x.rows, x.cols, pool, [=](std::int64_t r, std::int64_t c, std::int64_t m) {
       const Vec<T> d = load_n(dy.row(r) + c, m);
       const Vec<T> s = shared ? Vec<T>(*a) : load_n(a + c, m);
-      store_or_add(dx.row(r) + c, Vec<T>(xsimd::select(load_n(x.row(r) + c, m) <= zero, d * s, d)), m,
+      store_or_add(dx.row(r) + c, Vec<T>(simd::select(load_n(x.row(r) + c, m) <= zero, d * s, d)), m,
                    accumulate);
     });
   }
@@ -324,7 +322,7 @@ void prelu_backward(MatrixView<const T> x, Span<const T> slope, MatrixView<const
   MLGRAPH_ASSERT(dslope.size() == slope.size(), "prelu: dslope has the size of slope");
   const auto negative_product = [=](std::int64_t r, std::int64_t c, std::int64_t m) {
     const Vec<T> v = load_n(x.row(r) + c, m);
-    return Vec<T>(xsimd::select(v <= zero, v * load_n(dy.row(r) + c, m), zero));
+    return Vec<T>(simd::select(v <= zero, v * load_n(dy.row(r) + c, m), zero));
   };
   sum_over_rows<T>(x.rows, x.cols, dslope, scratch, pool,
                    [&](std::int64_t begin, std::int64_t end, T* partial) {

@@ -18,7 +18,7 @@ namespace detail {
 // A tile of R rows and W vectors needs R * W accumulators, W registers for the right operand and one for the
 // broadcast left operand. Eight accumulators or more hide the latency of the multiply-adds; wider tiles load
 // less.
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if (defined(__AVX512F__) || defined(__aarch64__)) && !defined(MLGRAPH_NO_SIMD)
 inline constexpr int kMaxTileVectors = 4;  // 32 registers
 inline constexpr int kTileRows[] = {0, 12, 12, 8, 6};
 #else
@@ -85,7 +85,7 @@ struct ReadAhead {
 // are always taken: it is less code than a branch around each.
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> load_last(const T* p, std::int64_t n) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MLGRAPH_NO_SIMD)
   return load_partial(p, n);
 #else
   return load_n(p, n);
@@ -93,7 +93,7 @@ MLGRAPH_ALWAYS_INLINE Vec<T> load_last(const T* p, std::int64_t n) {
 }
 template <class T>
 MLGRAPH_ALWAYS_INLINE void store_last(T* p, const Vec<T>& v, std::int64_t n) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MLGRAPH_NO_SIMD)
   store_partial(p, v, n);
 #else
   store_n(p, v, n);
@@ -211,7 +211,7 @@ void gemm_panel(TileArgs<T> args, std::int64_t vectors, std::int64_t rows) {
       return gemm_tiles<T, kTileRows[1], 1, kLayout>(args, rows);
     case 2:
       return gemm_tiles<T, kTileRows[2], 2, kLayout>(args, rows);
-#if defined(__AVX512F__) || defined(__aarch64__)
+#if (defined(__AVX512F__) || defined(__aarch64__)) && !defined(MLGRAPH_NO_SIMD)
     case 3:
       return gemm_tiles<T, kTileRows[3], 3, kLayout>(args, rows);
     case 4:

@@ -96,21 +96,21 @@ MLGRAPH_ALWAYS_INLINE void clear_row(T* out, std::int64_t cols) {
 
 /// Integers as wide as T: what is selected together with values of T.
 template <class T>
-using IndexVec = xsimd::batch<xsimd::as_integer_t<T>>;
+using IndexVec = simd::batch<simd::as_integer_t<T>>;
 
 /// A comparison of one type as the mask of another type of the same size.
 template <class To, class Mask>
 MLGRAPH_ALWAYS_INLINE auto mask_cast(const Mask& mask) {
-#if XSIMD_VERSION_MAJOR >= 9
-  return xsimd::batch_bool_cast<To>(mask);
+#if defined(MLGRAPH_NO_SIMD) || XSIMD_VERSION_MAJOR >= 9
+  return simd::batch_bool_cast<To>(mask);
 #else
-  return xsimd::bool_cast(mask);
+  return simd::bool_cast(mask);
 #endif
 }
 
 template <class T>
 MLGRAPH_ALWAYS_INLINE IndexVec<T> load_index_n(const std::int32_t* p, std::int64_t n) {
-  using Int = xsimd::as_integer_t<T>;
+  using Int = simd::as_integer_t<T>;
   if constexpr (sizeof(T) == sizeof(std::int32_t)) {
     if (n == kLanes<T>) return IndexVec<T>::load_unaligned(p);
   }
@@ -121,7 +121,7 @@ MLGRAPH_ALWAYS_INLINE IndexVec<T> load_index_n(const std::int32_t* p, std::int64
 
 template <class T>
 MLGRAPH_ALWAYS_INLINE void store_index_n(std::int32_t* p, const IndexVec<T>& v, std::int64_t n) {
-  using Int = xsimd::as_integer_t<T>;
+  using Int = simd::as_integer_t<T>;
   if constexpr (sizeof(T) == sizeof(std::int32_t)) {
     if (n == kLanes<T>) {
       v.store_unaligned(p);
@@ -241,7 +241,7 @@ void sum_rows(std::int64_t first, std::int64_t last, const Row& row, const Weigh
 /// look for is a NaN in b; a comparison and two tests for NaN take longer than the rest of a short row.
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> larger(const Vec<T>& a, const Vec<T>& b) {
-  return xsimd::select(xsimd::isnan(b), b, xsimd::max(b, a));
+  return simd::select(simd::isnan(b), b, simd::max(b, a));
 }
 
 /// out[c] (+)= the maximum of weight(p) * x[row(p)][c] over p = first, ..., last - 1, for the n columns of one
@@ -250,7 +250,7 @@ template <std::size_t kBlock, bool kArgmax, class T, class Row, class Weight>
 MLGRAPH_ALWAYS_INLINE void max_block(std::int64_t first, std::int64_t last, const Row& row,
                                      const Weight& weight, const T* x, std::int64_t stride, std::int64_t n,
                                      bool accumulate, T* out, std::int32_t* argmax) {
-  using Int = xsimd::as_integer_t<T>;
+  using Int = simd::as_integer_t<T>;
   constexpr std::size_t kVectors = kBlock == 0 ? 1 : kBlock;
   constexpr auto kEach = std::make_index_sequence<kVectors>();
   const std::int64_t lanes = kBlock == 0 ? n : kLanes<T>;
@@ -276,9 +276,9 @@ MLGRAPH_ALWAYS_INLINE void max_block(std::int64_t first, std::int64_t last, cons
       const Vec<T> other = value(source + v * kLanes<T>, p);
       if constexpr (kArgmax) {
         // False where the other is larger or NaN; what is NaN already stays, so that a NaN never disappears.
-        const auto keep = (best[v] >= other) || xsimd::isnan(best[v]);
-        best[v] = xsimd::select(keep, best[v], other);
-        where[v] = xsimd::select(mask_cast<Int>(keep), where[v], IndexVec<T>(static_cast<Int>(p)));
+        const auto keep = (best[v] >= other) || simd::isnan(best[v]);
+        best[v] = simd::select(keep, best[v], other);
+        where[v] = simd::select(mask_cast<Int>(keep), where[v], IndexVec<T>(static_cast<Int>(p)));
       } else {
         best[v] = larger(best[v], other);
       }

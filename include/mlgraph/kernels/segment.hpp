@@ -158,7 +158,7 @@ template <class T>
 void segment_reduce_backward(Reduce reduce, Span<const std::int32_t> ptr, MatrixView<const T> dy,
                              Span<const std::int32_t> argmax, MatrixView<T> dx, bool accumulate,
                              ThreadPool* pool) {
-  using Int = xsimd::as_integer_t<T>;
+  using Int = simd::as_integer_t<T>;
   if (dx.rows == 0 || dx.cols == 0) return;
   MLGRAPH_ASSERT(signed_size(ptr) == dy.rows + 1, "dy has a row per segment");
   MLGRAPH_ASSERT(ptr.front() == 0 && ptr.back() == dx.rows, "segments cover dx");
@@ -176,7 +176,7 @@ void segment_reduce_backward(Reduce reduce, Span<const std::int32_t> ptr, Matrix
         if (reduce == Reduce::kMax) {
           const auto where = detail::load_index_n<T>(argmax.data() + g * dx.cols + c, n);
           const auto chosen = detail::mask_cast<T>(where == detail::IndexVec<T>(static_cast<Int>(r)));
-          gradient = xsimd::select(chosen, gradient, Vec<T>(T(0)));
+          gradient = simd::select(chosen, gradient, Vec<T>(T(0)));
         }
         T* const out = dx.row(r) + c;
         store_n(out, accumulate ? multiply_add<T>(factor, gradient, load_n(out, n)) : factor * gradient, n);
@@ -216,10 +216,10 @@ void segment_softmax(Span<const std::int32_t> ptr, MatrixView<const T> x, Matrix
       if (first == last) continue;
       for_each_piece<T>(y.cols, [&](std::int64_t c, std::int64_t n) {
         Vec<T> largest = load_n(x.row(first) + c, n);
-        for (std::int64_t r = first + 1; r < last; ++r) largest = xsimd::max(largest, load_n(x.row(r) + c, n));
+        for (std::int64_t r = first + 1; r < last; ++r) largest = simd::max(largest, load_n(x.row(r) + c, n));
         Vec<T> sum(T(0));
         for (std::int64_t r = first; r < last; ++r) {
-          const Vec<T> e = xsimd::exp(load_n(x.row(r) + c, n) - largest);
+          const Vec<T> e = simd::exp(load_n(x.row(r) + c, n) - largest);
           sum += e;
           store_n(y.row(r) + c, e, n);
         }

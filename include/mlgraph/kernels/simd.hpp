@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one place that knows xsimd: vector types, partial loads and stores for tails, and names that differ by
-// version.
+// The one place that knows xsimd, or what stands for it: vector types, partial loads and stores for tails, and names
+// that differ by version.
 #ifndef MLGRAPH_KERNELS_SIMD_HPP
 #define MLGRAPH_KERNELS_SIMD_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
 #include <cstdint>
+
+#include "mlgraph/core/config.hpp"
+
+#if defined(MLGRAPH_NO_SIMD)
+
+#include "mlgraph/kernels/scalar_batch.hpp"
+
+#else
 
 // GCC 12 reports its own AVX-512 intrinsics, whose "undefined" operand is a variable initialised by itself, as
 // used uninitialised (GCC bug 105593). The warning belongs to the line in the intrinsics' header, so it is
@@ -29,17 +37,24 @@
 #error "xsimd 8 does not compile for AVX-512 with GCC at -O0: use -Og for debugging, or a newer xsimd"
 #endif
 
-#include "mlgraph/core/config.hpp"
+#endif  // MLGRAPH_NO_SIMD
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
+/// Where batches and their functions are.
+#if defined(MLGRAPH_NO_SIMD)
+namespace simd = scalar;
+#else
+namespace simd = xsimd;
+#endif
+
 /// The widest vector of T that this translation unit is compiled for.
 template <class T>
-using Vec = xsimd::batch<T>;
+using Vec = simd::batch<T>;
 
-/// Elements in a Vec<T>: 16 floats with AVX-512, 8 with AVX2, 4 with SSE2 and NEON.
+/// Elements in a Vec<T>: 16 floats with AVX-512, 8 with AVX2, 4 with SSE2, NEON and MLGRAPH_NO_SIMD.
 template <class T>
 inline constexpr std::int64_t kLanes = static_cast<std::int64_t>(Vec<T>::size);
 
@@ -57,7 +72,7 @@ MLGRAPH_ALWAYS_INLINE void store(T* p, const Vec<T>& v) {
 /// Tails run the same vector code as the rest, so a value does not depend on where in a row it stands.
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> load_partial(const T* p, std::int64_t n) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MLGRAPH_NO_SIMD)
   if constexpr (sizeof(T) == 4) {
     return Vec<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p));
   } else {
@@ -73,7 +88,7 @@ MLGRAPH_ALWAYS_INLINE Vec<T> load_partial(const T* p, std::int64_t n) {
 /// Stores the first `n` lanes at p, 0 <= n <= kLanes; memory after them is not touched.
 template <class T>
 MLGRAPH_ALWAYS_INLINE void store_partial(T* p, const Vec<T>& v, std::int64_t n) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MLGRAPH_NO_SIMD)
   if constexpr (sizeof(T) == 4) {
     _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), v);
   } else {
@@ -90,21 +105,50 @@ MLGRAPH_ALWAYS_INLINE void store_partial(T* p, const Vec<T>& v, std::int64_t n) 
 /// operations there, which GCC joins and clang does not.)
 template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> multiply_add(const Vec<T>& a, const Vec<T>& b, const Vec<T>& c) {
-#if defined(__AVX512F__)
+#if defined(__AVX512F__) && !defined(MLGRAPH_NO_SIMD)
   if constexpr (sizeof(T) == 4) {
     return Vec<T>(_mm512_fmadd_ps(a, b, c));
   } else {
     return Vec<T>(_mm512_fmadd_pd(a, b, c));
   }
 #else
-  return xsimd::fma(a, b, c);
+  return simd::fma(a, b, c);
 #endif
 }
 
-/// Sum of the lanes.
+#if defined(__AVX__) && !defined(MLGRAPH_NO_SIMD)
+namespace detail {
+// The upper half on the lower one, down to 16 bytes, whose neighbours are added first: xsimd's order up to 11; of AVX-512
+// newer ones have others.
+MLGRAPH_ALWAYS_INLINE float sum_lanes(__m256 v) {
+  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 pairs = _mm_hadd_ps(half, half);
+  return _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs));
+}
+MLGRAPH_ALWAYS_INLINE double sum_lanes(__m256d v) {
+  const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+  return _mm_cvtsd_f64(_mm_hadd_pd(half, half));
+}
+#if defined(__AVX512F__)
+MLGRAPH_ALWAYS_INLINE double sum_lanes(__m512d v) {
+  return sum_lanes(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)));
+}
+MLGRAPH_ALWAYS_INLINE float sum_lanes(__m512 v) {
+  const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
+  return sum_lanes(_mm256_add_ps(_mm512_castps512_ps256(v), upper));
+}
+#endif
+}  // namespace detail
+#endif
+
+/// Sum of the lanes, in an order that depends on their number alone.
 template <class T>
 MLGRAPH_ALWAYS_INLINE T reduce_add(const Vec<T>& v) {
-#if XSIMD_VERSION_MAJOR >= 10
+#if defined(MLGRAPH_NO_SIMD)
+  return scalar::sum_of_lanes(v);
+#elif defined(__AVX__)
+  return detail::sum_lanes(v);
+#elif XSIMD_VERSION_MAJOR >= 9
   return xsimd::reduce_add(v);
 #else
   return xsimd::hadd(v);

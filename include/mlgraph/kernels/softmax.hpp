@@ -28,7 +28,7 @@ template <class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> keep_lanes(const Vec<T>& v, std::int64_t n, T other) {
   static_assert(kLanes<T> <= 16, "kLaneIndex is too short for this vector");
   if (n == kLanes<T>) return v;
-  return xsimd::select(load(kLaneIndex<T>) < Vec<T>(static_cast<T>(n)), v, Vec<T>(other));
+  return simd::select(load(kLaneIndex<T>) < Vec<T>(static_cast<T>(n)), v, Vec<T>(other));
 }
 
 /// Largest of `size` elements, -inf for none.
@@ -37,7 +37,7 @@ template <class T>
   constexpr T kLowest = -std::numeric_limits<T>::infinity();
   Vec<T> largest(kLowest);
   for_each_piece<T>(size, [&](std::int64_t i, std::int64_t m) {
-    largest = xsimd::max(largest, keep_lanes(load_n(x + i, m), m, kLowest));
+    largest = simd::max(largest, keep_lanes(load_n(x + i, m), m, kLowest));
   });
   return reduce_max<T>(largest);
 }
@@ -53,7 +53,7 @@ void softmax_rows(MatrixView<const T> x, MatrixView<T> y, ThreadPool* pool) {
       const Vec<T> largest(max_of(x.row(r), x.cols));
       Vec<T> sums(T(0));
       for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
-        const Vec<T> e = keep_lanes<T>(xsimd::exp(load_n(x.row(r) + c, m) - largest), m, T(0));
+        const Vec<T> e = keep_lanes<T>(simd::exp(load_n(x.row(r) + c, m) - largest), m, T(0));
         store_n(out + c, e, m);
         sums += e;
       });
@@ -94,7 +94,7 @@ void log_softmax_rows(MatrixView<const T> x, MatrixView<T> y, ThreadPool* pool) 
       const Vec<T> largest(max_of(x.row(r), x.cols));
       Vec<T> sums(T(0));
       for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
-        sums += keep_lanes<T>(xsimd::exp(load_n(x.row(r) + c, m) - largest), m, T(0));
+        sums += keep_lanes<T>(simd::exp(load_n(x.row(r) + c, m) - largest), m, T(0));
       });
       const Vec<T> log_sum(std::log(reduce_add<T>(sums)));
       for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
@@ -115,7 +115,7 @@ void log_softmax_rows_backward(MatrixView<const T> y, MatrixView<const T> dy, Ma
       for_each_piece<T>(y.cols, [&](std::int64_t c, std::int64_t m) { sums += load_n(dy.row(r) + c, m); });
       const Vec<T> total(reduce_add<T>(sums));
       for_each_piece<T>(y.cols, [&](std::int64_t c, std::int64_t m) {
-        const Vec<T> p = xsimd::exp(load_n(y.row(r) + c, m));
+        const Vec<T> p = simd::exp(load_n(y.row(r) + c, m));
         store_or_add(dx.row(r) + c, multiply_add<T>(-p, total, load_n(dy.row(r) + c, m)), m, accumulate);
       });
     }

@@ -177,7 +177,7 @@ MLGRAPH_ALWAYS_INLINE void max_backward_block(const AdjacencyView& adjacency, co
                                               MatrixView<const T> dy, const std::int32_t* argmax,
                                               std::int64_t first, std::int64_t last, std::int64_t c,
                                               std::int64_t n, bool accumulate, T* out) {
-  using Int = xsimd::as_integer_t<T>;
+  using Int = simd::as_integer_t<T>;
   const std::int32_t* const node = adjacency.transposed.col.data();
   const std::int32_t* const to_csr = adjacency.transposed_to_csr.data();
   Vec<T> sum(T(0));
@@ -186,7 +186,7 @@ MLGRAPH_ALWAYS_INLINE void max_backward_block(const AdjacencyView& adjacency, co
     const std::int32_t e = to_csr[p];
     const IndexVec<T> where = load_index_n<T>(argmax + i * dy.cols + c, n);
     const auto chosen = mask_cast<T>(where == IndexVec<T>(static_cast<Int>(e)));
-    const Vec<T> g = xsimd::select(chosen, load_n(dy.row(i) + c, n), Vec<T>(T(0)));
+    const Vec<T> g = simd::select(chosen, load_n(dy.row(i) + c, n), Vec<T>(T(0)));
     sum = edge_weight == nullptr ? sum + g : multiply_add<T>(Vec<T>(edge_weight[e]), g, sum);
   }
   store_n(out + c, accumulate ? load_n(out + c, n) + sum : sum, n);

@@ -9,7 +9,7 @@
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/kernels/simd.hpp"
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(MLGRAPH_NO_SIMD)
 #include <immintrin.h>
 #endif
 
@@ -17,7 +17,7 @@ namespace mlgraph {
 MLGRAPH_BEGIN_ISA
 namespace kernels {
 
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(MLGRAPH_NO_SIMD)
 namespace detail {
 
 // A vector is a row of 128-bit lanes (1, 2 or 4). `load_lanes(p, step)` puts the 16 bytes at p + q * step in
@@ -98,7 +98,7 @@ MLGRAPH_ALWAYS_INLINE void transpose_stripe(const double* src, std::int64_t src_
 template <class T>
 MLGRAPH_ALWAYS_INLINE void transpose_block(const T* src, std::int64_t src_stride, T* dst,
                                            std::int64_t dst_stride) {
-#if defined(__SSE2__)
+#if defined(__SSE2__) && !defined(MLGRAPH_NO_SIMD)
   constexpr std::int64_t kStripe = 16 / static_cast<std::int64_t>(sizeof(T));
   for (std::int64_t k = 0; k < kLanes<T>; k += kStripe) {
     detail::transpose_stripe(src + k, src_stride, dst + k * dst_stride, dst_stride);

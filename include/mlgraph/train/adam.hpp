@@ -150,7 +150,7 @@ class BasicAdam {
       }
       const V mean = load_n(m + i, lanes) * beta1 + grad * one_minus_beta1;
       const V square = load_n(v + i, lanes) * beta2 + grad * grad * one_minus_beta2;
-      const V denominator = xsimd::sqrt(square) / sqrt_correction + eps;
+      const V denominator = kernels::simd::sqrt(square) / sqrt_correction + eps;
       store_n(m + i, mean, lanes);
       store_n(v + i, square, lanes);
       store_n(p + i, param + minus_step_size * mean / denominator, lanes);

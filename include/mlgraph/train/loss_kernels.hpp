@@ -48,8 +48,8 @@ struct HingeTerm {
   void operator()(const Vec<T>& d, Vec<T>& loss, Vec<T>& push) const {
     const Vec<T> zero(T(0));
     const Vec<T> slack = margin - d;
-    loss = xsimd::select(slack <= zero, zero, slack);
-    push = xsimd::select(slack <= zero, zero, Vec<T>(T(1)));
+    loss = kernels::simd::select(slack <= zero, zero, slack);
+    push = kernels::simd::select(slack <= zero, zero, Vec<T>(T(1)));
   }
 };
 
@@ -58,9 +58,9 @@ template <class T>
 struct LogisticTerm {
   void operator()(const Vec<T>& d, Vec<T>& loss, Vec<T>& push) const {
     const Vec<T> zero(T(0)), one(T(1));
-    const Vec<T> e = xsimd::exp(zero - xsimd::abs(d));
-    loss = xsimd::select(d >= zero, zero, zero - d) + xsimd::log1p(e);
-    push = xsimd::select(d >= zero, e, one) / (one + e);
+    const Vec<T> e = kernels::simd::exp(zero - kernels::simd::abs(d));
+    loss = kernels::simd::select(d >= zero, zero, zero - d) + kernels::simd::log1p(e);
+    push = kernels::simd::select(d >= zero, e, one) / (one + e);
   }
 };
 

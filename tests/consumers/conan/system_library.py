@@ -10,10 +10,8 @@ from conan import ConanFile
 # What ConanCenter calls the package: (find_package(...), target, library).
 LIBRARIES = {
     "xsimd": ("xsimd", "xsimd", None),
-    "zlib": ("ZLIB", "ZLIB::ZLIB", "z"),
     "libzip": ("libzip", "libzip::zip", "zip"),
     "protozero": ("protozero", "protozero::protozero", None),
-    "nlohmann_json": ("nlohmann_json", "nlohmann_json::nlohmann_json", None),
 }
 
 

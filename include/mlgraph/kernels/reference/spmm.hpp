@@ -20,7 +20,7 @@ namespace reference {
 /// a * b + c, rounded once where the machine has such an instruction, as the SIMD kernels do.
 template <class T>
 T multiply_add(T a, T b, T c) {
-#if defined(__FMA__) || defined(__AVX512F__) || defined(__ARM_FEATURE_FMA)
+#if MLGRAPH_DETAIL_FMA
   return std::fma(a, b, c);
 #else
   return a * b + c;
