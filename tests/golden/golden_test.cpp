@@ -230,14 +230,10 @@ TEST_CASE("GATv2Conv agrees with PyTorch") {
 template <class T>
 std::vector<T> edge_rows(const Inputs& in) {
   std::vector<T> rows;
-  const AdjacencyView edges = in.edges.view().forward;
-  for (std::int32_t v = 0; v < edges.num_targets(); ++v) {
-    for (std::int32_t e = edges.csr.row_ptr[v]; e < edges.csr.row_ptr[v + 1]; ++e) {
-      const auto u = static_cast<double>(edges.csr.col[e]);
-      for (const double x : {std::sin(u), std::cos(static_cast<double>(v)), (u - v) / 4})
-        rows.push_back(static_cast<T>(static_cast<float>(x)));
-    }
-  }
+  for_each_edge(in.edges.view().forward, [&](std::int32_t u, std::int32_t v) {
+    for (const double x : {std::sin(u), std::cos(v), (u - v) / 4.0})
+      rows.push_back(static_cast<T>(static_cast<float>(x)));
+  });
   return rows;
 }
 
