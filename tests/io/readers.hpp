@@ -25,6 +25,7 @@
 #include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
+#include "mlgraph/io/graph_file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_proto.hpp"
 #include "mlgraph/io/hlo_text.hpp"
@@ -63,6 +64,12 @@ inline Status read_npz_program(std::string_view text) {
   io::TpuGraphsOptions options;
   options.max_bytes = kLimit;
   return io::read_tpugraphs_npz(as_bytes(text), "program", options).status();
+}
+
+inline Status read_graphs(std::string_view text) {
+  io::GraphFileOptions options;
+  options.max_bytes = kLimit;
+  return io::read_graphs_npz(as_bytes(text), "graphs", options).status();
 }
 
 inline io::HloLimits hlo_limits() {
@@ -139,6 +146,7 @@ inline constexpr Reader kReaders[] = {
     {"npy", read_npy_header},
     {"npz", read_every_array},
     {"tpugraphs_npz", read_npz_program},
+    {"graphs_npz", read_graphs},
     {"hlo_proto", read_proto},
     {"hlo_text", read_text},
     {"module_tuning_data", read_layout_tuning},

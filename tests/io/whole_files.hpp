@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "damaged.hpp"
+#include "io/graph_set_fixture.hpp"
 #include "io/hlo_fixtures.hpp"
 #include "io/program_fixtures.hpp"
 #include "io/readers.hpp"
@@ -22,6 +23,7 @@
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
+#include "mlgraph/io/graph_file.hpp"
 #include "mlgraph/train/train_state.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 
@@ -137,6 +139,7 @@ inline std::string whole_checkpoint() {
 /// A file or two for each of readers::kReaders.
 inline std::vector<WholeFile> every_whole_file() {
   const std::string npz = text_of_bytes(io::to_npz(layout_program().view()));
+  const std::string graphs = text_of_bytes(io::to_npz(small_graph_set()));
   const std::string hlo(kEveryAttribute);
   const io::HloModule module = io::read_hlo_text(kEveryAttribute).value();
   const std::string pack = whole_pack(), safetensors = whole_safetensors();
@@ -147,6 +150,7 @@ inline std::vector<WholeFile> every_whole_file() {
       {"npy", whole_npy(), 64 * whole_npy().size()},
       {"npz", npz, 4 * readers::kLimit},
       {"tpugraphs_npz", npz, 4 * readers::kLimit},
+      {"graphs_npz", graphs, 4 * readers::kLimit},
       {"hlo_proto", to_hlo_proto(module), 4 * readers::kLimit},
       {"hlo_text", hlo, 4 * readers::kLimit},
       {"hlo_text", to_text(module, true), 4 * readers::kLimit},  // the old dialect
