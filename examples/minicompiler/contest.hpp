@@ -31,7 +31,7 @@ struct ContestOptions {
   double climbing_seconds = 0;    ///< of the long search by measuring from all that was found; 0: there is none
   double same_seconds = 0;        ///< of each of two searches by measuring from the rules; 0: there are none
   bool grouping = false;          ///< also cuts found by measuring groups; see grouping()
-  RaceOptions quick = {2, 3, 2};  ///< among proposals and rules
+  RaceOptions quick = {2, 6, 2};  ///< among proposals and rules
   RaceOptions last = {1e9, 7, 2};  ///< of what is reported; nobody drops out
 };
 
