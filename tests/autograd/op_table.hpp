@@ -127,7 +127,10 @@ inline OpTable arithmetic_table() {
   OpTable table;
   for (const Shape s : kOpShapes) {
     const std::string at = " " + text_of(s);
-    const auto away_from_0 = [](DoubleTape& t, Var x) { return t.add(t.softplus(x), t.exp(x)); };
+    const auto away_from_0 = [](DoubleTape& t, Var x) {
+      const Var smooth = t.softplus(x);  // in two statements: gradients are added in the reverse order of ops
+      return t.add(smooth, t.exp(x));
+    };
     table.add("add" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[1]); });
     table.add("add, both operands the same" + at, {s}, [](DoubleTape& t, Vars v) { return t.add(v[0], v[0]); });
     table.add("mul" + at, {s, s}, [](DoubleTape& t, Vars v) { return t.mul(v[0], v[1]); });
@@ -335,7 +338,8 @@ inline OpTable graph_table() {
   table.add("broadcast with empty segments", {{4, 17}},
             [&d](DoubleTape& t, Vars v) { return t.broadcast(v[0], d.with_empty); });
   table.add("broadcast of one segment, used twice", {{1, 3}}, [&d](DoubleTape& t, Vars v) {
-    return t.mul(t.broadcast(v[0], d.one_segment), t.broadcast(v[0], d.one_segment));
+    const Var first = t.broadcast(v[0], d.one_segment);
+    return t.mul(first, t.broadcast(v[0], d.one_segment));
   });
   table.add("segment_softmax with empty segments", {{5, 17}},
             [&d](DoubleTape& t, Vars v) { return t.segment_softmax(d.with_empty, v[0]); });
