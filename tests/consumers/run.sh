@@ -65,6 +65,7 @@ check_embed() {
   local models=(-DMODEL="$source/examples/embed/matmul.safetensors"
     -DSECOND_MODEL="$source/tests/golden/models/layout_sage_embedding.safetensors")
   cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" && cmake --build build || return 1
+  export MLGRAPH_REAL_CXX=${CXX:-c++}
   cmake -S . -B cross -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" -DCMAKE_SYSTEM_NAME=Linux \
     -DCMAKE_SYSTEM_PROCESSOR="$(uname -m)" -DCMAKE_CXX_COMPILER="$PWD/for_another_machine" &&
     cmake --build cross && cross/consumer && mv build/consumer .

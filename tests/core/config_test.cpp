@@ -26,6 +26,11 @@ TEST_CASE("the namespace of what computes names the instruction set and the lack
 #elif defined(__AVX2__)
   CHECK(name.find("avx2") != std::string::npos);
 #endif
+#if defined(MLGRAPH_NO_SIMD)
+  CHECK(name.find("scalar") != std::string::npos);
+#else
+  CHECK(name.find("scalar") == std::string::npos);
+#endif
   CHECK((name.find("_noexc") != std::string::npos) == (MLGRAPH_EXCEPTIONS == 0));
 }
 

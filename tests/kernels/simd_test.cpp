@@ -67,6 +67,23 @@ TEST_CASE_TEMPLATE("the sum and the largest of the lanes", T, float, double) {
   CHECK(kernels::reduce_max<T>(kernels::load(lanes.data())) == -1);
 }
 
+#if defined(MLGRAPH_NO_SIMD) || defined(__AVX__)
+TEST_CASE_TEMPLATE("lanes are summed in one order, whatever xsimd does", T, float, double) {
+  for (std::uint64_t seed = 1; seed < 50; ++seed) {
+    std::vector<T> lanes = random_values<T>(kLanes<T>, seed);
+    const T sum = kernels::reduce_add<T>(kernels::load(lanes.data()));
+    while (lanes.size() * sizeof(T) > 16) {  // the upper half on the lower one
+      for (std::size_t i = 0; i < lanes.size() / 2; ++i) lanes[i] += lanes[i + lanes.size() / 2];
+      lanes.resize(lanes.size() / 2);
+    }
+    for (; lanes.size() > 1; lanes.resize(lanes.size() / 2)) {  // neighbours
+      for (std::size_t i = 0; i < lanes.size() / 2; ++i) lanes[i] = lanes[2 * i] + lanes[2 * i + 1];
+    }
+    CHECK(sum == lanes[0]);
+  }
+}
+#endif
+
 #if MLGRAPH_DETAIL_FMA
 TEST_CASE_TEMPLATE("a multiply-add is rounded once", T, float, double) {
   const T step = std::numeric_limits<T>::epsilon();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A program for every processor: the model's code for AVX2 where the processor has it, and else the portable one. Both
-// are in the program, compiled with optimisation, the portable one in front. Run on a processor without AVX, too.
+// A program for every processor: the model's code for AVX2 where the processor has it, and else the portable
+// one. Both are in the program, compiled with optimisation, the portable one in front. Run on a processor
+// without AVX, too.
 #include <cstdio>
 #include <vector>
 
