@@ -176,15 +176,34 @@ struct Recipe {
     v("selection", "--select", selection,
       "What the best epoch is chosen by, on the validation programs: the highest tau; what the first\n"
       "place loses, smoothed; or the loss that is trained");
-    v("epochs", "--epochs", epochs, 1, kAny, "Times that the programs are gone through");
-    v("patience", "--patience", patience, 0, kAny, "Stop after as many epochs without a better one; 0 = never");
-    v("graphs_per_step", "--graphs-per-step", graphs_per_step, 1, kMaxGraphsPerStep,
-      "Slates whose gradients are averaged");
     v("configs_per_graph", "--configs-per-graph", configs_per_graph, 2, kMaxConfigsPerGraph, "Ranked together");
     v("max_slates_per_graph", "--slates", max_slates_per_graph, 0, kAny,
       "So many draws of --configs-per-graph from each graph in an epoch; 0: for about 100 steps,\n"
       "or each config once if that is less");
     v("sampling", "--sampling", sampling, "Of configs: skewed prefers fast ones");
+    v("drop_edge", "--drop-edge", drop_edge, 0.0, 1.0, "Leave each edge out of a step with this probability");
+    step_fields(v);
+    v("gst", "--gst", gst.variant,
+      "Graph segment training: what stands in for the segments that a step does not sample.\n"
+      "full: all are sampled; one: nothing; plain: their embeddings, computed without gradient;\n"
+      "e: their last ones, from a table; d: with stale embedding dropout; f: the read-out is finetuned");
+    v("segments_per_step", "--segments-per-step", gst.segments_per_step, 1, kAny, "Sampled of each graph");
+    v("sed_keep", "--sed-keep", gst.sed_keep, 0.0, std::nextafter(1.0, 2.0),
+      "Of ed and efd: how likely a stale embedding is kept");
+    v("table_dtype", "--table-dtype", gst.table_dtype, "Of the table of embeddings");
+    v("table_bytes", "--table-memory", gst.table_bytes, 0, kAny, "Its budget, such as 512MB");
+    v("finetune_epochs", "--finetune-epochs", gst.finetune_epochs, -1, kAny,
+      "Of ef and efd; -1: a fifth of the epochs");
+  }
+  /// Those that do not depend on what is fitted: of rankings of configurations and of targets of graphs alike.
+  template <class V>
+  void step_fields(V& v) {
+    constexpr std::int64_t kAny = std::numeric_limits<std::int64_t>::max();
+    constexpr double kInf = std::numeric_limits<double>::infinity();
+    v("epochs", "--epochs", epochs, 1, kAny, "Times that the programs or graphs are gone through");
+    v("patience", "--patience", patience, 0, kAny, "Stop after as many epochs without a better one; 0 = never");
+    v("graphs_per_step", "--graphs-per-step", graphs_per_step, 1, kMaxGraphsPerStep,
+      "Slates or graphs whose gradients are averaged");
     v("optimizer", "--optimizer", optimizer, "What steps the weights");
     v("lr", "--lr", lr, 0.0, kInf, "Peak learning rate");
     v("schedule", "--schedule", schedule, "How the learning rate goes on after the warm-up");
@@ -199,19 +218,7 @@ struct Recipe {
     v("clip_norm", "--clip", clip_norm, 0.0, kInf, "Largest norm of the gradient, 0 = any");
     v("clip_per_tensor", "--clip-per-tensor", clip_per_tensor, "Clip the gradient of each tensor on its own");
     v("ema_decay", "--ema", ema_decay, 0.0, 1.0, "Keep a moving average of the weights; 0 = the weights");
-    v("drop_edge", "--drop-edge", drop_edge, 0.0, 1.0, "Leave each edge out of a step with this probability");
     v("validate_every", "--validate-every", validate_every, 1, kAny, "Epochs");
-    v("gst", "--gst", gst.variant,
-      "Graph segment training: what stands in for the segments that a step does not sample.\n"
-      "full: all are sampled; one: nothing; plain: their embeddings, computed without gradient;\n"
-      "e: their last ones, from a table; d: with stale embedding dropout; f: the read-out is finetuned");
-    v("segments_per_step", "--segments-per-step", gst.segments_per_step, 1, kAny, "Sampled of each graph");
-    v("sed_keep", "--sed-keep", gst.sed_keep, 0.0, std::nextafter(1.0, 2.0),
-      "Of ed and efd: how likely a stale embedding is kept");
-    v("table_dtype", "--table-dtype", gst.table_dtype, "Of the table of embeddings");
-    v("table_bytes", "--table-memory", gst.table_bytes, 0, kAny, "Its budget, such as 512MB");
-    v("finetune_epochs", "--finetune-epochs", gst.finetune_epochs, -1, kAny,
-      "Of ef and efd; -1: a fifth of the epochs");
   }
 };
 
