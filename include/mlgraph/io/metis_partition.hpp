@@ -74,7 +74,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
   }
   // Parts that are too large become several, of sizes that differ by one at most.
   std::vector<std::int32_t> size(static_cast<std::size_t>(num_parts), 0), place(size.size(), 0);
-  for (const idx_t p : part) ++size[p];
+  for (const idx_t p : part) ++size[as_size(p)];
   std::vector<std::int32_t> first_label = {0};  // of the pieces of each part
   for (const std::int32_t s : size) {
     first_label.push_back(first_label.back() + std::max(1, mlgraph::detail::parts_needed(s, max_size)));
