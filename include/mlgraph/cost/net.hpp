@@ -9,12 +9,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/fields.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_options.hpp"
@@ -180,11 +182,20 @@ using NetTypes = Span<const NetType* const>;
   return Status::invalid_argument(str_cat("arch is \"", name, "\"; the networks here are ", known));
 }
 
+/// What files say that were written before there were some options: those as they were without them.
+[[nodiscard]] inline std::map<std::string, std::string> with_later_options(
+    std::map<std::string, std::string> texts) {
+  for (const auto& [key, value] : {std::pair("walk_steps", "0"), {"dag_depth", "no"}})
+    texts.emplace(key, value);
+  return texts;
+}
+
 /// The inverse of to_metadata(); other keys are ignored.
 /// Errors: a network that is not among `types`; an option that is missing, unknown or out of range.
 [[nodiscard]] inline Result<std::unique_ptr<NetOptions>> from_metadata(
     NetTypes types, const std::map<std::string, std::string>& metadata) {
-  detail::FieldReader in("model", metadata);
+  const std::map<std::string, std::string> texts = with_later_options(metadata);
+  detail::FieldReader in("model", texts);
   const std::string_view name = in.text("arch");
   MLGRAPH_RETURN_IF_ERROR(in.status());
   const auto join = metadata.find("join");

@@ -18,6 +18,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/net.hpp"
 #include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
 #include "mlgraph/train/embedding_table.hpp"
@@ -146,7 +147,8 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
         "checkpoint: the format is \"", format, "\"; should be \"", kCheckpointFormat, "\"",
         is_old ? ": a training of that version cannot be resumed, but its weights can be exported" : ""));
   }
-  std::map<std::string, std::string> theirs(file.metadata().begin(), file.metadata().end());
+  std::map<std::string, std::string> theirs =
+      with_later_options({file.metadata().begin(), file.metadata().end()});
   for (const auto& [key, ours] : settings) {
     if (theirs[key] == ours) continue;
     return Status::invalid_argument(str_cat("checkpoint: ", key, " was \"", theirs[key], "\" and is \"", ours,
