@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "command.hpp"
@@ -23,6 +25,7 @@
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/graph_file.hpp"
+#include "mlgraph/io/graph_tables.hpp"
 #include "mlgraph/io/npz.hpp"
 
 namespace cli {
@@ -45,6 +48,15 @@ mg::Result<GraphModelFile> load_graph_model(const std::string& path) {
   mg::Result<GraphModelFile> read = load();
   if (!read.ok()) return read.status().annotate(path);
   return read;
+}
+
+mg::Result<mg::GraphDataset> load_graph_set(const std::string& path) {
+  const std::filesystem::path folder(path);
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error)) return mg::io::read_graphs_npz(path);
+  const std::string graphs = (folder / "graphs.csv").string();
+  return mg::io::read_graph_tables((folder / "nodes.csv").string(), (folder / "edges.csv").string(),
+                                   std::filesystem::exists(graphs, error) ? graphs : "");
 }
 
 std::vector<std::size_t> all_graphs(const mg::GraphDataset& set) {
@@ -73,7 +85,7 @@ struct Options {
 
 mg::Status run_eval(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, mg::io::read_graphs_npz(options.data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphEvaluationResult result,
                            mg::evaluate(file.model, file.options.task, set, all_graphs(set), &pool));
@@ -123,7 +135,7 @@ mg::Result<OutputRows> embeddings_of(const GraphModelFile& file, const mg::Graph
 
 mg::Status run_predict(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, mg::io::read_graphs_npz(options.data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(const mg::PredictionMatrix predicted,
                            file.model.predict(set, all_graphs(set), &pool));
@@ -150,7 +162,7 @@ mg::Status run_predict(const Options& options) {
 CLI::App* add_command(CLI::App& group, const char* name, const char* text, Options& options) {
   CLI::App* const command = group.add_subcommand(name, text);
   command->add_option("--model", options.model, "A model that graphs train wrote")->required();
-  command->add_option("--data", options.data, "A set of graphs, an npz")->required();
+  command->add_option("--data", options.data, "A set of graphs: an npz, or a folder of CSV tables")->required();
   command->add_option("--threads", options.threads, "0 = one per processor")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -183,7 +195,8 @@ std::vector<Command> add_graphs(CLI::App& app) {
   group->require_subcommand(1);
   group->footer(
       "A set of graphs is an npz: ptr, edge_index, x, opcode, node.NAME, edge.NAME, graph.NAME, as\n"
-      "examples/from_pyg writes it. Each of the three commands has --json and says its keys in its --help.");
+      "examples/from_pyg writes it; or a folder with nodes.csv, edges.csv and graphs.csv. Each of the three "
+      "commands has --json and says its keys in its --help.");
   std::vector<Command> commands = {add_graphs_train(*group)};
   const auto eval = std::make_shared<Options>(), predict = std::make_shared<Options>();
   CLI::App* const of_eval =

@@ -60,6 +60,9 @@ struct GraphModelFile {
 /// Errors: those of reading and of graph_model_from_bytes(), with the path.
 [[nodiscard]] mlgraph::Result<GraphModelFile> load_graph_model(const std::string& path);
 
+/// A set of graphs from an npz, or from a folder with nodes.csv, edges.csv and perhaps graphs.csv.
+[[nodiscard]] mlgraph::Result<mlgraph::GraphDataset> load_graph_set(const std::string& path);
+
 /// The numbers of all graphs of a set.
 [[nodiscard]] std::vector<std::size_t> all_graphs(const mlgraph::GraphDataset& set);
 

@@ -22,7 +22,6 @@
 #include "mlgraph/graph/split.hpp"
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/file.hpp"
-#include "mlgraph/io/graph_file.hpp"
 #include "mlgraph/train/graph_trainer.hpp"
 #include "training.hpp"
 
@@ -172,7 +171,7 @@ mg::Status run_train(const Options& options, const DescribedFlags& flags) {
   Settings settings;
   flags.apply(kOwner, [&](mg::FieldVisitor& v) { settings.fields(v); });
   MLGRAPH_RETURN_IF_ERROR(mg::check_graph_recipe(settings.recipe));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, mg::io::read_graphs_npz(options.data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
   MLGRAPH_RETURN_IF_ERROR(fit_sizes(set, flags.given("--pool") != nullptr, settings).annotate(options.data));
   MLGRAPH_ASSIGN_OR_RETURN(const Parts parts, split(options, settings, set));
   mg::ThreadPool pool(options.threads);
@@ -224,7 +223,8 @@ Command add_graphs_train(CLI::App& group) {
   CLI::App* const command = group.add_subcommand("train", "Fits a standard network to a set of graphs");
   const auto options = std::make_shared<Options>();
   const auto flags = std::make_shared<DescribedFlags>();
-  command->add_option("--data", options->data, "A set of graphs, an npz")->required();
+  command->add_option("--data", options->data, "A set of graphs: an npz, or a folder of CSV tables")
+      ->required();
   command->add_option("--model", options->model, "Where to write the model, a safetensors file")->required();
   command->add_option("--valid-split", options->valid_split, "Share of the graphs to choose the best epoch by")
       ->check(CLI::Range(0.0, 0.99))

@@ -692,7 +692,7 @@ class Ranking(Case):
         with open(self.path("out.csv"), newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([int(row["config"]) for row in rows], program["order"])
-        self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 31)))
+        self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 101)))
         _, runtimes = tiny_data.read_npz(tiles + "/kernel1.npz")["config_runtime"]
         for row in rows:
             self.assertAlmostEqual(float(row["measured"]), runtimes[int(row["config"])] / 2000)
@@ -888,7 +888,7 @@ class Graphs(Case):
     """mlgraph graphs: any set of graphs, and the standard network."""
 
     TRAIN = ["graphs", "train", "--data", "set.npz", "--target", "y", "--model", "m.safetensors", "--hidden", "16", "--layers", "2",
-             "--lr", "0.01", "--epochs", "30"]
+             "--lr", "0.01", "--graphs-per-step", "8", "--epochs", "100"]
 
     def setUp(self):
         super().setUp()
@@ -913,7 +913,7 @@ class Graphs(Case):
         written = self.json_of(*self.TRAIN, "--test-split", "0.2", "--split-by", "key")
         self.assertEqual(sum(written["graphs"].values()), 60)
         self.assertTrue(all(count % 4 == 0 for count in written["graphs"].values()))
-        self.assertEqual([epoch["epoch"] for epoch in written["epochs"]], list(range(1, 31)))
+        self.assertEqual([epoch["epoch"] for epoch in written["epochs"]], list(range(1, 101)))
         self.assertGreater(written["test"]["r2"], 0.8)
         self.assertEqual((written["options"]["num_opcodes"], written["options"]["conv"]), ("3", "gin"))
         whole = self.json_of("graphs", "eval", "--model", "m.safetensors", "--data", "set.npz")
@@ -948,11 +948,26 @@ class Graphs(Case):
         _, error = self.interrupt(*train)
         self.assertIn("--resume m.safetensors.checkpoint", error)
         self.assertTrue(checkpoint.exists())
-        self.fails_while_running("checkpoint: epochs was \"300\" and is \"30\" now", *self.TRAIN, "--dropout", "0.1", "--resume",
+        self.fails_while_running("checkpoint: epochs was \"300\" and is \"100\" now", *self.TRAIN, "--dropout", "0.1", "--resume",
                                  "m.safetensors.checkpoint")
         self.ok(*train, "--threads", "2", "--resume", "m.safetensors.checkpoint")
         self.assertEqual((self.folder / "m.safetensors").read_bytes(), whole)
         self.assertFalse(checkpoint.exists())
+
+    def test_a_folder_of_tables_is_a_set(self):
+        (self.folder / "tables").mkdir()
+        for name, lines in (("nodes", ["graph,x.size"] + ["%d,%d" % (i // 2, i % 7) for i in range(40)]),
+                            ("edges", ["graph,source,target"] + ["%d,0,1" % g for g in range(20)]),
+                            ("graphs", ["graph,y"] + ["%d,%d.5" % (g, g % 7) for g in range(20)])):
+            (self.folder / "tables" / (name + ".csv")).write_text("\n".join(lines) + "\n")
+        written = self.json_of("graphs", "train", "--data", "tables", "--target", "y", "--model", "m.safetensors", "--epochs", "3",
+                               "--valid-split", "0")
+        self.assertEqual((written["graphs"]["train"], written["options"]["num_features"]), (20, "1"))
+        self.ok("graphs", "eval", "--model", "m.safetensors", "--data", "tables")
+        (self.folder / "tables" / "graphs.csv").unlink()
+        self.fails(1, "task: the set has no array", "graphs", "eval", "--model", "m.safetensors", "--data", "tables")
+        (self.folder / "tables" / "edges.csv").unlink()
+        self.fails(1, "edges.csv: no such file", "graphs", "eval", "--model", "m.safetensors", "--data", "tables")
 
     def test_what_is_wrong_is_named(self):
         self.fails(2, "graphs needs a command, such as graphs train", "graphs")
