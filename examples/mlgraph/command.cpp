@@ -18,6 +18,12 @@ std::string quoted(const std::string& word) {
 
 }  // namespace
 
+std::string name_of(const CLI::App& command) {
+  const CLI::App* const group = command.get_parent();
+  if (group == nullptr || group->get_parent() == nullptr) return command.get_name();
+  return name_of(*group) + " " + command.get_name();
+}
+
 std::string command_line(const CLI::App& command, const std::set<std::string>& left_out) {
   std::string flags, positionals;
   for (const CLI::Option* option : command.get_options()) {
@@ -31,7 +37,7 @@ std::string command_line(const CLI::App& command, const std::set<std::string>& l
     }
     for (const std::string& value : option->results()) text += " " + quoted(value);
   }
-  return "mlgraph " + command.get_name() + flags + positionals;
+  return "mlgraph " + name_of(command) + flags + positionals;
 }
 
 }  // namespace cli

@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/net.hpp"
@@ -23,6 +24,9 @@ struct Command {
   std::function<mlgraph::Status()> run;
 };
 
+/// What is typed behind `mlgraph`: train, or graphs train.
+[[nodiscard]] std::string name_of(const CLI::App& command);
+
 /// The command line as it could be typed again, in the order of --help, without the flags of these names.
 [[nodiscard]] std::string command_line(const CLI::App& command, const std::set<std::string>& left_out = {});
 
@@ -35,6 +39,9 @@ Command add_predict(CLI::App& app, mlgraph::NetTypes nets);
 Command add_embed(CLI::App& app, mlgraph::NetTypes nets);
 Command add_explain(CLI::App& app, mlgraph::NetTypes nets);
 Command add_submit(CLI::App& app, mlgraph::NetTypes nets);
+/// `mlgraph graphs` with its own commands, and the first of these.
+std::vector<Command> add_graphs(CLI::App& app);
+Command add_graphs_train(CLI::App& group);
 
 }  // namespace cli
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "command.hpp"
 #include "mlgraph/core/format.hpp"
 #include "report.hpp"
 
@@ -267,7 +268,7 @@ void DescribedFlags::add_options(CLI::App& command) {
     Flag* const flag = each.get();
     if (command.get_option_no_throw(flag->name) != nullptr) {
       throw std::invalid_argument(mg::str_cat(flag->cases[0].owner, ": its flag ", flag->name,
-                                              " is one of mlgraph ", command.get_name(), " itself"));
+                                              " is one of mlgraph ", name_of(command), " itself"));
     }
     const std::string text = help_of(*flag);
     if (flag->is_switch) {

@@ -8,6 +8,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "command.hpp"
@@ -49,22 +50,43 @@ bool is_number(const std::string& text) {
   return text.size() > 1 && text[0] == '-' && text.find_first_not_of("0123456789.e+-", 1) == std::string::npos;
 }
 
+/// Whether a word names a group of commands.
+bool is_group(const std::vector<Command>& commands, const std::string& word) {
+  return std::any_of(commands.begin(), commands.end(),
+                     [&](const Command& c) { return name_of(*c.app).rfind(word + " ", 0) == 0; });
+}
+
+/// The words that name a command: `train`, or `graphs train` of a group.
+std::vector<std::string> called(const std::vector<Command>& commands,
+                                const std::vector<std::string>& arguments) {
+  if (arguments.size() > 1 && is_group(commands, arguments[0]) && arguments[1][0] != '-')
+    return {arguments[0], arguments[1]};
+  return {arguments[0]};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  return words.size() == 1 ? words[0] : words[0] + " " + words[1];
+}
+
 /// What is wrong with the names of the command and its flags; empty when nothing is. Looked at before CLI11
 /// does, which would rather complain of what is missing.
 std::string unknown_name(const std::vector<Command>& commands, const std::vector<std::string>& arguments) {
-  const auto called = [&](const Command& c) { return c.app->get_name() == arguments[0]; };
-  const auto command = std::find_if(commands.begin(), commands.end(), called);
+  const std::vector<std::string> words = called(commands, arguments);
+  const auto is_called = [&](const Command& c) { return name_of(*c.app) == joined(words); };
+  const auto command = std::find_if(commands.begin(), commands.end(), is_called);
   if (command == commands.end()) {
-    if (arguments[0][0] == '-') return "";
+    const bool lacks_command = words.size() == 1 && is_group(commands, words[0]);
+    if (arguments[0][0] == '-' || (lacks_command && arguments.size() > 1)) return "";
     std::vector<std::string> names;
-    for (const Command& c : commands) names.push_back(c.app->get_name());
-    return "there is no command " + arguments[0] + suggestion(arguments[0], names);
+    for (const Command& c : commands) names.push_back(name_of(*c.app));
+    if (lacks_command) return words[0] + " needs a command, such as " + words[0] + " train";
+    return "there is no command " + joined(words) + suggestion(joined(words), names);
   }
   std::vector<std::string> flags;
   for (const CLI::Option* option : command->app->get_options()) {
     for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
   }
-  for (std::size_t i = 1; i < arguments.size() && arguments[i] != "--"; ++i) {
+  for (std::size_t i = words.size(); i < arguments.size() && arguments[i] != "--"; ++i) {
     const std::string flag = arguments[i].substr(0, arguments[i].find('='));
     if (flag.size() < 2 || flag[0] != '-' || is_number(flag)) continue;
     const std::string name = flag[1] == '-' ? flag : flag.substr(0, 2);
@@ -105,17 +127,18 @@ int parse_and_run(int argc, char** argv, mlgraph::NetTypes nets) {
   app.footer(
       "mlgraph COMMAND --help tells the options of a command.\n"
       "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
-  const std::vector<Command> commands = {add_inspect(app),       add_featurize(app),   add_pack(app),
-                                         add_train(app, nets),   add_eval(app, nets),  add_predict(app, nets),
-                                         add_explain(app, nets), add_embed(app, nets), add_submit(app, nets)};
+  std::vector<Command> commands = {add_inspect(app),       add_featurize(app),   add_pack(app),
+                                   add_train(app, nets),   add_eval(app, nets),  add_predict(app, nets),
+                                   add_explain(app, nets), add_embed(app, nets), add_submit(app, nets)};
+  for (Command& command : add_graphs(app)) commands.push_back(std::move(command));
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty())
-    return wrong_usage(
-        "mlgraph",
-        "a command is needed: inspect, featurize, pack, train, eval, predict, explain, embed or submit");
+    return wrong_usage("mlgraph",
+                       "a command is needed: inspect, featurize, pack, train, eval, predict, explain, embed, "
+                       "submit or graphs");
   std::string name = "mlgraph";
   for (const Command& command : commands) {
-    if (command.app->get_name() == arguments[0]) name += " " + arguments[0];
+    if (name_of(*command.app) == joined(called(commands, arguments))) name += " " + name_of(*command.app);
   }
   const std::string unknown = unknown_name(commands, arguments);
   if (!unknown.empty()) return wrong_usage(name, unknown);

@@ -186,9 +186,13 @@ class Usage(Case):
 
     def test_help_has_every_described_option(self):
         told = self.ok("train", "--help").stdout
+        of_graphs = self.ok("graphs", "train", "--help").stdout
         described = set()
         for path in (pathlib.Path(os.environ["MLGRAPH_REPOSITORY"]) / "include/mlgraph").glob("*/*.hpp"):
-            if path.parent.name in ("arch", "cost"):
+            if path.name == "graph_net.hpp":
+                for flag in re.findall(r'"(--[a-z-]+)", ', path.read_text()):
+                    self.assertRegex(of_graphs, r"(?m)^  %s\b" % flag)
+            elif path.parent.name in ("arch", "cost"):
                 described.update(re.findall(r'^ *v\("[a-z_]+", "(--[a-z-]+)", ', path.read_text(), re.MULTILINE))
         self.assertTrue({"--hidden", "--node-scores", "--scaling", "--ema", "--list-order"} <= described, described)
         for flag in described:
@@ -688,7 +692,7 @@ class Ranking(Case):
         with open(self.path("out.csv"), newline="") as file:
             rows = list(csv.DictReader(file))
         self.assertEqual([int(row["config"]) for row in rows], program["order"])
-        self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 31)))
+        self.assertEqual([int(row["rank"]) for row in rows], list(range(1, 101)))
         _, runtimes = tiny_data.read_npz(tiles + "/kernel1.npz")["config_runtime"]
         for row in rows:
             self.assertAlmostEqual(float(row["measured"]), runtimes[int(row["config"])] / 2000)
@@ -878,6 +882,146 @@ class Reports(Case):
         self.assertEqual(text.count('href="#program-'), 60)
         self.assertIn("no/page.html", self.run_program("eval", "--model", model, "--data", tiles, "--report",
                                                        "no/page.html").stderr)
+
+
+class Graphs(Case):
+    """mlgraph graphs: any set of graphs, and the standard network."""
+
+    TRAIN = ["graphs", "train", "--data", "set.npz", "--target", "y", "--model", "m.safetensors", "--hidden", "16", "--layers", "2",
+             "--lr", "0.01", "--graphs-per-step", "8", "--epochs", "100"]
+
+    def setUp(self):
+        super().setUp()
+        tiny_data.write_graphs(self.path("set.npz"))
+
+    def json_of(self, *arguments):
+        """What the command writes with --json; every key must be in its --help."""
+        self.ok(*arguments, "--json", self.path("out.json"))
+        written = json.loads((self.folder / "out.json").read_text())
+        help_text = self.ok(*arguments[:2], "--help").stdout
+        for key in written:
+            self.assertRegex(help_text, r"\b%s\b" % re.escape(key))
+        self.assertEqual(written["command"], " ".join(arguments[:2]))
+        return written
+
+    def fails_while_running(self, message, *arguments):
+        done = self.run_program(*arguments)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn(message, done.stderr)
+
+    def test_a_regression_of_graphs(self):
+        written = self.json_of(*self.TRAIN, "--test-split", "0.2", "--split-by", "key")
+        self.assertEqual(sum(written["graphs"].values()), 60)
+        self.assertTrue(all(count % 4 == 0 for count in written["graphs"].values()))
+        self.assertEqual([epoch["epoch"] for epoch in written["epochs"]], list(range(1, 101)))
+        self.assertGreater(written["test"]["r2"], 0.8)
+        self.assertEqual((written["options"]["num_opcodes"], written["options"]["conv"]), ("3", "gin"))
+        whole = self.json_of("graphs", "eval", "--model", "m.safetensors", "--data", "set.npz")
+        self.assertGreater(whole["metrics"]["r2"], 0.8)
+        self.json_of("graphs", "predict", "--model", "m.safetensors", "--data", "set.npz", "--out", "p.npz", "--embeddings")
+        arrays = tiny_data.read_npz(self.path("p.npz"))
+        self.assertEqual((arrays["prediction"][0], arrays["embedding"][0]), ((60, 1), (60, 16)))
+        y = tiny_data.read_npz(self.path("set.npz"))["graph.y"][1]
+        error = sum(abs(a - b) for a, b in zip(arrays["prediction"][1], y)) / 60
+        self.assertAlmostEqual(error, whole["metrics"]["mae"], places=3)
+
+    def test_classes_and_nodes(self):
+        classes = self.json_of(*self.TRAIN[:4], "--target", "class", "--model", "c.safetensors", "--loss", "cross-entropy", "--conv",
+                               "rgcn", "--epochs", "15", "--hidden", "16", "--lr", "0.01", "--stop", "accuracy", "--norm", "batch")
+        self.assertGreater(classes["valid"]["accuracy"], 0.6)
+        self.assertEqual((classes["options"]["num_outputs"], classes["options"]["num_types"]), ("2", "2"))
+        self.ok("graphs", "predict", "--model", "c.safetensors", "--data", "set.npz", "--out", "p.npz")
+        shape, values = tiny_data.read_npz(self.path("p.npz"))["prediction"]
+        self.assertEqual(shape, (60, 2))
+        self.assertAlmostEqual(values[0] + values[1], 1, places=5)
+        nodes = self.json_of(*self.TRAIN[:4], "--target", "cost", "--model", "n.safetensors", "--loss", "l1", "--log", "--epochs", "10",
+                             "--hidden", "16", "--lr", "0.01", "--conv", "sage")
+        self.assertEqual((nodes["options"]["pool"], nodes["task"]["task.log"]), ("none", "yes"))
+        self.assertGreater(nodes["valid"]["r2"], 0.5)
+
+    def test_a_training_goes_on_from_its_checkpoint(self):
+        train = [*self.TRAIN[:-2], "--epochs", "300", "--dropout", "0.1"]
+        self.ok(*train, "--threads", "1")
+        whole = (self.folder / "m.safetensors").read_bytes()
+        checkpoint = self.folder / "m.safetensors.checkpoint"
+        self.assertFalse(checkpoint.exists())
+        _, error = self.interrupt(*train)
+        self.assertIn("--resume m.safetensors.checkpoint", error)
+        self.assertTrue(checkpoint.exists())
+        self.fails_while_running("checkpoint: epochs was \"300\" and is \"100\" now", *self.TRAIN, "--dropout", "0.1", "--resume",
+                                 "m.safetensors.checkpoint")
+        self.ok(*train, "--threads", "2", "--resume", "m.safetensors.checkpoint")
+        self.assertEqual((self.folder / "m.safetensors").read_bytes(), whole)
+        self.assertFalse(checkpoint.exists())
+
+    def test_a_folder_of_tables_is_a_set(self):
+        (self.folder / "tables").mkdir()
+        for name, lines in (("nodes", ["graph,x.size"] + ["%d,%d" % (i // 2, i % 7) for i in range(40)]),
+                            ("edges", ["graph,source,target"] + ["%d,0,1" % g for g in range(20)]),
+                            ("graphs", ["graph,y"] + ["%d,%d.5" % (g, g % 7) for g in range(20)])):
+            (self.folder / "tables" / (name + ".csv")).write_text("\n".join(lines) + "\n")
+        written = self.json_of("graphs", "train", "--data", "tables", "--target", "y", "--model", "m.safetensors", "--epochs", "3",
+                               "--valid-split", "0")
+        self.assertEqual((written["graphs"]["train"], written["options"]["num_features"]), (20, "1"))
+        self.ok("graphs", "eval", "--model", "m.safetensors", "--data", "tables")
+        (self.folder / "tables" / "graphs.csv").unlink()
+        self.fails(1, "task: the set has no array", "graphs", "eval", "--model", "m.safetensors", "--data", "tables")
+        (self.folder / "tables" / "edges.csv").unlink()
+        self.fails(1, "edges.csv: no such file", "graphs", "eval", "--model", "m.safetensors", "--data", "tables")
+
+    def test_what_is_wrong_is_named(self):
+        self.fails(2, "graphs needs a command, such as graphs train", "graphs")
+        self.fails(2, "there is no command graphs trian; did you mean graphs train?", "graphs", "trian")
+        self.fails(2, "there is no flag --epoch; did you mean --epochs?", "graphs", "train", "--epoch", "3")
+        self.fails(2, "--conv: is gon; should be gin, gcn, sage, gatv2, gine or rgcn", *self.TRAIN, "--conv", "gon")
+        self.fails(1, "task: the set has no array \"z\" to be its target", *self.TRAIN[:4], "--target", "z", "--model", "m")
+        self.fails(1, "graph-net: gine needs an array \"edge_attr\" of edges, of float", *self.TRAIN, "--conv", "gine")
+        self.fails(2, "--pool: is none; the target is of graphs", *self.TRAIN, "--pool", "none")
+        self.fails(1, "missing.npz", "graphs", "train", "--data", "missing.npz", "--target", "y", "--model", "m")
+        self.fails(1, "m: no such file", "graphs", "eval", "--model", "m", "--data", "set.npz")
+        tiles = self.tiles(count=1)
+        self.fails(1, "is none of ptr, edge_index", "graphs", "train", "--data", tiles + "/kernel0.npz", "--target", "y", "--model", "m")
+
+    def test_graphs_and_weights_of_pyg(self):
+        try:
+            import numpy
+        except ImportError:
+            self.skipTest("there is no numpy")
+        repository = os.environ.get("MLGRAPH_REPOSITORY", str(pathlib.Path(__file__).parents[2]))
+        sys.path.insert(0, os.path.join(repository, "examples/from_pyg"))
+        import mlgraph_files
+
+        class Data(dict):
+            """What is asked of torch_geometric.data.Data."""
+            edge_index = property(lambda self: self["edge_index"])
+            num_nodes = property(lambda self: len(self["z"]))
+
+            def is_node_attr(self, key):
+                return key == "z"
+
+            def is_edge_attr(self, key):
+                return key == "edge_attr"
+
+        graphs = [Data(z=numpy.array([1, 0]), edge_index=numpy.array([[0, 1], [1, 0]]), edge_attr=numpy.array([[0.5], [i]]),
+                       y=numpy.array([float(i), 1])) for i in range(8)]
+        mlgraph_files.save_graphs(self.path("pyg.npz"), graphs, opcode="z")
+        self.assertEqual(tiny_data.read_npz(self.path("pyg.npz"))["edge_index"][1][:6], [0, 1, 2, 3, 4, 5])
+        self.ok("graphs", "train", "--data", "pyg.npz", "--target", "y", "--model", "m.safetensors", "--conv", "gine", "--epochs", "2",
+                "--hidden", "4", "--norm", "batch")
+        _, tensors = safetensors_format.read(self.path("m.safetensors"))
+        theirs = {name.replace("norms.0.", "norms.0.module."): numpy.array(values).reshape(shape) * 2
+                  for name, (_, shape, values) in tensors.items() if not name.startswith("target_scaling")}
+        theirs["norms.0.module.num_batches_tracked"] = numpy.array(2)
+        mlgraph_files.save_weights(self.path("t.safetensors"), theirs, self.path("m.safetensors"), rename=[(".module.", ".")])
+        self.ok("graphs", "eval", "--model", "t.safetensors", "--data", "pyg.npz")
+        _, doubled = safetensors_format.read(self.path("t.safetensors"))
+        self.assertEqual(doubled["head.lins.0.weight"][2], [2 * value for value in tensors["head.lins.0.weight"][2]])
+        theirs["extra"] = theirs.pop("input.bias")
+        theirs["input.weight"] = theirs["input.weight"][:-1]
+        with self.assertRaises(ValueError) as wrong:
+            mlgraph_files.save_weights(self.path("x"), theirs, self.path("m.safetensors"), rename=[(".module.", ".")])
+        for part in ("input.bias is not in the state_dict", "extra is no tensor of the network", "input.weight is [3, "):
+            self.assertIn(part, str(wrong.exception))
 
 
 class ModelFiles(Case):

@@ -20,7 +20,7 @@ EDGES = [(2, 0), (2, 1), (3, 2), (4, 3)]  # (consumer, producer)
 
 def npy(code, shape, values):
     """The bytes of an .npy file; code as in numpy ("<f4") and struct ("f")."""
-    form = {"<f4": "f", "<i8": "q", "|u1": "B"}[code]
+    form = {"<f4": "f", "<i4": "i", "<i8": "q", "|u1": "B"}[code]
     dims = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     header = "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }" % (code, dims)
     header += " " * (-(10 + len(header) + 1) % 64) + "\n"
@@ -87,3 +87,29 @@ def write_layout(path, seed, num_configs=40, measured=True, tail=0):
     arrays["node_config_feat"] = ("<f4", (num_configs, 2, 18), [x for c in configs for x in c])
     arrays["config_runtime"] = ("<i8", (num_configs,), runtimes if measured else [0] * num_configs)
     write_npz(path, arrays)
+
+
+def write_graphs(path, count=60, seed=1):
+    """A set of graphs of 2 to 5 nodes: y is what their opcodes cost, and class says whether it is more than 8."""
+    rng = random.Random(seed)
+    ptr, source, target, kind, opcode, cost, y = [0], [], [], [], [], [], []
+    for _ in range(count):
+        size = rng.randrange(2, 6)
+        for node in range(1, size):
+            source.append(ptr[-1] + rng.randrange(node))
+            target.append(ptr[-1] + node)
+            kind.append(rng.randrange(2))
+        opcode += [rng.randrange(3) for _ in range(size)]
+        cost += [1.0 + 2 * code for code in opcode[ptr[-1]:]]
+        y.append(sum(cost[ptr[-1]:]))
+        ptr.append(ptr[-1] + size)
+    write_npz(path, {
+        "ptr": ("<i8", (count + 1,), ptr),
+        "edge_index": ("<i8", (2, len(source)), source + target),
+        "opcode": ("|u1", (ptr[-1],), opcode),
+        "edge.edge_type": ("<i4", (len(kind),), kind),
+        "node.cost": ("<f4", (ptr[-1],), cost),
+        "graph.y": ("<f4", (count, 1), y),
+        "graph.class": ("<i8", (count,), [int(value > 8) for value in y]),
+        "graph.key": ("<i8", (count,), [i // 4 for i in range(count)]),
+    })

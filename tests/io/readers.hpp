@@ -26,6 +26,7 @@
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/graph_file.hpp"
+#include "mlgraph/io/graph_tables.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_proto.hpp"
 #include "mlgraph/io/hlo_text.hpp"
@@ -70,6 +71,17 @@ inline Status read_graphs(std::string_view text) {
   io::GraphFileOptions options;
   options.max_bytes = kLimit;
   return io::read_graphs_npz(as_bytes(text), "graphs", options).status();
+}
+
+/// Three tables with a line of - between them.
+inline Status read_tables(std::string_view text) {
+  constexpr std::string_view kBetween = "-\n";
+  const std::size_t first = std::min(text.find(kBetween), text.size());
+  const std::string_view rest = text.substr(std::min(first + kBetween.size(), text.size()));
+  const std::size_t second = std::min(rest.find(kBetween), rest.size());
+  return io::parse_graph_tables({text.substr(0, first), rest.substr(0, second),
+                                 rest.substr(std::min(second + kBetween.size(), rest.size()))})
+      .status();
 }
 
 inline io::HloLimits hlo_limits() {
@@ -147,6 +159,7 @@ inline constexpr Reader kReaders[] = {
     {"npz", read_every_array},
     {"tpugraphs_npz", read_npz_program},
     {"graphs_npz", read_graphs},
+    {"graph_tables", read_tables},
     {"hlo_proto", read_proto},
     {"hlo_text", read_text},
     {"module_tuning_data", read_layout_tuning},
