@@ -127,7 +127,7 @@ MLGRAPH_ALWAYS_INLINE batch<T> min(const batch<T>& a, const batch<T>& b) {
 }
 template <class T>
 MLGRAPH_ALWAYS_INLINE batch_bool<T> isnan(const batch<T>& a) {
-  return batch_bool<T>::of([&](std::size_t i) { return detail::is_nan(a.lane[i]); });
+  return batch_bool<T>::of([&](std::size_t i) { return mlgraph::detail::is_nan(a.lane[i]); });
 }
 template <class T>
 MLGRAPH_ALWAYS_INLINE batch<T> fma(const batch<T>& a, const batch<T>& b, const batch<T>& c) {
