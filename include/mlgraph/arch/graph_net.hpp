@@ -6,7 +6,6 @@
 #include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,8 +21,6 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/batch.hpp"
-#include "mlgraph/graph/graph_dataset.hpp"
-#include "mlgraph/graph/named_array.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/nn/dropout.hpp"
 #include "mlgraph/nn/embedding.hpp"
