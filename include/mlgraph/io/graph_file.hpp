@@ -108,7 +108,7 @@ class GraphFileReader {
   [[nodiscard]] std::int64_t num_edges() const { return static_cast<std::int64_t>(edge_index_.size() / 2); }
   [[nodiscard]] std::int64_t num_graphs() const { return static_cast<std::int64_t>(ptr_.size()) - 1; }
 
-  /// Takes bytes of what is left. Errors: there are fewer.
+  /// Takes bytes of what is left, or says that there are fewer.
   Status spend(std::uint64_t count, std::uint64_t bytes_of_each, std::string_view what) {
     if (count > bytes_left_ / bytes_of_each) {
       return Status::resource_exhausted(

@@ -83,8 +83,8 @@ inline constexpr std::size_t kGraphEpochNumbers = 7;
   return write_safetensors(tensors, std::move(metadata));
 }
 
-/// The inverse. Errors: bytes that are no such checkpoint; the first setting that differs; tensors that do not
-/// fit.
+/// The inverse.
+/// Errors: bytes that are no such checkpoint; the first setting that differs; tensors that do not fit.
 [[nodiscard]] inline Status graph_checkpoint_from_bytes(Span<const std::byte> bytes,
                                                         const std::map<std::string, std::string>& settings,
                                                         GraphTrainState& state) {
