@@ -77,13 +77,13 @@ std::vector<std::pair<std::string, double>> values_of(const mg::TargetMetrics& m
   return values;
 }
 
-struct Options {
+struct GraphFlags {
   std::string model, data, out, json;
   bool embeddings = false;
   int threads = 0;
 };
 
-mg::Status run_eval(const Options& options) {
+mg::Status run_eval(const GraphFlags& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
   mg::ThreadPool pool(options.threads);
@@ -133,7 +133,7 @@ mg::Result<OutputRows> embeddings_of(const GraphModelFile& file, const mg::Graph
   return all;
 }
 
-mg::Status run_predict(const Options& options) {
+mg::Status run_predict(const GraphFlags& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
   mg::ThreadPool pool(options.threads);
@@ -159,7 +159,7 @@ mg::Status run_predict(const Options& options) {
                                    {"outputs", predicted.cols}});
 }
 
-CLI::App* add_command(CLI::App& group, const char* name, const char* text, Options& options) {
+CLI::App* add_command(CLI::App& group, const char* name, const char* text, GraphFlags& options) {
   CLI::App* const command = group.add_subcommand(name, text);
   command->add_option("--model", options.model, "A model that graphs train wrote")->required();
   command->add_option("--data", options.data, "A set of graphs: an npz, or a folder of CSV tables")->required();
@@ -198,7 +198,7 @@ std::vector<Command> add_graphs(CLI::App& app) {
       "examples/from_pyg writes it; or a folder with nodes.csv, edges.csv and graphs.csv. Each of the three "
       "commands has --json and says its keys in its --help.");
   std::vector<Command> commands = {add_graphs_train(*group)};
-  const auto eval = std::make_shared<Options>(), predict = std::make_shared<Options>();
+  const auto eval = std::make_shared<GraphFlags>(), predict = std::make_shared<GraphFlags>();
   CLI::App* const of_eval =
       add_command(*group, "eval", "Gives the metrics of a model on a set of graphs", *eval);
   of_eval->footer(

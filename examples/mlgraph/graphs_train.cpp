@@ -32,7 +32,7 @@ namespace mg = mlgraph;
 
 constexpr const char* kOwner = "graph-net";
 
-struct Options {
+struct GraphTrainFlags {
   std::string data, model, resume, split_by, json;
   double valid_split = 0.1, test_split = 0, checkpoint_every = 30;
   std::uint64_t seed = 1, split_seed = 1;
@@ -63,7 +63,7 @@ struct Parts {
 };
 
 /// Splits a set by chance, or by the key of an array. With two masks every graph is in training and validation.
-mg::Result<Parts> split(const Options& options, const Settings& settings, const mg::GraphDataset& set) {
+mg::Result<Parts> split(const GraphTrainFlags& options, const Settings& settings, const mg::GraphDataset& set) {
   Parts parts;
   const bool by_masks = !settings.task.task.valid_mask.empty();
   const double valid = by_masks ? 0 : options.valid_split;
@@ -124,8 +124,8 @@ void show(const mg::GraphEpochReport& epoch, std::int64_t epochs, const std::str
 }
 
 /// Runs the training, with a checkpoint now and then, and one when Ctrl-C comes.
-mg::Result<mg::GraphTrainReport> train(const Options& options, const Settings& settings, const Parts& parts,
-                                       const mg::GraphDataset& set, mg::ThreadPool& pool,
+mg::Result<mg::GraphTrainReport> train(const GraphTrainFlags& options, const Settings& settings,
+                                       const Parts& parts, const mg::GraphDataset& set, mg::ThreadPool& pool,
                                        mg::GraphModel& model) {
   mg::GraphTrainOptions training;
   training.seed = options.seed;
@@ -167,7 +167,7 @@ Json epochs_json(const mg::GraphTrainReport& report) {
   return epochs;
 }
 
-mg::Status run_train(const Options& options, const DescribedFlags& flags) {
+mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags) {
   Settings settings;
   flags.apply(kOwner, [&](mg::FieldVisitor& v) { settings.fields(v); });
   MLGRAPH_RETURN_IF_ERROR(mg::check_graph_recipe(settings.recipe));
@@ -221,7 +221,7 @@ mg::Status run_train(const Options& options, const DescribedFlags& flags) {
 
 Command add_graphs_train(CLI::App& group) {
   CLI::App* const command = group.add_subcommand("train", "Fits a standard network to a set of graphs");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GraphTrainFlags>();
   const auto flags = std::make_shared<DescribedFlags>();
   command->add_option("--data", options->data, "A set of graphs: an npz, or a folder of CSV tables")
       ->required();
