@@ -2,7 +2,6 @@
 // mlgraph graphs train: fits the standard network to targets of graphs or of nodes.
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -108,10 +107,6 @@ mg::Status fit_sizes(const mg::GraphDataset& set, bool pool_is_given, Settings& 
   }
   MLGRAPH_ASSIGN_OR_RETURN(settings.net, mg::fit_graph_net(settings.net, set));
   return {};
-}
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 void show(const mg::GraphEpochReport& epoch, std::int64_t epochs, const std::string& metric) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <utility>
@@ -24,10 +23,6 @@ namespace {
 volatile std::sig_atomic_t interrupt_came = 0;
 
 void on_interrupt(int) { interrupt_came = 1; }
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 std::string metric_text(const mg::RankingMetrics& m, mg::Selection selection) {
   if (selection == mg::Selection::kLoss) return mg::str_cat("validation loss ", fixed(m.loss, 4));

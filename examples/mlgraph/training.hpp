@@ -3,6 +3,7 @@
 #ifndef MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP
 #define MLGRAPH_EXAMPLES_MLGRAPH_TRAINING_HPP
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +21,11 @@
 #include "mlgraph/train/trainer.hpp"
 
 namespace cli {
+
+/// Seconds of a clock that never goes back.
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 /// Set when the user presses Ctrl-C for the first time; the second time ends the program.
 void watch_for_interrupt();
