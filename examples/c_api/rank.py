@@ -23,7 +23,7 @@ class Program(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("num_nodes", ctypes.c_int64), ("num_features", ctypes.c_int64), ("x", F32),
                 ("opcode", I32), ("num_edges", ctypes.c_int64), ("edge_source", I32), ("edge_target", I32),
                 ("num_config_nodes", ctypes.c_int64), ("config_node", I32), ("num_node_splits", ctypes.c_int64),
-                ("node_splits", I32), ("feature_names", TEXT)]
+                ("node_splits", I32), ("feature_names", TEXT), ("duplicate_edges", ctypes.c_int32)]
 
 
 class Configs(ctypes.Structure):

@@ -43,16 +43,15 @@ void div_backward(const T* dy, const T* y, const T* b, T* db, std::int64_t n, Th
 /// y = |x|
 template <class T>
 void abs(const T* x, T* y, std::int64_t n, ThreadPool* pool) {
-  for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
-    store_n(y + i, Vec<T>(xsimd::abs(load_n(x + i, m))), m);
-  });
+  for_each_element_piece<T>(
+      n, pool, [=](std::int64_t i, std::int64_t m) { store_n(y + i, Vec<T>(simd::abs(load_n(x + i, m))), m); });
 }
 /// dx += dy * sign(x), which is 0 at 0.
 template <class T>
 void abs_backward(const T* x, const T* dy, T* dx, std::int64_t n, ThreadPool* pool) {
   for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
     const Vec<T> zero(T(0)), v = load_n(x + i, m), g = load_n(dy + i, m);
-    const Vec<T> d = xsimd::select(v > zero, g, xsimd::select(v < zero, -g, zero));
+    const Vec<T> d = simd::select(v > zero, g, simd::select(v < zero, -g, zero));
     store_n(dx + i, load_n(dx + i, m) + d, m);
   });
 }
@@ -64,7 +63,7 @@ template <bool kLarger, class T>
 MLGRAPH_ALWAYS_INLINE Vec<T> extremum(const Vec<T>& a, const Vec<T>& b) {
   const auto is_a = kLarger ? a > b : a < b;
   const auto is_b = kLarger ? b >= a : b <= a;
-  return xsimd::select(is_a, a, xsimd::select(is_b, b, a + b));
+  return simd::select(is_a, a, simd::select(is_b, b, a + b));
 }
 
 template <bool kLarger, class T>
@@ -79,8 +78,8 @@ void extremum_backward(const T* a, const T* b, const T* dy, T* da, std::int64_t 
   for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
     const Vec<T> v = load_n(a + i, m), other = load_n(b + i, m), g = load_n(dy + i, m);
     const auto is_a = kLarger ? v > other : v < other;
-    const Vec<T> half = xsimd::select(v == other, Vec<T>(g * Vec<T>(T(0.5))), Vec<T>(T(0)));
-    store_n(da + i, load_n(da + i, m) + xsimd::select(is_a, g, half), m);
+    const Vec<T> half = simd::select(v == other, Vec<T>(g * Vec<T>(T(0.5))), Vec<T>(T(0)));
+    store_n(da + i, load_n(da + i, m) + simd::select(is_a, g, half), m);
   });
 }
 
@@ -113,7 +112,7 @@ template <class T>
 void clamp(const T* x, T low, T high, T* y, std::int64_t n, ThreadPool* pool) {
   for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
     const Vec<T> v = load_n(x + i, m), least(low), most(high);
-    store_n(y + i, Vec<T>(xsimd::select(v < least, least, xsimd::select(v > most, most, v))), m);
+    store_n(y + i, Vec<T>(simd::select(v < least, least, simd::select(v > most, most, v))), m);
   });
 }
 /// dx += dy where x is in [low, high].
@@ -122,7 +121,7 @@ void clamp_backward(const T* x, T low, T high, const T* dy, T* dx, std::int64_t 
   for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
     const Vec<T> v = load_n(x + i, m);
     const auto is_outside = v < Vec<T>(low) || v > Vec<T>(high);
-    store_n(dx + i, load_n(dx + i, m) + xsimd::select(is_outside, Vec<T>(T(0)), load_n(dy + i, m)), m);
+    store_n(dx + i, load_n(dx + i, m) + simd::select(is_outside, Vec<T>(T(0)), load_n(dy + i, m)), m);
   });
 }
 
@@ -131,8 +130,8 @@ template <class T>
 void softplus(const T* x, T* y, std::int64_t n, ThreadPool* pool) {
   for_each_element_piece<T>(n, pool, [=](std::int64_t i, std::int64_t m) {
     const Vec<T> zero(T(0)), v = load_n(x + i, m);
-    const Vec<T> rest = xsimd::log1p(Vec<T>(xsimd::exp(-xsimd::abs(v))));
-    store_n(y + i, rest + xsimd::select(v > zero, v, zero), m);
+    const Vec<T> rest = simd::log1p(Vec<T>(simd::exp(-simd::abs(v))));
+    store_n(y + i, rest + simd::select(v > zero, v, zero), m);
   });
 }
 /// dx += dy * sigmoid(x)
