@@ -23,9 +23,9 @@
 namespace minicompiler {
 
 struct GroupingOptions {
-  std::size_t longest = 10;                       ///< values of a group
-  std::array<std::uint8_t, 3> tiles = {0, 1, 3};  ///< of kTiles, that are tried for each nest
-  int runs = 4;                                   ///< of each nest; the fastest counts
+  std::size_t longest = 10;                     ///< values of a group
+  std::vector<std::uint8_t> tiles = {0, 1, 3};  ///< of kTiles, that are tried for each nest
+  int runs = 4;                                 ///< of each nest; the fastest counts
 };
 
 /// What grouping() has found.
