@@ -105,11 +105,11 @@ TEST_CASE("the best cuts give the reference's result") {
   options.longest = 3;
   options.runs = 1;
   options.tiles = {0};
-  for (std::uint32_t i = 0; i < kNumFamilies; ++i) {
+  for (const std::uint32_t i : {1U, 6U}) {  // a stencil, separable convolutions
     const Program program = make_program(i).value();
     CAPTURE(program.name);
     const Dataflow flow(program);
-    const Order images = i % 2 == 0 ? Order::kRowMajor : Order::kSwapped;
+    const Order images = i == 1 ? Order::kRowMajor : Order::kSwapped;
     const mg::Result<Grouped> grouped = grouping(flow, images, options);
     REQUIRE_MESSAGE(grouped.ok(), grouped.status().message());
     CHECK(canonical(flow, grouped->schedule) == grouped->schedule);
