@@ -50,6 +50,7 @@ using namespace minicompiler;
 
 constexpr int kBadInput = 1;
 constexpr int kWrongUsage = 2;
+constexpr int kEpochs = 40;  // of trainings that begin by chance
 
 /// A member of a family by its name, or a file; of HLO the whole module, or its largest region of at most so
 /// many operators (0: the whole).
@@ -139,7 +140,7 @@ void set_starts(const Options& options, ShowcaseOptions& showcase) {
     showcase.members.starts = built_in();
     showcase.train.lr = showcase.train.lr.value_or(5e-4);
   }
-  if (showcase.train.epochs == 0) showcase.train.epochs = goes_on ? 8 : 40;
+  if (showcase.train.epochs == 0) showcase.train.epochs = goes_on ? 8 : kEpochs;
 }
 
 mg::Status run_all(Options& options) {
@@ -200,8 +201,10 @@ mg::Status run_train(Options& options) {
 
 mg::Status run_rivals(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<Record> records, read_log(options.log));
-  return write_rivals(split_records(std::move(records)), measure_machine(), options.showcase.train,
-                      options.seeds, options.npz);
+  TrainSettings settings = options.showcase.train;
+  if (settings.epochs == 0) settings.epochs = kEpochs;
+  return write_rivals(split_records(std::move(records)), measure_machine(), std::move(settings), options.seeds,
+                      options.npz);
 }
 
 mg::Status run_contest(Options& options) {
