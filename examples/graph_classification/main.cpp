@@ -16,23 +16,24 @@ namespace {
 
 namespace mg = mlgraph;
 
-/// h'_i = MLP((1 + epsilon) h_i + sum over neighbours j of h_j), epsilon = 0: a layer of one's own takes ten
-/// lines.
+/// h'_i = MLP((1 + epsilon) h_i + sum over neighbours j of h_j), epsilon = 0.
 struct GinLayer {
+  mg::GINConv conv;
   mg::Linear lin1, lin2;
   mg::BatchNorm norm1, norm2;
 
   GinLayer(mg::ParamSpec& p, const std::string& name, std::int64_t in, std::int64_t out)
-      : lin1(p, name + ".lin1", in, out),
+      : conv(p, name),
+        lin1(p, name + ".lin1", in, out),
         lin2(p, name + ".lin2", out, out),
         norm1(p, name + ".norm1", out),
         norm2(p, name + ".norm2", out) {}
 
   template <class Ctx>
   mg::Var operator()(Ctx& ctx, mg::Var h, const mg::EdgesView& edges) const {
-    h = ctx.add(h, ctx.spmm(mg::Reduce::kSum, edges.forward, h));
-    h = ctx.relu(norm1(ctx, lin1(ctx, h)));
-    return ctx.relu(norm2(ctx, lin2(ctx, h)));
+    return conv(ctx, h, edges, [this](Ctx& c, mg::Var sum) {
+      return c.relu(norm2(c, lin2(c, c.relu(norm1(c, lin1(c, sum))))));
+    });
   }
 };
 
