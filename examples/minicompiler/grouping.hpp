@@ -28,6 +28,11 @@ struct GroupingOptions {
   int runs = 4;                                 ///< of each nest; the fastest counts
 };
 
+/// Whether a value is an image that can lie channels first or last.
+[[nodiscard]] inline bool is_image(const Dataflow& flow, std::size_t value) {
+  return flow.instruction(value).shape.size() == 4 && flow.has_orders(value);
+}
+
 /// What grouping() has found.
 struct Grouped {
   Schedule schedule;
@@ -119,8 +124,7 @@ class Grouping {
   Grouping(const Dataflow& flow, Order images, const GroupingOptions& options)
       : flow_(flow), options_(options), materialised_(flow.program.instructions.size()) {
     for (const std::size_t v : flow.values) {
-      const bool swaps = flow.instruction(v).shape.size() == 4 && flow.has_orders(v);
-      materialised_[v].order = swaps ? images : Order::kRowMajor;
+      materialised_[v].order = is_image(flow, v) ? images : Order::kRowMajor;
     }
   }
 
