@@ -4,8 +4,8 @@
 
 usage: layering.py <folder that holds mlgraph/>
 
-* A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, format, cost, arch, then
-  infer or train (never each other), then io.
+* A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, format, dist, cost, arch,
+  then infer or train (never each other), then io.
 * cost_model.hpp needs core, graph and the standard library alone, mlgraph.h two headers of C; from cost on both may
   be included. mlgraph.hpp, infer.hpp and train.hpp are for users: no header of a room includes them, none of them
   reaches io, and infer.hpp does not reach train.
@@ -18,8 +18,8 @@ import pathlib
 import re
 import sys
 
-LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "format": 5, "cost": 6, "arch": 7, "infer": 8,
-         "train": 8, "io": 9}
+LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "format": 5, "dist": 6, "cost": 7, "arch": 8,
+         "infer": 9, "train": 9, "io": 10}
 UMBRELLAS = {"mlgraph/mlgraph.hpp", "mlgraph/infer.hpp", "mlgraph/train.hpp"}
 COST_MODEL = "mlgraph/cost_model.hpp"
 C_HEADER = "mlgraph/mlgraph.h"
@@ -32,6 +32,7 @@ EXTERNAL = [
     (("xsimd/",), {"mlgraph/kernels/simd.hpp"}, "xsimd"),
     (("immintrin.h", "x86intrin.h", "emmintrin.h", "xmmintrin.h", "arm_neon.h", "arm_sve.h"),
      {"kernels"}, "a header of intrinsics"),
+    (("mpi.h",), {"mlgraph/dist/mpi.hpp"}, "MPI"),
     (("zlib.h", "zip.h", "protozero/", "nlohmann/"), {"io"}, "a library of io"),
     (("iostream", "istream", "ostream", "fstream", "sstream", "iomanip", "locale", "clocale", "print", "stdio.h"),
       {"io"}, "a header that prints or has a locale"),

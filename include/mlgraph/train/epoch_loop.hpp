@@ -23,8 +23,8 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/communicator.hpp"
 #include "mlgraph/format/safetensors.hpp"
-#include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/ema.hpp"
 #include "mlgraph/train/gradient.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
@@ -162,19 +162,6 @@ class WeightSteps {
   std::optional<Ema<float>> ema_;
 };
 
-/// Adds up what the samples of a step computed, by a fixed tree over their places: `parameters.grad` becomes
-/// grad_weight * their sum, and the state part of the weights moves by state_weight * the sum of what each
-/// moved it. The vectors hold parts of sums then. The bits do not depend on the number of threads.
-inline void add_up_samples(Parameters<float>& parameters, Span<float* const> grads, Span<float* const> states,
-                           float grad_weight, float state_weight, ThreadPool* pool) {
-  const auto num_grads = static_cast<std::int64_t>(parameters.grad.size());
-  add_in_tree<float>(grads, num_grads, pool);
-  kernels::scale(grad_weight, grads[0], parameters.grad.data(), num_grads, false, pool);
-  const std::int64_t num_state = static_cast<std::int64_t>(parameters.value.size()) - num_grads;
-  add_in_tree<float>(states, num_state, pool);
-  kernels::axpy(state_weight, states[0], parameters.value.data() + num_grads, num_state, pool);
-}
-
 /// An error when a gradient is not finite, by its tensor.
 [[nodiscard]] inline Status check_sample_gradient(const ParamSpec& spec, Span<const float> grad) {
   const std::size_t bad = find_non_finite(grad);
@@ -227,9 +214,10 @@ struct StepLoss {
 ///   Result<StepLoss> run_step(epoch, step, lr);
 ///   Status judge(Epoch&);              // validates when it is time, and says whether it is the best one
 ///   void finish(const Epoch&);
+///   Communicator* ranks() const;
 ///
-/// until there is none, `on_epoch(const Epoch&)` returns false (sets `stopped`), or an error, which names epoch
-/// and step.
+/// until there is none, `on_epoch(const Epoch&)` returns false on any rank (sets `stopped`), or an error, which
+/// names epoch and step.
 template <class Training, class OnEpoch>
 [[nodiscard]] Status run_epochs(Training& training, OnEpoch& on_epoch, bool& stopped) {
   while (training.next_epoch()) {
@@ -248,9 +236,9 @@ template <class Training, class OnEpoch>
     const Status status = run();
     if (!status.ok()) return status.annotate(str_cat("epoch ", now.epoch));
     training.finish(now);
-    if (on_epoch(static_cast<const typename Training::Epoch&>(now))) continue;
-    stopped = true;
-    break;
+    const bool goes_on = on_epoch(static_cast<const typename Training::Epoch&>(now));
+    MLGRAPH_ASSIGN_OR_RETURN(stopped, any_of_ranks(training.ranks(), !goes_on));
+    if (stopped) break;
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #define MLGRAPH_TRAIN_EVALUATE_HPP
 #include "mlgraph/core/push_macros.inc"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,9 @@
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/communicator.hpp"
+#include "mlgraph/dist/note.hpp"
+#include "mlgraph/dist/tree_sum.hpp"
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/train/first_place.hpp"
 #include "mlgraph/train/metrics.hpp"
@@ -124,29 +128,107 @@ struct Evaluation {
   return mean;
 }
 
-/// Scores the selected configurations of each program and compares them with the labels.
+namespace detail {
+
+/// What came of one program: its ranking, why it has none, or an error.
+struct EvaluatedProgram {
+  Status status;
+  std::string skipped;
+  RankingMetrics metrics;
+  std::vector<float> score;
+
+  void write(NoteWriter& note) const {
+    note.add_status(status);
+    note.add_text(skipped);
+    for (const double number : {metrics.kendall_tau, metrics.ordered_pair_accuracy, metrics.first_place})
+      note.add(number);
+    note.add_array(Span<const double>(metrics.slowdown));
+    note.add_array(Span<const float>(score));
+  }
+  [[nodiscard]] static EvaluatedProgram read(NoteReader& note) {
+    EvaluatedProgram of;
+    of.status = note.take_status();
+    of.skipped = note.take_text();
+    for (double* const number :
+         {&of.metrics.kendall_tau, &of.metrics.ordered_pair_accuracy, &of.metrics.first_place})
+      *number = note.take<double>();
+    const std::vector<double> slowdown = note.take_array<double>();
+    if (slowdown.size() == of.metrics.slowdown.size())
+      std::copy(slowdown.begin(), slowdown.end(), of.metrics.slowdown.begin());
+    of.score = note.take_array<float>();
+    if (!note.ok()) of.status = Status::data_loss("another rank sent a note that is cut off");
+    return of;
+  }
+};
+
+[[nodiscard]] inline EvaluatedProgram evaluate_program(const Model& model, const PreparedProgram& program,
+                                                       ThreadPool* pool) {
+  EvaluatedProgram of;
+  of.status = check_labels(program);
+  if (!of.status.ok()) return of;
+  Result<std::vector<float>> score = model.predict(program, program.selection, pool);
+  of.status = score.status();
+  if (!of.status.ok()) return of;
+  of.score = std::move(*score);
+  const Result<RankingMetrics> metrics = ranking_metrics(of.score, program);
+  if (metrics.ok()) of.metrics = *metrics;
+  if (!metrics.ok()) of.skipped = metrics.status().message();
+  return of;
+}
+
+/// What came of each program; each rank evaluates a part of them, of about the same cost.
+[[nodiscard]] inline Result<std::vector<EvaluatedProgram>> evaluate_programs(
+    const Model& model, Span<const PreparedProgram> programs, ThreadPool* pool, Communicator* ranks) {
+  std::vector<EvaluatedProgram> all(programs.size());
+  if (!has_ranks(ranks)) {
+    for (std::size_t i = 0; i < programs.size() && (i == 0 || all[i - 1].status.ok()); ++i)
+      all[i] = evaluate_program(model, programs[i], pool);
+    return all;
+  }
+  std::vector<std::int64_t> costs;
+  for (const PreparedProgram& program : programs) {
+    costs.push_back(program.view.graph.num_nodes() +
+                    model.rows_added_by_config(program) * signed_size(program.selection));
+  }
+  const std::vector<PlaceRange> shares = share_places(costs, ranks->size());
+  NoteWriter mine;
+  const PlaceRange share = shares[static_cast<std::size_t>(ranks->rank())];
+  for (std::size_t i = share.begin; i < share.end; ++i) evaluate_program(model, programs[i], pool).write(mine);
+  MLGRAPH_ASSIGN_OR_RETURN(const auto notes, all_gather(*ranks, mine.bytes()));
+  for (std::size_t r = 0; r < shares.size(); ++r) {
+    NoteReader note(notes[r]);
+    for (std::size_t i = shares[r].begin; i < shares[r].end; ++i) all[i] = EvaluatedProgram::read(note);
+  }
+  return all;
+}
+
+}  // namespace detail
+
+/// Scores the selected configurations of each program and compares them with the labels. Where there are ranks,
+/// each does a part of it, and all have the result.
 ///
 /// Programs whose labels carry no ranking (one config, placeholder labels, NaN or infinite ones) are skipped
 /// with a note.
 /// Errors: a model of several outputs; a program it cannot score, or without labels; no program with a ranking.
+///         Those of Communicator::send_receive().
 [[nodiscard]] inline Result<Evaluation> evaluate(const Model& model, Span<const PreparedProgram> programs,
-                                                 ThreadPool* pool = nullptr) {
+                                                 ThreadPool* pool = nullptr, Communicator* ranks = nullptr) {
   if (model.plan().num_outputs != 1) {
     return Status::invalid_argument(str_cat("configs are ranked by one score; a ", model.name(),
                                             " model gives ", model.plan().num_outputs));
   }
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<detail::EvaluatedProgram> all,
+                           detail::evaluate_programs(model, programs, pool, ranks));
   Evaluation evaluation;
   for (std::size_t i = 0; i < programs.size(); ++i) {
-    const PreparedProgram& program = programs[i];
-    MLGRAPH_RETURN_IF_ERROR(check_labels(program));
-    MLGRAPH_ASSIGN_OR_RETURN(std::vector<float> score, model.predict(program, program.selection, pool));
-    const Result<RankingMetrics> metrics = ranking_metrics(score, program);
-    std::string name(program.view.name);
-    if (!metrics.ok()) {
-      evaluation.skipped.push_back(str_cat(name, ": ", metrics.status().message()));
+    detail::EvaluatedProgram& of = all[i];
+    MLGRAPH_RETURN_IF_ERROR(of.status);
+    std::string name(programs[i].view.name);
+    if (!of.skipped.empty()) {
+      evaluation.skipped.push_back(str_cat(name, ": ", of.skipped));
       continue;
     }
-    evaluation.graphs.push_back({std::move(name), i, signed_size(score), *metrics, std::move(score)});
+    evaluation.graphs.push_back({std::move(name), i, signed_size(of.score), of.metrics, std::move(of.score)});
   }
   if (evaluation.graphs.empty()) {
     return Status::invalid_argument(

@@ -182,6 +182,8 @@ class GraphModel {
     for (const Status& status : statuses) MLGRAPH_RETURN_IF_ERROR(status);
     return {};
   }
+  /// The graphs of a part of for_each_output(); the last may have fewer.
+  static constexpr std::size_t kGraphsOfPart = 128;
   /// How many parts for_each_output() has.
   [[nodiscard]] static std::size_t num_output_parts(std::size_t num_graphs) {
     return (num_graphs + kGraphsOfPart - 1) / kGraphsOfPart;
@@ -215,8 +217,6 @@ class GraphModel {
 
  private:
   GraphModel() = default;
-
-  static constexpr std::size_t kGraphsOfPart = 128;
 
   std::unique_ptr<ParamSpec> spec_;  // has an address of its own, which contexts and trainers borrow
   std::unique_ptr<detail::GraphNet> net_;

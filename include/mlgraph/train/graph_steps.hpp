@@ -21,11 +21,15 @@
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/dist/communicator.hpp"
+#include "mlgraph/dist/note.hpp"
+#include "mlgraph/dist/tree_sum.hpp"
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/graph/graph_dataset.hpp"
 #include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/graph_model.hpp"
 #include "mlgraph/train/graph_task.hpp"
+#include "mlgraph/train/rank_steps.hpp"
 #include "mlgraph/train/target_loss.hpp"
 #include "mlgraph/train/target_metrics.hpp"
 
@@ -42,10 +46,12 @@ struct GraphTrainOptions {
   std::int64_t graphs_per_tape = 0;
   std::int64_t steps_per_epoch = 0;  ///< 0: as many as use every graph once
   StopOn stop;                       ///< what the best epoch is judged by
+  Communicator* ranks = nullptr;     ///< borrowed; null: this process alone. As TrainOptions::ranks
 };
 
 /// The steps of a training of graphs. What a step draws is a function of (seed, epoch, step, tape), and
-/// gradients are added by a fixed tree over the tapes: the sum has the same bits for any number of threads.
+/// gradients are added by a fixed tree over the tapes: the sum has the same bits for any number of threads and
+/// ranks.
 class GraphSteps {
  public:
   /// All are borrowed. The weights of the model are written by run() alone.
@@ -100,31 +106,37 @@ class GraphSteps {
 
   /// Computes a step of the epoch, from 0: the gradient of its mean loss is in model.parameters().grad
   /// afterwards, and the statistics of batch norm have moved by the mean of what each tape moved them.
-  /// Errors: those of the network; an output, loss or gradient that is not finite. They name a graph.
+  /// Errors: those of the network; an output, loss or gradient that is not finite. They name a graph. Those of
+  ///         Communicator::send_receive().
   [[nodiscard]] Result<StepLoss> run(std::int64_t step) {
     const std::size_t begin = static_cast<std::size_t>(step) * per_step_;
     const std::size_t count = std::min(per_step_, order_.size() - begin);
     double weight = 0;
     for (std::size_t i = begin; i < begin + count; ++i) weight += weights_[order_[i]];
     const std::size_t num_tapes = (count + per_tape_ - 1) / per_tape_;
-    const bool in_parallel = options_.pool != nullptr && num_tapes > 1;
     while (tapes_.size() < num_tapes) tapes_.push_back(std::make_unique<Work>(nullptr));
-    if (!in_parallel && all_threads_ == nullptr) all_threads_ = std::make_unique<Work>(options_.pool);
+    costs_.clear();
     for (std::size_t t = 0; t < num_tapes; ++t) {
       Work& work = *tapes_[t];
       const std::size_t first = begin + t * per_tape_;
       work.graphs.clear();
       for (std::size_t i = first; i < std::min(first + per_tape_, begin + count); ++i)
         work.graphs.push_back(graphs_[order_[i]]);
+      std::int64_t nodes = 0;
+      for (const std::size_t g : work.graphs) nodes += dataset_.graph(g).num_nodes;
+      costs_.push_back(nodes);
       work.seed = seed_of(static_cast<std::uint64_t>(epoch_), static_cast<std::uint64_t>(step) + 1, t);
     }
-    if (in_parallel) {
-      options_.pool->run(static_cast<std::int64_t>(num_tapes), [&](std::int64_t t) {
-        Work& work = *tapes_[static_cast<std::size_t>(t)];
+    rank_step_.begin(options_.ranks, costs_);
+    const PlaceRange mine = rank_step_.mine();
+    if (options_.pool != nullptr && mine.size() > 1) {
+      options_.pool->run(static_cast<std::int64_t>(mine.size()), [&](std::int64_t t) {
+        Work& work = *tapes_[mine.begin + as_size(t)];
         compute(work, work.tape, weight);
       });
     } else {
-      for (std::size_t t = 0; t < num_tapes; ++t) compute(*tapes_[t], all_threads_->tape, weight);
+      if (all_threads_ == nullptr) all_threads_ = std::make_unique<Work>(options_.pool);
+      for (std::size_t t = mine.begin; t < mine.end; ++t) compute(*tapes_[t], all_threads_->tape, weight);
     }
     return add_up(num_tapes, weight);
   }
@@ -204,14 +216,27 @@ class GraphSteps {
   Result<StepLoss> add_up(std::size_t num_tapes, double weight) {
     std::vector<float*> grads, states;
     StepLoss loss{0, weight, epoch_weight_ > 0 ? epoch_weight_ : 1};
-    for (std::size_t t = 0; t < num_tapes; ++t) {
-      Work& work = *tapes_[t];
-      MLGRAPH_RETURN_IF_ERROR(work.status);
-      grads.push_back(work.grad.data());
-      states.push_back(work.state.data());
-      loss.loss += work.loss;
+    for (std::size_t t = rank_step_.mine().begin; t < rank_step_.mine().end; ++t) {
+      grads.push_back(tapes_[t]->grad.data());
+      states.push_back(tapes_[t]->state.data());
     }
-    add_up_samples(model_.parameters(), grads, states, 1, 1 / static_cast<float>(num_tapes), options_.pool);
+    Parameters<float>& parameters = model_.parameters();
+    const std::size_t num_grads = parameters.grad.size();
+    MLGRAPH_RETURN_IF_ERROR(rank_step_.add_up(grads, states, num_grads, parameters.value.size() - num_grads,
+                                              options_.pool, [&](std::size_t t, NoteWriter& note) {
+                                                note.add_status(tapes_[t]->status);
+                                                note.add(tapes_[t]->loss);
+                                              }));
+    const auto take = [&](std::size_t t) -> Status {
+      loss.loss += tapes_[t]->loss;
+      return tapes_[t]->status;
+    };
+    MLGRAPH_RETURN_IF_ERROR(rank_step_.for_each(take, [&](std::size_t t, NoteReader& note) {
+      tapes_[t]->status = note.take_status();
+      tapes_[t]->loss = note.take<double>();
+      return take(t);
+    }));
+    rank_step_.apply(parameters, 1, 1 / static_cast<float>(num_tapes), options_.pool);
     return loss;
   }
 
@@ -226,7 +251,9 @@ class GraphSteps {
   std::int64_t epoch_ = 0;
   double epoch_weight_ = 0;
   std::vector<std::unique_ptr<Work>> tapes_;  // of a step
-  std::unique_ptr<Work> all_threads_;         // its tape runs one after the other, with all threads in each
+  std::vector<std::int64_t> costs_;           // of each, in nodes
+  RankStep rank_step_;
+  std::unique_ptr<Work> all_threads_;  // its tape runs one after the other, with all threads in each
 };
 
 MLGRAPH_END_ISA

@@ -18,6 +18,9 @@
 #include "mlgraph/core/parallel.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/dist/communicator.hpp"
+#include "mlgraph/dist/note.hpp"
+#include "mlgraph/dist/tree_sum.hpp"
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/graph/graph_dataset.hpp"
 #include "mlgraph/graph/named_array.hpp"
@@ -194,49 +197,102 @@ struct GraphEvaluationResult {
   }
 };
 
-/// Compares a model's predictions of graphs with their targets.
-/// Errors: those of check_task(), GraphModel::predict() and check_targets().
-[[nodiscard]] inline Result<GraphEvaluationResult> evaluate(const GraphModel& model, const GraphTask& task,
-                                                            const GraphDataset& dataset,
-                                                            Span<const std::size_t> graphs,
-                                                            ThreadPool* pool = nullptr,
-                                                            TaskPart part = TaskPart::kValid) {
-  MLGRAPH_RETURN_IF_ERROR(check_task(task, dataset));
+namespace detail {
+
+/// What came of some graphs that are evaluated together.
+struct EvaluatedGraphs {
+  std::vector<double> predicted, target;
+  std::int64_t rows = 0, cols = 0;
+  double loss = 0, weight = 0;
+  Status status;
+
+  void write(NoteWriter& note) const {
+    note.add_array(Span<const double>(predicted));
+    note.add_array(Span<const double>(target));
+    note.add(rows);
+    note.add(cols);
+    note.add(loss);
+    note.add(weight);
+    note.add_status(status);
+  }
+  void read(NoteReader& note) {
+    predicted = note.take_array<double>();
+    target = note.take_array<double>();
+    rows = note.take<std::int64_t>();
+    cols = note.take<std::int64_t>();
+    loss = note.take<double>();
+    weight = note.take<double>();
+    status = note.take_status();
+    if (!note.ok()) status = Status::data_loss("another rank sent a note that is cut off");
+  }
+};
+
+inline void evaluate_graphs(const GraphModel& model, const GraphTask& task, TaskPart part,
+                            const BatchView& batch, MatrixView<const float> outputs, EvaluatedGraphs& to) {
   const bool of_class = task.loss.loss == TargetLoss::kCrossEntropy;
-  struct Part {
-    std::vector<double> predicted, target;
-    std::int64_t rows = 0, cols = 0;
-    double loss = 0, weight = 0;
-    Status status;
-  };
-  std::vector<Part> parts(GraphModel::num_output_parts(graphs.size()));
-  MLGRAPH_RETURN_IF_ERROR(model.for_each_output(
-      dataset, graphs, pool, [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
-        Part& to = parts[p];
-        const TargetRows rows = target_rows(task, part, batch);
-        to.status = check_target_options(task.loss, outputs.cols);
-        if (to.status.ok()) to.status = check_targets(task.loss, rows, outputs.rows, outputs.cols);
-        if (!to.status.ok()) return;
-        to.rows = outputs.rows;
-        to.cols = outputs.cols;
-        std::vector<float> gradient(static_cast<std::size_t>(outputs.size()));
-        to.weight = kernels::total_target_weight(task.loss, rows, outputs.rows, outputs.cols);
-        to.loss = kernels::target_loss(task.loss, model.meaning().scaling, outputs, rows, 1.0,
-                                       MatrixView<float>(gradient.data(), outputs.rows, outputs.cols));
-        to.predicted.resize(gradient.size());
-        for (std::int64_t i = 0; i < outputs.rows; ++i) {
-          model.meaning().predict(outputs.row(i), outputs.cols, to.predicted.data() + i * outputs.cols);
-          for (std::int64_t k = 0; k < (of_class ? 1 : outputs.cols); ++k) {
-            const double target = of_class ? static_cast<double>(rows.label[static_cast<std::size_t>(i)])
-                                           : static_cast<double>(rows.value(i, k));
-            const bool is_there = kernels::has_target(task.loss, rows, i, k);
-            to.target.push_back(is_there ? target : std::numeric_limits<double>::quiet_NaN());
-          }
-        }
-      }));
+  const TargetRows rows = target_rows(task, part, batch);
+  to.status = check_target_options(task.loss, outputs.cols);
+  if (to.status.ok()) to.status = check_targets(task.loss, rows, outputs.rows, outputs.cols);
+  if (!to.status.ok()) return;
+  to.rows = outputs.rows;
+  to.cols = outputs.cols;
+  std::vector<float> gradient(static_cast<std::size_t>(outputs.size()));
+  to.weight = kernels::total_target_weight(task.loss, rows, outputs.rows, outputs.cols);
+  to.loss = kernels::target_loss(task.loss, model.meaning().scaling, outputs, rows, 1.0,
+                                 MatrixView<float>(gradient.data(), outputs.rows, outputs.cols));
+  to.predicted.resize(gradient.size());
+  for (std::int64_t i = 0; i < outputs.rows; ++i) {
+    model.meaning().predict(outputs.row(i), outputs.cols, to.predicted.data() + i * outputs.cols);
+    for (std::int64_t k = 0; k < (of_class ? 1 : outputs.cols); ++k) {
+      const double target = of_class ? static_cast<double>(rows.label[static_cast<std::size_t>(i)])
+                                     : static_cast<double>(rows.value(i, k));
+      const bool is_there = kernels::has_target(task.loss, rows, i, k);
+      to.target.push_back(is_there ? target : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+}
+
+/// All parts of the graphs; each rank evaluates some of them.
+[[nodiscard]] inline Result<std::vector<EvaluatedGraphs>> evaluate_parts(
+    const GraphModel& model, const GraphTask& task, const GraphDataset& dataset, Span<const std::size_t> graphs,
+    ThreadPool* pool, TaskPart part, Communicator* ranks) {
+  std::vector<EvaluatedGraphs> parts(GraphModel::num_output_parts(graphs.size()));
+  const std::vector<PlaceRange> shares =
+      share_places(std::vector<std::int64_t>(parts.size(), 1), has_ranks(ranks) ? ranks->size() : 1);
+  const PlaceRange mine = shares[has_ranks(ranks) ? static_cast<std::size_t>(ranks->rank()) : 0];
+  const std::size_t begin = std::min(graphs.size(), mine.begin * GraphModel::kGraphsOfPart);
+  const std::size_t end = std::min(graphs.size(), mine.end * GraphModel::kGraphsOfPart);
+  const Status status =
+      model.for_each_output(dataset, graphs.subspan(begin, end - begin), pool,
+                            [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
+                              evaluate_graphs(model, task, part, batch, outputs, parts[mine.begin + p]);
+                            });
+  MLGRAPH_RETURN_IF_ERROR(agree(ranks, status));
+  if (!has_ranks(ranks)) return parts;
+  NoteWriter note;
+  for (std::size_t p = mine.begin; p < mine.end; ++p) parts[p].write(note);
+  MLGRAPH_ASSIGN_OR_RETURN(const auto notes, all_gather(*ranks, note.bytes()));
+  for (std::size_t r = 0; r < shares.size(); ++r) {
+    NoteReader reader(notes[r]);
+    for (std::size_t p = shares[r].begin; p < shares[r].end; ++p) parts[p].read(reader);
+  }
+  return parts;
+}
+
+}  // namespace detail
+
+/// Compares a model's predictions of graphs with their targets. Where there are ranks, each does a part of it,
+/// and all have the result.
+/// Errors: those of check_task(), GraphModel::predict(), check_targets() and Communicator::send_receive().
+[[nodiscard]] inline Result<GraphEvaluationResult> evaluate(
+    const GraphModel& model, const GraphTask& task, const GraphDataset& dataset, Span<const std::size_t> graphs,
+    ThreadPool* pool = nullptr, TaskPart part = TaskPart::kValid, Communicator* ranks = nullptr) {
+  MLGRAPH_RETURN_IF_ERROR(check_task(task, dataset));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<detail::EvaluatedGraphs> parts,
+                           detail::evaluate_parts(model, task, dataset, graphs, pool, part, ranks));
   GraphEvaluationResult result;
   double loss = 0, weight = 0;
-  for (const Part& of : parts) {
+  for (const detail::EvaluatedGraphs& of : parts) {
     MLGRAPH_RETURN_IF_ERROR(of.status);
     result.predicted.rows += of.rows;
     result.predicted.cols = of.cols;
@@ -246,7 +302,7 @@ struct GraphEvaluationResult {
     weight += of.weight;
   }
   result.target.rows = result.predicted.rows;
-  result.target.cols = of_class ? 1 : result.predicted.cols;
+  result.target.cols = task.loss.loss == TargetLoss::kCrossEntropy ? 1 : result.predicted.cols;
   result.metrics = target_metrics(result.predictions(task.loss.loss));
   result.metrics.loss = weight > 0 ? loss / weight : 0;
   return result;

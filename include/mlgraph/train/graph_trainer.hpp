@@ -31,6 +31,7 @@
 #include "mlgraph/train/graph_task.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/optimizer.hpp"
+#include "mlgraph/train/rank_steps.hpp"
 #include "mlgraph/train/target_metrics.hpp"
 
 namespace mlgraph {
@@ -168,8 +169,8 @@ inline constexpr std::size_t kGraphEpochNumbers = 7;
 /// Trains `model` in place; afterwards it holds the weights of the best validated epoch, and its meaning() says
 /// how predict() undoes the scaling of targets.
 ///
-/// The weights have the same bits for any number of threads, and after any resume from a checkpoint: see
-/// GraphSteps.
+/// The weights have the same bits for any number of threads and ranks, and after any resume from a checkpoint,
+/// with another number of them, too: see GraphSteps.
 ///
 /// Of the recipe, epochs, patience, graphs_per_step (the batch size), optimizer, schedule, clipping, average
 /// and validate_every are used; the loss is the task's, and the best epoch that of GraphTrainOptions::stop.
@@ -194,7 +195,8 @@ class GraphTrainer {
   [[nodiscard]] Result<GraphTrainReport> run(const GraphDataset& dataset, Span<const std::size_t> train,
                                              Span<const std::size_t> valid, OnEpoch&& on_epoch,
                                              Span<const std::byte> resume = {}) {
-    MLGRAPH_RETURN_IF_ERROR(start(dataset, train, valid, resume));
+    MLGRAPH_RETURN_IF_ERROR(agree(options_.ranks, start(dataset, train, valid, resume)));
+    MLGRAPH_RETURN_IF_ERROR(check_same_run(options_.ranks, settings_, model_.parameters().value));
     const Status status = run_epochs(*this, on_epoch, state_.report.stopped_by_caller);
     model_.parameters().value = state_.best;
     MLGRAPH_RETURN_IF_ERROR(status);
@@ -290,6 +292,7 @@ class GraphTrainer {
     return {};
   }
   [[nodiscard]] std::int64_t num_steps() const { return samples_->steps_per_epoch(); }
+  [[nodiscard]] Communicator* ranks() const { return options_.ranks; }
   [[nodiscard]] double lr() const { return schedule_.at(steps_->num_steps(), reductions_); }
 
   Result<StepLoss> run_step(std::int64_t, std::int64_t step, double lr) {
@@ -304,7 +307,8 @@ class GraphTrainer {
     if (valid_.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
     AlignedVector<float> other = steps_->weights_to_keep();
     std::swap(model_.parameters().value, other);
-    const Result<GraphEvaluationResult> of = evaluate(model_, task_, *dataset_, valid_, options_.pool);
+    const Result<GraphEvaluationResult> of =
+        evaluate(model_, task_, *dataset_, valid_, options_.pool, TaskPart::kValid, options_.ranks);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(of.status());
     MLGRAPH_ASSIGN_OR_RETURN(now.metric, options_.stop.value(of->metrics, of->predictions(task_.loss.loss)));

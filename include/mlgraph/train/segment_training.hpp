@@ -15,6 +15,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/note.hpp"
 #include "mlgraph/kernels/elementwise.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 
@@ -102,6 +103,31 @@ struct SegmentBuffers {
   void clear() {
     num_computed = 0;
     data.clear();
+  }
+  /// What was computed, for another rank.
+  void write(NoteWriter& note) const {
+    note.add(static_cast<std::uint64_t>(num_computed));
+    for (std::size_t i = 0; i < num_computed; ++i) {
+      note.add(computed[i].segment);
+      note.add(static_cast<std::uint64_t>(computed[i].begin));
+      note.add_array(Span<const std::int32_t>(computed[i].ids));
+    }
+    note.add_array(Span<const float>(data));
+  }
+  /// The inverse. Where the note is cut off, nothing is computed.
+  void read(NoteReader& note) {
+    clear();
+    const auto count = note.take<std::uint64_t>();
+    for (std::uint64_t i = 0; i < count && note.ok(); ++i) {
+      if (num_computed == computed.size()) computed.emplace_back();
+      Computed& entry = computed[num_computed++];
+      entry.segment = note.take<std::uint32_t>();
+      entry.begin = static_cast<std::size_t>(note.take<std::uint64_t>());
+      entry.ids = note.take_array<std::int32_t>();
+    }
+    const std::vector<float> rows = note.take_array<float>();
+    data.assign(rows.begin(), rows.end());
+    if (!note.ok()) clear();
   }
   /// Brings what was computed for `graph` into the table.
   /// Errors: those of EmbeddingTable::write().

@@ -20,9 +20,12 @@
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/note.hpp"
+#include "mlgraph/dist/tree_sum.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/objective.hpp"
+#include "mlgraph/train/rank_steps.hpp"
 #include "mlgraph/train/sampler.hpp"
 #include "mlgraph/train/segment_training.hpp"
 #include "mlgraph/train/slate.hpp"
@@ -42,7 +45,7 @@ struct StepPlace {
 ///
 /// What a slate draws (its configurations, segments, dropout and dropped edges) is a function of (seed, epoch,
 /// step, its place in the step), so it can be computed anywhere. Each has a tape of its own; gradients are
-/// added by a fixed tree over their places, so the sum has the same bits for any number of threads.
+/// added by a fixed tree over their places, so the sum has the same bits for any number of threads and ranks.
 class StepSlates {
  public:
   /// All are borrowed. Model::parameters() is written by run() alone.
@@ -79,33 +82,23 @@ class StepSlates {
   /// afterwards, the statistics of batch norm have moved by the mean of what each slate moved them, and the
   /// embeddings that the slates made are in `table`, where there is one. -> the mean loss.
   /// Errors: those of SlateWorker::run(); a gradient that is not finite, with its tensor. They name the
-  /// program.
+  ///         program. Those of Communicator::send_receive().
   [[nodiscard]] Result<double> run(Span<const PreparedProgram> train, Span<const std::size_t> batch,
                                    const StepPlace& place, EmbeddingTable* table) {
     const bool is_small = draw(train, batch, place) < options_.large_slate_rows;
-    const auto count = static_cast<std::int64_t>(batch.size());
-    if (options_.pool != nullptr && count > 1 && is_small) {
-      while (workers_.size() < batch.size()) workers_.push_back(std::make_unique<SlateWorker>(nullptr));
-      options_.pool->run(count, [&](std::int64_t i) {
-        const auto j = static_cast<std::size_t>(i);
-        workers_[j]->run(model_, train[batch[j]], objective_, table, slates_[j]);
+    step_.begin(options_.ranks, costs_);
+    const PlaceRange mine = step_.mine();
+    if (options_.pool != nullptr && mine.size() > 1 && is_small) {
+      while (workers_.size() < mine.size()) workers_.push_back(std::make_unique<SlateWorker>(nullptr));
+      options_.pool->run(static_cast<std::int64_t>(mine.size()), [&](std::int64_t i) {
+        const std::size_t j = mine.begin + as_size(i);
+        workers_[as_size(i)]->run(model_, train[batch[j]], objective_, table, slates_[j]);
       });
     } else {
-      for (std::size_t j = 0; j < batch.size(); ++j)
+      for (std::size_t j = mine.begin; j < mine.end; ++j)
         all_threads_.run(model_, train[batch[j]], objective_, table, slates_[j]);
     }
-    double mean_loss = 0;
-    for (std::size_t j = 0; j < batch.size(); ++j) {
-      const Slate& slate = slates_[j];
-      MLGRAPH_RETURN_IF_ERROR(check(train[batch[j]].view, slate));
-      if (table != nullptr) {
-        const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
-        if (!stored.ok()) return stored.annotate(train[batch[j]].view.name);
-      }
-      mean_loss += slate.loss / static_cast<double>(count);
-    }
-    add_up(batch.size());
-    return mean_loss;
+    return add_up(train, batch, table);
   }
 
   /// The most bytes that the matrices of one slate took.
@@ -134,6 +127,7 @@ class StepSlates {
   /// The configs and segments of each slate. Returns the rows of the largest.
   std::int64_t draw(Span<const PreparedProgram> train, Span<const std::size_t> batch, const StepPlace& place) {
     slates_.resize(std::max(slates_.size(), batch.size()));
+    costs_.clear();
     std::int64_t most_rows = 0;
     for (std::size_t j = 0; j < batch.size(); ++j) {
       const PreparedProgram& program = train[batch[j]];
@@ -152,24 +146,58 @@ class StepSlates {
       const std::int64_t rows =
           model_.rows_added_by_config(program) * static_cast<std::int64_t>(slate.configs.size());
       most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
+      costs_.push_back(rows + program.view.graph.num_nodes());
     }
     return most_rows;
   }
 
+  /// What can be wrong with a slate that was computed here.
   [[nodiscard]] Status check(const ProgramView& program, const Slate& slate) const {
     if (!slate.status.ok()) return slate.status.annotate(program.name);
     return check_sample_gradient(model_.spec(), slate.grad).annotate(program.name);
   }
 
-  /// The mean gradient of the first `count` slates, and of how they moved the state.
-  void add_up(std::size_t count) {
-    const float weight = 1 / static_cast<float>(count);
+  /// The mean gradient of the slates of all ranks, and of how they moved the state; their embeddings are in the
+  /// table then. -> the mean loss.
+  Result<double> add_up(Span<const PreparedProgram> train, Span<const std::size_t> batch,
+                        EmbeddingTable* table) {
     std::vector<float*> grads, states;
-    for (std::size_t j = 0; j < count; ++j) {
+    std::vector<Status> status;  // before the gradients become parts of sums
+    const PlaceRange mine = step_.mine();
+    for (std::size_t j = mine.begin; j < mine.end; ++j) {
+      status.push_back(check(train[batch[j]].view, slates_[j]));
       grads.push_back(slates_[j].grad.data());
       states.push_back(slates_[j].state.data());
     }
-    add_up_samples(model_.parameters(), grads, states, weight, weight, options_.pool);
+    Parameters<float>& parameters = model_.parameters();
+    const std::size_t num_grads = parameters.grad.size();
+    MLGRAPH_RETURN_IF_ERROR(step_.add_up(grads, states, num_grads, parameters.value.size() - num_grads,
+                                         options_.pool, [&](std::size_t j, NoteWriter& note) {
+                                           note.add_status(status[j - mine.begin]);
+                                           note.add(slates_[j].loss);
+                                           if (table != nullptr) slates_[j].buffers.write(note);
+                                         }));
+    double mean_loss = 0;
+    const auto take = [&](std::size_t j, const Status& of_slate) -> Status {
+      MLGRAPH_RETURN_IF_ERROR(of_slate);
+      const Slate& slate = slates_[j];
+      if (table != nullptr) {
+        const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
+        if (!stored.ok()) return stored.annotate(train[batch[j]].view.name);
+      }
+      mean_loss += slate.loss / static_cast<double>(batch.size());
+      return {};
+    };
+    MLGRAPH_RETURN_IF_ERROR(step_.for_each([&](std::size_t j) { return take(j, status[j - mine.begin]); },
+                                           [&](std::size_t j, NoteReader& note) {
+                                             const Status of_slate = note.take_status();
+                                             slates_[j].loss = note.take<double>();
+                                             if (table != nullptr) slates_[j].buffers.read(note);
+                                             return note.ok() ? take(j, of_slate) : Status();
+                                           }));
+    const float weight = 1 / static_cast<float>(batch.size());
+    step_.apply(parameters, weight, weight, options_.pool);
+    return mean_loss;
   }
 
   Model& model_;
@@ -179,6 +207,8 @@ class StepSlates {
   std::vector<SlateSampler> samplers_;  // of each training program
   std::vector<std::size_t> slots_;      // the programs of an epoch's slates
   std::vector<Slate> slates_;           // of a step
+  std::vector<std::int64_t> costs_;     // of each, in rows
+  RankStep step_;
   std::vector<std::unique_ptr<SlateWorker>>
       workers_;              // for small slates: one each, without threads of their own
   SlateWorker all_threads_;  // for large ones

@@ -20,6 +20,7 @@
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/net.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/communicator.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
 
@@ -33,6 +34,9 @@ struct TrainOptions {
   /// A step whose slates all have fewer rows than this gives each thread slates of its own; in any other the
   /// slates follow each other, all threads in each. Decides time and memory; the weights have the same bits.
   std::int64_t large_slate_rows = 8192;
+  /// Borrowed; null: this process alone. Otherwise every rank calls the same functions with the same programs,
+  /// each computes a part of every step and of every validation, and all have the same weights: see RankStep.
+  Communicator* ranks = nullptr;
   /// Borrowed; null: the configurations of each slate are ranked by the recipe's loss.
   const Objective* objective = nullptr;
 };

@@ -19,6 +19,7 @@
 #include "mlgraph/cost/model.hpp"
 #include "mlgraph/cost/prepare.hpp"
 #include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/dist/communicator.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/epoch_loop.hpp"
@@ -26,6 +27,7 @@
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
+#include "mlgraph/train/rank_steps.hpp"
 #include "mlgraph/train/step_slates.hpp"
 #include "mlgraph/train/train_settings.hpp"
 #include "mlgraph/train/train_state.hpp"
@@ -35,8 +37,8 @@ MLGRAPH_BEGIN_ISA
 
 /// Trains `model` in place; afterwards it holds the weights of the best validated epoch.
 ///
-/// The weights have the same bits for any number of threads, and after any resume from a checkpoint: see
-/// StepSlates.
+/// The weights have the same bits for any number of threads and ranks, and after any resume from a checkpoint,
+/// with another number of them, too: see StepSlates.
 ///
 /// Programs in several segments (SegmentOptions) are trained as Recipe::gst says. The variants that finetune
 /// train the read-out alone in their last epochs, from the best weights so far; where no program has two
@@ -57,17 +59,22 @@ class Trainer {
   /// Programs with nothing to fit (for a ranking: whose selected configs have fewer than two different labels)
   /// are not trained on. Without validation programs the last weights are kept. `resume`: what checkpoint()
   /// gave in a run with the same model, recipe, seed and programs; that run is continued.
+  /// With TrainOptions::ranks all ranks call it with the same model, programs and options; the checkpoint of
+  /// any is that of all, and an epoch after which on_epoch() returns false on one rank is the last on all.
   /// Errors: those of check_recipe(); no training program with something to fit; a table budget too small for
   ///         one step; a checkpoint of another training; a label that is not finite, with its program and
   ///         config; a label, score or loss of a step that is not finite, with epoch, step, program and config;
   ///         a gradient or a weight, with epoch, step, program and tensor; a score in validation, with epoch,
   ///         program and config. The model then holds the best weights so far, and the last checkpoint is of
-  ///         the epoch before or an earlier one.
+  ///         the epoch before or an earlier one. With ranks: those of check_same_run() and of
+  ///         Communicator::send_receive(), and all ranks have the error of the first that has one.
   template <class OnEpoch>
   [[nodiscard]] Result<TrainReport> run(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
                                         OnEpoch&& on_epoch, Span<const std::byte> resume = {}) {
-    MLGRAPH_RETURN_IF_ERROR(check_recipe(recipe_, model_));
-    MLGRAPH_RETURN_IF_ERROR(start(train, valid, resume));
+    Status started = check_recipe(recipe_, model_);
+    if (started.ok()) started = start(train, valid, resume);
+    MLGRAPH_RETURN_IF_ERROR(agree(options_.ranks, started));
+    MLGRAPH_RETURN_IF_ERROR(check_same_run(options_.ranks, settings_, model_.parameters().value));
     train_ = train;
     valid_ = valid;
     const Status status = run_epochs(*this, on_epoch, state_.report.stopped_by_caller);
@@ -166,6 +173,7 @@ class Trainer {
     return true;
   }
   [[nodiscard]] std::int64_t finished() const { return state_.epoch; }
+  [[nodiscard]] Communicator* ranks() const { return options_.ranks; }
   [[nodiscard]] std::int64_t phase_begin() const { return state_.head_phase ? num_main_epochs_ : 0; }
 
   Status begin_epoch(std::int64_t epoch) {
@@ -201,7 +209,7 @@ class Trainer {
     if (valid_.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
     AlignedVector<float> other = steps_->weights_to_keep();
     std::swap(model_.parameters().value, other);
-    Result<Evaluation> evaluation = evaluate(model_, valid_, options_.pool);
+    Result<Evaluation> evaluation = evaluate(model_, valid_, options_.pool, options_.ranks);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(evaluation.status());
     if (recipe_.selection == Selection::kLoss) {
