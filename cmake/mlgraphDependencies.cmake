@@ -7,6 +7,7 @@
 #   mlgraph::zip        libzip's CMake package on Debian 12 fails unless its command line tools are installed
 #   mlgraph::protozero  has no CMake package
 #   mlgraph::metis      METIS, which has no CMake package; an option
+#   mlgraph::mpi        the C interface of MPI; an option
 # Every target made or found here is global, so that a project that adds mlgraph as a subdirectory can link it.
 
 # mlgraph_add_headers(<name> <target or ""> <folder variable or "">): the imported target `name` that has the
@@ -114,5 +115,25 @@ endmacro()
 macro(mlgraph_find_metis)
   if(NOT TARGET mlgraph::metis)
     mlgraph_add_library(mlgraph::metis METIS metis.h metis)
+  endif()
+endmacro()
+
+# The target mlgraph::mpi, where MPI is found: what mlgraph/dist/mpi.hpp needs beside the engine.
+macro(mlgraph_find_mpi)
+  if(NOT TARGET mlgraph::mpi)
+    if(NOT TARGET MPI::MPI_CXX)
+      set(MPI_CXX_SKIP_MPICXX ON)  # of the C interface, which is all that is used
+      find_package(MPI QUIET COMPONENTS CXX)
+    endif()
+    if(TARGET MPI::MPI_CXX)
+      add_library(mlgraph::mpi INTERFACE IMPORTED GLOBAL)
+      get_target_property(mlgraph_imported MPI::MPI_CXX IMPORTED)
+      if(mlgraph_imported)
+        set_target_properties(MPI::MPI_CXX PROPERTIES IMPORTED_GLOBAL TRUE)
+      endif()
+      target_link_libraries(mlgraph::mpi INTERFACE MPI::MPI_CXX)
+      # Open MPI's header would otherwise declare its interface of C++, which was removed from MPI.
+      target_compile_definitions(mlgraph::mpi INTERFACE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
+    endif()
   endif()
 endmacro()

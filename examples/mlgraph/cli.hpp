@@ -6,12 +6,14 @@
 #define MLGRAPH_EXAMPLES_MLGRAPH_CLI_HPP
 
 #include "mlgraph/cost/net.hpp"
+#include "mlgraph/dist/communicator.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 
 namespace cli {
 
-/// Runs the command that the arguments name -> the exit code of the program.
-int run(int argc, char** argv, mlgraph::NetTypes nets);
+/// Runs the command that the arguments name -> the exit code of the program. With `ranks` every one of them
+/// calls it with the same arguments, and a training is shared out: see main_mpi.cpp.
+int run(int argc, char** argv, mlgraph::NetTypes nets, mlgraph::Communicator* ranks = nullptr);
 
 /// The same with networks and lists of them by their types.
 template <class... NetsAndLists>

@@ -22,6 +22,7 @@
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/train/graph_trainer.hpp"
+#include "ranks.hpp"
 #include "training.hpp"
 
 namespace cli {
@@ -32,7 +33,7 @@ namespace mg = mlgraph;
 constexpr const char* kOwner = "graph-net";
 
 struct GraphTrainFlags {
-  std::string data, model, resume, split_by, json;
+  std::string data, model, resume, stop_file, split_by, json;
   double valid_split = 0.1, test_split = 0, checkpoint_every = 30;
   std::uint64_t seed = 1, split_seed = 1;
   int threads = 0;
@@ -125,26 +126,33 @@ mg::Result<mg::GraphTrainReport> train(const GraphTrainFlags& options, const Set
   mg::GraphTrainOptions training;
   training.seed = options.seed;
   training.pool = &pool;
+  training.ranks = ranks();
   training.stop.metric = settings.task.stop;
   training.graphs_per_tape = mg::graph_net_graphs_per_tape(settings.net);
   std::vector<std::byte> resume;
   if (!options.resume.empty()) {
-    MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
+    MLGRAPH_RETURN_IF_ERROR(on_first_rank([&]() -> mg::Status {
+      MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
+      return {};
+    }));
+    if (mg::has_ranks(ranks())) MLGRAPH_RETURN_IF_ERROR(mg::broadcast(*ranks(), resume));
   }
   mg::GraphTrainer trainer(model, settings.task.task, settings.recipe, training);
   mg::Status saved;
   double last = now();
   const auto on_epoch = [&](const mg::GraphEpochReport& epoch) {
     show(epoch, settings.recipe.epochs, training.stop.name());
-    if (!interrupted() && now() - last < options.checkpoint_every) return true;
+    const bool stops = stops_after_epoch();
+    if (!mg::is_first_rank(ranks())) return !stops;
+    if (!stops && now() - last < options.checkpoint_every) return true;
     const auto save = [&]() -> mg::Status {
       MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, trainer.checkpoint());
       return mg::io::save_checkpoint(options.model + ".checkpoint", bytes);
     };
     saved = save();
     last = now();
-    if (!saved.ok() && !interrupted()) note(mg::str_cat(saved.message(), "; the training goes on"));
-    return !interrupted();
+    if (!saved.ok() && !stops) note(mg::str_cat(saved.message(), "; the training goes on"));
+    return !stops;
   };
   MLGRAPH_ASSIGN_OR_RETURN(mg::GraphTrainReport report,
                            trainer.run(set, parts.train, parts.valid, on_epoch, resume));
@@ -166,18 +174,22 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
   Settings settings;
   flags.apply(kOwner, [&](mg::FieldVisitor& v) { settings.fields(v); });
   MLGRAPH_RETURN_IF_ERROR(mg::check_graph_recipe(settings.recipe));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
+  const mg::Result<mg::GraphDataset> loaded = load_graph_set(options.data);
+  MLGRAPH_RETURN_IF_ERROR(mg::agree(ranks(), loaded.status()));
+  const mg::GraphDataset& set = *loaded;
   MLGRAPH_RETURN_IF_ERROR(fit_sizes(set, flags.given("--pool") != nullptr, settings).annotate(options.data));
   MLGRAPH_ASSIGN_OR_RETURN(const Parts parts, split(options, settings, set));
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(mg::GraphModel model,
                            mg::GraphModel::make<mg::GraphNet>(settings.net, options.seed));
   mg::fit_graph_net_scaling(settings.net, set, parts.train, model.spec(), model.parameters().value);
-  std::printf("%zu graphs to train on, %zu to validate on\n", parts.train.size(), parts.valid.size());
+  std::printf("%zu graphs to train on, %zu to validate on%s\n", parts.train.size(), parts.valid.size(),
+              ranks_text().c_str());
   std::fflush(stdout);
-  watch_for_interrupt();
+  MLGRAPH_RETURN_IF_ERROR(watch_for_interrupt(options.stop_file));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphTrainReport report,
                            train(options, settings, parts, set, pool, model));
+  if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
                            mg::graph_model_to_bytes(model, mg::to_texts(settings.task)));
   MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.model, bytes));
@@ -207,9 +219,9 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
     std::remove(checkpoint.c_str());  // of this training, or of one that was stopped: it is done
     return {};
   }
-  return mg::Status::unavailable(mg::str_cat("stopped by Ctrl-C; ", options.model,
-                                             " has the best weights so far; the same command with --resume ",
-                                             checkpoint, " continues where it stopped"));
+  return stopped_by_user(mg::str_cat(options.model,
+                                     " has the best weights so far; the same command with --resume ",
+                                     checkpoint, " continues where it stopped"));
 }
 
 }  // namespace
@@ -235,6 +247,8 @@ Command add_graphs_train(CLI::App& group) {
   command->add_option("--seed", options->seed, "Start weights and order of graphs")->capture_default_str();
   command->add_option("--resume", options->resume,
                       "Continue a training that was stopped: MODEL.checkpoint. All other options as they were");
+  command->add_option("--stop-file", options->stop_file,
+                      "Stop after the epoch in which this file appears, as Ctrl-C and SIGUSR1 do");
   command
       ->add_option("--checkpoint-every", options->checkpoint_every,
                    "Seconds between checkpoints, each after an epoch; 0 = after every epoch")

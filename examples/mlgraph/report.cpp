@@ -8,6 +8,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
+#include "ranks.hpp"
 
 namespace cli {
 
@@ -102,6 +103,7 @@ void notes(const std::vector<std::string>& texts) {
 }
 
 mlgraph::Status write_text(const std::string& path, const std::string& text) {
+  if (!mlgraph::is_first_rank(ranks())) return {};
   return mlgraph::io::write_file(path,
                                  mlgraph::io::as_bytes(mlgraph::Span<const char>(text.data(), text.size())));
 }

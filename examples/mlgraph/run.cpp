@@ -13,6 +13,7 @@
 
 #include "command.hpp"
 #include "mlgraph/core/version.hpp"
+#include "ranks.hpp"
 
 namespace cli {
 namespace {
@@ -114,6 +115,7 @@ int wrong_usage(const std::string& command, const std::string& message) {
 int failed(const std::string& command, const std::string& message) {
   std::fflush(stdout);
   std::fprintf(stderr, "%s: %s\n", command.c_str(), message.c_str());
+  if (mlgraph::has_ranks(ranks())) end_all_ranks(message);
   return kBadInput;
 }
 
@@ -146,6 +148,8 @@ int parse_and_run(int argc, char** argv, mlgraph::NetTypes nets) {
     app.parse(argc, argv);
     for (const Command& command : commands) {
       if (!*command.app) continue;
+      if (mlgraph::has_ranks(ranks()) && command.app->get_name() != "train")
+        return wrong_usage(name, "runs on one rank; start it without mpirun");
       const mlgraph::Status status = command.run();
       if (!status.ok()) return failed(name, status.message());
     }
@@ -166,7 +170,9 @@ int parse_and_run(int argc, char** argv, mlgraph::NetTypes nets) {
 
 }  // namespace
 
-int run(int argc, char** argv, mlgraph::NetTypes nets) {
+int run(int argc, char** argv, mlgraph::NetTypes nets, mlgraph::Communicator* ranks) {
+  set_ranks(ranks);
+  silence_other_ranks();
   try {
     return parse_and_run(argc, argv, nets);
   } catch (const std::exception& error) {  // networks whose flags cannot be those of one command

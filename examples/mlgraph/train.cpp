@@ -21,6 +21,7 @@
 #include "mlgraph/train/trainable_net.hpp"
 #include "model_files.hpp"
 #include "ranking_report.hpp"
+#include "ranks.hpp"
 #include "report.hpp"
 #include "report_page.hpp"
 #include "train_flags.hpp"
@@ -34,7 +35,7 @@ namespace mg = mlgraph;
 
 struct Options {
   DataOptions data;
-  std::string model, resume, export_checkpoint, json, report, split_indices, licence;
+  std::string model, resume, export_checkpoint, stop_file, json, report, split_indices, licence;
   std::string command;       // for the model's file
   std::string command_line;  // for the report: with what changes nothing
   std::uint64_t seed = 1;
@@ -70,10 +71,6 @@ mg::Status write_split_indices(const std::string& path, const TrainData& data) {
   for (std::size_t i = 0; i < data.valid.size(); ++i)
     indices[std::string(data.valid[i].name)] = data.valid_configs[i];
   return write_json(path, indices);
-}
-
-mg::Status stopped_by_user(const std::string& what) {
-  return mg::Status::unavailable(mg::str_cat("stopped by Ctrl-C; ", what));
 }
 
 // ---- one model ----------------------------------------------------------------------------------------------
@@ -115,7 +112,11 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
   const std::string checkpoint_path = options.model + ".checkpoint";
   std::vector<std::byte> resume;
   if (!options.resume.empty()) {
-    MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
+    MLGRAPH_RETURN_IF_ERROR(on_first_rank([&]() -> mg::Status {
+      MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
+      return {};
+    }));
+    if (mg::has_ranks(ranks())) MLGRAPH_RETURN_IF_ERROR(mg::broadcast(*ranks(), resume));
   }
   const SaveCheckpoint save_checkpoint = [&](mg::Span<const std::byte> bytes) {
     return mg::io::save_checkpoint(checkpoint_path, bytes);
@@ -133,9 +134,11 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
     runs.push_back(run_json(trained));
     curves.push_back({mg::str_cat("seed ", seed), trained.report.epochs, trained.report.best_epoch});
     if (!is_new_best(trained.report.best_valid)) continue;
-    MLGRAPH_RETURN_IF_ERROR(save_model(options, trained.model, metrics_text(trained.report.best_valid)));
+    MLGRAPH_RETURN_IF_ERROR(on_first_rank(
+        [&] { return save_model(options, trained.model, metrics_text(trained.report.best_valid)); }));
     best = std::move(trained);
   }
+  if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
   RankingReport report;
   ProgramPictures pictures;
   if (!options.report.empty()) report.set_visitor(pictures.visitor(best->model, &pool));
@@ -214,6 +217,7 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
     }
     if (!reports.empty()) report.add(mean_over_seeds(reports));
   }
+  if (!mg::is_first_rank(ranks())) return {};
   if (report.graphs().empty()) return stopped_by_user("no program was finished");
   std::printf("\neach program ranked by a model trained on the others (the weights of the last epoch%s):\n",
               options.seeds > 1 ? mg::str_cat(", mean of ", options.seeds, " seeds").c_str() : "");
@@ -263,21 +267,27 @@ mg::Status run_train(Options options, TrainFlags& flags) {
   options.data.load.features.padding = static_cast<float>(options.padding);
   options.data.load.features.extra = options.extra;
   options.data.load.pool = &pool;
-  MLGRAPH_ASSIGN_OR_RETURN(TrainData data, load_train_data(options.data));
+  mg::Result<TrainData> loaded = load_train_data(options.data);
+  MLGRAPH_RETURN_IF_ERROR(mg::agree(ranks(), loaded.status()));
+  TrainData& data = *loaded;
   if (!settings.has_value()) {
     MLGRAPH_ASSIGN_OR_RETURN(settings, settings_of(options, flags, data.config_kind));
   }
   notes(data.notes);
-  MLGRAPH_RETURN_IF_ERROR(write_split_indices(options.split_indices, data));
+  MLGRAPH_RETURN_IF_ERROR(on_first_rank([&] { return write_split_indices(options.split_indices, data); }));
   if (options.target == "rank") {
     rank_labels(data);
   } else if (settings->needs_scaled_labels()) {
     scale_labels(data);
   }
-  std::printf("%zu programs to train on, %zu to validate on\n", data.train.size(), data.valid.size());
+  std::printf("%zu programs to train on, %zu to validate on%s\n", data.train.size(), data.valid.size(),
+              ranks_text().c_str());
   MLGRAPH_RETURN_IF_ERROR(limit_memory(options.data.max_memory, data, *settings));
   if (!options.export_checkpoint.empty()) return export_checkpoint(options, *settings, data);
-  watch_for_interrupt();
+  const std::string idle =
+      idle_ranks_note(settings->recipe.graphs_per_step, "slates", "--graphs-per-step", settings->recipe.lr);
+  if (!idle.empty()) note(idle);
+  MLGRAPH_RETURN_IF_ERROR(watch_for_interrupt(options.stop_file));
   if (options.data.leave_one_out) return leave_one_out(options, *settings, data, pool);
   return train_model(options, *settings, data, pool);
 }
@@ -287,8 +297,9 @@ mg::Status run_train(Options options, TrainFlags& flags) {
 /// The command with the flags that decide the weights. Without paths and what changes nothing: a model that is
 /// trained again, elsewhere and with other threads, has the same bytes.
 std::string creating_command(const CLI::App& command) {
-  return command_line(command, {"train", "valid", "model", "resume", "threads", "json", "report",
-                                "split-indices", "licence", "checkpoint-every", "export-checkpoint"});
+  return command_line(
+      command, {"train", "valid", "model", "resume", "threads", "json", "report", "split-indices", "licence",
+                "checkpoint-every", "export-checkpoint", "stop-file"});
 }
 
 void add_data_options(CLI::App& command, Options& options) {
@@ -348,6 +359,8 @@ void add_run_options(CLI::App& command, Options& options) {
       "--resume", options.resume,
       "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash.\n"
       "All other options as they were; the model has the same bits as if it had never been stopped");
+  command.add_option("--stop-file", options.stop_file,
+                     "Stop after the epoch in which this file appears, as Ctrl-C and SIGUSR1 do");
   command.add_option(
       "--export-checkpoint", options.export_checkpoint,
       "Instead of training: write the weights of a checkpoint that this version cannot continue as\n"

@@ -11,6 +11,7 @@
 #include "mlgraph/train/memory_plan.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 #include "program_files.hpp"
+#include "ranks.hpp"
 #include "training.hpp"
 
 namespace cli {
@@ -171,7 +172,9 @@ mg::Result<TrainData> load_train_data(const DataOptions& options) {
 mg::Status limit_memory(std::uint64_t max_memory, const TrainData& data, TrainSettings& settings) {
   if (max_memory == 0) return {};
   // What is there already stays, and an eighth is left for what nobody counts.
-  MLGRAPH_ASSIGN_OR_RETURN(const std::uint64_t rest, memory_left(max_memory));
+  const mg::Result<std::uint64_t> mine = memory_left(max_memory);
+  MLGRAPH_RETURN_IF_ERROR(mg::agree(ranks(), mine.status()));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::uint64_t rest, least_of_ranks(*mine));
   const auto left = static_cast<std::int64_t>(rest - std::min(rest, max_memory / 8));
   // The table takes at most half of it, whatever its own budget is.
   std::int64_t& table = settings.recipe.gst.table_bytes;

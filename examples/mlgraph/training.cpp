@@ -12,6 +12,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 #include "model_files.hpp"
+#include "ranks.hpp"
 #include "report.hpp"
 
 namespace cli {
@@ -20,9 +21,13 @@ namespace mg = mlgraph;
 
 namespace {
 
-volatile std::sig_atomic_t interrupt_came = 0;
+volatile std::sig_atomic_t interrupt_came = 0;  // the signal
+bool asked_to_stop = false;                     // by the file, or on another rank
+std::string stop_file;
 
-void on_interrupt(int) { interrupt_came = 1; }
+void on_interrupt(int signal) { interrupt_came = signal; }
+
+bool has_stop_file() { return !stop_file.empty() && access(stop_file.c_str(), F_OK) == 0; }
 
 std::string metric_text(const mg::RankingMetrics& m, mg::Selection selection) {
   if (selection == mg::Selection::kLoss) return mg::str_cat("validation loss ", fixed(m.loss, 4));
@@ -32,14 +37,33 @@ std::string metric_text(const mg::RankingMetrics& m, mg::Selection selection) {
 
 }  // namespace
 
-void watch_for_interrupt() {
+mg::Status watch_for_interrupt(const std::string& file) {
+  stop_file = file;
+  if (has_stop_file()) return mg::Status::invalid_argument(mg::str_cat("--stop-file: there is a file ", file));
   struct sigaction action = {};
   action.sa_handler = on_interrupt;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);  // once: the next Ctrl-C ends the program
   sigaction(SIGINT, &action, nullptr);
+  action.sa_flags = static_cast<int>(SA_RESTART);
+  sigaction(SIGUSR1, &action, nullptr);
+  return {};
 }
 
-bool interrupted() { return interrupt_came != 0; }
+bool interrupted() { return interrupt_came != 0 || asked_to_stop; }
+
+bool stops_after_epoch() {
+  const mg::Result<bool> any = mg::any_of_ranks(ranks(), interrupted() || has_stop_file());
+  asked_to_stop = asked_to_stop || !any.ok() || *any;
+  return interrupted();
+}
+
+mg::Status stopped_by_user(const std::string& what) {
+  const std::string by = interrupt_came == SIGINT    ? "Ctrl-C"
+                         : interrupt_came == SIGUSR1 ? "SIGUSR1"
+                         : has_stop_file()           ? "the file " + stop_file
+                                                     : "another rank";
+  return mg::Status::unavailable(mg::str_cat("stopped by ", by, "; ", what));
+}
 
 Progress::Progress(std::string title, const mg::Recipe& recipe)
     : title_(std::move(title)),
@@ -111,6 +135,7 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   mg::TrainOptions options;
   options.seed = seed;
   options.pool = pool;
+  options.ranks = ranks();
   double last_checkpoint = now();
   mg::Status checkpoint_status;
   Progress progress(title, settings.recipe);
@@ -122,8 +147,8 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   const auto on_epoch = [&](const mg::EpochReport& epoch) {
     progress.show(epoch);
     const bool is_time = now() - last_checkpoint >= settings.checkpoint_every;
-    const bool stops = interrupted();
-    if (save_checkpoint != nullptr && (is_time || stops)) {
+    const bool stops = stops_after_epoch();
+    if (mg::is_first_rank(ranks()) && save_checkpoint != nullptr && (is_time || stops)) {
       mg::Status status = checkpoint();
       last_checkpoint = now();
       if (stops) {
@@ -141,7 +166,8 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   MLGRAPH_RETURN_IF_ERROR(checkpoint_status);
   trained.report = std::move(*report);
   if (trained.report.best_epoch == 0 && !valid.empty()) {  // stopped before an epoch was validated
-    MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(trained.model, valid, pool));
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation,
+                             mg::evaluate(trained.model, valid, pool, ranks()));
     trained.report.best_valid = evaluation.mean;
   }
   trained.seconds = now() - begin;

@@ -27,9 +27,15 @@ inline double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Set when the user presses Ctrl-C for the first time; the second time ends the program.
-void watch_for_interrupt();
+/// Set when the user presses Ctrl-C for the first time; the second time ends the program. SIGUSR1 sets it, too,
+/// and after an epoch a file of the name `stop_file`, where it is not empty.
+/// Errors: there is such a file already.
+[[nodiscard]] mlgraph::Status watch_for_interrupt(const std::string& stop_file);
 [[nodiscard]] bool interrupted();
+/// After an epoch: whether the training should stop, which is so on all ranks where it is on one.
+[[nodiscard]] bool stops_after_epoch();
+/// `stopped by Ctrl-C; ...`
+[[nodiscard]] mlgraph::Status stopped_by_user(const std::string& what);
 
 /// Everything that decides a training but data and seed.
 struct TrainSettings {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ranks.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "mlgraph/core/format.hpp"
+
+namespace cli {
+
+namespace mg = mlgraph;
+
+namespace {
+
+mg::Communicator* the_ranks = nullptr;
+int errors = STDERR_FILENO;  // where the last words of a silent rank go
+
+}  // namespace
+
+mg::Communicator* ranks() { return the_ranks; }
+void set_ranks(mg::Communicator* ranks) { the_ranks = ranks; }
+
+void silence_other_ranks() {
+  if (mg::is_first_rank(ranks())) return;
+  errors = dup(STDERR_FILENO);
+  for (std::FILE* const stream : {stdout, stderr}) {
+    if (std::freopen("/dev/null", "w", stream) == nullptr) return;  // it may speak, then
+  }
+}
+
+std::string ranks_text() { return mg::has_ranks(ranks()) ? mg::str_cat(", ", ranks()->size(), " ranks") : ""; }
+
+mg::Result<std::uint64_t> least_of_ranks(std::uint64_t mine) {
+  if (!mg::has_ranks(ranks())) return mine;
+  MLGRAPH_ASSIGN_OR_RETURN(const auto all,
+                           mg::all_gather(*ranks(), {reinterpret_cast<const std::byte*>(&mine), sizeof(mine)}));
+  for (const std::vector<std::byte>& of : all) {
+    std::uint64_t other = mine;
+    if (of.size() == sizeof(other)) std::memcpy(&other, of.data(), sizeof(other));
+    mine = std::min(mine, other);
+  }
+  return mine;
+}
+
+std::string idle_ranks_note(std::int64_t parts_of_step, const std::string& part, const std::string& flag,
+                            double lr) {
+  if (!mg::has_ranks(ranks()) || parts_of_step >= ranks()->size()) return "";
+  const double times = static_cast<double>(ranks()->size()) / static_cast<double>(parts_of_step);
+  return mg::str_cat("a step has ", parts_of_step, " ", part, ", so ", ranks()->size() - parts_of_step, " of ",
+                     ranks()->size(), " ranks compute nothing; with ", flag, " ", ranks()->size(),
+                     " or a multiple of it each has work, and an epoch fewer steps: a learning rate of up to ",
+                     lr * times, " (", lr, " now) makes up for them");
+}
+
+void end_all_ranks(const std::string& message) {
+  if (!mg::is_first_rank(ranks())) {
+    // Most faults are known to all ranks, and the first one is about to say so and to end this one.
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    dprintf(errors, "%s: %s\n", ranks()->name_of(ranks()->rank()).c_str(), message.c_str());
+  }
+  ranks()->abort();
+}
+
+}  // namespace cli
