@@ -23,6 +23,8 @@ have_package() {
     nlohmann-json3-dev) header=nlohmann/json.hpp ;;
     libcli11-dev) header=CLI/CLI.hpp ;;
     libmetis-dev) header=metis.h ;;
+    libopenmpi-dev) command -v mpicxx >/dev/null; return ;;  # or MPICH
+    openmpi-bin) command -v mpirun >/dev/null; return ;;
     *) dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; return ;;
   esac
   [ -e "/usr/include/$header" ] || [ -e "/usr/local/include/$header" ]

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -25,6 +26,13 @@ int errors = STDERR_FILENO;  // where the last words of a silent rank go
 
 mg::Communicator* ranks() { return the_ranks; }
 void set_ranks(mg::Communicator* ranks) { the_ranks = ranks; }
+
+int started_ranks() {
+  for (const char* const variable : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE"}) {
+    if (const char* const size = std::getenv(variable)) return std::max(1, std::atoi(size));
+  }
+  return 1;
+}
 
 void silence_other_ranks() {
   if (mg::is_first_rank(ranks())) return;

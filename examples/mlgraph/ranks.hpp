@@ -14,6 +14,9 @@ namespace cli {
 [[nodiscard]] mlgraph::Communicator* ranks();
 void set_ranks(mlgraph::Communicator* ranks);
 
+/// How many of this program mpirun (of Open MPI or MPICH) has started; 1 without it.
+[[nodiscard]] int started_ranks();
+
 /// Makes this rank silent, unless it is the first one: nothing that follows is printed.
 void silence_other_ranks();
 

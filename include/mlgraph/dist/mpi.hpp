@@ -4,6 +4,13 @@
 #define MLGRAPH_DIST_MPI_HPP
 #include "mlgraph/core/push_macros.inc"
 
+// Without the interface of C++ that MPI no longer has.
+#ifndef OMPI_SKIP_MPICXX
+#define OMPI_SKIP_MPICXX
+#endif
+#ifndef MPICH_SKIP_MPICXX
+#define MPICH_SKIP_MPICXX
+#endif
 #include <mpi.h>
 #include <unistd.h>
 
@@ -181,32 +188,37 @@ class MpiRanks final : public Communicator {
     return {};
   }
 
+  /// The size of a message is looked at before it is received: one that is too long must not be cut off, which
+  /// MPICH does not survive.
   Status exchange(int to, Span<const std::byte> out, int from, Span<std::byte> in) {
-    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-    int error = MPI_SUCCESS;
-    if (from != kNobody)
-      error = MPI_Irecv(in.data(), static_cast<int>(in.size()), MPI_BYTE, from, 0, comm_, &requests[0]);
-    if (error == MPI_SUCCESS && to != kNobody)
-      error = MPI_Isend(out.data(), static_cast<int>(out.size()), MPI_BYTE, to, 0, comm_, &requests[1]);
-    MPI_Status states[2];
-    if (error == MPI_SUCCESS) error = wait(requests, states);
-    if (error != MPI_SUCCESS) {
-      const std::string who = name_of(from != kNobody ? from : to);
-      return Status::unavailable(
-          str_cat(who, ": ", text_of(error == MPI_ERR_IN_STATUS ? states[0].MPI_ERROR : error)));
+    MPI_Request sent = MPI_REQUEST_NULL, received = MPI_REQUEST_NULL;
+    int error = MPI_SUCCESS, count = 0;
+    if (to != kNobody)
+      error = MPI_Isend(out.data(), static_cast<int>(out.size()), MPI_BYTE, to, 0, comm_, &sent);
+    if (error == MPI_SUCCESS && from != kNobody) {
+      MPI_Message message = MPI_MESSAGE_NULL;
+      MPI_Status status;
+      error = wait([&](int* done) { return MPI_Improbe(from, 0, comm_, done, &message, &status); });
+      if (error == MPI_SUCCESS) error = MPI_Get_count(&status, MPI_BYTE, &count);
+      if (error == MPI_SUCCESS && static_cast<std::size_t>(count) != in.size())
+        return Status::data_loss(str_cat(name_of(from), " sent ", count, " bytes; should be ", in.size()));
+      if (error == MPI_SUCCESS) error = MPI_Imrecv(in.data(), count, MPI_BYTE, &message, &received);
+      if (error == MPI_SUCCESS)
+        error = wait([&](int* done) { return MPI_Test(&received, done, MPI_STATUS_IGNORE); });
     }
-    int count = static_cast<int>(in.size());
-    if (from != kNobody) MPI_Get_count(&states[0], MPI_BYTE, &count);
-    if (static_cast<std::size_t>(count) == in.size()) return {};
-    return Status::data_loss(str_cat(name_of(from), " sent ", count, " bytes; should be ", in.size()));
+    if (error != MPI_SUCCESS)
+      return Status::unavailable(str_cat(name_of(from != kNobody ? from : to), ": ", text_of(error)));
+    if (to != kNobody) error = wait([&](int* done) { return MPI_Test(&sent, done, MPI_STATUS_IGNORE); });
+    return error == MPI_SUCCESS ? Status() : Status::unavailable(str_cat(name_of(to), ": ", text_of(error)));
   }
 
   /// Looks again and again at first, and then now and then: a rank that waits leaves the processor to others.
-  static int wait(MPI_Request (&requests)[2], MPI_Status (&states)[2]) {
+  template <class Look>
+  static int wait(const Look& look) {
     constexpr int kSpins = 2000;
     for (int spins = 0;; ++spins) {
       int done = 0;
-      const int error = MPI_Testall(2, requests, &done, states);
+      const int error = look(&done);
       if (error != MPI_SUCCESS || done != 0) return error;
       if (spins > kSpins) std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
@@ -221,9 +233,9 @@ class MpiRanks final : public Communicator {
 
   /// Until every rank is here: from then on nobody misses another one.
   void wait_for_all() {
-    MPI_Request requests[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
-    MPI_Status states[2];
-    if (MPI_Ibarrier(comm_, &requests[0]) == MPI_SUCCESS) (void)wait(requests, states);
+    MPI_Request all = MPI_REQUEST_NULL;
+    if (MPI_Ibarrier(comm_, &all) == MPI_SUCCESS)
+      (void)wait([&](int* done) { return MPI_Test(&all, done, MPI_STATUS_IGNORE); });
   }
 
   MPI_Comm comm_ = MPI_COMM_NULL;
