@@ -22,6 +22,7 @@ namespace cli {
 struct Command {
   CLI::App* app;
   std::function<mlgraph::Status()> run;
+  bool on_ranks = false;  // whether several ranks share its work
 };
 
 /// What is typed behind `mlgraph`: train, or graphs train.

@@ -272,7 +272,7 @@ Command add_graphs_train(CLI::App& group) {
       "Keys of --json: command, data, model, options, task, graphs (train, valid, test), seed, best_epoch, "
       "epochs\n"
       "(epoch, train_loss, lr, valid_loss, metric), valid and test (metrics).");
-  return {command, [options, flags] { return run_train(*options, *flags); }};
+  return {command, [options, flags] { return run_train(*options, *flags); }, true};
 }
 
 }  // namespace cli

@@ -148,7 +148,7 @@ int parse_and_run(int argc, char** argv, mlgraph::NetTypes nets) {
     app.parse(argc, argv);
     for (const Command& command : commands) {
       if (!*command.app) continue;
-      if (mlgraph::has_ranks(ranks()) && command.app->get_name() != "train")
+      if (mlgraph::has_ranks(ranks()) && !command.on_ranks)
         return wrong_usage(name, "runs on one rank; start it without mpirun");
       const mlgraph::Status status = command.run();
       if (!status.ok()) return failed(name, status.message());

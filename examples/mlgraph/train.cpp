@@ -138,13 +138,20 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
         [&] { return save_model(options, trained.model, metrics_text(trained.report.best_valid)); }));
     best = std::move(trained);
   }
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best->model, data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(best->model, valid, &pool, ranks()));
   if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
   RankingReport report;
   ProgramPictures pictures;
   if (!options.report.empty()) report.set_visitor(pictures.visitor(best->model, &pool));
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best->model, data));
-  for (const mg::PreparedProgram& program : valid)
-    MLGRAPH_RETURN_IF_ERROR(report.add(best->model, program, &pool));
+  std::vector<mg::Span<const float>> scores(valid.size());
+  for (const mg::GraphEvaluation& graph : evaluation.graphs) scores[graph.index] = graph.score;
+  for (std::size_t i = 0; i < valid.size(); ++i) {  // those without a ranking are not scored
+    MLGRAPH_RETURN_IF_ERROR(
+        report.add(valid[i].view, valid[i].selection, [&]() -> mg::Result<std::vector<float>> {
+          return std::vector<float>(scores[i].begin(), scores[i].end());
+        }));
+  }
   Json json = common_json(settings, data, best->model.options());
   json["model"] = options.model;
   json["seed"] = best->seed;
@@ -398,11 +405,13 @@ Command add_train(CLI::App& app, mg::NetTypes nets) {
       "--leave-one-out: held_out,\n"
       "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments),\n"
       "and with --seeds: seeds (mean and std of each metric)."));
-  return {command, [command, options, flags] {
+  return {command,
+          [command, options, flags] {
             options->command = creating_command(*command);
             options->command_line = command_line(*command);
             return run_train(*options, *flags);
-          }};
+          },
+          true};
 }
 
 }  // namespace cli

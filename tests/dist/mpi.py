@@ -92,6 +92,14 @@ class Mpi(unittest.TestCase):
                              [e["train_loss"] for e in figures["runs"][0]["epochs"]])
             self.assertEqual("compute nothing" in done.stdout + done.stderr, ranks > 5)
 
+    def test_an_evaluation_has_the_figures_of_one_process(self):
+        self.run_ranks(0, self.arguments("m"))
+        for ranks in RANKS:
+            done = self.run_ranks(ranks, ["eval", "--model", str(self.out / "m"), "--data", str(self.folder / "data"), "--worst", "2",
+                                          "--json", str(self.out / f"{ranks}.json")])
+            self.assertIn("mean of 5 graphs", done.stdout)
+            self.assertEqual(self.read(f"{ranks}.json"), self.read("1.json"), f"{ranks} ranks")
+
     def test_a_set_of_graphs_too(self):
         train = ["graphs", "train", "--data", str(self.folder / "set.npz"), "--target", "y", "--hidden", "16", "--layers", "2",
                  "--graphs-per-step", "64", "--epochs", "4", "--norm", "none"]
