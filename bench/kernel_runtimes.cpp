@@ -20,24 +20,20 @@
 // one, some under other node numbers: those of the same op counts are always in the same fold, or a model could
 // look up the answer. Nothing is tuned on the folds: epochs and options are the same for all models and the
 // weights of the last epoch count.
-#include <Eigen/Cholesky>
-#include <Eigen/Core>
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "kernel_baselines.hpp"
+#include "kernel_data.hpp"
 #include "mlgraph/arch/tile_mlp.hpp"
 #include "mlgraph/arch/tile_resgcn.hpp"
 #include "mlgraph/arch/tile_sage.hpp"
@@ -51,11 +47,10 @@
 #include "mlgraph/train/metrics.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 
-namespace mg = mlgraph;
-
 namespace {
 
-constexpr int kFolds = 5;
+using namespace kernel_runtimes;
+
 constexpr std::size_t kGraphsPerStep = 16;
 
 struct Options {
@@ -65,178 +60,7 @@ struct Options {
   int threads = 0;
 };
 
-struct Kernel {
-  std::string name;
-  std::vector<std::int32_t> opcode;
-  std::vector<std::int32_t> consumer, producer;  // of each edge
-  double runtime = 0;
-  std::vector<float> op_count;  // (num_opcodes)
-  int fold = 0;
-
-  /// A tile program whose one configuration is the op counts.
-  [[nodiscard]] mg::ProgramView view() const {
-    mg::ProgramView program;
-    program.name = name;
-    program.graph.x = {nullptr, static_cast<std::int64_t>(opcode.size()), 0};
-    program.graph.opcode = opcode;
-    program.graph.edge_source = producer;
-    program.graph.edge_target = consumer;
-    program.configs.wide = op_count;
-    program.configs.num_configs = 1;
-    program.configs.num_features = static_cast<std::int64_t>(op_count.size());
-    return program;
-  }
-};
-
-// ---- the data -----------------------------------------------------------------------------------------------
-
-mg::Result<Kernel> parse_kernel(const std::string& line, const std::string& place) {
-  const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-  const auto has_array = [&](const char* key) { return json.contains(key) && json[key].is_array(); };
-  const bool is_kernel = json.is_object() && has_array("op") && has_array("src") && has_array("dst") &&
-                         json.contains("y") && json["y"].is_number();
-  if (!is_kernel || json["src"].size() != json["dst"].size() || json["op"].empty()) {
-    return mg::Status::invalid_argument(
-        mg::str_cat(place, ": should be an object with op, src and dst, the last two of one length, and y"));
-  }
-  Kernel kernel;
-  kernel.name = place;
-  kernel.runtime = json["y"].get<double>();
-  if (!(kernel.runtime > 0)) {
-    return mg::Status::invalid_argument(mg::str_cat(place, ": y is ", kernel.runtime, "; should be positive"));
-  }
-  const auto numbers = [&](const char* key, std::vector<std::int32_t>& to) {
-    for (const nlohmann::json& value : json[key]) {
-      if (!value.is_number_unsigned() || value.get<std::uint64_t>() > 65535) return false;
-      to.push_back(value.get<std::int32_t>());
-    }
-    return true;
-  };
-  if (!numbers("op", kernel.opcode) || !numbers("src", kernel.consumer) || !numbers("dst", kernel.producer)) {
-    return mg::Status::invalid_argument(
-        mg::str_cat(place, ": op, src and dst should hold whole numbers in [0, 65535]"));
-  }
-  return kernel;
-}
-
-mg::Result<std::vector<Kernel>> read_kernels(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) return mg::Status::not_found(mg::str_cat(path, ": cannot be read"));
-  std::vector<Kernel> kernels;
-  std::string line;
-  std::int32_t most = 0;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (line.empty()) continue;
-    MLGRAPH_ASSIGN_OR_RETURN(Kernel kernel, parse_kernel(line, mg::str_cat(path, ":", number)));
-    most = std::max(most, *std::max_element(kernel.opcode.begin(), kernel.opcode.end()));
-    kernels.push_back(std::move(kernel));
-  }
-  for (Kernel& kernel : kernels) {
-    kernel.op_count.assign(static_cast<std::size_t>(most) + 1, 0.0F);
-    for (const std::int32_t op : kernel.opcode) kernel.op_count[static_cast<std::size_t>(op)] += 1;
-  }
-  return kernels;
-}
-
-using Groups = std::vector<std::vector<std::size_t>>;  // kernels that are alike
-
-template <class KeyOf>
-Groups group_by(const std::vector<Kernel>& kernels, KeyOf&& key_of) {
-  std::map<decltype(key_of(kernels[0])), std::vector<std::size_t>> groups;
-  for (std::size_t i = 0; i < kernels.size(); ++i) groups[key_of(kernels[i])].push_back(i);
-  Groups list;
-  for (auto& [key, members] : groups) list.push_back(std::move(members));
-  return list;
-}
-
-std::vector<std::pair<std::int32_t, std::int32_t>> sorted_edges(const Kernel& kernel) {
-  std::vector<std::pair<std::int32_t, std::int32_t>> edges;
-  for (std::size_t e = 0; e < kernel.consumer.size(); ++e) {
-    edges.emplace_back(kernel.consumer[e], kernel.producer[e]);
-  }
-  std::sort(edges.begin(), edges.end());
-  return edges;
-}
-
-/// Deals the groups, in random order, to the fold that has the fewest kernels.
-void assign_folds(Groups groups, std::vector<Kernel>& kernels) {
-  mg::Rng rng(1);
-  rng.shuffle(groups);
-  std::size_t size[kFolds] = {};
-  for (const std::vector<std::size_t>& group : groups) {
-    const auto fold = static_cast<int>(std::min_element(std::begin(size), std::end(size)) - std::begin(size));
-    size[fold] += group.size();
-    for (const std::size_t i : group) kernels[i].fold = fold;
-  }
-}
-
 // ---- the models ---------------------------------------------------------------------------------------------
-
-/// Makes the target of the training kernels: mean 0, deviation 1.
-struct Target {
-  double mean = 0, deviation = 1;
-
-  Target(const std::vector<Kernel>& kernels, int fold) {
-    std::vector<double> logs;
-    for (const Kernel& k : kernels) {
-      if (k.fold != fold) logs.push_back(std::log(k.runtime));
-    }
-    const mg::Result<mg::MeanStd> spread = mg::mean_and_std(logs);
-    if (spread.ok()) mean = spread->mean;
-    if (spread.ok() && spread->std > 0) deviation = spread->std;
-  }
-  [[nodiscard]] double of(double runtime) const { return (std::log(runtime) - mean) / deviation; }
-  [[nodiscard]] double runtime(double predicted) const { return std::exp(predicted * deviation + mean); }
-};
-
-/// Predicted runtimes of the kernels of a fold, learned from the others.
-using Predictions = std::vector<double>;
-
-/// Ridge regression on op counts: minimises |X w + b - y|^2 + |w|^2, by its normal equations.
-Predictions ridge(const std::vector<Kernel>& kernels, int fold) {
-  const Target target(kernels, fold);
-  const auto width = static_cast<Eigen::Index>(kernels[0].op_count.size());
-  const auto counts = [&](const Kernel& k) -> Eigen::VectorXd {
-    return Eigen::Map<const Eigen::VectorXf>(k.op_count.data(), width).cast<double>();
-  };
-  Eigen::VectorXd mean = Eigen::VectorXd::Zero(width);
-  double num_train = 0;
-  for (const Kernel& k : kernels) {
-    if (k.fold == fold) continue;
-    mean += counts(k);
-    num_train += 1;
-  }
-  mean /= num_train;
-  Eigen::MatrixXd gram = Eigen::MatrixXd::Identity(width, width);
-  Eigen::VectorXd moment = Eigen::VectorXd::Zero(width);
-  for (const Kernel& k : kernels) {  // the target has mean 0 already, so b = -w . mean
-    if (k.fold == fold) continue;
-    const Eigen::VectorXd x = counts(k) - mean;
-    gram += x * x.transpose();
-    moment += target.of(k.runtime) * x;
-  }
-  const Eigen::VectorXd weight = gram.ldlt().solve(moment);
-  Predictions predictions;
-  for (const Kernel& k : kernels) {
-    if (k.fold == fold) predictions.push_back(target.runtime(weight.dot(counts(k) - mean)));
-  }
-  return predictions;
-}
-
-/// The mean over the kernels of equal graphs: no model that sees the graph alone predicts better.
-Predictions best_possible(const std::vector<Kernel>& kernels, const Groups& groups, int fold) {
-  std::vector<double> mean(kernels.size());
-  for (const std::vector<std::size_t>& group : groups) {
-    double sum = 0;
-    for (const std::size_t i : group) sum += kernels[i].runtime;
-    for (const std::size_t i : group) mean[i] = sum / static_cast<double>(group.size());
-  }
-  Predictions predictions;
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    if (kernels[i].fold == fold) predictions.push_back(mean[i]);
-  }
-  return predictions;
-}
 
 /// One step by hand: every graph of the batch forward on one tape, the mean squared error of their scores, one
 /// backward.

@@ -126,6 +126,24 @@ template <class T>
 using LayoutSageOnTape =
     detail::NetFunctions<LayoutSage, Context<T, Mode::kRecord>, detail::NetHolder<LayoutSage, NetOnTape<T>>>;
 
+/// The rows of all configurations, numbered so that equal ones have one number.
+struct NumberedConfigs {
+  ConfigTable table;
+  std::vector<std::int32_t> ids;    // of each row
+  std::vector<std::int32_t> place;  // a row of each id
+
+  NumberedConfigs(const Segment& segment, const ProgramView& view) : table(view.configs.num_features) {
+    const auto num_nodes = static_cast<std::int64_t>(segment.config_row.size());
+    for (std::int64_t c = 0; c < view.configs.num_configs; ++c) {
+      for (std::int64_t k = 0; k < num_nodes; ++k) {
+        ids.push_back(table.find(view.configs, c, segment.config_row[static_cast<std::size_t>(k)]));
+        if (table.size() > static_cast<std::int32_t>(place.size()))
+          place.push_back(static_cast<std::int32_t>(c * num_nodes + k));
+      }
+    }
+  }
+};
+
 /// The gradient of a random function of the scores, in T.
 template <class T>
 std::vector<double> gradient(const Model& model, Direction direction, const Segment& segment,
@@ -159,25 +177,15 @@ std::vector<double> gradient(const Model& model, Direction direction, const Segm
   tape.bind(spec, Span<const T>(value), Span<T>(grad));
   tape.begin();
   FlowPlan rows = segment.rows;
-  const auto num_nodes = static_cast<std::int64_t>(segment.config_row.size());
-  ConfigTable table(view.configs.num_features);
-  std::vector<std::int32_t> place;  // a row of `config` of each id
+  const NumberedConfigs numbered(segment, view);
   PlannedConfigs<T> planned;
-  std::vector<std::int32_t> ids;
-  for (std::int64_t c = 0; c < configs; ++c) {
-    for (std::int64_t k = 0; k < num_nodes; ++k) {
-      ids.push_back(table.find(view.configs, c, segment.config_row[static_cast<std::size_t>(k)]));
-      if (table.size() > static_cast<std::int32_t>(place.size()))
-        place.push_back(static_cast<std::int32_t>(c * num_nodes + k));
-    }
-  }
   planned.num_configs = configs;
-  planned.ids = ids;
-  planned.num_ids = table.size();
+  planned.ids = numbered.ids;
+  planned.num_ids = numbered.table.size();
   const auto encode = [&](Context<T, Mode::kRecord>& ctx, Span<const std::int32_t> wanted) {
     T* const values = ctx.arena().template allocate<T>(wanted.size() * static_cast<std::size_t>(width));
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-      const std::int64_t at = place[static_cast<std::size_t>(wanted[i])];
+      const std::int64_t at = numbered.place[static_cast<std::size_t>(wanted[i])];
       std::copy_n(config.data() + at * width, width, values + static_cast<std::int64_t>(i) * width);
     }
     const auto num_rows = static_cast<std::int64_t>(wanted.size());

@@ -11,6 +11,7 @@
 
 #include "block.hpp"
 #include "schedule.hpp"
+#include "scratch.hpp"
 #include "usage.hpp"
 
 namespace minicompiler {
@@ -120,7 +121,9 @@ class UsageCounter {
     block_ = {typical_block(nest, nest.tile.inner), typical_block(nest, nest.tile.outer)};
     infer_regions(flow_, nest, block_[0], regions_[0]);
     if (nest.tile.two_levels()) infer_regions(flow_, nest, block_[1], regions_[1]);
-    find_scratch(usage);
+    const Scratch scratch = scratch_(flow_, nest, [&](std::size_t m) { return scratch_of(m); });
+    usage.inner_scratch = scratch.inner;
+    usage.outer_scratch = scratch.outer;
     ++stamp_;
     std::size_t source = 0;
     for (std::size_t m = 0; m < nest.members.size(); ++m) {
@@ -136,46 +139,6 @@ class UsageCounter {
   [[nodiscard]] double scratch_of(std::size_t m) const {
     const std::size_t level = nest_->members[m].outer ? 1 : 0;
     return is_root(m) ? 0 : kBytes * static_cast<double>(count_of(regions_[level][m].size));
-  }
-
-  /// What is alive at once: a block from its member to the last one that reads it, in the same loops.
-  void find_scratch(NestUsage& usage) {
-    const std::size_t count = nest_->members.size();
-    last_reader_.assign(count, 0);
-    std::size_t next = 0;
-    for (std::size_t m = 0; m < count; ++m) {
-      for (std::size_t i = 0; i < flow_.reads[nest_->members[m].value].size(); ++i) {
-        const std::int32_t p = nest_->sources[next++];
-        if (p < 0) continue;
-        std::size_t& last = last_reader_[static_cast<std::size_t>(p)];
-        // Of the outer blocks, those that inner ones read stay to the end.
-        const bool inside = nest_->members[static_cast<std::size_t>(p)].outer && !nest_->members[m].outer;
-        last = inside ? count : std::max(last, m);
-      }
-    }
-    for (const bool outer : {true, false}) {
-      double alive = 0, most = 0;
-      std::size_t read = 0;
-      for (std::size_t m = 0; m < count; ++m) {
-        const std::size_t operands = flow_.reads[nest_->members[m].value].size();
-        read += operands;
-        if (nest_->members[m].outer != outer) continue;
-        const bool in_place = is_elementwise(flow_.instruction(nest_->members[m].value).op);
-        double dying = 0;
-        for (std::size_t i = read - operands; i < read; ++i) {
-          const std::int32_t p = nest_->sources[i];
-          if (p < 0 || nest_->members[static_cast<std::size_t>(p)].outer != outer) continue;
-          std::size_t& last = last_reader_[static_cast<std::size_t>(p)];
-          if (last != m) continue;
-          last = count + 1;  // read twice by the same member, it dies once
-          dying += scratch_of(static_cast<std::size_t>(p));
-        }
-        alive += scratch_of(m);
-        most = std::max(most, in_place ? alive - std::min(dying, scratch_of(m)) : alive);
-        alive -= dying;
-      }
-      (outer ? usage.outer_scratch : usage.inner_scratch) = most;
-    }
   }
 
   /// How a member's kernel goes through memory.
@@ -415,6 +378,7 @@ class UsageCounter {
   const Dataflow& flow_;
   CacheSizes caches_;
   Usage usage_;
+  ScratchCounter scratch_;
   std::vector<Order> orders_;    // of each value in memory
   std::vector<double> touched_;  // when the clock last saw each value
   std::vector<std::uint32_t> seen_;
@@ -425,7 +389,6 @@ class UsageCounter {
   const Nest* nest_ = nullptr;
   std::array<Region, 2> block_;                 // inner, outer
   std::array<std::vector<Region>, 2> regions_;  // of its members
-  std::vector<std::size_t> last_reader_;
   Position at_;
 };
 

@@ -9,35 +9,29 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "hlo_append.hpp"
 #include "hlo_details.hpp"
 #include "ir.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 
 namespace minicompiler::detail {
 
-/// Appends what an instruction is. A Builder whose errors are returned, and undone by the caller.
-class HloConverter {
+/// Appends what an HLO instruction is.
+class HloConverter : private OperatorAppender {
  public:
-  using Values = std::vector<Value>;  // of a tuple several
+  using Values = OperatorAppender::Values;
 
-  explicit HloConverter(std::string name) { program_.name = std::move(name); }
+  explicit HloConverter(std::string name) : OperatorAppender(std::move(name)) {}
 
-  [[nodiscard]] const Program& program() const { return program_; }
-  /// Forgets the instructions from `size` on.
-  void undo_to(std::size_t size) { program_.instructions.resize(size); }
-
-  mg::Result<Value> parameter(const Dims& shape) {
-    Instruction inst;
-    inst.shape = shape;
-    return add(Op::kParameter, {}, std::move(inst));
-  }
+  using OperatorAppender::parameter;
+  using OperatorAppender::program;
+  using OperatorAppender::undo_to;
 
   /// `reduces_by`: the operation of the root of what it calls. Errors: what is not read; the caller says where.
   mg::Result<Values> convert(const mg::io::HloInstruction& inst, const HloDetails& details, const Values& in,
@@ -53,60 +47,6 @@ class HloConverter {
 
  private:
   static mg::Status refuse(const std::string& what) { return mg::Status::invalid_argument(what); }
-  [[nodiscard]] const Dims& shape(Value v) const { return program_.instructions[v.index].shape; }
-
-  mg::Result<Value> add(Op op, const Values& operands, Instruction inst = {}) {
-    inst.op = op;
-    for (const Value v : operands) inst.operands.push_back(v.index);
-    inst.name = mg::str_cat(op_name(op), ".", program_.instructions.size());
-    MLGRAPH_ASSIGN_OR_RETURN(inst.shape, infer_shape(program_, inst));
-    program_.instructions.push_back(std::move(inst));
-    return Value{program_.instructions.size() - 1};
-  }
-  mg::Result<Value> filled(float value, const Dims& to) {
-    Instruction constant;
-    constant.value = value;
-    MLGRAPH_ASSIGN_OR_RETURN(const Value number, add(Op::kConstant, {}, std::move(constant)));
-    return broadcast(number, to, {});
-  }
-  mg::Result<Value> broadcast(Value x, const Dims& to, const Dims& dimensions) {
-    if (shape(x) == to && std::is_sorted(dimensions.begin(), dimensions.end())) return x;
-    Instruction inst;
-    inst.shape = to;
-    inst.dimensions = dimensions;
-    return add(Op::kBroadcast, {x}, std::move(inst));
-  }
-  mg::Result<Value> transposed(Value x, const Dims& dimensions) {
-    Dims identity(dimensions.size());
-    std::iota(identity.begin(), identity.end(), 0);
-    if (dimensions == identity) return x;
-    Instruction inst;
-    inst.dimensions = dimensions;
-    return add(Op::kTranspose, {x}, std::move(inst));
-  }
-  mg::Result<Value> reshaped(Value x, const Dims& to) {
-    if (shape(x) == to) return x;
-    const Op op = program_.instructions[x.index].op;
-    if (is_view(op) && op != Op::kReshape) {
-      MLGRAPH_ASSIGN_OR_RETURN(x, add(Op::kCopy, {x}));
-    }
-    Instruction inst;
-    inst.shape = to;
-    return add(Op::kReshape, {x}, std::move(inst));
-  }
-  mg::Result<Value> reduced(Value x, const Dims& dimensions, ReduceKind kind) {
-    Instruction inst;
-    inst.dimensions = dimensions;
-    inst.reduce = kind;
-    return add(Op::kReduce, {x}, std::move(inst));
-  }
-  /// The number that a value repeats, where it does and it is known.
-  [[nodiscard]] std::optional<float> repeated_number(Value v) const {
-    const Instruction* inst = &program_.instructions[v.index];
-    while (inst->op == Op::kBroadcast || inst->op == Op::kReshape || inst->op == Op::kCopy)
-      inst = &program_.operand(*inst, 0);
-    return inst->op == Op::kConstant ? std::optional<float>(inst->value) : std::nullopt;
-  }
 
   /// 0 for what is not read, or takes any number of them.
   [[nodiscard]] static std::size_t num_operands(std::string_view opcode) {
@@ -204,9 +144,6 @@ class HloConverter {
     MLGRAPH_ASSIGN_OR_RETURN(const Value high, broadcast_scalar(in[2], shape(in[1])));
     return add(Op::kMinimum, {above, high});
   }
-  mg::Result<Value> broadcast_scalar(Value x, const Dims& to) {
-    return shape(x).empty() ? broadcast(x, to, {}) : mg::Result<Value>(x);
-  }
 
   mg::Result<Value> slice(const mg::io::HloInstruction& inst, Value x) {
     Instruction made;
@@ -217,11 +154,6 @@ class HloConverter {
     }
     if (made.shape == shape(x)) return x;
     return add(Op::kSlice, {x}, std::move(made));
-  }
-  mg::Result<Value> concatenated(const Values& pieces, std::int64_t dimension) {
-    Instruction inst;
-    inst.dimensions = {dimension};
-    return add(Op::kConcatenate, pieces, std::move(inst));
   }
   /// Concatenations with what is padded, a dimension after the other.
   mg::Result<Value> pad(const mg::io::HloInstruction& inst, const Values& in) {
@@ -320,8 +252,6 @@ class HloConverter {
   mg::Result<Value> convolution(const mg::io::HloInstruction& inst, const Values& in);
   mg::Result<Values> batch_norm(const mg::io::HloInstruction& inst, const HloDetails& details,
                                 const Values& in);
-
-  Program program_;
 };
 
 /// The dimensions of one side of a dot in the order batch, free, contracting (or contracting, free), and their

@@ -286,6 +286,46 @@ namespace detail {
   return {1, 1};
 }
 
+/// What infer_shape() comes to where there are operands.
+[[nodiscard]] inline mg::Result<Dims> computed_shape(const Program& program, const Instruction& inst) {
+  const Dims& x = program.operand(inst, 0).shape;
+  switch (inst.op) {
+    case Op::kDot:
+      return dot_shape(inst, x, program.operand(inst, 1).shape);
+    case Op::kConvolution:
+      return convolution_shape(inst, x, program.operand(inst, 1).shape);
+    case Op::kReduceWindow:
+      if (x.size() != 4) return wrong(inst, mg::str_cat("of ", shape_text(x), "; should have rank 4"));
+      return windowed_shape(inst, x, inst.window.size);
+    case Op::kReduce:
+      return reduced_shape(inst, x);
+    case Op::kTranspose:
+      return transposed_shape(inst, x);
+    case Op::kConcatenate:
+      return concatenated_shape(program, inst);
+    case Op::kBroadcast:
+      MLGRAPH_RETURN_IF_ERROR(check_broadcast(inst, x));
+      return inst.shape;
+    case Op::kSlice:
+      MLGRAPH_RETURN_IF_ERROR(check_slice(inst, x));
+      return inst.shape;
+    case Op::kReshape:
+      if (is_view(program.operand(inst, 0).op) && program.operand(inst, 0).op != Op::kReshape)
+        return wrong(inst, mg::str_cat("reads ", program.operand(inst, 0).name, "; should read a copy of it"));
+      if (num_elements(inst.shape) != num_elements(x))
+        return wrong(inst, mg::str_cat("of ", shape_text(x), " to ", shape_text(inst.shape),
+                                       "; should have as many elements"));
+      return inst.shape;
+    default:  // elementwise
+      for (const std::size_t i : inst.operands) {
+        const Dims& y = program.instructions[i].shape;
+        if (x != y)
+          return wrong(inst, mg::str_cat("of ", shape_text(x), " and ", shape_text(y), "; should be equal"));
+      }
+      return x;
+  }
+}
+
 }  // namespace detail
 
 /// The shape of an instruction from its operands. Of a parameter, broadcast, reshape or slice its own, checked.
@@ -302,54 +342,7 @@ namespace detail {
   MLGRAPH_RETURN_IF_ERROR(check_shape(inst.shape));
   if (inst.op == Op::kConstant && !inst.shape.empty()) return wrong(inst, "should be one number");
   if (is_source(inst.op)) return inst.shape;
-  Dims shape = program.operand(inst, 0).shape;
-  const Dims x = shape;
-  switch (inst.op) {
-    case Op::kDot: {
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::dot_shape(inst, x, program.operand(inst, 1).shape));
-      break;
-    }
-    case Op::kConvolution: {
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::convolution_shape(inst, x, program.operand(inst, 1).shape));
-      break;
-    }
-    case Op::kReduceWindow: {
-      if (x.size() != 4) return wrong(inst, mg::str_cat("of ", shape_text(x), "; should have rank 4"));
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::windowed_shape(inst, x, inst.window.size));
-      break;
-    }
-    case Op::kReduce: {
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::reduced_shape(inst, x));
-      break;
-    }
-    case Op::kTranspose: {
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::transposed_shape(inst, x));
-      break;
-    }
-    case Op::kConcatenate: {
-      MLGRAPH_ASSIGN_OR_RETURN(shape, detail::concatenated_shape(program, inst));
-      break;
-    }
-    case Op::kBroadcast:
-      MLGRAPH_RETURN_IF_ERROR(detail::check_broadcast(inst, x));
-      return inst.shape;
-    case Op::kSlice:
-      MLGRAPH_RETURN_IF_ERROR(detail::check_slice(inst, x));
-      return inst.shape;
-    case Op::kReshape:
-      if (is_view(program.operand(inst, 0).op) && program.operand(inst, 0).op != Op::kReshape)
-        return wrong(inst, mg::str_cat("reads ", program.operand(inst, 0).name, "; should read a copy of it"));
-      if (num_elements(inst.shape) != num_elements(x))
-        return wrong(inst, mg::str_cat("of ", shape_text(x), " to ", shape_text(inst.shape),
-                                       "; should have as many elements"));
-      return inst.shape;
-    default:  // elementwise
-      for (const std::size_t i : inst.operands) {
-        const Dims& y = program.instructions[i].shape;
-        if (x != y)
-          return wrong(inst, mg::str_cat("of ", shape_text(x), " and ", shape_text(y), "; should be equal"));
-      }
-  }
+  MLGRAPH_ASSIGN_OR_RETURN(const Dims shape, detail::computed_shape(program, inst));
   MLGRAPH_RETURN_IF_ERROR(check_shape(shape));
   return shape;
 }

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Lowering: which block of which value is computed when, and where it lies, settled before anything runs.
+// Lowering: which block of which value is computed when, and by which kernel calls, settled before anything
+// runs.
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LOWERING_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LOWERING_HPP
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
 
-#include "arena_plan.hpp"
+#include "block_memory.hpp"
 #include "executable.hpp"
 #include "nest.hpp"
 #include "schedule.hpp"
@@ -20,12 +22,11 @@ namespace minicompiler {
 /// Makes an Executable: one nest after the other, one block after the other.
 class Lowering {
  public:
-  Lowering(const Dataflow& flow, const Schedule& schedule) : flow_(flow), nests_(nests_of(flow, schedule)) {
-    const std::size_t count = flow.program.instructions.size();
-    memory_.assign(count, -1);
-    orders_.assign(count, Order::kRowMajor);
-    last_nest_.assign(count, 0);
-  }
+  Lowering(const Dataflow& flow, const Schedule& schedule)
+      : flow_(flow),
+        nests_(nests_of(flow, schedule)),
+        memory_(flow),
+        last_nest_(flow.program.instructions.size()) {}
 
   mg::Result<Executable> run() {
     place_sources();
@@ -38,71 +39,33 @@ class Lowering {
     for (std::size_t n = 0; n < nests_.size(); ++n) {
       lower(nests_[n]);
       for (const std::size_t v : flow_.values) {
-        if (memory_[v] >= 0 && last_nest_[v] == n) plan_.release(memory_[v]);
+        if (last_nest_[v] == n) memory_.release_value(v);
       }
       if (exe_.tasks_.size() > Executable::kMaxTasks)
         return mg::Status::resource_exhausted(
             mg::str_cat(flow_.program.name, ": more than ", Executable::kMaxTasks, " kernel calls"));
     }
     const Extent shape = extent_of(flow_.program.instructions.back().shape);
-    exe_.result_ = in_memory(flow_.result, whole(shape));
+    exe_.result_ = memory_.in_memory(flow_.result, whole(shape));
     exe_.result_size_ = shape;
-    exe_.arena_size_ = plan_.size();
+    exe_.arena_size_ = memory_.size();
     return std::move(exe_);
   }
 
  private:
-  /// Where a block of a member lies, while it is needed.
-  struct Slot {
-    std::int64_t offset = -1;
-    Region region;
-    Extent stride = {};
-    bool owned = false;  // given back when nothing reads it any more
-  };
-
   void place_sources() {
-    for (std::size_t i = 0; i < memory_.size(); ++i) {
+    for (std::size_t i = 0; i < flow_.program.instructions.size(); ++i) {
       const Instruction& inst = flow_.instruction(i);
       if (!is_source(inst.op)) continue;
-      memory_[i] = plan_.allocate(num_elements(inst.shape));
-      if (inst.op == Op::kParameter) exe_.parameters_.push_back(memory_[i]);
-      if (inst.op == Op::kConstant) exe_.constants_.emplace_back(memory_[i], inst.value);
+      const std::int64_t offset = memory_.place_value(i, Order::kRowMajor);
+      if (inst.op == Op::kParameter) exe_.parameters_.push_back(offset);
+      if (inst.op == Op::kConstant) exe_.constants_.emplace_back(offset, inst.value);
     }
-  }
-
-  /// Where the element of a box's corner lies in memory, and how a reader walks from there.
-  [[nodiscard]] Place in_memory(const Access& read, const Region& wanted) const {
-    const std::size_t rank = flow_.instruction(read.value).shape.size();
-    const Extent stride = strides_of(read.shape, read.reshaped ? 4 : rank,
-                                     read.reshaped ? Order::kRowMajor : orders_[read.value]);
-    return walk(read, wanted, memory_[read.value], Region{}, stride);
-  }
-  [[nodiscard]] static Place walk(const Access& read, const Region& wanted, std::int64_t base,
-                                  const Region& lies, const Extent& stride) {
-    const Region box = read.region(wanted);
-    for (std::size_t d = 0; d < kMaxRank; ++d) base += (box.begin[d] - lies.begin[d]) * stride[d];
-    return {base, read.strides(stride)};
   }
 
   void lower(const Nest& nest) {
     nest_ = &nest;
-    slots_.assign(nest.members.size(), Slot{});
-    last_reader_.assign(nest.members.size(), 0);
-    read_inside_.assign(nest.members.size(), 0);
-    first_source_.clear();
-    std::size_t next = 0;
-    for (std::size_t m = 0; m < nest.members.size(); ++m) {
-      first_source_.push_back(next);
-      for (std::size_t i = 0; i < flow_.reads[nest.members[m].value].size(); ++i) {
-        const std::int32_t p = nest.sources[next++];
-        if (p < 0) continue;
-        last_reader_[static_cast<std::size_t>(p)] = m;
-        if (!nest.members[m].outer) read_inside_[static_cast<std::size_t>(p)] = 1;
-      }
-    }
-    const Dims& shape = flow_.instruction(nest.root).shape;
-    orders_[nest.root] = nest.order;
-    memory_[nest.root] = plan_.allocate(num_elements(shape));
+    memory_.enter(nest);
     pack_once();
     const std::array<std::size_t, kMaxRank> loops = dimension_order(flow_.domain(nest.root).size(), nest.loops);
     for_each_block(loops, whole(nest.domain), nest.tile.outer, [&](const Region& outer) {
@@ -112,9 +75,9 @@ class Lowering {
         if (nest.members[m].outer) compute(m, regions_[m]);
       }
       for_each_block(loops, outer, nest.tile.inner, [&](const Region& inner) { inner_block(inner); });
-      for (std::size_t m = 0; m < nest.members.size(); ++m) release(m);
+      for (std::size_t m = 0; m < nest.members.size(); ++m) memory_.release_block(m);
     });
-    for (Packed& packed : packed_) plan_.release(packed.offset);
+    for (const Packed& packed : packed_) memory_.release(packed.offset);
     packed_.clear();
   }
 
@@ -142,82 +105,13 @@ class Lowering {
     }
   }
 
-  [[nodiscard]] bool is_root(std::size_t m) const { return m + 1 == nest_->members.size(); }
-  void release(std::size_t m) {
-    if (slots_[m].owned) plan_.release(slots_[m].offset);
-    slots_[m].owned = false;
-  }
-  /// Whether nothing will read the block of member p after member m has.
-  [[nodiscard]] bool dies(std::size_t p, std::size_t m) const {
-    return last_reader_[p] == m && !(nest_->members[p].outer && read_inside_[p]);
-  }
-
   void compute(std::size_t m, const Region& region) {
     if (region.empty()) return;
-    const Nest::Member& member = nest_->members[m];
-    const Instruction& inst = flow_.instruction(member.value);
-    Slot& slot = slots_[m];
-    slot.region = region;
-    if (is_root(m)) {
-      slot.stride = strides_of(extent_of(inst.shape), inst.shape.size(), member.order);
-      slot.offset = memory_[member.value];
-      for (std::size_t d = 0; d < kMaxRank; ++d) slot.offset += region.begin[d] * slot.stride[d];
-    } else {
-      slot.stride = strides_of(region.size, inst.shape.size(), member.order);
-      if (!take_dying(m)) slot.offset = plan_.allocate(count_of(region.size));
-      slot.owned = true;
-    }
-    emit(m, inst);
-    for (const std::int64_t temporary : temporaries_) plan_.release(temporary);
-    temporaries_.clear();
-    for (std::size_t i = 0; i < inst.operands.size(); ++i) {
-      const std::int32_t p = source(m, i);
-      if (p >= 0 && dies(static_cast<std::size_t>(p), m)) release(static_cast<std::size_t>(p));
-    }
+    memory_.place_block(m, region);
+    emit(m, flow_.instruction(nest_->members[m].value));
+    memory_.release_operands(m);
   }
 
-  /// The position of the member that operand i is read from; -1 where that is memory.
-  [[nodiscard]] std::int32_t source(std::size_t m, std::size_t i) const {
-    return nest_->sources[first_source_[m] + i];
-  }
-  /// Writes over an operand that nothing reads afterwards, where every element is read where it will be
-  /// written.
-  [[nodiscard]] bool take_dying(std::size_t m) {
-    const Nest::Member& member = nest_->members[m];
-    if (!is_elementwise(flow_.instruction(member.value).op)) return false;
-    Slot& slot = slots_[m];
-    const std::vector<Access>& reads = flow_.reads[member.value];
-    for (std::size_t i = 0; i < reads.size(); ++i) {
-      if (source(m, i) < 0) continue;
-      const auto p = static_cast<std::size_t>(source(m, i));
-      Slot& from = slots_[p];
-      bool fits = from.owned && dies(p, m) && from.region == slot.region && from.stride == slot.stride;
-      for (std::size_t k = 0; fits && k < reads.size(); ++k) {
-        if (source(m, k) != source(m, i)) continue;
-        for (std::size_t d = 0; d < kMaxRank; ++d)
-          fits = fits && (slot.region.size[d] == 1 || reads[k].source[d] == static_cast<int>(d)) &&
-                 reads[k].offset[d] == 0;
-      }
-      if (!fits) continue;
-      from.owned = false;
-      slot.offset = from.offset;
-      return true;
-    }
-    return false;
-  }
-
-  /// Where operand i of member m lies, from the corner of a box of it.
-  [[nodiscard]] Place operand(std::size_t m, std::size_t i, const Region& wanted) const {
-    const Access& read = flow_.reads[nest_->members[m].value][i];
-    const std::int32_t p = source(m, i);
-    if (p < 0) return in_memory(read, wanted);
-    const Slot& slot = slots_[static_cast<std::size_t>(p)];
-    return walk(read, wanted, slot.offset, slot.region, slot.stride);
-  }
-  [[nodiscard]] std::int64_t temporary(std::int64_t count) {
-    temporaries_.push_back(plan_.allocate(count));
-    return temporaries_.back();
-  }
   Task& task(Task::Kind kind, const Instruction& inst, const Extent& size, const Place& out) {
     Task& t = exe_.tasks_.emplace_back();
     t.kind = kind;
@@ -228,7 +122,7 @@ class Lowering {
   }
 
   void emit(std::size_t m, const Instruction& inst) {
-    const Slot& slot = slots_[m];
+    const BlockMemory::Slot& slot = memory_.slot(m);
     const Place out = {slot.offset, slot.stride};
     switch (inst.op) {
       case Op::kConcatenate:
@@ -247,7 +141,7 @@ class Lowering {
         return emit_convolution(m, inst);
       default: {
         std::array<Place, 3> in = {};
-        for (std::size_t i = 0; i < inst.operands.size(); ++i) in[i] = operand(m, i, slot.region);
+        for (std::size_t i = 0; i < inst.operands.size(); ++i) in[i] = memory_.operand(m, i, slot.region);
         Task& t = task(Task::Kind::kElementwise, inst, slot.region.size, out);
         t.in = in;
         settle(t);
@@ -256,7 +150,7 @@ class Lowering {
   }
 
   void emit_concatenate(std::size_t m, const Instruction& inst) {
-    const Slot& slot = slots_[m];
+    const BlockMemory::Slot& slot = memory_.slot(m);
     const std::size_t along = aligned(inst.shape.size(), inst.dimensions[0]);
     std::int64_t before = 0;
     for (std::size_t i = 0; i < inst.operands.size(); ++i) {
@@ -265,14 +159,14 @@ class Lowering {
       out.offset += (wanted.begin[along] + before - slot.region.begin[along]) * slot.stride[along];
       before += extent_of(flow_.program.operand(inst, i).shape)[along];
       if (wanted.empty()) continue;
-      const Place in = operand(m, i, wanted);
+      const Place in = memory_.operand(m, i, wanted);
       task(Task::Kind::kCopy, inst, wanted.size, out).in[0] = in;
     }
   }
 
   void emit_reduce(std::size_t m, const Instruction& inst) {
-    const Slot& slot = slots_[m];
-    const Region wanted = is_root(m) ? block_ : operand_region(flow_.program, inst, 0, slot.region);
+    const BlockMemory::Slot& slot = memory_.slot(m);
+    const Region wanted = memory_.is_root(m) ? block_ : operand_region(flow_.program, inst, 0, slot.region);
     const std::size_t rank = flow_.program.operand(inst, 0).shape.size();
     Place out = {slot.offset, {0, 0, 0, 0}};
     bool first = true;
@@ -284,7 +178,7 @@ class Lowering {
       if (reduced) first = first && wanted.begin[aligned(rank, dimension)] == 0;
       if (!reduced) out.stride[aligned(rank, dimension)] = slot.stride[aligned(inst.shape.size(), next++)];
     }
-    const Place in = operand(m, 0, wanted);
+    const Place in = memory_.operand(m, 0, wanted);
     Task& t = task(Task::Kind::kReduce, inst, wanted.size, out);
     t.in[0] = in;
     t.first = first;
@@ -294,13 +188,13 @@ class Lowering {
   /// no window reaches beyond it, else copied into a block with `around` around it.
   [[nodiscard]] Place padded(std::size_t m, const Instruction& inst, float around) {
     const Nest::Member& member = nest_->members[m];
-    const Region wanted = operand_region(flow_.program, inst, 0, slots_[m].region);
+    const Region wanted = operand_region(flow_.program, inst, 0, memory_.slot(m).region);
     const Region valid = clipped(wanted, extent_of(flow_.program.operand(inst, 0).shape));
     const std::size_t fastest = dimension_order(4, member.order)[kMaxRank - 1];
-    const Place in = operand(m, 0, valid);
+    const Place in = memory_.operand(m, 0, valid);
     if (valid == wanted && (in.stride[fastest] == 1 || wanted.size[fastest] == 1)) return in;
     const Extent stride = strides_of(wanted.size, 4, member.order);
-    const Place corner = {temporary(count_of(wanted.size)), stride};
+    const Place corner = {memory_.temporary(count_of(wanted.size)), stride};
     Place inside = corner;
     for (std::size_t d = 0; d < kMaxRank; ++d) inside.offset += (valid.begin[d] - wanted.begin[d]) * stride[d];
     if (valid != wanted) task(Task::Kind::kFill, inst, wanted.size, corner).value = around;
@@ -326,7 +220,7 @@ class Lowering {
     wanted.size[1] = 1;
     wanted.begin[free] = begin;
     wanted.size[free] = count;
-    Place place = operand(m, i, wanted);
+    Place place = memory_.operand(m, i, wanted);
     // As {.., .., row, column} of the kernel: `along` says which of the operand's dimensions its rows are.
     const Extent s = place.stride;
     place.stride = {0, 0, s[along], s[5 - along]};
@@ -334,12 +228,12 @@ class Lowering {
   }
 
   void emit_convolution(std::size_t m, const Instruction& inst) {
-    const Slot& slot = slots_[m];
+    const BlockMemory::Slot& slot = memory_.slot(m);
     const bool channels_last = nest_->members[m].order == Order::kSwapped;
     const bool depthwise = inst.groups > 1;
     const Place x = padded(m, inst, 0);
     const Region wanted = operand_region(flow_.program, inst, 1, slot.region);
-    Place weights = operand(m, 1, wanted);
+    Place weights = memory_.operand(m, 1, wanted);
     const std::int64_t channels = flow_.program.operand(inst, 0).shape[1];
     const Packed* const whole_packed = packed_of(m);
     if (whole_packed) {
@@ -347,7 +241,8 @@ class Lowering {
                      wanted.begin[0] * count_of({1, wanted.size[1], wanted.size[2], wanted.size[3]}),
                  {}};
     } else if (channels_last) {
-      const Place to = {temporary(packed_size(count_of(wanted.size) / wanted.size[0], wanted.size[0])), {}};
+      const Place to = {memory_.temporary(packed_size(count_of(wanted.size) / wanted.size[0], wanted.size[0])),
+                        {}};
       pack_kernel(m, inst, wanted, to.offset);
       weights = to;
     }
@@ -368,7 +263,7 @@ class Lowering {
   }
   /// Packs the weights for these output channels, for channels-last blocks.
   void pack_kernel(std::size_t m, const Instruction& inst, const Region& wanted, std::int64_t to) {
-    const Place from = operand(m, 1, wanted);
+    const Place from = memory_.operand(m, 1, wanted);
     const Task::Kind kind = inst.groups > 1 ? Task::Kind::kPackDepthwise : Task::Kind::kPackConvolution;
     Task& t = task(kind, inst, wanted.size, {to, {}});
     t.in[0] = from;
@@ -376,13 +271,13 @@ class Lowering {
   }
 
   void emit_dot(std::size_t m, const Instruction& inst) {
-    const Slot& slot = slots_[m];
+    const BlockMemory::Slot& slot = memory_.slot(m);
     const Roles r = roles(nest_->members[m].order);
     const std::int64_t depth = flow_.program.operand(inst, 0).shape.back();
     const std::int64_t rows = slot.region.size[r.row], columns = slot.region.size[r.column];
     const std::int64_t row0 = slot.region.begin[r.row], column0 = slot.region.begin[r.column];
     const Packed* const whole_packed = packed_of(m);
-    std::int64_t panel = whole_packed ? 0 : temporary(packed_size(depth, columns));
+    std::int64_t panel = whole_packed ? 0 : memory_.temporary(packed_size(depth, columns));
     for (std::int64_t b = 0; b < slot.region.size[1]; ++b) {
       const std::int64_t batch = slot.region.begin[1] + b;
       if (whole_packed)
@@ -422,19 +317,19 @@ class Lowering {
       const Nest::Member& member = nest_->members[m];
       const Instruction& inst = flow_.instruction(member.value);
       if (inst.op == Op::kConvolution && inst.groups == 1 && member.order == Order::kSwapped &&
-          source(m, 1) < 0) {
+          memory_.source(m, 1) < 0) {
         const Extent kernel = extent_of(flow_.program.operand(inst, 1).shape);
         const std::int64_t size = packed_size(count_of(kernel) / kernel[0], kernel[0]);
-        packed_.push_back({m, plan_.allocate(size), size});
+        packed_.push_back({m, memory_.allocate(size), size});
         pack_kernel(m, inst, whole(kernel), packed_.back().offset);
       }
       if (inst.op == Op::kDot) {
         const Roles r = roles(member.order);
-        if (source(m, r.column_operand) >= 0) continue;
+        if (memory_.source(m, r.column_operand) >= 0) continue;
         const Extent shape = extent_of(inst.shape);
         const std::int64_t depth = flow_.program.operand(inst, 0).shape.back(), columns = shape[r.column];
         const std::int64_t each = packed_size(depth, columns);
-        packed_.push_back({m, plan_.allocate(each * shape[1]), each});
+        packed_.push_back({m, memory_.allocate(each * shape[1]), each});
         for (std::int64_t b = 0; b < shape[1]; ++b)
           emit_pack(m, inst, b, 0, columns, packed_.back().offset + b * each);
       }
@@ -444,18 +339,12 @@ class Lowering {
   const Dataflow& flow_;
   std::vector<Nest> nests_;
   Executable exe_;
-  ArenaPlan plan_;
-  std::vector<std::int64_t> memory_;    // of each value that lies in memory: its offset, else -1
-  std::vector<Order> orders_;           // and its order
-  std::vector<std::size_t> last_nest_;  // that reads it
+  BlockMemory memory_;
+  std::vector<std::size_t> last_nest_;  // that reads each value
   // Of the nest at hand:
   const Nest* nest_ = nullptr;
   Region block_;
   std::vector<Region> regions_;
-  std::vector<Slot> slots_;
-  std::vector<std::size_t> last_reader_, first_source_;  // of each member
-  std::vector<std::uint8_t> read_inside_;                // whether the inner loops read it
-  std::vector<std::int64_t> temporaries_;
   std::vector<Packed> packed_;
 };
 

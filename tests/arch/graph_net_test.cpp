@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arch/graph_net_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/arch/graph_net_fit.hpp"
 #include "mlgraph/train/graph_model.hpp"
 #include "mlgraph/train/graph_trainer.hpp"
@@ -49,7 +50,7 @@ double r2_of_graph_net(GraphNetOptions options, const std::string& target, std::
   return result->metrics.r2.value_or(-1);
 }
 
-TEST_CASE("every convolution of the standard network learns targets of graphs") {
+TEST_CASE("every convolution of the standard network learns targets of graphs" * testing::kLong) {
   for (const GraphConv conv : {GraphConv::kGin, GraphConv::kGcn, GraphConv::kSage, GraphConv::kGatv2,
                                GraphConv::kGine, GraphConv::kRgcn}) {
     GraphNetOptions options;
@@ -62,7 +63,7 @@ TEST_CASE("every convolution of the standard network learns targets of graphs") 
   }
 }
 
-TEST_CASE("norms, jumps and pools of the standard network learn") {
+TEST_CASE("norms, jumps and pools of the standard network learn" * testing::kLong) {
   GraphNetOptions options;
   options.conv = GraphConv::kRgcn;
   for (const GraphNetNorm norm : {GraphNetNorm::kNone, GraphNetNorm::kBatch, GraphNetNorm::kGraph}) {

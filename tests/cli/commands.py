@@ -5,6 +5,7 @@
 usage: commands.py <mlgraph> [class[.test]]...
 """
 import csv
+import fcntl
 import html.parser
 import json
 import os
@@ -70,16 +71,27 @@ class Case(unittest.TestCase):
         return written
 
     def interrupt(self, *arguments):
-        """Starts a training and stops it after its first epoch."""
-        process = subprocess.Popen([self.program or PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   cwd=self.folder)
-        self.addCleanup(process.kill)
-        for line in process.stdout:
-            if "epoch 1/" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=120)
-        self.assertEqual(process.returncode, 1, out + error)
+        """Starts a training, which says 20 lines or more, and stops it after its first epoch.
+
+        However late the signal is sent, the training has not ended before: each line is a packet of a pipe that holds
+        one, so that it waits until what it says is read.
+        """
+        reads, writes = os.pipe2(os.O_DIRECT)
+        fcntl.fcntl(writes, 1031, 4096)  # F_SETPIPE_SZ, which Python knows from 3.10 on: one page
+        with tempfile.TemporaryFile() as errors, open(reads, "rb", buffering=0) as pipe:
+            process = subprocess.Popen([self.program or PROGRAM, *arguments], stdout=writes, stderr=errors, cwd=self.folder)
+            self.addCleanup(process.kill)
+            os.close(writes)
+            said, interrupted = b"", False
+            while packet := pipe.read(1 << 16):
+                said += packet
+                if b"epoch 1/" in said and not interrupted:
+                    process.send_signal(signal.SIGINT)
+                    interrupted = True
+            returned = process.wait()
+            errors.seek(0)
+            out, error = said.decode(), errors.read().decode()
+        self.assertEqual(returned, 1, out + error)
         return out, error
 
     def tiles(self, folder="tiles", count=3, measured=True):
@@ -540,7 +552,7 @@ class Training(Case):
         layouts = self.layouts()
         for gst in ([], ["--gst", "efd", "--segment-size", "3"]):
             command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--hidden", "8", "--epochs",
-                       "3000", "--slates", "1", "--arch", "layout-sage", *gst]
+                       "120", "--slates", "1", "--arch", "layout-sage", *gst]
             self.interrupt(*command, "--model", "m")
             self.fails(1, 'checkpoint: seed was "1" and is "2" now', *command, "--model", "m", "--seed", "2",
                        "--resume", "m.checkpoint")
@@ -555,15 +567,15 @@ class Training(Case):
 
     def test_every_optimizer_and_schedule_trains_and_is_resumed(self):
         layouts = self.layouts()
-        command = ["train", "--train", layouts, "--valid", layouts, "--hidden", "8", "--epochs", "1500", "--slates", "1",
+        command = ["train", "--train", layouts, "--valid", layouts, "--hidden", "8", "--epochs", "120", "--slates", "1",
                    "--arch", "layout-sage"]
         models = set()
         for flags, recipe in (
                 (["--ema", "0.9"], {"ema_decay": "0.9"}),
                 (["--optimizer", "sgd", "--momentum", "0.5", "--nesterov", "--clip-per-tensor"],
                  {"optimizer": "sgd", "momentum": "0.5", "nesterov": "yes", "clip_per_tensor": "yes"}),
-                (["--schedule", "step", "--lr-step-epochs", "200", "--lr-gamma", "0.5", "--warmup", "0"],
-                 {"schedule": "step", "lr_step_epochs": "200", "lr_gamma": "0.5", "warmup_fraction": "0"}),
+                (["--schedule", "step", "--lr-step-epochs", "16", "--lr-gamma", "0.5", "--warmup", "0"],
+                 {"schedule": "step", "lr_step_epochs": "16", "lr_gamma": "0.5", "warmup_fraction": "0"}),
                 (["--optimizer", "adam", "--schedule", "constant", "--list-order", "fastest-first"],
                  {"optimizer": "adam", "schedule": "constant", "loss_order": "fastest-first"})):
             self.interrupt(*command, *flags, "--model", "m")
@@ -1134,7 +1146,7 @@ class OwnNetwork(Case):
         self.assertIn("my-net", self.ok("train", "--help").stdout)
         layouts = self.layouts()
         command = ["train", "--task", "layout", "--train", layouts, "--valid", layouts, "--arch", "my-net", "--hidden",
-                   "8", "--epochs", "3000", "--slates", "1"]
+                   "8", "--epochs", "120", "--slates", "1"]
         self.interrupt(*command, "--model", "m")
         self.json(*command, "--model", "m", "--resume", "m.checkpoint")
         trained = self.json(*command, "--model", "n")

@@ -268,6 +268,12 @@ def main():
                         {"core/a.hpp": "inline int f() { return 1; }", "kernels/reference/c.hpp": "", "users.hpp": ""})
     if found != ["mlgraph/core/a.hpp: has no tests of its name; should have tests/core/a_test.cpp"]:
         failures.append(f"sizes.py finds these headers without tests: {found}")
+    programs = {"core/a.hpp": "inline int f() { return 1; }",
+                "../../examples/p/main.cpp": "int f() { return 1; }\n" * (sizes.MOST_LINES - 5),
+                "../../bench/b.hpp": body(sizes.MOST_FUNCTION_LINES + 1)}
+    found = problems_of(size_problems, programs)
+    expect(found, "examples/p/main.cpp: has 401 lines; should have 400 or fewer", "sizes.py, a long program")
+    expect(found, "bench/b.hpp:7: f has 61 lines; should have 60 or fewer", "sizes.py, a long function of a program")
     found = list(sizes.undocumented_types(TYPES))
     if found != [(8, "B"), (15, "D")]:
         failures.append(f"sizes.py finds these types without a docstring: {found}")

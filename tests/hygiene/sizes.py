@@ -4,7 +4,8 @@
 
 usage: sizes.py [--table] <folder that holds mlgraph/>
 
-* A header has at most 400 lines, a function at most 60, from its first line to its last.
+* A header has at most 400 lines, a function at most 60, from its first line to its last; so do the files of examples
+  and of benchmarks beside the folder.
 * A type that users see has a docstring; shapes, errors, cost and source stand on lines of their own.
 * A header of a room has tests of its name: tests/<room>/<name>_test.cpp beside the folder. Not the references of
   kernels, which the tests of kernels compare with.
@@ -58,6 +59,8 @@ def functions(text):
                 open_at = None
 
 
+PROGRAMS = ("examples", "bench")
+
 NAMESPACE_OR_BRACE = re.compile(r"\bnamespace\s+(\w*)[^;{}]*\{|[{}]")
 LABEL_INSIDE = re.compile(r"^\s*///.*[a-z0-9.)\]] (Shapes|Errors|Cost|Source):\s")
 TYPE = re.compile(r"^(?:struct|class|enum class)\s+(\w+)(?!\s*<)[^;]*$")
@@ -100,11 +103,13 @@ class Tree:
     def __init__(self, folder):
         self.root = pathlib.Path(folder)
         self.problems, self.lines_of = [], {}
-        self.counts = dict.fromkeys(("headers that are too long", "functions that are too long",
+        self.counts = dict.fromkeys(("headers that are too long", "files of programs that are too long", "functions that are too long",
                                      "public types without a docstring", "headers without a test of their name"), 0)
         num_functions = 0
         for path in sorted((self.root / "mlgraph").rglob("*.h*")):
             num_functions += self.check_header(path)
+        for path in sorted(path for folder in PROGRAMS for path in (self.root.parent / folder).rglob("*.[ch]*")):
+            self.check_program_file(path)
         for name in untested_headers(self.root):
             self.add("headers without a test of their name", f"{name}: has no tests of its name; should have "
                      f"tests{name[len('mlgraph'):-len('.hpp')]}_test.cpp")
@@ -120,17 +125,11 @@ class Tree:
         text = path.read_text(encoding="utf-8")
         name = str(path.relative_to(self.root))
         room = path.parent.name if path.parent != self.root / "mlgraph" else "(for users)"
-        num_lines, num_functions = text.count("\n"), 0
+        num_lines = text.count("\n")
         self.lines_of[room] = self.lines_of.get(room, 0) + num_lines
         if num_lines > MOST_LINES:
             self.add("headers that are too long", f"{name}: has {num_lines} lines; should have {MOST_LINES} or fewer")
-        for first, last, head in functions(text):
-            num_functions += 1
-            if last - first + 1 <= MOST_FUNCTION_LINES:
-                continue
-            called = re.search(r"([~\w]+|operator[^(]*)\s*\(", head)
-            self.add("functions that are too long", f"{name}:{first}: {called.group(1) if called else head} has "
-                     f"{last - first + 1} lines; should have {MOST_FUNCTION_LINES} or fewer")
+        num_functions = self.check_functions(name, text)
         for line, said in enumerate(text.split("\n"), 1):
             if found := LABEL_INSIDE.match(said):
                 self.problems.append(f"{name}:{line}: `{found.group(1)}:` should begin a line of the docstring")
@@ -138,10 +137,32 @@ class Tree:
             self.add("public types without a docstring", f"{name}:{line}: {type_name} has no docstring")
         return num_functions
 
+    def check_functions(self, name, text):
+        """-> how many functions the file has."""
+        num_functions = 0
+        for first, last, head in functions(text):
+            num_functions += 1
+            if last - first + 1 <= MOST_FUNCTION_LINES:
+                continue
+            called = re.search(r"([~\w]+|operator[^(]*)\s*\(", head)
+            self.add("functions that are too long", f"{name}:{first}: {called.group(1) if called else head} has "
+                     f"{last - first + 1} lines; should have {MOST_FUNCTION_LINES} or fewer")
+        return num_functions
+
+    def check_program_file(self, path):
+        text = path.read_text(encoding="utf-8")
+        name, num_lines = str(path.relative_to(self.root.parent)), text.count("\n")
+        folder = path.relative_to(self.root.parent).parts[0]
+        self.lines_of[folder] = self.lines_of.get(folder, 0) + num_lines
+        if num_lines > MOST_LINES:
+            self.add("files of programs that are too long", f"{name}: has {num_lines} lines; should have {MOST_LINES} or fewer")
+        self.check_functions(name, text)
+
     def print_table(self):
         for room, lines in self.lines_of.items():
             print(f"{room:12} {lines:6}")
-        print(f"{'all':12} {sum(self.lines_of.values()):6}")
+        of_library = sum(lines for room, lines in self.lines_of.items() if room not in PROGRAMS)
+        print(f"{'all headers':12} {of_library:6}")
         for kind, count in self.counts.items():
             print(f"{kind}: {count}")
         readme = self.root.parent / "README.md"

@@ -176,8 +176,8 @@ TEST_CASE("a search stops at its target, out of patience, and at the end of its 
   }
   SearchOptions options = method(SearchMethod::kAnnealing);
   options.max_evaluations = 1000000000;
-  options.max_seconds = 0.01;  // of the steady clock
-  CHECK(problem.run(options).num_evaluations > 1);
+  options.max_seconds = 0.01;  // of the steady clock: it ends, after at least one
+  CHECK(problem.run(options).num_evaluations >= 1);
 }
 
 TEST_CASE("rows without candidates stay as they are") {

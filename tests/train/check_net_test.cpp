@@ -173,8 +173,11 @@ TEST_CASE("and with the options that only some have") {
   check(check_net<LayoutSage>(dropped));
 }
 
-TEST_CASE("the network of these tests keeps its plan") {
+TEST_CASE("the network of these tests keeps its plan, whatever its options" * testing::kLong) {
   check_all_options<testing::OwnNet>();
+}
+
+TEST_CASE("the network of these tests keeps its plan") {
   auto options = tiny<testing::OwnNet>();
   options.reads_graph = true;
   options.dropout = 0.25;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "graph_train_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/core/parallel.hpp"
 
 using namespace mlgraph;
@@ -58,7 +59,7 @@ struct GraphLab {
 
 }  // namespace
 
-TEST_CASE("a regression of several outputs with missing targets is fitted, by every loss") {
+TEST_CASE("a regression of several outputs with missing targets is fitted, by every loss" * testing::kLong) {
   for (const TargetLoss loss : {TargetLoss::kMse, TargetLoss::kL1, TargetLoss::kHuber, TargetLoss::kMape}) {
     for (const bool logarithms : {false, true}) {
       GraphLab lab;

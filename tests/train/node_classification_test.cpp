@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "long_tests.hpp"
 #include "mlgraph/core/random.hpp"
 #include "mlgraph/graph/graph_dataset.hpp"
 #include "mlgraph/graph/split.hpp"
@@ -114,7 +115,7 @@ double test_accuracy(const GraphDataset& set, bool has_layers) {
 
 }  // namespace
 
-TEST_CASE("a GCN finds the groups of a planted partition that features alone do not tell") {
+TEST_CASE("a GCN finds the groups of a planted partition that features alone do not tell" * testing::kLong) {
   const GraphDataset set = planted_partition();
   const double gcn = test_accuracy(set, true), regression = test_accuracy(set, false);
   CHECK_MESSAGE(gcn > 0.85, gcn);
