@@ -97,21 +97,29 @@ def epoch(make, weights, batches):
     return time.perf_counter() - start, losses
 
 
-def main():
-    torch.set_num_threads(1)
-    file = np.load(sys.argv[1])
-    ptr, source, target = file["ptr"], file["source"], file["target"]
+def read_graphs(file, prefix):
+    """The Data of each graph."""
+    ptr, source, target, token, y = (file[prefix + key] for key in ("ptr", "source", "target", "token", "y"))
+    edge_type = file[prefix + "type"] if prefix + "type" in file.files else np.zeros_like(source)
     first = np.searchsorted(target, ptr)  # edges are sorted by target
     graphs = []
     for g, (begin, end) in enumerate(zip(ptr, ptr[1:])):
         edges = slice(first[g], first[g + 1])
-        graphs.append(Data(token=tensor(file["token"][begin:end]).long(), num_nodes=int(end - begin),
+        graphs.append(Data(token=tensor(token[begin:end]).long(), num_nodes=int(end - begin),
                            edge_index=tensor(np.stack([source[edges], target[edges]]) - begin).long(),
-                           edge_type=tensor(file["type"][edges]).long(), y=tensor(file["y"][g:g + 1])))
-    loader = DataLoader(graphs, batch_size=BATCH)
-    batches = list(loader)
+                           edge_type=tensor(edge_type[edges]).long(), y=tensor(y[g:g + 1])))
+    return graphs
+
+
+def main():
+    torch.set_num_threads(1)
+    file = np.load(sys.argv[1])
     wrong = 0
-    for name, make in ("rgcn", Rgcn), ("gin", Gin):
+    for name, make, prefix in ("rgcn", Rgcn, ""), ("gin", Gin, ""), ("nci1", Gin, "nci1_graphs."):
+        if name + ".losses" not in file.files:
+            continue
+        loader = DataLoader(read_graphs(file, prefix), batch_size=BATCH)
+        batches = list(loader)
         weights = {key[len(name) + 1:]: file[key] for key in file.files if key.startswith(name + ".")}
         ours, seconds = weights.pop("losses"), float(weights.pop("seconds")[0])
         before = min(epoch(make, weights, batches)[0] for _ in range(REPEATS))

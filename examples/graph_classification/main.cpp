@@ -32,7 +32,7 @@ struct GinLayer {
   template <class Ctx>
   mg::Var operator()(Ctx& ctx, mg::Var h, const mg::EdgesView& edges) const {
     return conv(ctx, h, edges, [this](Ctx& c, mg::Var sum) {
-      return c.relu(norm2(c, lin2(c, c.relu(norm1(c, lin1(c, sum))))));
+      return norm2(c, lin2(c, norm1(c, lin1(c, sum), mg::Activation::kRelu)), mg::Activation::kRelu);
     });
   }
 };

@@ -263,7 +263,7 @@ class GraphNet {
     Var operator()(C& ctx, Var h, const BatchView& g, const EdgeInputs& edges, const Options& o) const {
       h = convolved(ctx, h, g, edges, o);
       if (!ctx.status().ok()) return {};
-      if (o.norm == GraphNetNorm::kBatch) h = batch(ctx, h);
+      if (o.norm == GraphNetNorm::kBatch) return batch(ctx, h, Activation::kRelu);
       if (o.norm == GraphNetNorm::kGraph) h = graph(ctx, h, g.ptr);
       if (o.norm == GraphNetNorm::kLayer) h = layer(ctx, h);
       return ctx.status().ok() ? ctx.relu(h) : Var{};

@@ -194,13 +194,11 @@ struct GraphEvaluationResult {
   }
 };
 
-/// Compares a model's predictions of graphs with their targets.
+/// Compares a model's predictions of graphs with their targets. `scratch` is borrowed memory, or null.
 /// Errors: those of check_task(), GraphModel::predict() and check_targets().
-[[nodiscard]] inline Result<GraphEvaluationResult> evaluate(const GraphModel& model, const GraphTask& task,
-                                                            const GraphDataset& dataset,
-                                                            Span<const std::size_t> graphs,
-                                                            ThreadPool* pool = nullptr,
-                                                            TaskPart part = TaskPart::kValid) {
+[[nodiscard]] inline Result<GraphEvaluationResult> evaluate(
+    const GraphModel& model, const GraphTask& task, const GraphDataset& dataset, Span<const std::size_t> graphs,
+    ThreadPool* pool = nullptr, TaskPart part = TaskPart::kValid, GraphScratch* scratch = nullptr) {
   MLGRAPH_RETURN_IF_ERROR(check_task(task, dataset));
   const bool of_class = task.loss.loss == TargetLoss::kCrossEntropy;
   struct Part {
@@ -211,7 +209,8 @@ struct GraphEvaluationResult {
   };
   std::vector<Part> parts(GraphModel::num_output_parts(graphs.size()));
   MLGRAPH_RETURN_IF_ERROR(model.for_each_output(
-      dataset, graphs, pool, [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
+      dataset, graphs, pool,
+      [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
         Part& to = parts[p];
         const TargetRows rows = target_rows(task, part, batch);
         to.status = check_target_options(task.loss, outputs.cols);
@@ -233,7 +232,8 @@ struct GraphEvaluationResult {
             to.target.push_back(is_there ? target : std::numeric_limits<double>::quiet_NaN());
           }
         }
-      }));
+      },
+      scratch));
   GraphEvaluationResult result;
   double loss = 0, weight = 0;
   for (const Part& of : parts) {

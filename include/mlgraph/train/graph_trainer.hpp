@@ -304,7 +304,8 @@ class GraphTrainer {
     if (valid_.empty() || (now.epoch % recipe_.validate_every != 0 && now.epoch != recipe_.epochs)) return {};
     AlignedVector<float> other = steps_->weights_to_keep();
     std::swap(model_.parameters().value, other);
-    const Result<GraphEvaluationResult> of = evaluate(model_, task_, *dataset_, valid_, options_.pool);
+    const Result<GraphEvaluationResult> of =
+        evaluate(model_, task_, *dataset_, valid_, options_.pool, TaskPart::kValid, &scratch_);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(of.status());
     MLGRAPH_ASSIGN_OR_RETURN(now.metric, options_.stop.value(of->metrics, of->predictions(task_.loss.loss)));
@@ -341,6 +342,7 @@ class GraphTrainer {
   std::map<std::string, std::string> settings_;  // what a checkpoint is only good for
   LrSchedule schedule_;
   std::int64_t reductions_ = 0;  // plateaus before the epoch
+  GraphScratch scratch_;         // of validations
 };
 
 MLGRAPH_END_ISA
