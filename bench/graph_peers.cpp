@@ -80,14 +80,14 @@ struct GinNet {
   std::vector<BatchNorm> norm1, norm2;
   Linear head;
 
-  explicit GinNet(ParamSpec& p, std::int64_t num_targets = kTargets)
-      : token(p, "token", kTokens, kWidth), head(p, "head", kWidth, num_targets) {
+  explicit GinNet(ParamSpec& p, std::int64_t width = kWidth, std::int64_t num_targets = kTargets)
+      : token(p, "token", kTokens, width), head(p, "head", width, num_targets) {
     for (std::int64_t k = 0; k < kLayers; ++k) {
       convs.emplace_back(p, str_cat("conv", k));
-      lin1.emplace_back(p, str_cat("lin1_", k), kWidth, kWidth);
-      lin2.emplace_back(p, str_cat("lin2_", k), kWidth, kWidth);
-      norm1.emplace_back(p, str_cat("norm1_", k), kWidth);
-      norm2.emplace_back(p, str_cat("norm2_", k), kWidth);
+      lin1.emplace_back(p, str_cat("lin1_", k), width, width);
+      lin2.emplace_back(p, str_cat("lin2_", k), width, width);
+      norm1.emplace_back(p, str_cat("norm1_", k), width);
+      norm2.emplace_back(p, str_cat("norm2_", k), width);
     }
   }
   Var operator()(Tape& ctx, const BatchView& g) const {
@@ -137,7 +137,7 @@ void compare(const std::string& name, const GraphDataset& set, bench::NpzArrays&
     Parameters<float> parameters = start;
     losses = train_epoch(net, spec, loader, parameters, tape);
   });
-  std::printf("%-5s an epoch of %zu graphs in batches of %d: %.1f ms, loss %.4f -> %.4f\n", name.c_str(),
+  std::printf("%-9s an epoch of %zu graphs in batches of %d: %.1f ms, loss %.4f -> %.4f\n", name.c_str(),
               set.size(), static_cast<int>(kBatch), 1e3 * seconds, static_cast<double>(losses.front()),
               static_cast<double>(losses.back()));
   out.add(name + ".losses", {static_cast<std::int64_t>(losses.size())}, losses);
@@ -221,7 +221,8 @@ int main(int argc, char** argv) {
   const GraphDataset molecules = read_molecules();
   if (molecules.size() > 0) {
     add_graphs("nci1_graphs.", molecules, out);
-    compare<GinNet>("nci1", molecules, out, 1);
+    compare<GinNet>("nci1", molecules, out, kWidth, 1);
+    compare<GinNet>("nci1_wide", molecules, out, 2 * kWidth, 1);  // as the example trains it
   }
   const Status saved = out.save(argv[1]);
   if (!saved.ok()) std::fprintf(stderr, "%s\n", saved.message().c_str());
