@@ -309,13 +309,24 @@ inline constexpr std::string_view kScalingPrefix = "target_scaling.";
   return write_safetensors(tensors, SafeTensorsMetadata(metadata.begin(), metadata.end()));
 }
 
+/// What model files say that were written before there were some options: those as they were without them.
+[[nodiscard]] inline std::map<std::string, std::string> with_later_graph_options(
+    std::map<std::string, std::string> texts) {
+  for (const auto& [key, value] :
+       {std::pair("direction", "forward"), {"task.output_weight", ""}, {"task.positive_weight", ""}}) {
+    texts.emplace(key, value);
+  }
+  return texts;
+}
+
 /// A model of network N from the bytes of a file.
 /// Errors: another format or network; options, scaling or weights that are missing or do not fit. Every tensor is
 ///         checked before the model exists.
 template <class N>
 [[nodiscard]] Result<GraphModel> graph_model_from_bytes(Span<const std::byte> bytes) {
   MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
-  const std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
+  const std::map<std::string, std::string> metadata =
+      with_later_graph_options({file.metadata().begin(), file.metadata().end()});
   detail::FieldReader in("graph model", metadata);
   const std::string_view format = in.text("format"), network = in.text("network"),
                          loss = in.text("target_loss");
