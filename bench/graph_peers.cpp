@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Our side of the comparison of graph trainings with PyTorch Geometric: one epoch of two networks on many small
-// graphs, and all that bench/peers/pytorch_graphs.py needs to do the same (graphs, start weights), with our
-// losses and times.
+// graphs, and of the second one on molecules, and all that bench/peers/pytorch_graphs.py needs to do the same
+// (graphs, start weights), with our losses and times.
 //
-// usage: graph_peers OUT.npz
+// usage: graph_peers OUT.npz        molecules where MLGRAPH_DATA names a folder with tu/NCI1
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
+
+#include "../examples/graph_classification/tu_dataset.hpp"
 
 #include "machine.hpp"
 #include "mlgraph/mlgraph.hpp"
@@ -77,20 +80,21 @@ struct GinNet {
   std::vector<BatchNorm> norm1, norm2;
   Linear head;
 
-  explicit GinNet(ParamSpec& p) : token(p, "token", kTokens, kWidth), head(p, "head", kWidth, kTargets) {
+  explicit GinNet(ParamSpec& p, std::int64_t width = kWidth, std::int64_t num_targets = kTargets)
+      : token(p, "token", kTokens, width), head(p, "head", width, num_targets) {
     for (std::int64_t k = 0; k < kLayers; ++k) {
       convs.emplace_back(p, str_cat("conv", k));
-      lin1.emplace_back(p, str_cat("lin1_", k), kWidth, kWidth);
-      lin2.emplace_back(p, str_cat("lin2_", k), kWidth, kWidth);
-      norm1.emplace_back(p, str_cat("norm1_", k), kWidth);
-      norm2.emplace_back(p, str_cat("norm2_", k), kWidth);
+      lin1.emplace_back(p, str_cat("lin1_", k), width, width);
+      lin2.emplace_back(p, str_cat("lin2_", k), width, width);
+      norm1.emplace_back(p, str_cat("norm1_", k), width);
+      norm2.emplace_back(p, str_cat("norm2_", k), width);
     }
   }
   Var operator()(Tape& ctx, const BatchView& g) const {
     Var h = token(ctx, g.opcode);
     for (std::size_t k = 0; k < convs.size(); ++k) {
       h = convs[k](ctx, h, g.edges, [&](Tape& t, Var v) {
-        return t.relu(norm2[k](t, lin2[k](t, t.relu(norm1[k](t, lin1[k](t, v))))));
+        return norm2[k](t, lin2[k](t, norm1[k](t, lin1[k](t, v), Activation::kRelu)), Activation::kRelu);
       });
     }
     return head(ctx, global_add_pool(ctx, h, g.ptr));
@@ -117,10 +121,10 @@ std::vector<float> train_epoch(const Net& net, const ParamSpec& spec, GraphLoade
   return losses;
 }
 
-template <class Net>
-void compare(const std::string& name, const GraphDataset& set, bench::NpzArrays& out) {
+template <class Net, class... Args>
+void compare(const std::string& name, const GraphDataset& set, bench::NpzArrays& out, Args... args) {
   ParamSpec spec;
-  const Net net(spec);
+  const Net net(spec, args...);
   const Parameters<float> start(spec, 1);
   out.add_tensors(spec, start.value, name + ".");
   std::vector<std::size_t> graphs(set.size());
@@ -133,24 +137,15 @@ void compare(const std::string& name, const GraphDataset& set, bench::NpzArrays&
     Parameters<float> parameters = start;
     losses = train_epoch(net, spec, loader, parameters, tape);
   });
-  std::printf("%-5s an epoch of %zu graphs in batches of %d: %.1f ms, loss %.4f -> %.4f\n", name.c_str(),
+  std::printf("%-9s an epoch of %zu graphs in batches of %d: %.1f ms, loss %.4f -> %.4f\n", name.c_str(),
               set.size(), static_cast<int>(kBatch), 1e3 * seconds, static_cast<double>(losses.front()),
               static_cast<double>(losses.back()));
   out.add(name + ".losses", {static_cast<std::int64_t>(losses.size())}, losses);
   out.add(name + ".seconds", {1}, std::vector<double>{seconds});
 }
 
-}  // namespace
-}  // namespace mlgraph
-
-int main(int argc, char** argv) {
-  using namespace mlgraph;  // NOLINT: the program is a benchmark of it
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: graph_peers OUT.npz\n");
-    return 2;
-  }
-  const GraphDataset set = make_graphs();
-  bench::NpzArrays out;
+/// The graphs of a set as arrays `prefix`ptr, token, source, target, type (where there are some), y.
+void add_graphs(const std::string& prefix, const GraphDataset& set, bench::NpzArrays& out) {
   std::vector<std::int32_t> ptr = {0}, token, source, target, type;
   std::vector<float> y;
   for (std::size_t g = 0; g < set.size(); ++g) {
@@ -163,20 +158,72 @@ int main(int argc, char** argv) {
         target.push_back(ptr.back() + v);
       }
     }
-    const MatrixView<const std::int32_t> types = set.array(g, set.find("type")).i32;
+    if (set.find("type") < set.num_arrays()) {
+      const MatrixView<const std::int32_t> types = set.array(g, set.find("type")).i32;
+      type.insert(type.end(), types.data, types.data + types.size());
+    }
     const MatrixView<const float> targets = set.array(g, set.find("y")).f32;
-    type.insert(type.end(), types.data, types.data + types.size());
     y.insert(y.end(), targets.data, targets.data + targets.size());
     ptr.push_back(ptr.back() + graph.num_nodes);
   }
-  out.add("ptr", {signed_size(ptr)}, ptr);
-  out.add("token", {signed_size(token)}, token);
-  out.add("source", {signed_size(source)}, source);
-  out.add("target", {signed_size(target)}, target);
-  out.add("type", {signed_size(type)}, type);
-  out.add("y", {signed_size(ptr) - 1, kTargets}, y);
+  out.add(prefix + "ptr", {signed_size(ptr)}, ptr);
+  out.add(prefix + "token", {signed_size(token)}, token);
+  out.add(prefix + "source", {signed_size(source)}, source);
+  out.add(prefix + "target", {signed_size(target)}, target);
+  if (!type.empty()) out.add(prefix + "type", {signed_size(type)}, type);
+  out.add(prefix + "y", {signed_size(ptr) - 1, signed_size(y) / (signed_size(ptr) - 1)}, y);
+}
+
+/// The molecules of NCI1, their class as the target; without any where the folder is not there.
+GraphDataset read_molecules() {
+  GraphDataset set;
+  const char* const data = std::getenv("MLGRAPH_DATA");
+  const auto read = example::read_tu_dataset(str_cat(data == nullptr ? "" : data, "/tu"), "NCI1");
+  if (!read.ok()) return set;
+  std::vector<std::int32_t> source, target;
+  for (std::size_t g = 0; g < read->graphs.size(); ++g) {
+    const Graph& graph = read->graphs[g];
+    const CsrView& csr = graph.edges().forward.csr;
+    source.clear();
+    target.clear();
+    for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
+      for (std::int32_t e = csr.row_ptr[v]; e < csr.row_ptr[v + 1]; ++e) {
+        source.push_back(csr.col[e]);
+        target.push_back(v);
+      }
+    }
+    GraphView view;
+    view.x = {nullptr, graph.num_nodes(), 0};
+    view.opcode = graph.opcode();
+    view.edge_source = source;
+    view.edge_target = target;
+    const float y[] = {static_cast<float>(read->labels[g])};
+    const NamedArray arrays[] = {graph_array("y", Span<const float>(y))};
+    set.add(view, arrays).or_throw();
+  }
+  return set;
+}
+
+}  // namespace
+}  // namespace mlgraph
+
+int main(int argc, char** argv) {
+  using namespace mlgraph;  // NOLINT: the program is a benchmark of it
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: graph_peers OUT.npz\n");
+    return 2;
+  }
+  bench::NpzArrays out;
+  const GraphDataset set = make_graphs();
+  add_graphs("", set, out);
   compare<RgcnNet>("rgcn", set, out);
   compare<GinNet>("gin", set, out);
+  const GraphDataset molecules = read_molecules();
+  if (molecules.size() > 0) {
+    add_graphs("nci1_graphs.", molecules, out);
+    compare<GinNet>("nci1", molecules, out, kWidth, 1);
+    compare<GinNet>("nci1_wide", molecules, out, 2 * kWidth, 1);  // as the example trains it
+  }
   const Status saved = out.save(argv[1]);
   if (!saved.ok()) std::fprintf(stderr, "%s\n", saved.message().c_str());
   return saved.ok() ? 0 : 1;

@@ -2,7 +2,9 @@
 // Graph segment training of a model of one's own: a classifier of whole graphs, on PROTEINS.
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -111,56 +113,81 @@ class Training {
   }
 
   mg::Result<double> run(int epochs) {
+    epochs_ = epochs;
+    recipe_.clip_norm = 0;
     MLGRAPH_ASSIGN_OR_RETURN(table_, mg::EmbeddingTable::make(kHidden, options_.table_dtype,
                                                               static_cast<std::size_t>(options_.table_bytes)));
-    mg::AdamW<float> adam(parameters_.grad.size());
-    const int num_main = options_.finetunes() ? epochs - epochs / 5 : epochs;
-    for (int epoch = 0; epoch < epochs; ++epoch) {
-      head_phase_ = epoch >= num_main;
-      if (epoch == num_main) {
-        table_.clear();
-        adam = mg::AdamW<float>(parameters_.grad.size());
-      }
-      const double lr = 3e-3 * (1 - static_cast<double>(epoch) / epochs);
-      rng_.shuffle(mg::Span<std::size_t>(train_));
-      constexpr std::size_t kBatch = 32;
-      for (std::size_t begin = 0; begin < train_.size(); begin += kBatch)
-        MLGRAPH_RETURN_IF_ERROR(step(begin, std::min(kBatch, train_.size() - begin), lr, adam));
-    }
+    steps_.emplace(spec_, parameters_, recipe_, nullptr);
+    bool stopped = false;
+    const auto on_epoch = [](const Epoch&) { return true; };
+    MLGRAPH_RETURN_IF_ERROR(mg::run_epochs(*this, on_epoch, stopped));
     return accuracy();
   }
 
- private:
-  /// No weight decay, and gradients of the backbone that are 0 with moments that are 0: in the head phase it
-  /// stays.
-  mg::Status step(std::size_t begin, std::size_t count, double lr, mg::AdamW<float>& adam) {
+  // What run_epochs() asks for.
+
+  using Epoch = mg::GraphEpochReport;
+  [[nodiscard]] bool next_epoch() const { return finished_ < epochs_; }
+  [[nodiscard]] std::int64_t finished() const { return finished_; }
+  [[nodiscard]] std::int64_t num_steps() const { return (mg::signed_size(train_) + kBatch - 1) / kBatch; }
+  [[nodiscard]] double lr() const {
+    return 3e-3 * (1 - static_cast<double>(finished_) / static_cast<double>(epochs_));
+  }
+  /// The last fifth of the epochs may train the head alone. Gradients of the backbone are 0 then, and so are
+  /// the moments of a fresh optimizer: without weight decay it stays as it is.
+  mg::Status begin_epoch(std::int64_t) {
+    const std::int64_t num_main = options_.finetunes() ? epochs_ - epochs_ / 5 : epochs_;
+    head_phase_ = finished_ >= num_main;
+    if (finished_ == num_main) {
+      table_.clear();
+      steps_->begin();
+    }
+    rng_.shuffle(train_);
+    return {};
+  }
+  mg::Result<mg::StepLoss> run_step(std::int64_t, std::int64_t step, double lr) {
+    const auto begin = static_cast<std::size_t>(step * kBatch);
+    const std::size_t end = std::min(begin + std::size_t{kBatch}, train_.size());
     parameters_.zero_grad();
     tape_.bind(spec_, parameters_);
     eager_.bind(spec_, mg::Span<const float>(parameters_.value));
-    constexpr std::int32_t kOne[] = {0};
-    for (std::size_t i = begin; i < begin + count; ++i) {
-      const Item& item = items_[train_[i]];
-      if (head_phase_) {
-        plan_.role.assign(item.segments.size(), mg::SegmentPlan::Role::kTable);
-      } else {
-        mg::draw_segment_plan(options_, static_cast<std::int64_t>(item.segments.size()), rng_, plan_);
-      }
-      tape_.begin();
-      const auto embed = [&](auto& ctx, std::int64_t j, mg::Span<const std::int32_t>) {
-        return model_.embed(ctx, item.segments[static_cast<std::size_t>(j)]);
-      };
-      const mg::EmbeddingTable* const table = options_.uses_table() ? &table_ : nullptr;
-      MLGRAPH_ASSIGN_OR_RETURN(
-          const mg::Var total,
-          mg::aggregate_segments(tape_, eager_, plan_, table, static_cast<std::uint32_t>(train_[i]), kOne,
-                                 kHidden, embed, buffers_));
-      if (table != nullptr)
-        MLGRAPH_RETURN_IF_ERROR(buffers_.store(static_cast<std::uint32_t>(train_[i]), table_));
-      const std::int32_t label[] = {item.label};
-      const mg::Var loss = mg::cross_entropy(tape_, model_.readout(tape_, total, item.num_nodes), label);
-      MLGRAPH_RETURN_IF_ERROR(tape_.backward(tape_.scale(loss, 1.0F / static_cast<float>(count))));
+    mg::StepLoss sum{0, static_cast<double>(end - begin), static_cast<double>(train_.size())};
+    for (std::size_t i = begin; i < end; ++i) {
+      MLGRAPH_ASSIGN_OR_RETURN(const double loss,
+                               add_gradient(train_[i], 1.0F / static_cast<float>(end - begin)));
+      sum.loss += loss / sum.weight;
     }
-    return adam.step(parameters_.trainable(), mg::Span<const float>(parameters_.grad), lr);
+    MLGRAPH_RETURN_IF_ERROR(steps_->step(lr, [] { return "a graph"; }));
+    return sum;
+  }
+  static mg::Status judge(const Epoch&) { return {}; }  // nothing is chosen: the last weights count
+  void finish(const Epoch&) { ++finished_; }
+
+ private:
+  static constexpr std::int64_t kBatch = 32;
+
+  /// Adds the gradient of one graph, times `share`. -> its loss.
+  mg::Result<double> add_gradient(std::size_t number, float share) {
+    constexpr std::int32_t kOne[] = {0};
+    const Item& item = items_[number];
+    if (head_phase_) {
+      plan_.role.assign(item.segments.size(), mg::SegmentPlan::Role::kTable);
+    } else {
+      mg::draw_segment_plan(options_, static_cast<std::int64_t>(item.segments.size()), rng_, plan_);
+    }
+    tape_.begin();
+    const auto embed = [&](auto& ctx, std::int64_t j, mg::Span<const std::int32_t>) {
+      return model_.embed(ctx, item.segments[static_cast<std::size_t>(j)]);
+    };
+    const mg::EmbeddingTable* const table = options_.uses_table() ? &table_ : nullptr;
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::Var total, mg::aggregate_segments(tape_, eager_, plan_, table,
+                                                                         static_cast<std::uint32_t>(number),
+                                                                         kOne, kHidden, embed, buffers_));
+    if (table != nullptr) MLGRAPH_RETURN_IF_ERROR(buffers_.store(static_cast<std::uint32_t>(number), table_));
+    const std::int32_t label[] = {item.label};
+    const mg::Var loss = mg::cross_entropy(tape_, model_.readout(tape_, total, item.num_nodes), label);
+    MLGRAPH_RETURN_IF_ERROR(tape_.backward(tape_.scale(loss, share)));
+    return static_cast<double>(*tape_.value(loss).data);
   }
 
   mg::Result<double> accuracy() {
@@ -185,6 +212,9 @@ class Training {
   mg::Parameters<float> parameters_;
   mg::Rng rng_;
   mg::GstOptions options_;
+  mg::Recipe recipe_;
+  std::optional<mg::WeightSteps> steps_;
+  std::int64_t epochs_ = 0, finished_ = 0;
   std::vector<std::size_t> train_, test_;
   mg::EmbeddingTable table_;
   mg::Tape tape_;

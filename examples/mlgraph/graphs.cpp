@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -15,12 +16,14 @@
 #include <utility>
 
 #include "command.hpp"
+#include "graphs_page.hpp"
 #include "mlgraph/autograd/context.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/fields.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parallel.hpp"
+#include "mlgraph/core/parse_number.hpp"
 #include "mlgraph/format/safetensors.hpp"
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/io/file.hpp"
@@ -37,7 +40,8 @@ mg::Result<GraphModelFile> load_graph_model(const std::string& path) {
   const auto load = [&]() -> mg::Result<GraphModelFile> {
     MLGRAPH_ASSIGN_OR_RETURN(mg::GraphModel model, mg::graph_model_from_bytes<mg::GraphNet>(bytes));
     MLGRAPH_ASSIGN_OR_RETURN(const mg::SafeTensors file, mg::SafeTensors::parse(bytes));
-    const std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
+    const std::map<std::string, std::string> metadata =
+        mg::with_later_graph_options({file.metadata().begin(), file.metadata().end()});
     mg::detail::FieldReader in("graph model", metadata);
     GraphModelFile read{std::move(model), {}, {}};
     read.net.fields(static_cast<mg::FieldVisitor&>(in));
@@ -50,13 +54,40 @@ mg::Result<GraphModelFile> load_graph_model(const std::string& path) {
   return read;
 }
 
-mg::Result<mg::GraphDataset> load_graph_set(const std::string& path) {
+std::string GraphTaskOptions::print_list(const std::vector<double>& numbers) {
+  std::string text;
+  for (const double number : numbers) text += mg::str_cat(text.empty() ? "" : " ", number);
+  return text;
+}
+
+mg::Result<std::vector<double>> GraphTaskOptions::parse_list(std::string_view text) {
+  std::vector<double> numbers;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    if (*at == ' ' || *at == ',') {
+      ++at;
+      continue;
+    }
+    double number = 0;
+    const std::from_chars_result read = mg::detail::parse_number(at, end, number);
+    if (read.ec != std::errc() || (read.ptr != end && *read.ptr != ' ' && *read.ptr != ','))
+      return mg::Status::invalid_argument("should be numbers with spaces between them");
+    numbers.push_back(number);
+    at = read.ptr;
+  }
+  return numbers;
+}
+
+mg::Result<mg::GraphDataset> load_graph_set(const std::string& path, const mg::GraphNetOptions& net) {
   const std::filesystem::path folder(path);
   std::error_code error;
-  if (!std::filesystem::is_directory(folder, error)) return mg::io::read_graphs_npz(path);
+  mg::io::GraphFileOptions options;
+  options.edges.both = net.direction == mg::Direction::kBoth;
+  if (!std::filesystem::is_directory(folder, error)) return mg::io::read_graphs_npz(path, options);
   const std::string graphs = (folder / "graphs.csv").string();
   return mg::io::read_graph_tables((folder / "nodes.csv").string(), (folder / "edges.csv").string(),
-                                   std::filesystem::exists(graphs, error) ? graphs : "");
+                                   std::filesystem::exists(graphs, error) ? graphs : "", options.edges);
 }
 
 std::vector<std::size_t> all_graphs(const mg::GraphDataset& set) {
@@ -78,18 +109,25 @@ std::vector<std::pair<std::string, double>> values_of(const mg::TargetMetrics& m
 }
 
 struct GraphFlags {
-  std::string model, data, out, json;
+  std::string model, data, out, json, report;
+  std::string command;  // for the report
   bool embeddings = false;
   int threads = 0;
 };
 
 mg::Status run_eval(const GraphFlags& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data, file.net));
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphEvaluationResult result,
                            mg::evaluate(file.model, file.options.task, set, all_graphs(set), &pool));
   print_target_metrics(mg::str_cat(set.size(), " graphs"), result.metrics);
+  if (!options.report.empty()) {
+    GraphPage page{mg::str_cat(file.model.name(), " on ", options.data), options.command,
+                   file.options.task.target, "", file.options.task.loss.loss};
+    page.parts.push_back({mg::str_cat(set.size(), " graphs"), result});
+    MLGRAPH_RETURN_IF_ERROR(write_text(options.report, to_html(page)));
+  }
   return write_json(options.json, {{"command", "graphs eval"},
                                    {"model", options.model},
                                    {"data", options.data},
@@ -135,7 +173,7 @@ mg::Result<OutputRows> embeddings_of(const GraphModelFile& file, const mg::Graph
 
 mg::Status run_predict(const GraphFlags& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const GraphModelFile file, load_graph_model(options.model));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data, file.net));
   mg::ThreadPool pool(options.threads);
   MLGRAPH_ASSIGN_OR_RETURN(const mg::PredictionMatrix predicted,
                            file.model.predict(set, all_graphs(set), &pool));
@@ -201,10 +239,16 @@ std::vector<Command> add_graphs(CLI::App& app) {
   const auto eval = std::make_shared<GraphFlags>(), predict = std::make_shared<GraphFlags>();
   CLI::App* const of_eval =
       add_command(*group, "eval", "Gives the metrics of a model on a set of graphs", *eval);
+  of_eval->add_option(
+      "--report", eval->report,
+      "Write a page for a browser: metrics, predicted against measured, what is taken for what");
   of_eval->footer(
       "Keys of --json: command, model, data, graphs, target, metrics (loss and what the loss has of\n"
       "r2, mae, rmse, mape, accuracy, f1, auc).");
-  commands.push_back({of_eval, [eval] { return run_eval(*eval); }});
+  commands.push_back({of_eval, [eval, of_eval] {
+                        eval->command = command_line(*of_eval);
+                        return run_eval(*eval);
+                      }});
   CLI::App* const of_predict = add_command(
       *group, "predict", "Writes predictions for the graphs of a set, or for their nodes", *predict);
   of_predict->add_option("-o,--out", predict->out, "The npz with the array prediction (rows, outputs)")

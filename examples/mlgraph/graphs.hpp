@@ -33,6 +33,10 @@ struct GraphTaskOptions {
       "Between outputs and targets; binary: labels that are each true or not");
     v("task.log", "--log", loss.logarithms, "Of a regression: outputs are logarithms of targets");
     v("task.huber_delta", "--huber-delta", loss.huber_delta, 1e-30, 1e30, "Of huber: where squares end");
+    v("task.output_weight", "--output-weight", loss.output_weight, print_list, parse_list,
+      "How much each output counts, or each class of cross-entropy: numbers, such as '1 2.5'");
+    v("task.positive_weight", "--positive-weight", loss.positive_weight, print_list, parse_list,
+      "Of binary: how much more a true label counts than one that is not, for each output");
     v("task.nan_missing", "--nan-missing", loss.nan_is_missing,
       "A target that is NaN is missing, not an error");
     v("task.standardize", "--standardize", task.standardize,
@@ -48,6 +52,8 @@ struct GraphTaskOptions {
  private:
   static std::string print_name(const std::string& name) { return name; }
   static mlgraph::Result<std::string> parse_name(std::string_view text) { return std::string(text); }
+  static std::string print_list(const std::vector<double>& numbers);
+  static mlgraph::Result<std::vector<double>> parse_list(std::string_view text);
 };
 
 /// A model of the standard network, and what it says of its task.
@@ -60,8 +66,10 @@ struct GraphModelFile {
 /// Errors: those of reading and of graph_model_from_bytes(), with the path.
 [[nodiscard]] mlgraph::Result<GraphModelFile> load_graph_model(const std::string& path);
 
-/// A set of graphs from an npz, or from a folder with nodes.csv, edges.csv and perhaps graphs.csv.
-[[nodiscard]] mlgraph::Result<mlgraph::GraphDataset> load_graph_set(const std::string& path);
+/// A set of graphs for a network, from an npz, or from a folder with nodes.csv, edges.csv and perhaps
+/// graphs.csv.
+[[nodiscard]] mlgraph::Result<mlgraph::GraphDataset> load_graph_set(const std::string& path,
+                                                                    const mlgraph::GraphNetOptions& net);
 
 /// The numbers of all graphs of a set.
 [[nodiscard]] std::vector<std::size_t> all_graphs(const mlgraph::GraphDataset& set);

@@ -13,6 +13,7 @@
 #include "command.hpp"
 #include "described_flags.hpp"
 #include "graphs.hpp"
+#include "graphs_page.hpp"
 #include "mlgraph/arch/graph_net_fit.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
@@ -33,7 +34,8 @@ namespace mg = mlgraph;
 constexpr const char* kOwner = "graph-net";
 
 struct GraphTrainFlags {
-  std::string data, model, resume, stop_file, split_by, json;
+  std::string data, model, resume, stop_file, split_by, json, report;
+  std::string command;  // for the report
   double valid_split = 0.1, test_split = 0, checkpoint_every = 30;
   std::uint64_t seed = 1, split_seed = 1;
   int threads = 0;
@@ -174,7 +176,7 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
   Settings settings;
   flags.apply(kOwner, [&](mg::FieldVisitor& v) { settings.fields(v); });
   MLGRAPH_RETURN_IF_ERROR(mg::check_graph_recipe(settings.recipe));
-  const mg::Result<mg::GraphDataset> loaded = load_graph_set(options.data);
+  const mg::Result<mg::GraphDataset> loaded = load_graph_set(options.data, settings.net);
   MLGRAPH_RETURN_IF_ERROR(mg::agree(ranks(), loaded.status()));
   const mg::GraphDataset& set = *loaded;
   MLGRAPH_RETURN_IF_ERROR(fit_sizes(set, flags.given("--pool") != nullptr, settings).annotate(options.data));
@@ -204,6 +206,13 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
       {"best_epoch", report.best_epoch},
       {"epochs", epochs_json(report)}};
   std::printf("\n");
+  GraphPage page{mg::str_cat(model.name(), " trained on ", options.data),
+                 options.command,
+                 settings.task.task.target,
+                 std::string(mg::enum_name(settings.task.stop)),
+                 settings.task.task.loss.loss,
+                 report.epochs,
+                 report.best_epoch};
   for (const auto& [name, graphs] :
        {std::pair<const char*, const std::vector<std::size_t>&>{"valid", parts.valid}, {"test", parts.test}}) {
     if (graphs.empty()) continue;
@@ -211,7 +220,9 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
                              mg::evaluate(model, settings.task.task, set, graphs, &pool));
     print_target_metrics(mg::str_cat(name, ", ", graphs.size(), " graphs"), result.metrics);
     json[name] = target_metrics_json(result.metrics);
+    page.parts.push_back({mg::str_cat(name, ", ", graphs.size(), " graphs"), result});
   }
+  if (!options.report.empty()) MLGRAPH_RETURN_IF_ERROR(write_text(options.report, to_html(page)));
   std::printf("%s: epoch %lld\n", options.model.c_str(), static_cast<long long>(report.best_epoch));
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
   const std::string checkpoint = options.model + ".checkpoint";
@@ -258,6 +269,8 @@ Command add_graphs_train(CLI::App& group) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command->add_option("--json", options->json, "Write what was trained to this file");
+  command->add_option("--report", options->report,
+                      "Write a page for a browser: curves, predicted against measured, what is taken for what");
   flags->add_owner(kOwner, "Target", [](mg::FieldVisitor& v) { GraphTaskOptions().fields(v); });
   flags->add_owner(kOwner, "Network", [](mg::FieldVisitor& v) { mg::GraphNetOptions().fields(v); });
   flags->add_owner(kOwner, "Training", [](mg::FieldVisitor& v) {
@@ -272,7 +285,12 @@ Command add_graphs_train(CLI::App& group) {
       "Keys of --json: command, data, model, options, task, graphs (train, valid, test), seed, best_epoch, "
       "epochs\n"
       "(epoch, train_loss, lr, valid_loss, metric), valid and test (metrics).");
-  return {command, [options, flags] { return run_train(*options, *flags); }, true};
+  return {command,
+          [options, flags, command] {
+            options->command = command_line(*command);
+            return run_train(*options, *flags);
+          },
+          true};
 }
 
 }  // namespace cli

@@ -119,6 +119,58 @@ TEST_CASE("the standard network says what a batch lacks") {
   CHECK_FALSE(failure_of_graph_net(other, set).empty());
 }
 
+TEST_CASE("values of the standard network flow along edges, against them, or both ways") {
+  const std::int32_t source[] = {0, 1}, target[] = {1, 2};
+  const float x[] = {1, 0, 0};
+  GraphView view;
+  view.x = {x, 3, 1};
+  view.edge_source = source;
+  view.edge_target = target;
+  EdgeOptions edges;
+  edges.both = true;
+  GraphDataset set(edges), one_way;
+  REQUIRE(set.add(view).ok());
+  REQUIRE(one_way.add(view).ok());
+  // One layer, one output of each node: which nodes does the feature of the first one reach?
+  const auto reached = [&](GraphConv conv, Direction direction, const GraphDataset& graphs) {
+    GraphNetOptions options;
+    options.conv = conv;
+    options.direction = direction;
+    options.num_layers = 1;
+    options.pool = GraphNetPool::kNone;
+    options.norm = GraphNetNorm::kNone;
+    options.num_features = 1;
+    const GraphModel model = GraphModel::make<GraphNet>(options, 5).value();
+    const std::size_t graph = 0;
+    const Result<PredictionMatrix> of = model.predict(graphs, Span<const std::size_t>(&graph, 1));
+    return of.ok() ? of->values : std::vector<double>();
+  };
+  for (const GraphConv conv : {GraphConv::kGin, GraphConv::kGcn, GraphConv::kSage, GraphConv::kGatv2}) {
+    CAPTURE(enum_name(conv));
+    const std::vector<double> forward = reached(conv, Direction::kForward, set);
+    const std::vector<double> reverse = reached(conv, Direction::kReverse, set);
+    const std::vector<double> both = reached(conv, Direction::kBoth, set);
+    REQUIRE(both.size() == 3);
+    CHECK(forward != reverse);
+    CHECK(both != forward);
+    CHECK(both != reverse);
+    CHECK(reached(conv, Direction::kReverse, one_way) == reverse);
+    CHECK(reached(conv, Direction::kBoth, one_way).empty());  // its edges were not made for it
+  }
+  GraphNetOptions typed;
+  typed.conv = GraphConv::kRgcn;
+  typed.num_types = 2;
+  typed.direction = Direction::kReverse;
+  CHECK(check_graph_net(typed).message() ==
+        "graph-net: direction is reverse and rgcn reads rows or types of edges, which go forward; add the "
+        "reverse "
+        "edges to the data");
+  typed.conv = GraphConv::kGatv2;
+  CHECK(check_graph_net(typed).ok());
+  typed.edge_dim = 3;
+  CHECK_FALSE(check_graph_net(typed).ok());
+}
+
 TEST_CASE("graphs without features and opcodes have their edges to tell them apart") {
   GraphDataset set;
   const std::int32_t source[] = {0, 1}, target[] = {1, 2};

@@ -311,6 +311,20 @@ inline OpTable norm_table() {
               [&d](DoubleTape& t, Vars v) { return t.batch_norm(v[0], v[1], v[2], d.mean, d.var); });
     table.add("batch_norm, plain, of " + std::to_string(rows) + " rows", {{rows, 17}},
               [&d](DoubleTape& t, Vars v) { return t.batch_norm(v[0], Var{}, Var{}, d.mean, d.var); });
+    for (const Activation act : {Activation::kTanh, Activation::kSilu}) {
+      table.add(
+          "batch_norm and " + std::to_string(static_cast<int>(act)) + " of " + std::to_string(rows) + " rows",
+          {{rows, 17}, {1, 17}, {1, 17}}, [&d, act](DoubleTape& t, Vars v) {
+            return t.batch_norm(v[0], v[1], v[2], d.mean, d.var, 0.1, 1e-5, act);
+          });
+    }
+    table.add("batch_norm in evaluation of " + std::to_string(rows) + " rows", {{rows, 17}, {1, 17}, {1, 17}},
+              [&d](DoubleTape& t, Vars v) {
+                t.set_training(false);
+                const Var y = t.batch_norm(v[0], v[1], v[2], d.mean, d.var);
+                t.set_training(true);
+                return y;
+              });
   }
   table.add("instance_norm with empty segments", {{5, 17}},
             [&d](DoubleTape& t, Vars v) { return t.instance_norm(d.with_empty, v[0]); });

@@ -966,6 +966,52 @@ class Graphs(Case):
         self.assertEqual((self.folder / "m.safetensors").read_bytes(), whole)
         self.assertFalse(checkpoint.exists())
 
+    def page(self, *command):
+        """The text of the page of a command, and its tables as lists of rows of texts."""
+        self.ok(*command, "--report", "page.html")
+        text = (self.folder / "page.html").read_text()
+        document = PageText()
+        document.feed(text)
+        self.assertEqual(document.open_tags, [])
+        self.assertIn("mlgraph %s %s " % command[:2], re.search(r'<pre class="command">\$ (.*)</pre>', text)[1])
+        return text, document.tables
+
+    def test_pages(self):
+        train = [*self.TRAIN[:-2], "--epochs", "4", "--valid-split", "0.2", "--test-split", "0.2"]
+        text, (metrics,) = self.page(*train)
+        self.assertEqual((metrics[0][:3], metrics[1][1], len(metrics)), (["", "graphs or nodes", "loss"], "12", 3))
+        self.assertEqual(text.count("<figure>"), 3 + 2 * 2)
+        self.assertIn("Predicted against measured: test, 12 graphs", text)
+        self.assertEqual(text, self.page(*train)[0])
+        text, _ = self.page("graphs", "eval", "--model", "m.safetensors", "--data", "set.npz")
+        self.assertEqual(text.count("<figure>"), 2)
+        classes = [*self.TRAIN[:4], "--target", "class", "--model", "c", "--loss", "cross-entropy", "--epochs", "2", "--stop", "accuracy",
+                   "--hidden", "4"]
+        text, (_, confusion) = self.page(*classes, "--output-weight", "1 2.5")
+        self.assertEqual(text.count("<figure>"), 4)
+        self.assertEqual(confusion[0], ["measured \\ predicted", "0", "1", "right"])
+        self.assertEqual(sum(int(count) for row in confusion[1:] for count in row[1:3]), 6)
+        self.fails(1, "no/page.html", "graphs", "eval", "--model", "c", "--data", "set.npz", "--report", "no/page.html")
+
+    def test_weights_of_outputs_and_the_direction_of_edges(self):
+        classes = [*self.TRAIN[:4], "--target", "class", "--model", "c", "--loss", "cross-entropy", "--epochs", "2", "--hidden", "4"]
+        plain = self.json_of(*classes)
+        weighted = self.json_of(*classes, "--output-weight", "1,2.5")
+        self.assertEqual(weighted["task"]["task.output_weight"], "1 2.5")
+        self.assertNotEqual(plain["epochs"], weighted["epochs"])
+        self.assertNotEqual(plain["epochs"], self.json_of(*classes, "--output-weight", "2.5 1")["epochs"])
+        self.assertEqual(plain["epochs"], self.json_of(*classes, "--output-weight", "4 4")["epochs"])
+        self.fails(2, "--output-weight", *classes, "--output-weight", "1 two")
+        self.fails(1, "output_weight", *classes, "--output-weight", "1 2 3")
+        self.fails(1, "positive_weight is of the loss binary", *classes, "--positive-weight", "1 2")
+        ways = [self.json_of(*self.TRAIN[:-2], "--epochs", "2", "--conv", conv, "--direction", way)["epochs"]
+                for conv in ("gin", "gcn", "sage", "gatv2") for way in ("forward", "reverse", "both")]
+        self.assertEqual(len({str(epochs) for epochs in ways}), 12)
+        self.ok("graphs", "eval", "--model", "m.safetensors", "--data", "set.npz")
+        self.ok("graphs", "predict", "--model", "m.safetensors", "--data", "set.npz", "--out", "p.npz")
+        self.fails(1, "graph-net: direction is both and rgcn reads rows or types of edges", *self.TRAIN, "--conv", "rgcn", "--direction",
+                   "both")
+
     def test_a_folder_of_tables_is_a_set(self):
         (self.folder / "tables").mkdir()
         for name, lines in (("nodes", ["graph,x.size"] + ["%d,%d" % (i // 2, i % 7) for i in range(40)]),

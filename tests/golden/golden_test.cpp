@@ -188,6 +188,15 @@ TEST_CASE("SAGEConv agrees with PyTorch") {
   }
 }
 
+TEST_CASE("SAGEConv without a bias agrees with PyTorch") {
+  check_case("sage_no_bias", [](auto& c, const Inputs& in) {
+    SAGEConvOptions options;
+    options.bias = false;
+    const SAGEConv conv(c.spec, "layer", 5, 7, options);
+    c.forward = [conv, &in](auto& ctx, Var x) { return conv(ctx, x, in.edges.view()); };
+  });
+}
+
 TEST_CASE("GCNConv agrees with PyTorch") {
   check_case("gcn", [](auto& c, const Inputs& in) {
     const GCNConv conv(c.spec, "layer", 5, 7);
@@ -292,6 +301,36 @@ TEST_CASE("AttentionalAggregation agrees with PyTorch") {
     const AttentionalAggregation pool(c.spec, "layer", 5);
     c.forward = [pool, &in](auto& ctx, Var x) { return pool(ctx, x, in.ptr); };
   });
+}
+
+TEST_CASE("arithmetic of elements and the broadcast of a graph's row agree with PyTorch") {
+  check_case("arithmetic", [](auto& c, const Inputs& in) {
+    c.forward = [&in](auto& ctx, Var x) {
+      const Var s = ctx.softplus(x);
+      const Var half = ctx.full(ctx.rows(x), ctx.cols(x), 0.5);
+      const Var q = ctx.div(ctx.sub(x, s), ctx.add(s, half));
+      const Var graph_mean = ctx.broadcast(ctx.segment_reduce(Reduce::kMean, in.ptr, x), in.ptr);
+      Var y = ctx.minimum(q, graph_mean);
+      y = ctx.add(y, ctx.scale(ctx.maximum(ctx.abs(x), s), 2));
+      y = ctx.sub(y, ctx.scale(ctx.clamp(x, -0.5, 0.8), 3));
+      y = ctx.add(y, ctx.mul(graph_mean, s));
+      const Var ones = ctx.full(ctx.rows(x), 1, 1);
+      const Var mean_of_all =
+          ctx.matmul(ones, ctx.matmul(mean(ctx, ctx.mul(x, s)), ctx.full(1, ctx.cols(x), 1)));
+      return ctx.add(y, mean_of_all);
+    };
+  });
+}
+
+TEST_CASE("JumpingKnowledge agrees with PyTorch") {
+  for (const Jump jump : {Jump::kMax, Jump::kConcat}) {
+    check_case(jump == Jump::kMax ? "jumping_max" : "jumping_concat", [jump](auto& c, const Inputs&) {
+      c.forward = [jump](auto& ctx, Var x) {
+        const Var lifted = ctx.add(ctx.scale(x, 0.5), ctx.full(ctx.rows(x), ctx.cols(x), 0.3));
+        return jumping_knowledge(ctx, jump, {x, lifted, ctx.scale(x, -2)});
+      };
+    });
+  }
 }
 
 TEST_CASE("LayerNorm agrees with PyTorch") {

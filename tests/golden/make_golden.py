@@ -14,6 +14,9 @@ scatter_reduce, as Debian has no PyG.
   gin gine edge_conv            param of an MLP, mlp.lins.{0,1}.{weight,bias}; gin: eps (1); gine: eps 0.25, lin.weight (in, 3)
   graph_norm                    eps 1e-5     param weight, bias, mean_scale (in)
   attentional_aggregation       param gate_nn.weight (1, in)
+  arithmetic                    no param; softplus, sub, div, abs, minimum, maximum, clamp, mean, and the broadcast of a graph's mean
+  jumping_max jumping_concat    JumpingKnowledge of x, x / 2 + 0.3 and -2 x; no param
+  sage_no_bias                  SAGEConv     param lin_l.weight, lin_r.weight (out, in); the mean
   layer_norm batch_norm         eps 1e-5     param weight (in), bias (in); batch_norm: training mode, momentum 0.1
   instance_norm                 eps 1e-5     no param; per graph of ptr, biased variance
   list_mle list_mle_10          temperature 1 and 10; input x (13) are scores, `labels` (13); out (3): one loss per graph of ptr,
@@ -69,7 +72,7 @@ def aggregate(messages, index, size, how):
 
 def sage(how):
     def forward(p, x):
-        return aggregate(x[SRC], DST, NODES, how) @ p["lin_l.weight"].T + p["lin_l.bias"] + x @ p["lin_r.weight"].T
+        return aggregate(x[SRC], DST, NODES, how) @ p["lin_l.weight"].T + p.get("lin_l.bias", 0) + x @ p["lin_r.weight"].T
     return forward
 
 
@@ -167,6 +170,20 @@ def attentional_aggregation(p, x):
     return aggregate(share * x, GRAPH_OF, GRAPHS, "sum")
 
 
+def arithmetic(p, x):
+    s = torch.nn.functional.softplus(x)
+    q = (x - s) / (s + 0.5)
+    mean = aggregate(x, GRAPH_OF, GRAPHS, "mean")[GRAPH_OF]
+    return torch.minimum(q, mean) + 2 * torch.maximum(x.abs(), s) - 3 * x.clamp(-0.5, 0.8) + mean * s + (x * s).mean()
+
+
+def jumping(mode):
+    def forward(p, x):
+        layers = [x, 0.5 * x + 0.3, -2 * x]
+        return torch.cat(layers, 1) if mode == "concat" else torch.stack(layers).max(0).values
+    return forward
+
+
 def ranker(p, x):
     """Loss (1): the three graphs, of runtimes LABELS[:3], are ranked; mean over all 9 ordered pairs of [y_i > y_j] max(0, 1 - (s_i - s_j))."""
     h = torch.cat([x, p["opcode.weight"][OPCODE]], 1)
@@ -252,6 +269,10 @@ def main():
                                 "lin_edge.weight": draw(8, 3, scale=0.5)}, draw(NODES, IN))
     write("graph_norm", graph_norm, {**affine, "mean_scale": 1 + draw(IN, scale=0.3)}, draw(NODES, IN, scale=3))
     write("attentional_aggregation", attentional_aggregation, {"gate_nn.weight": draw(1, IN)}, draw(NODES, IN))
+    write("arithmetic", arithmetic, {}, draw(NODES, IN))
+    for mode in "max", "concat":
+        write(f"jumping_{mode}", jumping(mode), {}, draw(NODES, IN))
+    write("sage_no_bias", sage("mean"), {"lin_l.weight": draw(OUT, IN, scale=0.5), "lin_r.weight": draw(OUT, IN, scale=0.5)}, draw(NODES, IN))
 
 
 if __name__ == "__main__":

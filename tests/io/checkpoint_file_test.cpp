@@ -91,5 +91,10 @@ TEST_CASE("a damaged state of a training ends its reader in a Status, within its
   testing::check_damaged_files("checkpoint_state");
 }
 
+TEST_CASE("a damaged state of a training of graphs ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("graph_checkpoint");
+}
+
 }  // namespace
 }  // namespace mlgraph

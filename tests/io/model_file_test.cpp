@@ -74,5 +74,10 @@ TEST_CASE("a damaged model ends its reader in a Status, within its bound of memo
   testing::check_damaged_files("model");
 }
 
+TEST_CASE("a damaged model of graphs ends its reader in a Status, within its bound of memory" *
+          testing::kLong) {
+  testing::check_damaged_files("graph_model");
+}
+
 }  // namespace
 }  // namespace mlgraph

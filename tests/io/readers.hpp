@@ -18,6 +18,7 @@
 #include "../../examples/mlgraph/indices.hpp"
 #include "format/safetensors_oracle.hpp"
 #include "mlgraph/arch/builtin.hpp"
+#include "mlgraph/arch/graph_net.hpp"
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
@@ -34,6 +35,8 @@
 #include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tuning_data.hpp"
+#include "mlgraph/train/graph_model.hpp"
+#include "mlgraph/train/graph_trainer.hpp"
 #include "mlgraph/train/train_state.hpp"
 #include "train/small_state.hpp"
 
@@ -143,6 +146,13 @@ inline Status read_checkpoint_state(std::string_view text) {
   TrainState state = small_state();
   return checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, state);
 }
+inline Status read_graph_model(std::string_view text) {
+  return graph_model_from_bytes<GraphNet>(as_bytes(text)).status();
+}
+inline Status read_graph_checkpoint(std::string_view text) {
+  mlgraph::detail::GraphTrainState state = small_graph_state();
+  return mlgraph::detail::graph_checkpoint_from_bytes(as_bytes(text), {{"seed", "1"}}, state);
+}
 inline Status read_checkpoint(std::string_view text) {
   const Span<const std::byte> bytes = as_bytes(text);
   return io::parse_checkpoint({bytes.begin(), bytes.end()}, "c.checkpoint").status();
@@ -169,6 +179,8 @@ inline constexpr Reader kReaders[] = {
     {"model", read_model},
     {"checkpoint", read_checkpoint},
     {"checkpoint_state", read_checkpoint_state},
+    {"graph_model", read_graph_model},
+    {"graph_checkpoint", read_graph_checkpoint},
     {"tu_graphs", read_tu},
     {"tu_fold", read_fold},
     {"indices_json", read_indices},

@@ -17,6 +17,7 @@
 #include "io/hlo_fixtures.hpp"
 #include "io/program_fixtures.hpp"
 #include "io/readers.hpp"
+#include "mlgraph/arch/graph_net.hpp"
 #include "mlgraph/arch/layout_sage.hpp"
 #include "mlgraph/cost/model_bytes.hpp"
 #include "mlgraph/format/safetensors_writer.hpp"
@@ -24,6 +25,8 @@
 #include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/graph_file.hpp"
+#include "mlgraph/train/graph_model.hpp"
+#include "mlgraph/train/graph_trainer.hpp"
 #include "mlgraph/train/train_state.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 
@@ -130,6 +133,26 @@ inline std::string whole_checkpoint_state() {
   state.report.epochs.emplace_back();
   return text_of_bytes(checkpoint_to_bytes(state, {{"seed", "1"}}));
 }
+inline std::string whole_graph_model() {
+  GraphNetOptions options;
+  options.hidden_channels = 2;
+  options.num_layers = 1;
+  options.num_features = 2;
+  options.opcode_channels = 1;
+  GraphModel model = GraphModel::make<GraphNet>(options).value();
+  model.meaning().scaling = {{1}, {2}};
+  return text_of_bytes(graph_model_to_bytes(model));
+}
+inline std::string whole_graph_checkpoint() {
+  detail::GraphTrainState state = small_graph_state();
+  for (const std::int64_t number : {1, 2}) {
+    GraphEpochReport epoch;
+    epoch.epoch = number;
+    epoch.validated = epoch.is_best = true;
+    state.report.epochs.push_back(epoch);
+  }
+  return text_of_bytes(detail::graph_checkpoint_to_bytes(state, {{"seed", "1"}}));
+}
 inline std::string whole_checkpoint() {
   const TemporaryFolder folder("damaged_files");
   REQUIRE(io::save_checkpoint(folder / "c", readers::as_bytes("some state")).ok());
@@ -149,6 +172,7 @@ inline std::vector<WholeFile> every_whole_file() {
   const std::string tu = "2\n3 1\n0 1 1\n2 2 0 2\n0 1 1\n2 0\n0 1 1\n1 1 0\n", fold = "0\n12\n199\n";
   const std::string indices = R"({"program": [0, 12, 3], "other": [], "name \"quoted\"": [7]})";
   const std::string model = whole_model(), state = whole_checkpoint_state(), checkpoint = whole_checkpoint();
+  const std::string graph_model = whole_graph_model(), graph_state = whole_graph_checkpoint();
   return {
       {"npy", whole_npy(), 64 * whole_npy().size()},
       {"npz", npz, 4 * readers::kLimit},
@@ -165,6 +189,8 @@ inline std::vector<WholeFile> every_whole_file() {
       {"model", model, 64 * model.size()},
       {"checkpoint", checkpoint, 8 * checkpoint.size() + 1000},
       {"checkpoint_state", state, 64 * state.size()},
+      {"graph_model", graph_model, 64 * graph_model.size()},
+      {"graph_checkpoint", graph_state, 64 * graph_state.size()},
       {"tu_graphs", tu, 256 * tu.size()},
       {"tu_fold", fold, 256 * fold.size(), 0 /* half of a list is a list */},
       {"indices_json", indices, 256 * indices.size()},

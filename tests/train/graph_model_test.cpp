@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "allocation_counter.hpp"
 #include "graph_train_fixture.hpp"
 #include "mlgraph/core/parallel.hpp"
 
@@ -67,7 +69,7 @@ TEST_CASE("a graph has the same prediction alone, among others, and for any numb
   CHECK(p.rows == 300);
   CHECK(p.cols == 2);
   CHECK(model.predict(set, all, &pool)->values == p.values);
-  for (const std::size_t g : {0u, 127u, 128u, 299u}) {
+  for (const std::size_t g : {0u, 63u, 64u, 299u}) {
     const PredictionMatrix alone = model.predict(set, Span<const std::size_t>(&g, 1)).value();
     CHECK(alone.view()(0, 0) == p.view()(static_cast<std::int64_t>(g), 0));
     CHECK(alone.view()(0, 1) == p.view()(static_cast<std::int64_t>(g), 1));
@@ -77,6 +79,42 @@ TEST_CASE("a graph has the same prediction alone, among others, and for any numb
   CHECK(model.predict(set, wrong).status().message() == "graph 1 of the batch is graph 300; the set has 300");
   model.meaning().scaling = {{1}, {3}};
   CHECK(model.predict(set, all).status().message() == "tiny-graph-net gives 2 outputs; its scaling is of 1");
+}
+
+TEST_CASE("forward passes in memory that is kept allocate next to nothing, and give the same") {
+  const GraphDataset set = random_targets(300, 2);
+  const std::vector<std::size_t> all = graphs_between(0, 300);
+  const GraphModel model = model_of(2, true);
+  ThreadPool pool(2);
+  for (ThreadPool* const threads : {static_cast<ThreadPool*>(nullptr), &pool}) {
+    GraphScratch scratch;
+    std::size_t bytes[3] = {};
+    std::vector<float> outputs[3];
+    for (std::size_t pass = 0; pass < 3; ++pass) {
+      outputs[pass].resize(600);
+      const std::size_t before = allocated_bytes();
+      const Status status = model.for_each_output(
+          set, all, threads,
+          [&](std::size_t part, const BatchView&, MatrixView<const float> out) {
+            std::copy_n(out.data, out.size(), outputs[pass].data() + part * 128);
+          },
+          &scratch);
+      CHECK(status.ok());
+      bytes[pass] = allocated_bytes() - before;
+    }
+    CHECK(bytes[0] > 100'000);
+    if (threads == nullptr) CHECK(bytes[2] < 1000);
+    CHECK(outputs[1] == outputs[0]);
+    CHECK(outputs[2] == outputs[0]);
+  }
+}
+
+TEST_CASE("files of before there were some options say what was so then") {
+  const std::map<std::string, std::string> texts =
+      with_later_graph_options({{"direction", "both"}, {"a", "b"}});
+  CHECK(texts.at("direction") == "both");
+  CHECK(texts.at("task.output_weight").empty());
+  CHECK(texts.size() == 4);
 }
 
 TEST_CASE("a model file gives the same model, and the same model the same bytes") {

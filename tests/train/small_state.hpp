@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of a tiny training, for tests of what is kept of one.
+// The states of tiny trainings, for tests of what is kept of one.
 #ifndef MLGRAPH_TESTS_TRAIN_SMALL_STATE_HPP
 #define MLGRAPH_TESTS_TRAIN_SMALL_STATE_HPP
 
 #include "mlgraph/train/embedding_table.hpp"
+#include "mlgraph/train/graph_trainer.hpp"
 #include "mlgraph/train/train_state.hpp"
 
 namespace mlgraph::testing {
@@ -14,6 +15,14 @@ inline TrainState small_state() {
   state.value = state.best = {1, 2, 3};
   state.optimizer.first = state.optimizer.second = {0, 0, 0};
   state.table = EmbeddingTable::make(4, TableDtype::kF32, 1 << 12, 2).value();
+  return state;
+}
+
+/// The same of a training of graphs.
+inline detail::GraphTrainState small_graph_state() {
+  detail::GraphTrainState state;
+  state.value = state.best = {1, 2, 3};
+  state.optimizer.first = state.optimizer.second = {0, 0, 0};
   return state;
 }
 

@@ -20,7 +20,9 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
+#include "mlgraph/cost/input_options.hpp"
 #include "mlgraph/graph/batch.hpp"
+#include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/nn/dropout.hpp"
 #include "mlgraph/nn/embedding.hpp"
@@ -69,6 +71,7 @@ MLGRAPH_BEGIN_ISA
 /// Of a GraphNet. What has no flag is decided by the data: fit_graph_net().
 struct GraphNetOptions {
   GraphConv conv = GraphConv::kGin;
+  Direction direction = Direction::kForward;  ///< along which edges values flow
   std::int64_t hidden_channels = 64;
   std::int64_t num_layers = 3;
   std::int64_t heads = 1;  ///< of kGatv2
@@ -90,6 +93,7 @@ struct GraphNetOptions {
   void fields(V& v) {
     v("conv", "--conv", conv,
       "Convolution; gine reads rows of edges, rgcn their types, gatv2 rows where there are some");
+    v("direction", "--direction", direction, "Along which edges values flow; not of edges with rows or types");
     v("hidden_channels", "--hidden", hidden_channels, 1, 4096, "Width");
     v("num_layers", "--layers", num_layers, 1, 64, "Convolutions");
     v("heads", "--heads", heads, 1, 64, "Of gatv2, which share the width");
@@ -115,9 +119,13 @@ struct GraphNetOptions {
   }
 
   [[nodiscard]] bool reads_edge_rows() const { return conv == GraphConv::kGine || conv == GraphConv::kGatv2; }
+  [[nodiscard]] bool reads_edges() const {
+    return conv == GraphConv::kRgcn || (reads_edge_rows() && edge_dim > 0);
+  }
 };
 
-/// Errors: a width that heads cannot share; a convolution whose rows or types of edges there are not.
+/// Errors: a width that heads cannot share; a convolution whose rows or types of edges there are not, or that
+///         reads them and does not go along the edges.
 [[nodiscard]] inline Status check_graph_net(const GraphNetOptions& options) {
   MLGRAPH_RETURN_IF_ERROR(check_ranges("graph-net", options));
   if (options.conv == GraphConv::kGatv2 && options.hidden_channels % options.heads != 0) {
@@ -132,6 +140,12 @@ struct GraphNetOptions {
     return Status::invalid_argument(
         str_cat("graph-net: rgcn needs an array \"", options.edge_type, "\" of edges, of one int32"));
   }
+  if (options.reads_edges() && options.direction != Direction::kForward) {
+    return Status::invalid_argument(str_cat("graph-net: direction is ", enum_name(options.direction), " and ",
+                                            enum_name(options.conv),
+                                            " reads rows or types of edges, which go forward; add the reverse "
+                                            "edges to the data"));
+  }
   return {};
 }
 
@@ -141,7 +155,8 @@ struct GraphNetOptions {
 ///   h_k = h_{k-1} + dropout(relu(norm(conv(h_{k-1}))))         (without h_{k-1} where there is no residual)
 ///   y   = MLP(pool(jump(h_1, ..., h_L)))
 ///
-/// Messages flow along edges: an undirected graph has each edge twice. Features of nodes and rows of edges are
+/// Messages flow along edges: an undirected graph has each edge twice, or direction kBoth, which its set must
+/// have been made for (EdgeOptions::both). Features of nodes and rows of edges are
 /// scaled by fit_graph_net_scaling(). A batch of nodes with neither features nor opcodes sees a constant.
 ///
 /// Shapes: x (N, num_features), opcode (N) below num_opcodes, edges with the arrays that the convolution reads ->
@@ -243,15 +258,19 @@ class GraphNet {
       const std::int64_t width = o.hidden_channels;
       GINConvOptions isomorphism;
       isomorphism.train_eps = true;
+      isomorphism.direction = o.direction;
+      SAGEConvOptions neighbours;
+      neighbours.direction = o.direction;
       GATv2ConvOptions attention;
+      attention.direction = o.direction;
       attention.heads = o.heads;
       attention.edge_dim = o.edge_dim;
       if (o.conv == GraphConv::kGin) gin = GINConv(p, conv, isomorphism);
       if (o.conv == GraphConv::kGine) gine = GINEConv(p, conv, width, o.edge_dim, isomorphism);
       if (o.conv == GraphConv::kGin || o.conv == GraphConv::kGine)
         mlp = MLP(p, str_cat(conv, ".nn"), {width, width, width});
-      if (o.conv == GraphConv::kGcn) gcn = GCNConv(p, conv, width, width);
-      if (o.conv == GraphConv::kSage) sage = SAGEConv(p, conv, width, width);
+      if (o.conv == GraphConv::kGcn) gcn = GCNConv(p, conv, width, width, o.direction);
+      if (o.conv == GraphConv::kSage) sage = SAGEConv(p, conv, width, width, neighbours);
       if (o.conv == GraphConv::kGatv2) gatv2 = GATv2Conv(p, conv, width, width / o.heads, attention);
       if (o.conv == GraphConv::kRgcn) rgcn = RGCNConv(p, conv, width, width, o.num_types);
       if (o.norm == GraphNetNorm::kBatch) batch = BatchNorm(p, norm, width);
@@ -263,7 +282,7 @@ class GraphNet {
     Var operator()(C& ctx, Var h, const BatchView& g, const EdgeInputs& edges, const Options& o) const {
       h = convolved(ctx, h, g, edges, o);
       if (!ctx.status().ok()) return {};
-      if (o.norm == GraphNetNorm::kBatch) h = batch(ctx, h);
+      if (o.norm == GraphNetNorm::kBatch) return batch(ctx, h, Activation::kRelu);
       if (o.norm == GraphNetNorm::kGraph) h = graph(ctx, h, g.ptr);
       if (o.norm == GraphNetNorm::kLayer) h = layer(ctx, h);
       return ctx.status().ok() ? ctx.relu(h) : Var{};

@@ -8,11 +8,15 @@
 #include <cstdint>
 #include <string>
 
+#include "mlgraph/autograd/ops_linear.hpp"
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/kernels/batch_norm.hpp"
 #include "mlgraph/kernels/column_affine.hpp"
+#include "mlgraph/kernels/column_norm.hpp"
 #include "mlgraph/kernels/norm.hpp"
 #include "mlgraph/kernels/softmax.hpp"
 
@@ -58,49 +62,74 @@ class NormOps {
         })) {
       return {};
     }
-    MatrixView<T> mean, rstd;
-    return normalize_columns(ptr, x, eps, mean, rstd);
+    const std::int64_t num_segments = signed_size(ptr) - 1;
+    const auto statistics = [&] {
+      return MatrixView<T>(scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x));
+    };
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
+    const MatrixView<T> mean = statistics(), rstd = statistics();
+    kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
+                           ctx.arena(), ctx.pool());
+    ctx.record(y, InstanceNorm{x, y, ctx.kept(y, ptr), mean, rstd});
+    return y;
   }
+  /// y = (x - mean) / sqrt(var + eps) per segment and column.
+  struct InstanceNorm {
+    Var x, y;
+    Span<const std::int32_t> ptr;
+    MatrixView<T> mean, rstd;
+    void backward(Ctx& ctx) const {
+      const auto dx = ctx.grad_target(x);
+      const MatrixView<const T> dy = ctx.out_grad(y);
+      kernels::instance_norm_backward(ptr, ctx.value(x), MatrixView<const T>(mean), MatrixView<const T>(rstd),
+                                      dy, dx.view, dx.accumulate, ctx.arena(), ctx.pool());
+    }
+  };
 
-  /// Normalises each column over all rows, then scales and shifts it. In training the batch's statistics are
-  /// used and the running ones move by `momentum` towards them (with the unbiased variance, as in PyTorch); in
-  /// evaluation the running ones are used.
-  /// Shapes: x (N, F); gamma, beta (1, F); running_mean, running_var: state vectors (F).
+  /// Normalises each column over all rows, then scales and shifts it, and applies an activation. In training
+  /// the batch's statistics are used and the running ones move by `momentum` towards them (with the unbiased
+  /// variance, as in PyTorch); in evaluation the running ones are used.
+  /// Shapes: x (N, F); gamma, beta (1, F), or Var{} for none; running_mean, running_var: state vectors (F).
   /// Errors: training on a single row, which has no variance, or with parameters that were bound read-only, so
   ///         that the running statistics would stay as they are.
   Var batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
-                 double momentum = 0.1, double eps = 1e-5) {
+                 double momentum = 0.1, double eps = 1e-5, Activation activation = Activation::kNone,
+                 double slope = 0.01) {
     Ctx& ctx = self();
     if (!row_of("batch_norm", gamma, x) || !row_of("batch_norm", beta, x)) return {};
-    const std::int64_t n = ctx.rows(x);
-    const std::int64_t width = ctx.cols(x);
-    if (!ctx.training()) return evaluate_batch_norm(x, gamma, beta, running_mean, running_var, eps);
-    if (!ctx.expect(n > 1, [&] { return str_cat("batch_norm: training needs 2 rows or more; x has ", n); }))
-      return {};
-
-    T* const state_mean = ctx.state(running_mean);
-    T* const state_var = ctx.state(running_var);
-    if (!ctx.expect(state_mean != nullptr && state_var != nullptr, [] {
-          return std::string(
-              "batch_norm: the running statistics are bound read-only; bind() Parameters, or give "
-              "bind() the state part");
-        })) {
+    if (Ctx::kRecords && kernels::backward_reads_x(activation)) {
+      return ctx.activation(activation, batch_norm(x, gamma, beta, running_mean, running_var, momentum, eps),
+                            slope);
+    }
+    const Span<T> mean = scratch(ctx.cols(x));
+    const Span<T> rstd = scratch(ctx.cols(x));
+    if (!ctx.training()) {
+      running_moments(running_mean, running_var, eps, mean, rstd);
+    } else if (!batch_moments(x, running_mean, running_var, momentum, eps, mean, rstd)) {
       return {};
     }
-    auto* const ptr = ctx.arena().template allocate<std::int32_t>(2);
-    ptr[0] = 0;
-    ptr[1] = static_cast<std::int32_t>(n);
-    MatrixView<T> mean, rstd;
-    const Var normalized = normalize_columns({ptr, 2}, x, eps, mean, rstd);
-    const T m = static_cast<T>(momentum);
-    const T unbiased = static_cast<T>(static_cast<double>(n) / static_cast<double>(n - 1));
-    for (std::int64_t k = 0; k < width; ++k) {
-      const T var = T(1) / (rstd.data[k] * rstd.data[k]) - static_cast<T>(eps);
-      state_mean[k] += m * (mean.data[k] - state_mean[k]);
-      state_var[k] += m * (unbiased * var - state_var[k]);
-    }
-    return column_affine(normalized, gamma, beta);
+    const bool with_grad = ctx.needs_grad(x) || ctx.needs_grad(gamma, beta);
+    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), with_grad);
+    kernels::batch_norm<T>(ctx.value(x), mean, rstd, ctx.row(gamma), ctx.row(beta), activation,
+                           static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    ctx.record(y, BatchNorm{x, gamma, beta, y, mean, rstd, activation, static_cast<T>(slope), ctx.training()});
+    return y;
   }
+  /// y = act((x - mean) * rstd * gamma + beta); mean and rstd depend on x where they are the batch's.
+  struct BatchNorm {
+    Var x, gamma, beta, y;
+    Span<T> mean, rstd;
+    Activation activation;
+    T slope;
+    bool of_batch;
+    void backward(Ctx& ctx) const {
+      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+      const auto dx = ctx.grad_target_if_needed(x);
+      kernels::batch_norm_backward<T>(ctx.value(x), mean, rstd, ctx.row(gamma), dz, of_batch, dx.view,
+                                      dx.accumulate, ctx.row_grad(gamma), ctx.row_grad(beta), ctx.arena(),
+                                      ctx.pool());
+    }
+  };
 
   /// y = x / max(|x|, eps) for each row x.
   Var l2_normalize(Var x, double eps = 1e-12) {
@@ -139,7 +168,7 @@ class NormOps {
     ctx.record(y, ColumnAffine{x, scale, shift, y});
     return y;
   }
-  /// y = x * scale + shift per column (the affine part of batch norm; all of it in evaluation).
+  /// y = x * scale + shift per column.
   struct ColumnAffine {
     Var x, scale, shift, y;
     void backward(Ctx& ctx) const {
@@ -153,45 +182,41 @@ class NormOps {
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
 
-  Var normalize_columns(Span<const std::int32_t> ptr, Var x, double eps, MatrixView<T>& mean,
-                        MatrixView<T>& rstd) {
+  /// The moments of the rows of x; moves the running ones.
+  bool batch_moments(Var x, const Param& running_mean, const Param& running_var, double momentum, double eps,
+                     Span<T> mean, Span<T> rstd) {
     Ctx& ctx = self();
-    const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x));
-    const auto num_segments = signed_size(ptr) - 1;
-    mean = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
-    rstd = {scratch(num_segments * ctx.cols(x)).data(), num_segments, ctx.cols(x)};
-    kernels::instance_norm(ptr, ctx.value(x), static_cast<T>(eps), ctx.mutable_value(y), mean, rstd,
-                           ctx.arena(), ctx.pool());
-    ctx.record(y, InstanceNorm{x, y, ctx.kept(y, ptr), mean, rstd});
-    return y;
+    const std::int64_t n = ctx.rows(x);
+    if (!ctx.expect(n > 1, [&] { return str_cat("batch_norm: training needs 2 rows or more; x has ", n); }))
+      return false;
+    T* const state_mean = ctx.state(running_mean);
+    T* const state_var = ctx.state(running_var);
+    if (!ctx.expect(state_mean != nullptr && state_var != nullptr, [] {
+          return std::string(
+              "batch_norm: the running statistics are bound read-only; bind() Parameters, or give "
+              "bind() the state part");
+        })) {
+      return false;
+    }
+    kernels::batch_moments<T>(ctx.value(x), static_cast<T>(eps), mean, rstd, ctx.arena(), ctx.pool());
+    const T m = static_cast<T>(momentum);
+    const T unbiased = static_cast<T>(static_cast<double>(n) / static_cast<double>(n - 1));
+    for (std::size_t k = 0; k < mean.size(); ++k) {
+      const T var = T(1) / (rstd[k] * rstd[k]) - static_cast<T>(eps);
+      state_mean[k] += m * (mean[k] - state_mean[k]);
+      state_var[k] += m * (unbiased * var - state_var[k]);
+    }
+    return true;
   }
-  /// y = (x - mean) / sqrt(var + eps) per segment and column.
-  struct InstanceNorm {
-    Var x, y;
-    Span<const std::int32_t> ptr;
-    MatrixView<T> mean, rstd;
-    void backward(Ctx& ctx) const {
-      const auto dx = ctx.grad_target(x);
-      const MatrixView<const T> dy = ctx.out_grad(y);
-      kernels::instance_norm_backward(ptr, ctx.value(x), MatrixView<const T>(mean), MatrixView<const T>(rstd),
-                                      dy, dx.view, dx.accumulate, ctx.arena(), ctx.pool());
-    }
-  };
-  Var evaluate_batch_norm(Var x, Var gamma, Var beta, const Param& running_mean, const Param& running_var,
-                          double eps) {
+  void running_moments(const Param& running_mean, const Param& running_var, double eps, Span<T> mean,
+                       Span<T> rstd) {
     Ctx& ctx = self();
-    const std::int64_t width = ctx.cols(x);
-    const T* const mean = ctx.value(ctx.param(running_mean)).data;
-    const T* const var = ctx.value(ctx.param(running_var)).data;
-    const Span<T> scale = scratch(width);
-    const Span<T> shift = scratch(width);
-    for (std::int64_t k = 0; k < width; ++k) {
-      const auto i = static_cast<std::size_t>(k);
-      scale[i] = T(1) / std::sqrt(var[k] + static_cast<T>(eps));
-      shift[i] = -mean[k] * scale[i];
+    const T* const state_mean = ctx.value(ctx.param(running_mean)).data;
+    const T* const state_var = ctx.value(ctx.param(running_var)).data;
+    for (std::size_t k = 0; k < mean.size(); ++k) {
+      mean[k] = state_mean[k];
+      rstd[k] = T(1) / std::sqrt(state_var[k] + static_cast<T>(eps));
     }
-    const auto constant = [&](const Span<T>& s) { return ctx.input(MatrixView<const T>(s.data(), 1, width)); };
-    return column_affine(column_affine(x, constant(scale), constant(shift)), gamma, beta);
   }
   Var softmax_rows(Var x, bool log) {
     Ctx& ctx = self();

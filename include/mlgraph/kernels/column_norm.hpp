@@ -205,22 +205,33 @@ void column_gradient_sums(const SegmentBlocks& blocks, MatrixView<const T> x, Ma
                });
 }
 
-/// dx [+]= rstd * (dy - mean(dy) - x^ * mean(dy * x^)), the means over the rows of the segment.
+/// dx [+]= rstd * gamma * (dy - mean(dy) - x^ * mean(dy * x^)), the means over the rows of the segment.
+/// Shapes: gamma (F), or empty for 1; sums as column_gradient_sums() leaves them.
 template <class T>
 void apply_column_gradient(const SegmentBlocks& blocks, MatrixView<const T> x, MatrixView<const T> mean,
-                           MatrixView<const T> rstd, MatrixView<const T> sums, MatrixView<const T> dy,
-                           MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
+                           MatrixView<const T> rstd, Span<const T> gamma, MatrixView<const T> sums,
+                           MatrixView<const T> dy, MatrixView<T> dx, bool accumulate, ThreadPool* pool) {
   blocks.for_each(pool, [&](const SegmentBlocks::Block& b) {
     const Vec<T> inverse(T(1) / static_cast<T>(blocks.num_rows(b.segment)));
-    for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
-      const Vec<T> center = load_n(mean.row(b.segment) + c, m);
-      const Vec<T> deviation = load_n(rstd.row(b.segment) + c, m);
-      const Vec<T> mean_g = load_n(sums.row(2 * b.segment) + c, m) * inverse;
-      const Vec<T> slope = load_n(sums.row(2 * b.segment + 1) + c, m) * inverse * deviation;
+    for_each_column_group<T>(x.cols, [&](auto width, std::int64_t c, std::int64_t m) {
+      constexpr int kWidth = decltype(width)::value;
+      Vec<T> center[std::size_t{kWidth}], factor[std::size_t{kWidth}], mean_g[std::size_t{kWidth}],
+          slope[std::size_t{kWidth}];
+      for (int j = 0; j < kWidth; ++j) {
+        const std::int64_t col = c + j * kLanes<T>;
+        const Vec<T> deviation = load_n(rstd.row(b.segment) + col, m);
+        center[j] = load_n(mean.row(b.segment) + col, m);
+        mean_g[j] = load_n(sums.row(2 * b.segment) + col, m) * inverse;
+        slope[j] = load_n(sums.row(2 * b.segment + 1) + col, m) * inverse * deviation;
+        factor[j] = gamma.empty() ? deviation : Vec<T>(deviation * load_n(gamma.data() + col, m));
+      }
       for (std::int64_t r = b.begin; r < b.end; ++r) {
-        const Vec<T> d =
-            multiply_add<T>(-(load_n(x.row(r) + c, m) - center), slope, load_n(dy.row(r) + c, m) - mean_g);
-        store_or_add(dx.row(r) + c, Vec<T>(d * deviation), m, accumulate);
+        for (int j = 0; j < kWidth; ++j) {
+          const std::int64_t col = c + j * kLanes<T>;
+          const Vec<T> d = multiply_add<T>(-(load_n(x.row(r) + col, m) - center[j]), slope[j],
+                                           load_n(dy.row(r) + col, m) - mean_g[j]);
+          store_or_add(dx.row(r) + col, Vec<T>(d * factor[j]), m, accumulate);
+        }
       }
     });
   });
@@ -236,7 +247,7 @@ void instance_norm_backward(Span<const std::int32_t> ptr, MatrixView<const T> x,
   const std::int64_t num_sums = 2 * blocks.num_segments();
   const MatrixView<T> sums(scratch.allocate<T>(num_sums * x.cols), num_sums, x.cols);
   column_gradient_sums<T>(blocks, x, mean, rstd, dy, sums, scratch, pool);
-  apply_column_gradient<T>(blocks, x, mean, rstd, sums, dy, dx, accumulate, pool);
+  apply_column_gradient<T>(blocks, x, mean, rstd, Span<const T>(), sums, dy, dx, accumulate, pool);
 }
 
 }  // namespace kernels

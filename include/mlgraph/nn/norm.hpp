@@ -10,6 +10,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
+#include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/kernels/reduce.hpp"
 
 namespace mlgraph {
@@ -91,8 +92,8 @@ class GraphNorm {
   double eps_ = 1e-5;
 };
 
-/// Normalises each channel over all rows of the batch, then scales and shifts it. In evaluation the running
-/// statistics take the place of the batch's.
+/// Normalises each channel over all rows of the batch, then scales and shifts it, and applies an activation. In
+/// evaluation the running statistics take the place of the batch's.
 ///
 /// Shapes: (N, channels) -> the same; weight, bias, running_mean, running_var (channels).
 /// Errors: training on fewer than 2 rows.
@@ -110,9 +111,9 @@ class BatchNorm {
         eps_(eps) {}
 
   template <class Ctx>
-  Var operator()(Ctx& ctx, Var x) const {
-    return ctx.batch_norm(x, ctx.param(weight_), ctx.param(bias_), running_mean_, running_var_, momentum_,
-                          eps_);
+  Var operator()(Ctx& ctx, Var x, Activation activation = Activation::kNone, double slope = 0.01) const {
+    return ctx.batch_norm(x, ctx.param(weight_), ctx.param(bias_), running_mean_, running_var_, momentum_, eps_,
+                          activation, slope);
   }
 
  private:

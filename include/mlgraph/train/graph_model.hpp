@@ -13,6 +13,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,6 +96,37 @@ class GraphNetOf final : public GraphNet {
 
 }  // namespace detail
 
+/// The memory of forward passes over graphs, kept from one call to the next: a training that validates after
+/// every epoch allocates it once. Several threads may use it at a time.
+class GraphScratch {
+ public:
+  /// The memory of one pass.
+  struct Pass {
+    explicit Pass(ThreadPool* p) : pool(p), eager(p) {}
+    ThreadPool* pool;
+    Batch batch;
+    Eager eager;
+  };
+
+  /// One that nobody uses, on this pool.
+  [[nodiscard]] std::unique_ptr<Pass> take(ThreadPool* pool) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = std::find_if(free_.begin(), free_.end(), [&](const auto& p) { return p->pool == pool; });
+    if (found == free_.end()) return std::make_unique<Pass>(pool);
+    std::unique_ptr<Pass> pass = std::move(*found);
+    free_.erase(found);
+    return pass;
+  }
+  void give_back(std::unique_ptr<Pass> pass) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    free_.push_back(std::move(pass));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Pass>> free_;
+};
+
 /// A matrix of predictions, one row for each graph or node.
 struct PredictionMatrix {
   std::vector<double> values;
@@ -147,20 +179,22 @@ class GraphModel {
   }
 
   /// Calls `use(part, batch, outputs)` for the graphs in their order, some at a time, in parallel: `part`
-  /// counts from 0. Results do not depend on the number of threads.
+  /// counts from 0. Results do not depend on the number of threads. `scratch` is borrowed memory, or null.
   /// Errors: a graph that the set does not have; those of the network, with the first graph of the part.
   template <class Use>
   [[nodiscard]] Status for_each_output(const GraphDataset& dataset, Span<const std::size_t> graphs,
-                                       ThreadPool* pool, const Use& use) const {
+                                       ThreadPool* pool, const Use& use,
+                                       GraphScratch* scratch = nullptr) const {
+    GraphScratch own;
+    GraphScratch& memory = scratch == nullptr ? own : *scratch;
     const std::size_t num_parts = num_output_parts(graphs.size());
     std::vector<Status> statuses(num_parts);
-    const auto run = [&](std::size_t part, ThreadPool* inner) -> Status {
+    const auto compute = [&](std::size_t part, Batch& batch, Eager& eager) -> Status {
       const std::size_t begin = part * kGraphsOfPart;
-      Batch batch;
       MLGRAPH_RETURN_IF_ERROR(
           batch.assign(dataset, graphs.subspan(begin, std::min(kGraphsOfPart, graphs.size() - begin))));
-      Eager eager(inner);
       eager.bind(*spec_, Span<const float>(parameters_.value));
+      eager.begin();
       const Var outputs = forward(eager, batch.view());
       if (!eager.status().ok()) return eager.status().annotate(str_cat("graphs from ", graphs[begin]));
       const std::size_t num_scaled = meaning_.scaling.mean.size();
@@ -170,6 +204,12 @@ class GraphModel {
       }
       use(part, batch.view(), eager.value(outputs));
       return {};
+    };
+    const auto run = [&](std::size_t part, ThreadPool* inner) {
+      std::unique_ptr<GraphScratch::Pass> pass = memory.take(inner);
+      Status status = compute(part, pass->batch, pass->eager);
+      memory.give_back(std::move(pass));
+      return status;
     };
     if (pool == nullptr || num_parts < 2) {
       for (std::size_t part = 0; part < num_parts; ++part) MLGRAPH_RETURN_IF_ERROR(run(part, pool));
@@ -183,7 +223,7 @@ class GraphModel {
     return {};
   }
   /// The graphs of a part of for_each_output(); the last may have fewer.
-  static constexpr std::size_t kGraphsOfPart = 128;
+  static constexpr std::size_t kGraphsOfPart = 64;
   /// How many parts for_each_output() has.
   [[nodiscard]] static std::size_t num_output_parts(std::size_t num_graphs) {
     return (num_graphs + kGraphsOfPart - 1) / kGraphsOfPart;
@@ -269,13 +309,24 @@ inline constexpr std::string_view kScalingPrefix = "target_scaling.";
   return write_safetensors(tensors, SafeTensorsMetadata(metadata.begin(), metadata.end()));
 }
 
+/// What model files say that were written before there were some options: those as they were without them.
+[[nodiscard]] inline std::map<std::string, std::string> with_later_graph_options(
+    std::map<std::string, std::string> texts) {
+  for (const auto& [key, value] :
+       {std::pair("direction", "forward"), {"task.output_weight", ""}, {"task.positive_weight", ""}}) {
+    texts.emplace(key, value);
+  }
+  return texts;
+}
+
 /// A model of network N from the bytes of a file.
 /// Errors: another format or network; options, scaling or weights that are missing or do not fit. Every tensor is
 ///         checked before the model exists.
 template <class N>
 [[nodiscard]] Result<GraphModel> graph_model_from_bytes(Span<const std::byte> bytes) {
   MLGRAPH_ASSIGN_OR_RETURN(const SafeTensors file, SafeTensors::parse(bytes));
-  const std::map<std::string, std::string> metadata(file.metadata().begin(), file.metadata().end());
+  const std::map<std::string, std::string> metadata =
+      with_later_graph_options({file.metadata().begin(), file.metadata().end()});
   detail::FieldReader in("graph model", metadata);
   const std::string_view format = in.text("format"), network = in.text("network"),
                          loss = in.text("target_loss");

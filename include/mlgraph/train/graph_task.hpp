@@ -255,18 +255,19 @@ inline void evaluate_graphs(const GraphModel& model, const GraphTask& task, Task
 /// All parts of the graphs; each rank evaluates some of them.
 [[nodiscard]] inline Result<std::vector<EvaluatedGraphs>> evaluate_parts(
     const GraphModel& model, const GraphTask& task, const GraphDataset& dataset, Span<const std::size_t> graphs,
-    ThreadPool* pool, TaskPart part, Communicator* ranks) {
+    ThreadPool* pool, TaskPart part, GraphScratch* scratch, Communicator* ranks) {
   std::vector<EvaluatedGraphs> parts(GraphModel::num_output_parts(graphs.size()));
   const std::vector<PlaceRange> shares =
       share_places(std::vector<std::int64_t>(parts.size(), 1), has_ranks(ranks) ? ranks->size() : 1);
   const PlaceRange mine = shares[has_ranks(ranks) ? static_cast<std::size_t>(ranks->rank()) : 0];
   const std::size_t begin = std::min(graphs.size(), mine.begin * GraphModel::kGraphsOfPart);
   const std::size_t end = std::min(graphs.size(), mine.end * GraphModel::kGraphsOfPart);
-  const Status status =
-      model.for_each_output(dataset, graphs.subspan(begin, end - begin), pool,
-                            [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
-                              evaluate_graphs(model, task, part, batch, outputs, parts[mine.begin + p]);
-                            });
+  const Status status = model.for_each_output(
+      dataset, graphs.subspan(begin, end - begin), pool,
+      [&](std::size_t p, const BatchView& batch, MatrixView<const float> outputs) {
+        evaluate_graphs(model, task, part, batch, outputs, parts[mine.begin + p]);
+      },
+      scratch);
   MLGRAPH_RETURN_IF_ERROR(agree(ranks, status));
   if (!has_ranks(ranks)) return parts;
   NoteWriter note;
@@ -282,14 +283,15 @@ inline void evaluate_graphs(const GraphModel& model, const GraphTask& task, Task
 }  // namespace detail
 
 /// Compares a model's predictions of graphs with their targets. Where there are ranks, each does a part of it,
-/// and all have the result.
+/// and all have the result. `scratch` is borrowed memory, or null.
 /// Errors: those of check_task(), GraphModel::predict(), check_targets() and Communicator::send_receive().
 [[nodiscard]] inline Result<GraphEvaluationResult> evaluate(
     const GraphModel& model, const GraphTask& task, const GraphDataset& dataset, Span<const std::size_t> graphs,
-    ThreadPool* pool = nullptr, TaskPart part = TaskPart::kValid, Communicator* ranks = nullptr) {
+    ThreadPool* pool = nullptr, TaskPart part = TaskPart::kValid, GraphScratch* scratch = nullptr,
+    Communicator* ranks = nullptr) {
   MLGRAPH_RETURN_IF_ERROR(check_task(task, dataset));
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<detail::EvaluatedGraphs> parts,
-                           detail::evaluate_parts(model, task, dataset, graphs, pool, part, ranks));
+                           detail::evaluate_parts(model, task, dataset, graphs, pool, part, scratch, ranks));
   GraphEvaluationResult result;
   double loss = 0, weight = 0;
   for (const detail::EvaluatedGraphs& of : parts) {

@@ -308,7 +308,7 @@ class GraphTrainer {
     AlignedVector<float> other = steps_->weights_to_keep();
     std::swap(model_.parameters().value, other);
     const Result<GraphEvaluationResult> of =
-        evaluate(model_, task_, *dataset_, valid_, options_.pool, TaskPart::kValid, options_.ranks);
+        evaluate(model_, task_, *dataset_, valid_, options_.pool, TaskPart::kValid, &scratch_, options_.ranks);
     std::swap(model_.parameters().value, other);
     MLGRAPH_RETURN_IF_ERROR(of.status());
     MLGRAPH_ASSIGN_OR_RETURN(now.metric, options_.stop.value(of->metrics, of->predictions(task_.loss.loss)));
@@ -345,6 +345,7 @@ class GraphTrainer {
   std::map<std::string, std::string> settings_;  // what a checkpoint is only good for
   LrSchedule schedule_;
   std::int64_t reductions_ = 0;  // plateaus before the epoch
+  GraphScratch scratch_;         // of validations
 };
 
 MLGRAPH_END_ISA

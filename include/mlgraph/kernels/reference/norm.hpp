@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Slow and clear: what kernels/norm.hpp and kernels/column_norm.hpp compute.
+// Slow and clear: what kernels/norm.hpp, kernels/column_norm.hpp and kernels/batch_norm.hpp compute.
 #ifndef MLGRAPH_KERNELS_REFERENCE_NORM_HPP
 #define MLGRAPH_KERNELS_REFERENCE_NORM_HPP
 #include "mlgraph/core/push_macros.inc"
@@ -47,6 +47,18 @@ void instance_norm(Span<const std::int32_t> ptr, MatrixView<const T> x, T eps, M
       moments(x.row(ptr[s]) + c, ptr[s + 1] - ptr[s], x.stride, eps, &mean, &rstd);
       for (std::int64_t r = ptr[s]; r < ptr[s + 1]; ++r) y(r, c) = (x(r, c) - mean) * rstd;
     }
+  }
+}
+
+/// By the batch's moments, without an activation.
+template <class T>
+void batch_norm(MatrixView<const T> x, Span<const T> gamma, Span<const T> beta, T eps, MatrixView<T> y) {
+  for (std::int64_t c = 0; c < x.cols; ++c) {
+    const auto k = static_cast<std::size_t>(c);
+    T mean, rstd;
+    moments(x.data + c, x.rows, x.stride, eps, &mean, &rstd);
+    for (std::int64_t r = 0; r < x.rows; ++r)
+      y(r, c) = (x(r, c) - mean) * rstd * (gamma.empty() ? T(1) : gamma[k]) + (beta.empty() ? T(0) : beta[k]);
   }
 }
 
