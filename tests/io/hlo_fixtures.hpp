@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <protozero/pbf_writer.hpp>
@@ -346,7 +347,11 @@ inline std::string to_text(const io::HloModule& module, bool old_dialect) {
       "HloModule " + module.name + ", is_scheduled=true, entry_computation_layout={(f32[2]{0})->f32[]}\n";
   for (const io::HloComputation& computation : module.computations) {
     out += computation.id == module.entry_computation_id ? "\nENTRY " : "\n";
-    out += percent + computation.name + (old_dialect ? " (p.0: f32[2], p.1: (s32[])) -> f32[2] {\n" : " {\n");
+    const auto root = std::find_if(computation.instructions.begin(), computation.instructions.end(),
+                                   [&](const auto& inst) { return inst.id == computation.root_id; });
+    out += percent + computation.name;
+    if (old_dialect) out += " (p.0: f32[2], p.1: (s32[])) -> " + to_text(root->shape);
+    out += " {\n";
     for (const io::HloInstruction& inst : computation.instructions) {
       out += inst.id == computation.root_id ? "  ROOT " : "  ";
       out += percent + inst.name + " = " + to_text(inst.shape) + " " + inst.opcode + "(";
