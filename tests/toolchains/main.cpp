@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "../../examples/embed/matmul.hpp"
-#include "mlgraph/infer/c_api.hpp"
-#include "mlgraph/mlgraph.hpp"
-#include "mlgraph/train/trainer.hpp"
+#include "mlgraph/autograd/context.hpp"
+#include "mlgraph/core/random.hpp"
 
 namespace mg = mlgraph;
 
