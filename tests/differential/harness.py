@@ -20,8 +20,9 @@ def skip(why):
 
 def read_files(kind, paths):
     """What the program prints for each file: {"error": message} or {"value": what was read}."""
-    done = subprocess.run([PROGRAM, kind], input="".join("%s\n" % path for path in paths), capture_output=True, text=True,
-                          timeout=600)
+    emulator = os.environ.get("MLGRAPH_EMULATOR", "").split()  # of the processor that the program is for
+    done = subprocess.run(emulator + [PROGRAM, kind], input="".join("%s\n" % path for path in paths), capture_output=True,
+                          text=True, timeout=600)
     if done.returncode != 0:
         raise RuntimeError("the program ended with %d after %d of %d files: %s" %
                            (done.returncode, len(done.stdout.splitlines()), len(paths), done.stderr[-4000:]))

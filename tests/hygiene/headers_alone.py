@@ -29,7 +29,9 @@ NO_EXCEPTIONS = ["-fno-exceptions", "-fno-rtti"]
 ALL_WAYS = [[compiler, standard, *exceptions] for compiler in COMPILERS for standard in ("-std=c++17", "-std=c++20")
             for exceptions in ([], NO_EXCEPTIONS)]
 PAIRWISE = [ALL_WAYS[0], ALL_WAYS[3], ALL_WAYS[5], ALL_WAYS[6]]
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Wsign-conversion", "-Wdouble-promotion",
+            "-Wcast-align", "-Wswitch-default", "-Werror"]
+WARNINGS_OF = {"g++": ["-Wuseless-cast", "-Wnoexcept"], "clang++": []}
 
 
 def run(command, folder="."):
@@ -45,8 +47,8 @@ def compile_file(way, stem, flags, scratch):
     `scratch` has a link `include`: all paths are relative, so that ccache knows the compilation from another clone.
     """
     launcher = ["ccache"] if shutil.which("ccache") else []
-    code, output = run([*launcher, *way, "-O0", *WARNINGS, "-Iinclude", *flags, "-MD", "-c", f"{stem}.cpp", "-o",
-                        f"{stem}.o"], scratch)
+    code, output = run([*launcher, *way, "-O0", *WARNINGS, *WARNINGS_OF[way[0]], "-Iinclude", *flags, "-MD", "-c",
+                        f"{stem}.cpp", "-o", f"{stem}.o"], scratch)
     return code == 0, "\n".join(output.splitlines()[:8])
 
 

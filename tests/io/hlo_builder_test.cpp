@@ -7,6 +7,7 @@
 #include <string>
 
 #include "io/hlo_fixtures.hpp"
+#include "mlgraph/core/format.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_text.hpp"
 
@@ -21,6 +22,30 @@ const io::HloInstruction& instruction(const io::HloModule& module, const std::st
   const auto found = std::find_if(all.begin(), all.end(), [&](const auto& inst) { return inst.name == name; });
   REQUIRE(found != all.end());
   return *found;
+}
+
+/// The instructions of a computation as `opcode type[sizes]`.
+std::string outline(const io::HloComputation& computation) {
+  std::string out;
+  for (const io::HloInstruction& inst : computation.instructions) {
+    out += str_cat(inst.opcode, " ", io::hlo_element_type_name(inst.shape.element_type));
+    for (const std::int64_t size : inst.shape.dimensions) out += str_cat("[", size, "]");
+    out += str_cat(" of ", inst.operand_ids.size(), "; ");
+  }
+  return out;
+}
+
+io::HloModule chain(const std::string& instructions) {
+  return io::read_hlo_text("HloModule m\nENTRY e {\n  a = f32[3] parameter(0)\n  b = f32[3] parameter(1)\n" +
+                               instructions + "}",
+                           "t.hlo")
+      .value();
+}
+
+std::string chain_error(const std::string& instructions) {
+  return io::read_hlo_text("HloModule m\nENTRY e {\n  a = f32[3] parameter(0)\n" + instructions + "}", "t.hlo")
+      .status()
+      .message();
 }
 
 }  // namespace
@@ -58,4 +83,107 @@ TEST_CASE("the last instruction is the root where none is marked") {
       "HloModule m\nENTRY e {\n  a = f32[2]{0} parameter(0)\n  b = f32[2]{0} negate(a)\n}\n";
   const io::HloModule m = io::read_hlo_text(text, "t.hlo").value();
   CHECK(m.computations[0].root_id == instruction(m, "b").id);
+}
+
+TEST_CASE("what begins without operands has those that its opcode wants, and later those that come") {
+  const std::string begin = "  s = ((), (), u32[]) maximum-start()\n";
+  CHECK(outline(chain(begin).computations[0]) ==
+        "parameter f32[1] of 0; parameter f32[1] of 0; maximum tuple of 2; ");
+  const std::string first = "  u = ((f32[3]), (), u32[]) maximum-update(s, a)\n";
+  CHECK(outline(chain(begin + first).computations[0]) ==
+        "parameter f32[3] of 0; parameter f32[1] of 0; maximum tuple of 2; ");
+  const std::string second = "  v = ((f32[3], f32[3]), f32[3], u32[]) maximum-update(u, b)\n";
+  const io::HloModule m = chain(begin + first + second + "  d = f32[3] maximum-done(v)\n");
+  CHECK(outline(m.computations[0]) == "parameter f32[3] of 0; parameter f32[3] of 0; maximum f32[3] of 2; ");
+  CHECK(m.num_async_expanded == 3);
+  CHECK(io::featurize(m).ok());
+}
+
+TEST_CASE("what calls a computation takes what that takes, whatever has come so far") {
+  const std::string text =
+      "  s = ((), (), u32[]) call-start(), to_apply={\n"
+      "    x = s32[2] parameter(1)\n"
+      "    y = f32[3] parameter(0)\n"
+      "    ROOT z = f32[3] copy(y)\n  }\n";
+  const io::HloModule m = chain(text);
+  REQUIRE(m.computations.size() == 3);
+  CHECK(outline(m.computations[1]) == "parameter f32[3] of 0; parameter s32[2] of 0; call f32[3] of 2; ");
+  const io::HloComputation& wrapped = m.computations[1];
+  CHECK(wrapped.instructions[2].called_computation_ids == Ints{m.computations[0].id});
+  CHECK(wrapped.root_id == wrapped.instructions[2].id);
+  CHECK(instruction(m, "s").called_computation_ids == Ints{wrapped.id});
+  CHECK(m.num_async_expanded == 3);
+  // A fusion alike; more operands than the computation has are more parameters.
+  const io::HloModule fusion = chain(
+      "  s = ((), (), u32[]) fusion-start(), kind=kLoop, calls={ y = f32[3] parameter(0) }\n"
+      "  u = ((f32[3], f32[3]), (), u32[]) fusion-update(s, a, b)\n"
+      "  d = f32[7] fusion-done(u)\n");
+  CHECK(outline(fusion.computations[1]) ==
+        "parameter f32[3] of 0; parameter f32[3] of 0; fusion f32[7] of 2; ");
+}
+
+TEST_CASE("long and short forms of one chain go together") {
+  const std::string begin = "  s = ((), (), u32[]) negate-start()\n";
+  const std::string update = "  u = ((f32[3]), (), u32[]) async-update(s, a)\n";
+  CHECK(outline(chain(begin + update + "  d = f32[3] negate-done(u)\n").computations[0]) ==
+        "parameter f32[3] of 0; negate f32[3] of 1; ");
+  CHECK(outline(chain(begin + update + "  d = f32[3] async-done(u)\n").computations[0]) ==
+        "parameter f32[1] of 0; negate tuple of 1; ");
+  const io::HloModule m = io::read_hlo_text(R"(HloModule m
+    w { x = f32[3] parameter(0) ROOT n = f32[3] negate(x) }
+    ENTRY e {
+      a = f32[3] parameter(0)
+      s = ((f32[3]), f32[3], u32[]) async-start(a), calls=w
+      ROOT d = f32[3] negate-done(s)
+    })",
+                                            "t.hlo")
+                              .value();
+  CHECK(m.num_async_expanded == 0);
+  CHECK(instruction(m, "d").opcode == "async-done");
+}
+
+TEST_CASE("an asynchronous instruction that continues nothing is refused") {
+  const std::string begin = "  s = ((f32[3]), f32[3], u32[]) negate-start(a)\n";
+  CHECK(chain_error("  d = f32[3] negate-done(a)\n") ==
+        "t.hlo:4:14: expected a first operand that is an async-start or an async-update, found another");
+  CHECK(chain_error("  d = f32[3] async-done()\n") ==
+        "t.hlo:4:14: expected a first operand that is an async-start or an async-update, found another");
+  CHECK(chain_error(begin + "  d = f32[3] negate-done(s)\n  c = f32[3] negate-done(d)\n") ==
+        "t.hlo:6:14: expected a first operand that is an async-start or an async-update, found another");
+  CHECK(chain_error(begin + "  d = f32[3] copy-done(s)\n").empty());  // an opcode of its own
+  CHECK(chain_error(begin + "  d = f32[3] abs-done(s)\n") ==
+        "t.hlo:5:14: expected the 'negate' that began, found 'abs'");
+  CHECK(chain_error(begin + "  u = f32[3] negate-update(s)\n") ==
+        "t.hlo:5:14: expected an asynchronous start of shape ((operands), result, ...), found another shape");
+  CHECK(chain_error("  s = ((f32[3]), f32[3], u32[]) async-start(a)\n") ==
+        "t.hlo:4:33: expected an async-start with calls=, found none");
+}
+
+TEST_CASE("what begins has a computation of its own, which what continues may name") {
+  const std::string kBegin =
+      "HloModule m\nw { x = f32[3] parameter(0) }\nv { x = f32[3] parameter(0) }\n"
+      "ENTRY e {\n  a = f32[3] parameter(0)\n"
+      "  s = ((f32[3]), f32[3], u32[]) async-start(a), calls=w\n";
+  const auto error = [&](const char* line) {
+    return io::read_hlo_text(kBegin + line + "}", "t.hlo").status().message();
+  };
+  CHECK(error("  d = f32[3] async-done(s), calls=w\n").empty());
+  CHECK(error("  d = f32[3] async-done(s), calls=v\n") ==
+        "t.hlo:7:14: expected the computation that began, 'w', found another");
+  CHECK(error("  u = ((f32[3]), f32[3], u32[]) async-update(s), calls=v\n") ==
+        "t.hlo:7:33: expected the computation that began, 'w', found another");
+  CHECK(error("  t = ((f32[3]), f32[3], u32[]) async-start(a), calls=w\n") ==
+        "t.hlo:7:33: expected an async-start with a computation of its own, and not 'w', found another that "
+        "has it");
+  CHECK(error("  t = ((f32[3]), f32[3], u32[]) async-start(a), calls=v\n").empty());
+}
+
+TEST_CASE("some operations have asynchronous forms of their own, and newer ones the short form as well") {
+  for (const char* opcode : {"all-reduce", "all-gather", "collective-permute", "copy", "send", "recv"}) {
+    const io::HloModule m = chain(str_cat("  s = ((f32[3]), f32[3], u32[]) ", opcode, "-update(a)\n"));
+    CHECK(instruction(m, "s").opcode == str_cat(opcode, "-update"));
+  }
+  const io::HloModule topk = chain("  s = ((f32[3]), (f32[1], s32[1]), u32[]) topk-start(a), k=1\n");
+  CHECK(instruction(topk, "s").opcode == "async-start");
+  CHECK(outline(topk.computations[0]) == "parameter f32[3] of 0; topk tuple of 1; ");
 }

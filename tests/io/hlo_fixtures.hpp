@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <protozero/pbf_writer.hpp>
@@ -346,7 +347,11 @@ inline std::string to_text(const io::HloModule& module, bool old_dialect) {
       "HloModule " + module.name + ", is_scheduled=true, entry_computation_layout={(f32[2]{0})->f32[]}\n";
   for (const io::HloComputation& computation : module.computations) {
     out += computation.id == module.entry_computation_id ? "\nENTRY " : "\n";
-    out += percent + computation.name + (old_dialect ? " (p.0: f32[2], p.1: (s32[])) -> f32[2] {\n" : " {\n");
+    const auto root = std::find_if(computation.instructions.begin(), computation.instructions.end(),
+                                   [&](const auto& inst) { return inst.id == computation.root_id; });
+    out += percent + computation.name;
+    if (old_dialect) out += " (p.0: f32[2], p.1: (s32[])) -> " + to_text(root->shape);
+    out += " {\n";
     for (const io::HloInstruction& inst : computation.instructions) {
       out += inst.id == computation.root_id ? "  ROOT " : "  ";
       out += percent + inst.name + " = " + to_text(inst.shape) + " " + inst.opcode + "(";
@@ -461,6 +466,23 @@ ENTRY %main (a: f32[8,16,16,4], k: f32[3,5,2,12]) -> (s32[], f32[4]) {
 )";
 
 inline io::HloModule every_attribute() { return io::read_hlo_text(kEveryAttribute).value(); }
+
+/// What text may leave out or write in short.
+constexpr const char* kShortForms = R"(HloModule short:, is_scheduled=true
+w { x = f32[3] parameter(0) }
+ENTRY e {
+  a = f32[3]{0} parameter(0) // the end of a line
+  b = (f32[3], (s32[2], f32[3])) parameter(1)
+  c = add(negate(a), f32[3] %b#1#1)
+  d = f32[3] call(c), to_apply={ y = f32[3] parameter(0) ROOT z = copy(y) }
+  s = ((), (), u32[]) maximum-start()
+  u = ((f32[3]), (), u32[]) maximum-update(s, d)
+  v = ((f32[3], f32[3]), f32[3], u32[]) maximum-update(u, /*1*/ a)
+  f = f32[3] maximum-done(v)
+  g = ((), (), u32[]) call-start(), to_apply=w
+  h = ((f32[3]), f32[3], u32[]) async-start(f), calls={ y = f32[3] parameter(0) ROOT z = copy(y) }
+  ROOT t = tuple(a, b#0, f32[3] copy-done(f))
+})";
 
 }  // namespace mlgraph::testing
 

@@ -91,18 +91,47 @@ TEST_CASE("an operand may be an element of a tuple") {
       b = f32[4] add(f32[4] %p0#0, a)
       ROOT c = (s32[2], f32[4]) tuple(p0#1)
     })");
-  CHECK(listed(m) ==
-        "e{ p0:parameter %p0#0:get-tuple-element p0 # 0:get-tuple-element a:add b:add "
-        "p0#1:get-tuple-element c:tuple }");
+  CHECK(listed(m) == "e{ p0:parameter p0#0:get-tuple-element a:add b:add p0#1:get-tuple-element c:tuple }");
   const std::vector<io::HloInstruction>& all = m.computations[0].instructions;
   CHECK(all[1].tuple_index == 0);
-  CHECK(all[5].tuple_index == 1);
-  CHECK(all[5].shape.tuple_shapes.size() == 2);
-  CHECK(all[4].operand_ids == Ints{all[1].id, all[3].id});
+  CHECK(all[4].tuple_index == 1);
+  CHECK(all[4].shape.tuple_shapes.size() == 2);
+  CHECK(all[2].operand_ids == Ints{all[1].id, all[1].id});
+  CHECK(all[3].operand_ids == Ints{all[1].id, all[2].id});
   CHECK(instruction_error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#1)\n}") ==
         "t.hlo:4:16: expected an index below 1, the size of the tuple, found '1'");
   CHECK(instruction_error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#x)\n}") ==
         "t.hlo:4:16: expected a tuple index, found 'x'");
+}
+
+TEST_CASE("an operand may be an element of an element of a tuple") {
+  const io::HloModule m = parse_instructions(R"(HloModule m
+    ENTRY e {
+      p0 = (f32[4], (s32[2], f32[3])) parameter(0)
+      a = f32[3] negate(f32[3] %p0#1#1)
+      b = tuple(p0#1#1, (s32[2], f32[3]) p0#1, p0#0)
+    })");
+  const std::vector<io::HloInstruction>& all = m.computations[0].instructions;
+  REQUIRE(all.size() == 6);
+  CHECK(all[2].opcode == "get-tuple-element");
+  CHECK(all[2].operand_ids == Ints{all[1].id});
+  CHECK(all[1].operand_ids == Ints{all[0].id});
+  CHECK(all[3].operand_ids == Ints{all[2].id});
+  CHECK(all[5].shape.tuple_shapes[0].dimensions == Ints{3});
+  CHECK(instruction_error_of("HloModule m\ne {\n  p = (f32[4]) parameter(0)\n  a = negate(p#0#0)\n}") ==
+        "t.hlo:4:18: expected an index below 0, the size of the tuple, found '0'");
+}
+
+TEST_CASE("shapes that are said twice are the same") {
+  const std::string begin = "HloModule m\ne (p: (f32[4], s32[])) -> ";
+  const std::string end = " {\n  p = (f32[4], s32[]) parameter(0)\n  a = f32[4] negate(";
+  CHECK(io::read_hlo_text(begin + "f32[4]{0}" + end + "f32[4]{0:T(256)} p#0)\n}").ok());
+  CHECK(instruction_error_of(begin + "f32[5]" + end + "p#0)\n}") ==
+        "t.hlo:2:27: expected the shape of the root 'a', found another");
+  CHECK(instruction_error_of(begin + "f32[4]" + end + "s32[] p#0)\n}") ==
+        "t.hlo:4:21: expected the shape of 'p#0', found another");
+  CHECK(instruction_error_of(begin + "f32[4]" + end + "(f32[4]) p)\n}") ==
+        "t.hlo:4:21: expected the shape of 'p', found another");
 }
 
 TEST_CASE("an operand may be an instruction, which stands in front of its user") {

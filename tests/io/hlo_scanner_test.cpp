@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -55,6 +56,31 @@ TEST_CASE("what nobody reads is skipped, with all its brackets, strings and comm
   CHECK(at.skip_value());  // goes on after the space, for a literal
   CHECK(at.peek_word("x"));
   CHECK((at.atom() == "x" && at.atom() == "next" && at.at_end()));
+}
+
+TEST_CASE("a comment of a line ends with it, whatever ends lines; one that does not end is a mistake") {
+  for (const char* end : {"\n", "\r", "\r\n"}) {
+    const std::string text = std::string("// x") + end + "a";
+    HloScanner at = scan(text);
+    CHECK(at.eat_word("a"));
+  }
+  HloScanner last = scan("a // x");
+  CHECK((last.eat_word("a") && last.at_end()));
+  HloScanner open = scan("a /* x");
+  CHECK((open.eat_word("a") && !open.at_end() && open.peek() == '/'));
+  HloScanner inside = scan("{ /*/ }");
+  CHECK((inside.peek() == '{' && !inside.skip_group()));
+  CHECK(inside.status().message() == "s:1:3: expected a comment that ends, found one that does not");
+}
+
+TEST_CASE("a number has 64 bits, whichever sign they make") {
+  std::int64_t number = 0;
+  HloScanner at = scan("18446744073709551615 -9223372036854775808 9223372036854775808 18446744073709551616");
+  CHECK((at.integer(number, "a number") && number == -1));
+  CHECK((at.integer(number, "a number") && number == std::numeric_limits<std::int64_t>::min()));
+  CHECK((at.integer(number, "a number") && number == std::numeric_limits<std::int64_t>::min()));
+  CHECK(!at.integer(number, "a number"));
+  CHECK(!scan("-9223372036854775809").integer(number, "a number"));
 }
 
 TEST_CASE("a mistake is told with line, column, what should be and what is") {

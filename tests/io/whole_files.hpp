@@ -182,6 +182,7 @@ inline std::vector<WholeFile> every_whole_file() {
       {"hlo_proto", to_hlo_proto(module), 4 * readers::kLimit},
       {"hlo_text", hlo, 4 * readers::kLimit},
       {"hlo_text", to_text(module, true), 4 * readers::kLimit},  // the old dialect
+      {"hlo_text", kShortForms, 4 * readers::kLimit},
       {"module_tuning_data", whole_tuning(false), 4 * readers::kLimit},
       {"tuning_data", whole_tuning(true), 4 * readers::kLimit},
       {"dataset_pack", pack, 8 * pack.size()},

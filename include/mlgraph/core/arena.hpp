@@ -93,7 +93,8 @@ class Arena {
   template <class T, class Count>
   [[nodiscard]] T* allocate(Count count) {
     static_assert(std::is_trivially_destructible_v<T>, "an arena runs no destructors");
-    return reinterpret_cast<T*>(allocate_bytes(as_size(count) * sizeof(T)));
+    void* const aligned = allocate_bytes(as_size(count) * sizeof(T));  // by way of void for -Wcast-align
+    return static_cast<T*>(aligned);
   }
 
   /// Forgets everything that was allocated and keeps the memory.

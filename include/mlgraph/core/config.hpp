@@ -2,10 +2,7 @@
 // Every macro a user may set, and the few the library needs itself. No other header defines a user macro.
 #ifndef MLGRAPH_CORE_CONFIG_HPP
 #define MLGRAPH_CORE_CONFIG_HPP
-
-#if !(defined(_MSVC_LANG) ? _MSVC_LANG >= 201703L : __cplusplus >= 201703L)
-#error "mlgraph needs C++17: compile with -std=c++17 or newer"
-#endif
+#include "mlgraph/core/push_macros.inc"
 
 #include <cstdio>
 #include <exception>
@@ -153,4 +150,5 @@
 #define MLGRAPH_BEGIN_ISA inline namespace MLGRAPH_DETAIL_HIDDEN MLGRAPH_ISA_NAMESPACE {
 #define MLGRAPH_END_ISA }
 
+#include "mlgraph/core/pop_macros.inc"
 #endif  // MLGRAPH_CORE_CONFIG_HPP

@@ -138,7 +138,7 @@ class DatasetPack {
     if (checksum64(table) != header.table_checksum) return error("has a table that fails its checksum");
     config_kind_ = static_cast<ConfigKind>(header.task);
     const auto num_programs = static_cast<std::size_t>(header.num_programs);
-    records_ = {reinterpret_cast<const PackRecord*>(table.data()), num_programs};
+    records_ = {static_cast<const PackRecord*>(static_cast<const void*>(table.data())), num_programs};
     const char* const names = reinterpret_cast<const char*>(table.data() + num_programs * sizeof(PackRecord));
     views_.reserve(num_programs);
     for (std::size_t i = 0; i < num_programs; ++i) {
@@ -225,7 +225,7 @@ class DatasetPack {
   template <class T>
   [[nodiscard]] Span<const T> array_of(const PackRecord& record, PackArray array) const {
     const Span<const std::byte> bytes = array_bytes(record, array);
-    return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+    return {static_cast<const T*>(static_cast<const void*>(bytes.data())), bytes.size() / sizeof(T)};
   }
 
   [[nodiscard]] ProgramView view_of(const PackRecord& record, const char* names) const {

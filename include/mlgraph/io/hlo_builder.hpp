@@ -11,6 +11,8 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -55,21 +57,35 @@ class HloBuilder : public HloAttributeParser {
     return true;
   }
 
+  /// Of the computation that was added last.
+  [[nodiscard]] const HloInstruction& last_root(const HloModule& module) const {
+    return module.computations.back().instructions[roots_.back()];
+  }
+
   /// Works out a shape that is left out, expands the short form, and adds the instruction.
   bool finish(HloModule& module, HloComputation& current, Draft& draft) {
     if (!draft.has_shape && !infer(module, current, draft)) return false;
-    if (!draft.async_role.empty() && !wrap_async(module, current, draft)) return false;
+    constexpr std::string_view kAsync[] = {"async-start", "async-update", "async-done"};
+    const std::string_view role = draft.async_role.empty() ? draft.inst.opcode : draft.async_role;
+    if (!is_one_of(role, kAsync)) return push(current, std::move(draft.inst)), true;
+    Async what;
+    if (!(role == kAsync[0] ? begin_async(module, draft, what) : go_on_async(module, current, draft, what))) {
+      return false;
+    }
     push(current, std::move(draft.inst));
-    return true;
+    return take(4 * sizeof(what)) && (async_.emplace(last_instruction_id_, what), true);
   }
   void push(HloComputation& current, HloInstruction&& inst) {
     inst.id = ++last_instruction_id_;
     current.instructions.push_back(std::move(inst));
   }
   /// Ids ascend inside a computation.
-  static const HloShape& shape_of(const HloComputation& current, std::int64_t id) {
+  static const HloInstruction& instruction_of(const HloComputation& current, std::int64_t id) {
     const auto by_id = [](const HloInstruction& earlier, std::int64_t wanted) { return earlier.id < wanted; };
-    return std::lower_bound(current.instructions.begin(), current.instructions.end(), id, by_id)->shape;
+    return *std::lower_bound(current.instructions.begin(), current.instructions.end(), id, by_id);
+  }
+  static const HloShape& shape_of(const HloComputation& current, std::int64_t id) {
+    return instruction_of(current, id).shape;
   }
 
   /// Counts the memory of a copy.
@@ -87,12 +103,16 @@ class HloBuilder : public HloAttributeParser {
   /// `slice-start` is short for an async-start that calls a computation of one slice: returns `async-start` and
   /// leaves `slice` in `opcode`. Returns nothing for every other opcode.
   static std::string_view split_async_opcode(std::string& opcode) {
-    if (hlo_opcode_id(opcode) != 0) return {};
+    if (is_hlo_opcode(opcode)) return {};
+    // Their asynchronous forms are opcodes of their own, or none.
+    constexpr std::string_view kNever[] = {"all-gather", "all-reduce", "collective-permute",
+                                           "copy",       "recv",       "send"};
     for (const std::string_view role : {"async-start", "async-update", "async-done"}) {
       const std::string_view suffix = role.substr(5);
       if (opcode.size() <= suffix.size()) continue;
       const std::string_view wrapped = std::string_view(opcode).substr(0, opcode.size() - suffix.size());
-      if (std::string_view(opcode).substr(wrapped.size()) == suffix && hlo_opcode_id(wrapped) != 0) {
+      if (std::string_view(opcode).substr(wrapped.size()) == suffix && is_hlo_opcode(wrapped) &&
+          !is_one_of(wrapped, kNever)) {
         opcode.resize(wrapped.size());
         return role;
       }
@@ -137,51 +157,165 @@ class HloBuilder : public HloAttributeParser {
             fail_shape(draft));
   }
 
-  /// Turns the wrapped operation in `inst` into a computation of its own and `inst` into what calls it.
-  bool wrap_async(HloModule& module, const HloComputation& current, Draft& draft) {
+  /// What an asynchronous instruction runs.
+  struct Async {
+    std::size_t computation = 0;  // its index
+    bool is_implied = false;      // the text has the short form
+    bool is_behind = false;       // behind its operands, as the text has the long form of an update
+    bool is_done = false;
+  };
+
+  bool has_async_shape(const Draft& draft) {
+    const std::vector<HloShape>& parts = draft.inst.shape.tuple_shapes;
+    return (parts.size() >= 2 && parts[0].element_type == kTupleType) ||
+           fail_at(draft.opcode_at, "an asynchronous start of shape ((operands), result, ...)", "another shape",
+                   StatusCode::kDataLoss);
+  }
+
+  bool begin_async(HloModule& module, Draft& draft, Async& what) {
+    what.is_implied = !draft.async_role.empty();
+    if (!has_async_shape(draft) || (what.is_implied && !wrap_async(module, draft))) return false;
+    if (draft.inst.called_computation_ids.empty()) {
+      return fail_at(draft.opcode_at, "an async-start with calls=", "none", StatusCode::kDataLoss);
+    }
+    what.computation = static_cast<std::size_t>(draft.inst.called_computation_ids[0] - 1);
+    if (!take(4 * sizeof(what))) return false;
+    return begun_.insert(what.computation).second ||
+           fail_at(draft.opcode_at,
+                   str_cat("an async-start with a computation of its own, and not '",
+                           module.computations[what.computation].name, "'"),
+                   "another that has it", StatusCode::kDataLoss);
+  }
+
+  /// An async-update or async-done: continues what its first operand runs.
+  bool go_on_async(HloModule& module, const HloComputation& current, Draft& draft, Async& what) {
+    HloInstruction& inst = draft.inst;
+    const bool is_short = !draft.async_role.empty();
+    const bool is_done = (is_short ? draft.async_role : inst.opcode) == "async-done";
+    const auto begun = inst.operand_ids.empty() ? async_.end() : async_.find(inst.operand_ids[0]);
+    if (begun == async_.end() || begun->second.is_done) {
+      return fail_at(draft.opcode_at, "a first operand that is an async-start or an async-update", "another",
+                     StatusCode::kDataLoss);
+    }
+    if (!is_done && !has_async_shape(draft)) return false;
+    what = begun->second;
+    what.is_done = is_done;
+    const std::vector<std::int64_t>& called = inst.called_computation_ids;
+    if (!called.empty() && called[0] != static_cast<std::int64_t>(what.computation) + 1) {
+      return fail_at(draft.opcode_at,
+                     str_cat("the computation that began, '", module.computations[what.computation].name, "'"),
+                     "another", StatusCode::kDataLoss);
+    }
+    if (!is_short) return what.is_behind = true, true;
+    const HloComputation& wrapped = module.computations[what.computation];
+    const std::string& opcode = wrapped.instructions[roots_[what.computation]].opcode;
+    if (opcode != inst.opcode) {
+      return fail_at(draft.opcode_at, str_cat("the '", opcode, "' that began"), str_cat("'", inst.opcode, "'"),
+                     StatusCode::kDataLoss);
+    }
+    inst.opcode = draft.async_role;
+    if (!what.is_implied) return true;
+    std::vector<const HloShape*> operands;
+    if (!is_done || std::exchange(what.is_behind, false)) {
+      const HloShape& shape = is_done ? shape_of(current, inst.operand_ids[0]) : inst.shape;
+      for (const HloShape& each : shape.tuple_shapes[0].tuple_shapes) operands.push_back(&each);
+    }
+    return bind_async(module, what.computation, operands, is_done ? inst.shape : inst.shape.tuple_shapes[1]);
+  }
+
+  bool replace(HloShape& old, const HloShape& shape) {
+    return is_compatible(old, shape) || (take_copy(shape) && (old = shape, true));
+  }
+
+  bool add_async_parameter(HloComputation& wrapped, std::size_t at, const HloShape& shape) {
+    if (!take(sizeof(HloInstruction)) || !take_copy(shape)) return false;
+    HloInstruction parameter;
+    parameter.name = "async_param";
+    parameter.opcode = "parameter";
+    parameter.parameter_number = static_cast<std::int64_t>(at);
+    parameter.shape = shape;
+    parameter.id = ++last_instruction_id_;
+    wrapped.instructions.insert(wrapped.instructions.begin() + static_cast<std::ptrdiff_t>(at),
+                                std::move(parameter));
+    return true;
+  }
+
+  /// An implied computation gets these operands, of which it may have some, and this result.
+  bool bind_async(HloModule& module, std::size_t computation, const std::vector<const HloShape*>& operands,
+                  const HloShape& result) {
+    HloComputation& wrapped = module.computations[computation];
+    std::size_t& root = roots_[computation];  // behind its parameters
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (i < root) {
+        if (!replace(wrapped.instructions[i].shape, *operands[i])) return false;
+        continue;
+      }
+      if (!add_async_parameter(wrapped, root, *operands[i])) return false;
+      ++module.num_async_expanded;
+      if (!append(wrapped.instructions[++root].operand_ids, last_instruction_id_)) return false;
+    }
+    return replace(wrapped.instructions[root].shape, result);
+  }
+
+  /// Turns the wrapped operation in the draft into a computation of its own, and the draft into what calls it.
+  bool wrap_async(HloModule& module, Draft& draft) {
     HloInstruction& inst = draft.inst;
     HloInstruction outer;
     outer.name = inst.name;
     outer.opcode = draft.async_role;
     outer.op_name = inst.op_name;
-    outer.shape = inst.shape;
-    outer.operand_ids = inst.operand_ids;
-    if (draft.async_role == "async-start") {
-      if (!take_copy(inst.shape)) return false;
-      if (inst.shape.tuple_shapes.size() < 2) {
-        return fail_at(draft.opcode_at, "an asynchronous start of shape ((operands), result, ...)",
-                       "another shape", StatusCode::kDataLoss);
+    outer.operand_ids = std::move(inst.operand_ids);
+    outer.shape = std::move(inst.shape);
+    // Operands that an async-update brings later may stand in the shape, or nowhere yet.
+    const std::vector<HloShape>& all = outer.shape.tuple_shapes[0].tuple_shapes;
+    const std::size_t num_parameters = std::max(hlo_num_operands(inst.opcode), all.size());
+    HloComputation wrapped;
+    wrapped.name = "async_wrapped";
+    inst.name = "async_op";
+    inst.operand_ids.clear();
+    const HloShape unknown = array_of(hlo_element_type("f32"), {1});
+    for (std::size_t i = 0; i < num_parameters; ++i) {
+      if (!add_async_parameter(wrapped, i, i < all.size() ? all[i] : unknown) ||
+          !append(inst.operand_ids, last_instruction_id_)) {
+        return false;
       }
-      // Operands that an async-update brings later stand in the shape only.
-      const std::vector<HloShape>& all = inst.shape.tuple_shapes[0].tuple_shapes;
-      const std::size_t num_given = inst.operand_ids.size();
-      const std::size_t num_parameters = std::max(num_given, all.size());
-      if (!take((num_parameters + 1) * sizeof(HloInstruction))) return false;
-      HloComputation wrapped;
-      wrapped.name = "async_wrapped";
-      inst.name = "async_op";
-      inst.operand_ids.clear();
-      for (std::size_t i = 0; i < num_parameters; ++i) {
-        HloInstruction parameter;
-        parameter.name = "async_param";
-        parameter.opcode = "parameter";
-        parameter.parameter_number = static_cast<std::int64_t>(i);
-        parameter.shape = i < num_given ? shape_of(current, outer.operand_ids[i]) : all[i];
-        if (!take_copy(parameter.shape)) return false;
-        push(wrapped, std::move(parameter));
-        inst.operand_ids.push_back(last_instruction_id_);
-      }
-      module.num_async_expanded += static_cast<std::int64_t>(num_parameters) + 1;
-      HloShape result = inst.shape.tuple_shapes[1];
-      inst.shape = std::move(result);
-      push(wrapped, std::move(inst));
-      if (!add_computation(module, std::move(wrapped), kNoRoot)) return false;
-      outer.called_computation_ids.push_back(module.computations.back().id);
     }
+    if (!take(sizeof(HloInstruction)) || !take_copy(outer.shape.tuple_shapes[1])) return false;
+    module.num_async_expanded += static_cast<std::int64_t>(num_parameters) + 1;
+    inst.shape = outer.shape.tuple_shapes[1];
+    const bool is_call = inst.opcode == "call" || inst.opcode == "fusion";
+    const std::int64_t called =
+        is_call && !inst.called_computation_ids.empty() ? inst.called_computation_ids[0] : 0;
+    push(wrapped, std::move(inst));
+    if (!add_computation(module, std::move(wrapped), kNoRoot)) return false;
+    outer.called_computation_ids.push_back(signed_size(module.computations));
     inst = std::move(outer);
-    return true;
+    return called == 0 || bind_to_called(module, static_cast<std::size_t>(called - 1));
   }
 
+  /// The last computation, which runs a call, takes what is called takes.
+  bool bind_to_called(HloModule& module, std::size_t called) {
+    const HloComputation& inner = module.computations[called];
+    const auto [found, is_new] = parameters_.try_emplace(called);
+    std::vector<std::size_t>& places = found->second;
+    if (is_new) {
+      for (std::size_t i = 0; i < inner.instructions.size(); ++i) {
+        if (inner.instructions[i].opcode == "parameter" && !append(places, i)) return false;
+      }
+    }
+    std::vector<const HloShape*> operands(places.size(), &inner.instructions[roots_[called]].shape);
+    for (const std::size_t place : places) {
+      const HloInstruction& inst = inner.instructions[place];
+      if (in_range(inst.parameter_number, operands.size()))
+        operands[as_size(inst.parameter_number)] = &inst.shape;
+    }
+    return bind_async(module, module.computations.size() - 1, operands,
+                      inner.instructions[roots_[called]].shape);
+  }
+
+  std::unordered_set<std::size_t> begun_;          // computations that an async-start has
+  std::unordered_map<std::int64_t, Async> async_;  // by the id of an instruction
+  std::unordered_map<std::size_t, std::vector<std::size_t>> parameters_;  // where a called computation has them
   std::vector<std::size_t> roots_;  // by computation, the index of its root
 };
 

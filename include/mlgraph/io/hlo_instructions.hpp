@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -129,10 +130,12 @@ class HloInstructionParser : public HloBuilder {
     return true;
   }
 
-  /// `shape? %name`, `%name#1` (an element of a tuple), or `shape? opcode(operands)`, an instruction of its
-  /// own.
+  /// `shape? %name`, `%name#1` (an element of a tuple; `#1#0` one of that), or `shape? opcode(operands)`, an
+  /// instruction of its own.
   bool operand(HloModule& module, HloComputation& current, HloInstruction& inst) {
     HloShape declared;  // the older dialect prints the operand's shape
+    skip_space();
+    const std::size_t shape_begin = position();
     const bool has_shape = peek_shape();
     if (has_shape && !shape(declared)) return false;
     const bool has_percent = peek() == '%';
@@ -155,8 +158,15 @@ class HloInstructionParser : public HloBuilder {
       if (has_shape) return make_parameter(current, inst, name_text, std::move(declared));
       return fail_at(begin, "the shape of an operand in front of its name");
     }
-    return peek_here() == '#' ? element(current, inst, begin, found->second)
-                              : append(inst.operand_ids, found->second);
+    std::int64_t id = found->second;
+    while (peek_here() == '#') {
+      if (!element(current, id)) return false;
+    }
+    if (has_shape && !is_compatible(declared, shape_of(current, id))) {
+      return fail_at(shape_begin, str_cat("the shape of '", text_since(begin), "'"), "another",
+                     StatusCode::kDataLoss);
+    }
+    return append(inst.operand_ids, id);
   }
 
   bool make_parameter(HloComputation& current, HloInstruction& inst, std::string_view name_text,
@@ -182,32 +192,31 @@ class HloInstructionParser : public HloBuilder {
     return append(inst.operand_ids, last_instruction_id_);
   }
 
-  /// `#1` after the name of a tuple: a get-tuple-element, one for all uses of the element.
-  bool element(HloComputation& current, HloInstruction& inst, std::size_t begin, std::int64_t tuple_id) {
+  /// `#1` after the name of a tuple, whose id becomes the element's: a get-tuple-element, one for all uses.
+  bool element(HloComputation& current, std::int64_t& id) {
     static_cast<void>(eat('#'));  // operand() saw it
     skip_space();
     const std::size_t index_begin = position();
     std::int64_t index = 0;
     if (!integer(index, "a tuple index")) return false;
-    const std::string_view key = text_since(begin);
-    const auto found = instruction_ids_.find(key);
-    if (found != instruction_ids_.end()) return append(inst.operand_ids, found->second);
-    const HloShape& tuple = shape_of(current, tuple_id);
-    if (!in_range(index, tuple.tuple_shapes.size())) {
+    const auto [found, is_new] = elements_.try_emplace({id, index}, last_instruction_id_ + 1);
+    if (!is_new) return id = found->second, true;
+    const HloInstruction& tuple = instruction_of(current, id);
+    if (!in_range(index, tuple.shape.tuple_shapes.size())) {
       return fail_at(index_begin,
-                     str_cat("an index below ", tuple.tuple_shapes.size(), ", the size of the tuple"));
+                     str_cat("an index below ", tuple.shape.tuple_shapes.size(), ", the size of the tuple"));
     }
-    const HloShape& shape = tuple.tuple_shapes[as_size(index)];
-    if (!take_copy(shape) || !take(sizeof(HloInstruction) + key.size())) return false;
+    const HloShape& shape = tuple.shape.tuple_shapes[as_size(index)];
     HloInstruction part;
-    part.name = key;
+    part.name = str_cat(tuple.name, "#", index);
+    if (!take_copy(shape) || !take(sizeof(HloInstruction) + 2 * sizeof(*found) + part.name.size()))
+      return false;
     part.opcode = "get-tuple-element";
     part.tuple_index = index;
     part.shape = shape;
-    part.operand_ids.push_back(tuple_id);
+    part.operand_ids.push_back(id);
     push(current, std::move(part));
-    instruction_ids_.emplace(key, last_instruction_id_);
-    return append(inst.operand_ids, last_instruction_id_);
+    return id = last_instruction_id_, true;
   }
 
   /// What stands between the parentheses of a constant.
@@ -296,7 +305,8 @@ class HloInstructionParser : public HloBuilder {
   static constexpr std::string_view kEarlierInstruction = "an earlier instruction of this computation";
   static constexpr std::string_view kEarlierComputation = "an earlier computation";
 
-  Names instruction_ids_;          // of the computation being read; `p#1` for an element of p
+  Names instruction_ids_;                                                   // of the computation being read
+  std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> elements_;  // of a tuple's id and an index
   bool makes_parameters_ = false;  // of operands that have no instruction
   std::int64_t num_parameters_ = 0;
   int nest_ = 0;

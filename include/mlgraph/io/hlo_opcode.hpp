@@ -54,6 +54,7 @@ inline constexpr std::string_view kElementTypeNames[] = {
     /*  9 */ "u64", "f16", "f32", "f64", "tuple", "opaque", "c64", "bf16", "token",
     /* 18 */ "c128", "f8e5m2", "f8e4m3fn", "s4", "u4", "f8e4m3b11fnuz", "f8e5m2fnuz", "f8e4m3fnuz", "s2",
     /* 27 */ "u2", "f8e4m3", "f8e3m4", "s1", "u1", "f4e2m1fn", "f8e8m0fnu", "buffer",
+    /* 35 */ "f6e3m2fn", "f6e2m3fn",
 };
 // clang-format on
 
@@ -72,6 +73,14 @@ constexpr std::array<std::uint8_t, kNumOpcodeNames> sorted_opcode_ids() {
 }
 
 inline constexpr std::array<std::uint8_t, kNumOpcodeNames> kSortedOpcodeIds = sorted_opcode_ids();
+
+template <std::size_t kCount>
+constexpr bool is_one_of(std::string_view name, const std::string_view (&names)[kCount]) {
+  for (const std::string_view each : names) {
+    if (name == each) return true;
+  }
+  return false;
+}
 
 }  // namespace detail
 
@@ -106,6 +115,41 @@ inline constexpr std::int32_t kTupleType = 13;
 [[nodiscard]] constexpr std::string_view hlo_opcode_name(std::int64_t id) {
   if (id < 1 || id >= kNumOpcodes) return "unknown";
   return detail::kOpcodeNames[id];
+}
+
+/// Whether XLA has an opcode of this name: those with an id, and newer ones that TpuGraphs gives none.
+[[nodiscard]] constexpr bool is_hlo_opcode(std::string_view name) {
+  // clang-format off
+  constexpr std::string_view kWithoutId[] = {
+      "acos", "acosh", "asin", "asinh", "atanh", "collective-broadcast", "cosh", "erf", "mulhi",
+      "ragged-all-to-all", "ragged-dot", "scaled-dot", "scan", "sinh", "topk"};
+  // clang-format on
+  return hlo_opcode_id(name) != 0 || detail::is_one_of(name, kWithoutId);
+}
+
+/// Operands that XLA wants of an opcode; 0 where their number is free.
+[[nodiscard]] constexpr std::size_t hlo_num_operands(std::string_view opcode) {
+  // clang-format off
+  constexpr std::string_view kNoneOrAny[] = {
+      "after-all", "all-gather", "all-gather-start", "all-reduce", "all-reduce-start", "all-to-all", "async-start",
+      "async-update", "call", "collective-broadcast", "collective-permute", "collective-permute-start",
+      "concatenate", "conditional", "constant", "custom-call", "dynamic-reshape", "dynamic-slice",
+      "dynamic-update-slice", "fusion", "iota", "map", "parameter", "partition-id", "reduce", "reduce-scatter",
+      "reduce-window", "replica-id", "rng", "rng-get-and-update-state", "scan", "scatter", "sort", "tuple"};
+  constexpr std::string_view kTwo[] = {
+      "add", "add-dependency", "and", "atan2", "compare", "complex", "convolution", "divide", "dot", "gather",
+      "maximum", "minimum", "mulhi", "multiply", "or", "outfeed", "pad", "power", "remainder", "send",
+      "set-dimension-size", "shift-left", "shift-right-arithmetic", "shift-right-logical", "stochastic-convert",
+      "subtract", "triangular-solve", "xor"};
+  constexpr std::string_view kThree[] = {
+      "batch-norm-training", "clamp", "ragged-dot", "select", "select-and-scatter"};
+  // clang-format on
+  if (!is_hlo_opcode(opcode) || detail::is_one_of(opcode, kNoneOrAny)) return 0;
+  if (detail::is_one_of(opcode, kTwo)) return 2;
+  if (detail::is_one_of(opcode, kThree)) return 3;
+  if (opcode == "scaled-dot") return 4;
+  if (opcode == "batch-norm-grad" || opcode == "batch-norm-inference") return 5;
+  return opcode == "ragged-all-to-all" ? 6 : 1;
 }
 
 /// XLA's PrimitiveType number of a name in HLO text ("f32" is 11); -1 for names that are none.

@@ -63,12 +63,10 @@ class HloScanner {
       const char c = text_[at_];
       if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
         ++at_;
-      } else if (starts_with("/*")) {
-        skip_past("*/");
       } else if (starts_with("//")) {
-        skip_past("\n");
-      } else {
-        return;
+        at_ = std::min(text_.find_first_of("\r\n", at_), text_.size());
+      } else if (!starts_with("/*") || !skip_comment()) {
+        return;  // in front of a comment that does not end, which nobody expects
       }
     }
   }
@@ -141,7 +139,12 @@ class HloScanner {
   bool integer(std::int64_t& out, std::string_view expected) {
     skip_space();
     const char* const end = text_.data() + text_.size();
-    const std::from_chars_result result = std::from_chars(text_.data() + at_, end, out);
+    std::from_chars_result result = std::from_chars(text_.data() + at_, end, out);
+    if (result.ec == std::errc::result_out_of_range && peek_here() != '-') {
+      std::uint64_t bits = 0;  // XLA reads 64 bits, whichever sign they make
+      result = std::from_chars(text_.data() + at_, end, bits);
+      out = static_cast<std::int64_t>(bits);
+    }
     if (result.ec != std::errc()) return fail(expected);
     at_ = static_cast<std::size_t>(result.ptr - text_.data());
     return true;
@@ -240,9 +243,12 @@ class HloScanner {
   [[nodiscard]] bool starts_with(std::string_view symbol) const {
     return text_.compare(at_, symbol.size(), symbol) == 0;
   }
-  void skip_past(std::string_view symbol) {
-    const std::size_t found = text_.find(symbol, at_ + symbol.size());
-    at_ = found == std::string_view::npos ? text_.size() : found + symbol.size();
+  /// Steps over `/* ... */` where it ends.
+  bool skip_comment() {
+    const std::size_t found = text_.find("*/", at_ + 2);
+    if (found == std::string_view::npos) return false;
+    at_ = found + 2;
+    return true;
   }
   [[nodiscard]] std::string_view word_at(std::size_t position) const {
     std::size_t end = position;
@@ -278,8 +284,7 @@ class HloScanner {
     const char c = text_[at_];
     if (c == '"') return skip_string();
     if (starts_with("/*")) {
-      skip_past("*/");
-      return true;
+      return skip_comment() || fail_at(at_, "a comment that ends", "one that does not", StatusCode::kDataLoss);
     }
     if (is_opener(c)) {
       if (closers_.size() >= static_cast<std::size_t>(max_depth_)) {

@@ -23,14 +23,6 @@ namespace detail {
 
 using ShapePointers = Span<const HloShape* const>;
 
-template <std::size_t kCount>
-constexpr bool is_one_of(std::string_view name, const std::string_view (&names)[kCount]) {
-  for (const std::string_view each : names) {
-    if (name == each) return true;
-  }
-  return false;
-}
-
 /// An array of these sizes, major to minor.
 inline HloShape array_of(std::int32_t element_type, std::vector<std::int64_t> dimensions) {
   HloShape shape;
@@ -290,6 +282,18 @@ inline bool infer_shape(const HloInstruction& inst, ShapePointers operands, Shap
   std::vector<HloShape> shapes;
   for (std::size_t i = begin; i < begin + count; ++i) shapes.push_back(*operands[i]);
   return out = one_or_tuple(std::move(shapes)), true;
+}
+
+/// Whether two shapes are one but for their layouts.
+inline bool is_compatible(const HloShape& a, const HloShape& b) {
+  if (a.element_type != b.element_type || a.dimensions != b.dimensions ||
+      a.tuple_shapes.size() != b.tuple_shapes.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.tuple_shapes.size(); ++i) {
+    if (!is_compatible(a.tuple_shapes[i], b.tuple_shapes[i])) return false;
+  }
+  return true;
 }
 
 /// What copies of a shape and of the tuples in it take, and how deep they nest.

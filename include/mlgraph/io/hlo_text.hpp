@@ -105,13 +105,23 @@ class HloTextParser : public HloInstructionParser {
                      str_cat("one computation marked ENTRY, which is '", out.entry_computation_name, "'"),
                      str_cat("another, '", name_text, "'"), StatusCode::kDataLoss);
     }
-    if (peek() == '(') {
-      HloShape result;
-      if (!skip_group() || !expect("->") || !shape(result)) return false;
+    HloShape result;
+    std::size_t result_begin = 0;
+    const bool has_result = peek() == '(';
+    if (has_result) {
+      if (!skip_group() || !expect("->")) return false;
+      skip_space();
+      result_begin = position();
+      if (!shape(result)) return false;
     }
     HloComputation current;
     current.name = name_text;
-    if (!instructions(out, std::move(current)) || !skip_attributes()) return false;
+    if (!instructions(out, std::move(current))) return false;
+    if (has_result && !is_compatible(result, last_root(out).shape)) {
+      return fail_at(result_begin, str_cat("the shape of the root '", last_root(out).name, "'"), "another",
+                     StatusCode::kDataLoss);
+    }
+    if (!skip_attributes()) return false;
     if (!computation_ids_.emplace(name_text, out.computations.back().id).second) {
       return fail_at(name_begin, "a new name for the computation");
     }
@@ -137,7 +147,12 @@ class HloTextParser : public HloInstructionParser {
 /// left out is worked out as XLA does, but not for: broadcast, fft, topk, scan, ragged-dot, scaled-dot, whose
 /// result does not follow from operands and the attributes read here, and those for which XLA asks for a shape.
 /// `slice-start(...)` and the like become an async-start that calls a computation of its own, as in a protobuf;
-/// HloModule::num_async_expanded counts the instructions that come from it.
+/// HloModule::num_async_expanded counts the instructions that come from it. Operands that come later, by
+/// `slice-update(...)`, are those of that computation, too.
+///
+/// Refused as by XLA: names that are not there or there twice, two entries or roots, shapes that are said twice
+/// and differ, `async-done` of what has not begun. Not checked, other than by XLA: literals, values that make
+/// no feature, numbers of operands; an opcode that is not known has id 0.
 ///
 /// Errors: kDataLoss with `file:line:column: expected ..., found ...`; kResourceExhausted beyond `limits`.
 /// Cost:   one pass; memory is bounded by `limits`, the stack by their max_depth.
