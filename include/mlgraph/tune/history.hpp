@@ -167,13 +167,15 @@ class TuneHistory {
     return next.time - best.time > best.time * best.noise + next.time * next.noise;
   }
 
-  /// What is known, for training; a configuration that failed counts as so many times the slowest.
+  /// What is known, for training; a configuration that failed counts as so many times the slowest, and is left
+  /// out where that is 0.
   [[nodiscard]] TuneData data(const Space& space, double failure_penalty) const {
     TuneData data = empty_data(space);
     if (ranking().empty()) return data;
     const double slowest = estimates_[ranking_.back()].time;
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      const bool failed = items_[i].failure != TrialFailure::kNone && items_[i].failure != TrialFailure::kLost;
+      const bool failed = failure_penalty > 0 && items_[i].failure != TrialFailure::kNone &&
+                          items_[i].failure != TrialFailure::kLost;
       if (!failed && !estimates_[i].is_known()) continue;
       const double ns = (failed ? slowest * failure_penalty : estimates_[i].time) * reference_ns();
       space.append_rows(items_[i].config, data.configs);
