@@ -8,7 +8,9 @@
 //   minicompiler rivals               networks on a log, beside what boosted trees need for the same
 //   minicompiler contest              decide for held-out programs, beside rules, a formula, trees and searches
 //   minicompiler optimize PROGRAM     make programs faster, with the model inside or another
-//   minicompiler show PROGRAM         print one
+//   minicompiler space PROGRAM        write a program and its space for `mlgraph tune`
+//   minicompiler measure PROGRAM      measure the configuration on standard input, as `mlgraph tune --measure`
+//   asks minicompiler show PROGRAM         print one
 //
 // PROGRAM is a member of a family, such as norm_24, or a file: HLO text of a dense f32 program, or a program as
 // `show` prints it.
@@ -17,8 +19,11 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <iostream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,6 +48,7 @@
 #include "showcase.hpp"
 #include "text.hpp"
 #include "trees.hpp"
+#include "tuning.hpp"
 
 namespace {
 
@@ -252,6 +258,34 @@ mg::Status run_optimize(Options& options) {
   return {};
 }
 
+mg::Status run_space(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
+  MLGRAPH_RETURN_IF_ERROR(make_folder(options.showcase.folder));
+  const Machine machine = measure_machine();
+  for (const Program& program : programs)
+    MLGRAPH_RETURN_IF_ERROR(write_tuning(program, machine, options.showcase.folder));
+  return {};
+}
+
+/// Prints the seconds of each visit, or why there are none, as `mlgraph tune` reads them.
+mg::Status run_measure(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
+  const std::string config{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  const char* const runs = std::getenv("MLGRAPH_RUNS");
+  const int visits = std::clamp(runs == nullptr ? 3 : std::atoi(runs), 1, 10'000);
+  const PinnedThread pinned;
+  const mg::Result<std::vector<std::int64_t>> times =
+      measure_config(programs[0], config, visits, options.showcase.collect.check);
+  if (!times.ok()) {
+    const bool wrong = times.status().code() == mg::StatusCode::kDataLoss;
+    std::printf("failed: %s %s\n", wrong ? "wrong-result" : "build", times.status().message().c_str());
+    return {};
+  }
+  for (const std::int64_t ns : *times) std::printf("%.9f ", 1e-9 * static_cast<double>(ns));
+  std::printf("\n");
+  return {};
+}
+
 mg::Status run_show(const Options& options) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
   for (const Program& program : programs) std::printf("%s", to_text(program).c_str());
@@ -395,9 +429,18 @@ int run(int argc, char** argv) {
   optimize->add_option("--model", options.models, "What train wrote; default: those inside");
   add_search(*optimize, showcase.contest);
 
+  CLI::App* const space =
+      app.add_subcommand("space", "Write programs and their spaces for mlgraph tune, into the folder of --out");
+  space->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
+  space->fallthrough();  // --out
+  CLI::App* const measure = app.add_subcommand(
+      "measure", "Measure the configuration on standard input, as mlgraph tune --measure asks for it");
+  measure->add_option("program", options.programs, "Such as norm_24, or a file")->required()->expected(1);
+  measure->add_flag("--check", showcase.collect.check, "Compare the result with the reference's first");
+
   CLI::App* const show = app.add_subcommand("show", "Print programs as text");
   show->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
-  for (CLI::App* const command : {collect, contest, optimize, show}) {
+  for (CLI::App* const command : {collect, contest, optimize, space, measure, show}) {
     command->add_flag("--large", options.is_long, "Programs of the families have 100 to 300 operators");
     command->add_option("--region", options.region,
                         "Of an HLO module only the largest connected part that is dense, of at most so many "
@@ -414,6 +457,8 @@ int run(int argc, char** argv) {
   if (rivals->parsed()) return finish(run_rivals(options));
   if (contest->parsed()) return finish(run_contest(options));
   if (optimize->parsed()) return finish(run_optimize(options));
+  if (space->parsed()) return finish(run_space(options));
+  if (measure->parsed()) return finish(run_measure(options));
   if (show->parsed()) return finish(run_show(options));
   return finish(run_all(options));
 }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -48,8 +49,8 @@ struct TuneModelOptions {
   std::uint64_t seed = 1;
 };
 
-/// How a network is fitted to one program: its own recipe, but few steps, which must be long, of a loss that does
-/// without a scale.
+/// How a network is fitted to one program: its own recipe, but few steps, which must be long, of a loss that
+/// does without a scale.
 [[nodiscard]] inline Recipe tuning_recipe(const NetOptions& options) {
   Recipe recipe = default_recipe(options);
   recipe.loss = LossOptions{Loss::kCentredLog};
@@ -64,11 +65,14 @@ class TuneModel {
  public:
   /// Fits to `data`, from the weights of `last` where there is one. The same arguments give the same bits for
   /// any number of threads.
+  /// `stop`: true ends it after an epoch; what comes out is then no model to go on by. May be null.
   /// Errors: data without two different runtimes; those of fit_model() and Trainer::run().
   [[nodiscard]] static Result<std::shared_ptr<const TuneModel>> fit(
       const Space& space, const ProgramView& program, const TuneData& data, const TuneModelOptions& options,
-      const TuneModel* last = nullptr, ThreadPool* pool = nullptr) {
+      const TuneModel* last = nullptr, ThreadPool* pool = nullptr,
+      const std::function<bool()>& stop = nullptr) {
     auto model = std::make_shared<TuneModel>();
+    const auto goes_on = [&stop](const EpochReport&) { return stop == nullptr || !stop(); };
     model->fits_ = last == nullptr ? 1 : last->fits_ + 1;
     const TuneData sample = last == nullptr ? sample_of(space, options.seed) : TuneData();
     for (std::int64_t m = 0; m < options.members; ++m) {
@@ -90,7 +94,7 @@ class TuneModel {
       MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram prepared, member.prepare(data.view(program)));
       const std::int64_t steps = last == nullptr ? options.first_steps : options.steps;
       MLGRAPH_RETURN_IF_ERROR(Trainer(member, recipe_for(options.recipe, data.num_configs, steps), training)
-                                  .run({&prepared, 1}, {}, [](const EpochReport&) { return true; })
+                                  .run({&prepared, 1}, {}, goes_on)
                                   .status());
     }
     return std::shared_ptr<const TuneModel>(std::move(model));
