@@ -16,6 +16,7 @@
 
 #include "bench.hpp"
 #include "features.hpp"
+#include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "rules.hpp"

@@ -82,7 +82,10 @@ class Tuner:
                 self._last = self.request("stop")
             except TunerError:
                 pass
-        self._process.stdin.close()
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
         self._process.wait()
         self._process.stdout.close()
 
