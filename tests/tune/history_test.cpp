@@ -21,7 +21,8 @@ void add_times(TuneHistory& history, const TuneConfig& config, std::vector<doubl
   history.add({0, config, TrialReason::kRandom, {device, std::move(ns), TrialFailure::kNone, {}}});
 }
 
-TEST_CASE("an estimate is a median of multiples of the reference's time, and its noise shrinks with the runs") {
+TEST_CASE(
+    "an estimate is a median of multiples of the reference's time, and its noise shrinks with measurements") {
   TuneHistory history(kMiddle);
   add_times(history, {0, 0}, {300, 100, 200});
   CHECK_FALSE(history.estimate(0).is_known());  // nothing to compare with
@@ -29,16 +30,32 @@ TEST_CASE("an estimate is a median of multiples of the reference's time, and its
   add_times(history, kMiddle, {100, 90, 110});
   CHECK(history.estimate(0).time == 2);
   CHECK(history.estimate(0).runs == 3);
+  CHECK(history.estimate(0).noise == 0.5);  // of its own runs
   CHECK(history.estimate(1).time == 1);
   CHECK(history.reference_ns() == 100);
-  const double noise = history.estimate(1).noise;
-  CHECK(noise == doctest::Approx(0.1 / std::sqrt(3.0)));
+  CHECK(history.estimate(1).noise == doctest::Approx(0.1));
   for (int i = 0; i < 3; ++i) add_times(history, kMiddle, {100, 90, 110});
-  CHECK(history.estimate(1).noise == doctest::Approx(noise / 2));
+  CHECK(history.estimate(1).noise == doctest::Approx(0.1 / 2));
   add_times(history, {1, 1}, {150, 130});
   CHECK(history.estimate(2).time == doctest::Approx(1.3));  // of two the faster
-  CHECK(history.estimate(2).noise == 0.05);                 // of two runs nobody knows
   CHECK(history.ranking() == std::vector<std::size_t>{1, 2, 0});
+}
+
+TEST_CASE("how far measurements of the reference differ is the noise of a device") {
+  TuneHistory history(kMiddle);
+  add_times(history, kMiddle, {100, 100, 100});
+  add_times(history, {0, 0}, {70, 70, 70});
+  CHECK(history.estimate(1).noise == 0.05);  // nobody knows
+  for (const double ns : {120.0, 80.0, 100.0}) add_times(history, kMiddle, {ns, ns, ns});
+  CHECK(history.estimate(1).noise == doctest::Approx(0.1));
+  add_times(history, {0, 0}, {70, 70, 70});
+  CHECK(history.estimate(1).noise == doctest::Approx(0.1 / std::sqrt(2.0)));
+  // What was measured once and is a little faster does not come before what is sure.
+  for (int i = 0; i < 6; ++i) add_times(history, {0, 0}, {70, 70, 70});
+  add_times(history, {1, 0}, {69, 69, 69});
+  CHECK(history.ranking()[0] == 1);
+  add_times(history, {1, 1}, {40, 40, 40});
+  CHECK(history.ranking()[0] == 3);
 }
 
 TEST_CASE("two are told apart when they differ by more than their noise") {
@@ -46,9 +63,11 @@ TEST_CASE("two are told apart when they differ by more than their noise") {
   CHECK(history.is_settled());
   add_times(history, kMiddle, {100, 100, 100});
   CHECK(history.is_settled());
-  add_times(history, {0, 0}, {99, 98, 110});
+  add_times(history, {0, 0}, {98, 98, 98});
   CHECK_FALSE(history.is_settled());
   for (int i = 0; i < 20; ++i) add_times(history, {0, 0}, {98, 98, 98});
+  CHECK_FALSE(history.is_settled());
+  for (int i = 0; i < 20; ++i) add_times(history, kMiddle, {100, 100, 100});
   CHECK(history.is_settled());
 }
 

@@ -15,8 +15,8 @@ TEST_CASE("options of a tuner are in their ranges") {
     change(options);
     return check(options).message();
   };
-  CHECK(error([](TunerOptions& o) { o.runs = 0; }) == "tuner: runs is 0; should be in [1, 48]");
-  CHECK(error([](TunerOptions& o) { o.runs = 50; }) == "tuner: runs is 50; should be in [1, 48]");
+  CHECK(error([](TunerOptions& o) { o.runs = 0; }) == "tuner: runs is 0; should be in [1, 24]");
+  CHECK(error([](TunerOptions& o) { o.runs = 50; }) == "tuner: runs is 50; should be in [1, 24]");
   CHECK(error([](TunerOptions& o) { o.max_runs = 100'001; }) ==
         "tuner: max_runs is 100001; should be in [1, 100000]");
   CHECK(error([](TunerOptions& o) { o.explore = 1.5; }) == "tuner: explore is 1.5; should be in [0, 1]");

@@ -304,7 +304,7 @@ TEST_CASE("what cannot be asked is refused") {
   CHECK(tuner.ask(1, "", 0).status().message() == "the device's name has 0 bytes; should have 1 to 200");
   TunerOptions options;
   options.runs = 0;
-  CHECK(Tuner::make(grid_space(), options).status().message() == "tuner: runs is 0; should be in [1, 48]");
+  CHECK(Tuner::make(grid_space(), options).status().message() == "tuner: runs is 0; should be in [1, 24]");
 }
 
 }  // namespace

@@ -33,6 +33,8 @@ struct TuneEstimate {
   std::int64_t runs = 0;
 
   [[nodiscard]] bool is_known() const { return !std::isnan(time); }
+  /// What it hardly takes more than.
+  [[nodiscard]] double upper() const { return time * (1 + noise); }
 };
 
 /// Measured configurations as a network is trained on them; owns its arrays.
@@ -155,7 +157,8 @@ class TuneHistory {
     rank();
     return estimates_[i];
   }
-  /// The items whose time is known, from fast to slow; equal ones in the order in which they were told.
+  /// The items whose time is known, from fast to slow by what they hardly take more than, so that what was
+  /// measured once and by luck is not the best; equal ones in the order in which they were told.
   [[nodiscard]] const std::vector<std::size_t>& ranking() const {
     rank();
     return ranking_;
@@ -164,7 +167,7 @@ class TuneHistory {
   [[nodiscard]] bool is_settled() const {
     if (ranking().size() < 2) return true;
     const TuneEstimate &best = estimates_[ranking_[0]], &next = estimates_[ranking_[1]];
-    return next.time - best.time > best.time * best.noise + next.time * next.noise;
+    return std::abs(next.time - best.time) > best.time * best.noise + next.time * next.noise;
   }
 
   /// What is known, for training; a configuration that failed counts as so many times the slowest, and is left
@@ -203,23 +206,34 @@ class TuneHistory {
         {all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end)});
   }
   [[nodiscard]] TuneEstimate estimate_of(const Item& item) const {
-    constexpr double kUnknownNoise = 0.05;  // of fewer than three runs
     std::vector<double> times;
+    TuneEstimate estimate;
+    double noise = 0;
     for (const Item::Sample& sample : item.samples) {
       const double reference = reference_of(sample);
       if (std::isnan(reference)) continue;
-      for (const double ns : sample.ns) times.push_back(ns / reference);
+      times.push_back(median(sample.ns) / reference);
+      estimate.runs += signed_size(sample.ns);
+      noise = std::max({noise, spread(sample.ns), noise_of(devices_[sample.device])});
     }
-    TuneEstimate estimate;
-    estimate.runs = signed_size(times);
     if (times.empty()) return estimate;
     std::sort(times.begin(), times.end());
     const std::size_t n = times.size();
-    estimate.time = times[(n - 1) / 2];
-    // Half of the middle half, as that of a median of n.
-    const double spread = (times[3 * n / 4] - times[n / 4]) / 2;
-    estimate.noise = n < 3 ? kUnknownNoise : spread / estimate.time / std::sqrt(static_cast<double>(n));
+    estimate.time = (times[(n - 1) / 2] + times[n / 2]) / 2;
+    estimate.noise = std::max(noise, n < 3 ? 0 : spread(times)) / std::sqrt(static_cast<double>(n));
     return estimate;
+  }
+  /// Half of the middle half of some times, as a share of their median.
+  [[nodiscard]] static double spread(std::vector<double> times) {
+    std::sort(times.begin(), times.end());
+    const std::size_t n = times.size();
+    return (times[3 * n / 4] - times[n / 4]) / 2 / times[(n - 1) / 2];
+  }
+  /// Of a single measurement on a device: how far those of the reference differ from each other. Runs that
+  /// follow each other do not tell it: what disturbs one disturbs them all.
+  [[nodiscard]] static double noise_of(const Device& device) {
+    constexpr double kUnknownNoise = 0.05;  // of fewer than three
+    return device.reference_ns.size() < 3 ? kUnknownNoise : spread(device.reference_ns);
   }
   void rank() const {
     if (is_ranked_) return;
@@ -230,8 +244,9 @@ class TuneHistory {
       estimates_.push_back(estimate_of(item));
       if (estimates_.back().is_known()) ranking_.push_back(estimates_.size() - 1);
     }
-    std::stable_sort(ranking_.begin(), ranking_.end(),
-                     [this](std::size_t a, std::size_t b) { return estimates_[a].time < estimates_[b].time; });
+    std::stable_sort(ranking_.begin(), ranking_.end(), [this](std::size_t a, std::size_t b) {
+      return estimates_[a].upper() < estimates_[b].upper();
+    });
   }
 
   TuneConfig reference_;

@@ -275,14 +275,13 @@ class Tuner {
     MLGRAPH_ASSIGN_OR_RETURN(std::optional<Trial> proposed, propose());
     return proposed.has_value() ? std::move(proposed) : confirm();
   }
-  /// Twice as many runs for one of the best two, where that may tell them apart.
+  /// One of the best two again, where that may tell them apart.
   std::optional<Trial> confirm() {
     const std::optional<std::size_t> item = confirmable();
     if (!item.has_value()) return std::nullopt;
     ++num_confirms_;
-    const std::int64_t had = history_.estimate(*item).runs;
-    const std::int64_t more = std::min(std::max(had, options_.runs), options_.max_runs - had);
-    return fresh(history_.items()[*item].config, TrialReason::kConfirm, more);
+    const std::int64_t left = options_.max_runs - history_.estimate(*item).runs;
+    return fresh(history_.items()[*item].config, TrialReason::kConfirm, std::min(options_.runs, left));
   }
   std::optional<Trial> fresh(TuneConfig config, TrialReason reason, std::int64_t runs) {
     Trial trial;

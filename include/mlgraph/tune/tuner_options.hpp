@@ -35,7 +35,7 @@ struct TunerOptions {
   std::uint64_t seed = 1;
   std::int64_t max_trials = 0;  ///< with those of earlier runs; 0 = any number
   std::int64_t runs = 3;        ///< of a measurement; more where the best two are not told apart
-  std::int64_t max_runs = 48;   ///< of a configuration, in all its measurements
+  std::int64_t max_runs = 24;   ///< of a configuration, in all its measurements
   double timeout_seconds = 60;  ///< of a measurement
   double lease_seconds = 150;   ///< unanswered for so long, a trial is asked for again
   std::int64_t max_leases = 3;  ///< so many times; then it counts as failed
