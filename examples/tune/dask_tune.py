@@ -108,7 +108,7 @@ def tune(client, tuner, options):
             tuner.tell(trial, failure="run", message=repr(future.exception()), device=device)
 
 
-def main():
+def parser():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tuner", nargs="+", help="mlgraph tune PROGRAM --space SPACE.json --log LOG ...")
     parser.add_argument("--measure", required=True, help="a command, as mlgraph tune --measure has it, in seconds")
@@ -120,7 +120,11 @@ def main():
     parser.add_argument("--devices", choices=["host", "worker"], default="host", help="what is compared with itself alone")
     parser.add_argument("--retries", type=int, default=2, help="of a measurement that raised an exception")
     parser.add_argument("--dashboard", default=None, help="where Dask's dashboard listens, such as :8787")
-    options = parser.parse_args()
+    return parser
+
+
+def main():
+    options = parser().parse_args()
     with Tuner(options.tuner) as tuner, Client(cluster_of(options)) as client:
         tune(client, tuner, options)
         print(json.dumps(tuner.best()))

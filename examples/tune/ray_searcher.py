@@ -33,8 +33,11 @@ class MlgraphSearcher(Searcher):
             seconds = result[self.metric]
             self._tuner.tell(trial, seconds=seconds if isinstance(seconds, list) else [seconds], device=self._device)
 
+    def __getstate__(self):  # Ray keeps copies on disk; of a process there is none, and the log has everything
+        return {**self.__dict__, "_tuner": None}
+
     def save(self, checkpoint_path):
-        """Nothing: the log has everything."""
+        pass
 
     def restore(self, checkpoint_path):
-        """Nothing: the same command goes on from its log."""
+        pass

@@ -321,6 +321,40 @@ class Serve(Case):
         self.assertTrue(tuner.tell(trial, [1.0], device="a"))  # what was under way still counts
 
 
+class Dask(Case):
+    def test_workers_of_which_one_is_killed_and_one_answers_twice(self):
+        try:
+            import dask_tune
+            from dask.distributed import Client, LocalCluster
+        except ImportError:
+            self.skipTest("there is no dask.distributed")
+
+        class Twice(Tuner):
+            def tell(self, trial, **what):
+                counted = super().tell(trial, **what)
+                if trial["id"] % 3 == 0:
+                    again = super().tell(trial, **what)
+                    assert not again
+                return counted
+
+        options = dask_tune.parser().parse_args(
+            ["--measure", "sleep 0.1; " + MEASURE + " | sed 's/[0-9.]*/&e-3/g'", "--devices", "worker", "x"])
+        command = [commands.PROGRAM, *self.tune("--max-trials", "40", "--lease", "30", "--timeout", "10")]
+        with LocalCluster(n_workers=2, threads_per_worker=1, resources={"device": 1}, dashboard_address=None,
+                          local_directory=str(self.folder)) as cluster, Client(cluster) as client, \
+                Twice(command, cwd=self.folder, stderr=subprocess.DEVNULL) as tuner:
+            victim = list(client.run(os.getpid).values())[0]
+            threading.Timer(1.0, os.kill, (victim, signal.SIGKILL)).start()
+            dask_tune.tune(client, tuner, options)
+            status = tuner.status()
+        self.assertEqual((status["told"], status["failed"], status["in_flight"], status["lost"]), (40, 0, 0, 0))
+        self.assertGreater(status["repeated"], 5)
+        entries = self.entries()
+        self.assertEqual(len(entries), 40)
+        self.assertEqual(len({entry["id"] for entry in entries}), 40)
+        self.assertEqual({entry["device"] for entry in entries}, {"0", "1"})
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
