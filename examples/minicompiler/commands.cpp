@@ -5,7 +5,10 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
+#include <iostream>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -24,6 +27,7 @@
 #include "runtime_model_3.hpp"
 #include "text.hpp"
 #include "trees.hpp"
+#include "tuning.hpp"
 
 namespace minicompiler {
 
@@ -209,6 +213,33 @@ mg::Status run_optimize(Options& options) {
         hold_contest(program, {{"formula", &formula}, {"network", networks.get()}}, options.showcase.contest));
     std::printf("%s", contest_text(contest, {"formula", "network"}).c_str());
   }
+  return {};
+}
+
+mg::Status run_space(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
+  MLGRAPH_RETURN_IF_ERROR(make_folder(options.showcase.folder));
+  const Machine machine = measure_machine();
+  for (const Program& program : programs)
+    MLGRAPH_RETURN_IF_ERROR(write_tuning(program, machine, options.showcase.folder));
+  return {};
+}
+
+mg::Status run_measure(const Options& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Program> programs, find_programs(options));
+  const std::string config{std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+  const char* const runs = std::getenv("MLGRAPH_RUNS");
+  const int visits = std::clamp(runs == nullptr ? 3 : std::atoi(runs), 1, 10'000);
+  const PinnedThread pinned;
+  const mg::Result<std::vector<std::int64_t>> times =
+      measure_config(programs[0], config, visits, options.showcase.collect.check);
+  if (!times.ok()) {
+    const bool wrong = times.status().code() == mg::StatusCode::kDataLoss;
+    std::printf("failed: %s %s\n", wrong ? "wrong-result" : "build", times.status().message().c_str());
+    return {};
+  }
+  for (const std::int64_t ns : *times) std::printf("%.9f ", 1e-9 * static_cast<double>(ns));
+  std::printf("\n");
   return {};
 }
 

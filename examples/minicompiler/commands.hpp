@@ -46,6 +46,10 @@ struct Options {
 [[nodiscard]] mg::Status run_contest(Options& options);
 /// Makes programs faster, and measures.
 [[nodiscard]] mg::Status run_optimize(Options& options);
+/// Writes programs and their spaces for `mlgraph tune`.
+[[nodiscard]] mg::Status run_space(const Options& options);
+/// Measures the configuration on standard input, as `mlgraph tune --measure` asks for it.
+[[nodiscard]] mg::Status run_measure(const Options& options);
 /// Prints programs as text.
 [[nodiscard]] mg::Status run_show(const Options& options);
 

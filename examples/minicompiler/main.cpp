@@ -8,6 +8,8 @@
 //   minicompiler rivals               networks on a log, beside what boosted trees need for the same
 //   minicompiler contest              decide for held-out programs, beside rules, a formula, trees and searches
 //   minicompiler optimize PROGRAM     make programs faster, with the model inside or another
+//   minicompiler space PROGRAM        write a program and its space for `mlgraph tune`
+//   minicompiler measure PROGRAM      measure the configuration on standard input, as `mlgraph tune` asks
 //   minicompiler show PROGRAM         print one
 //
 // PROGRAM is a member of a family, such as norm_24, or a file: HLO text of a dense f32 program, or a program as
@@ -103,6 +105,8 @@ struct Commands {
   CLI::App* rivals;
   CLI::App* contest;
   CLI::App* optimize;
+  CLI::App* space;
+  CLI::App* measure;
   CLI::App* show;
 };
 
@@ -169,6 +173,22 @@ CLI::App* add_optimize(CLI::App& app, Options& options) {
   return optimize;
 }
 
+CLI::App* add_space(CLI::App& app, Options& options) {
+  CLI::App* const space =
+      app.add_subcommand("space", "Write programs and their spaces for mlgraph tune, into the folder of --out");
+  space->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
+  space->fallthrough();  // --out
+  return space;
+}
+
+CLI::App* add_measure(CLI::App& app, Options& options) {
+  CLI::App* const measure = app.add_subcommand(
+      "measure", "Measure the configuration on standard input, as mlgraph tune --measure asks for it");
+  measure->add_option("program", options.programs, "Such as norm_24, or a file")->required()->expected(1);
+  measure->add_flag("--check", options.showcase.collect.check, "Compare the result with the reference's first");
+  return measure;
+}
+
 CLI::App* add_show(CLI::App& app, Options& options) {
   CLI::App* const show = app.add_subcommand("show", "Print programs as text");
   show->add_option("programs", options.programs, "Such as norm_24, or a file")->required();
@@ -177,8 +197,10 @@ CLI::App* add_show(CLI::App& app, Options& options) {
 
 Commands add_commands(CLI::App& app, Options& options) {
   const Commands commands = {add_collect(app, options), add_train(app, options),    add_rivals(app, options),
-                             add_contest(app, options), add_optimize(app, options), add_show(app, options)};
-  for (CLI::App* const command : {commands.collect, commands.contest, commands.optimize, commands.show}) {
+                             add_contest(app, options), add_optimize(app, options), add_space(app, options),
+                             add_measure(app, options), add_show(app, options)};
+  for (CLI::App* const command : {commands.collect, commands.contest, commands.optimize, commands.space,
+                                  commands.measure, commands.show}) {
     command->add_flag("--large", options.is_long, "Programs of the families have 100 to 300 operators");
     command->add_option("--region", options.region,
                         "Of an HLO module only the largest connected part that is dense, of at most so many "
@@ -221,6 +243,8 @@ int run(int argc, char** argv) {
   if (commands.rivals->parsed()) return finish(run_rivals(options));
   if (commands.contest->parsed()) return finish(run_contest(options));
   if (commands.optimize->parsed()) return finish(run_optimize(options));
+  if (commands.space->parsed()) return finish(run_space(options));
+  if (commands.measure->parsed()) return finish(run_measure(options));
   if (commands.show->parsed()) return finish(run_show(options));
   return finish(run_all(options));
 }

@@ -40,6 +40,7 @@ Command add_predict(CLI::App& app, mlgraph::NetTypes nets);
 Command add_embed(CLI::App& app, mlgraph::NetTypes nets);
 Command add_explain(CLI::App& app, mlgraph::NetTypes nets);
 Command add_submit(CLI::App& app, mlgraph::NetTypes nets);
+Command add_tune(CLI::App& app, mlgraph::NetTypes nets);
 /// `mlgraph graphs` with its own commands, and the first of these.
 std::vector<Command> add_graphs(CLI::App& app);
 Command add_graphs_train(CLI::App& group);

@@ -131,13 +131,14 @@ int parse_and_run(int argc, char** argv, mlgraph::NetTypes nets) {
       "Exit codes: 0 done, 1 a bad input or a failed run, 2 wrong usage.");
   std::vector<Command> commands = {add_inspect(app),       add_featurize(app),   add_pack(app),
                                    add_train(app, nets),   add_eval(app, nets),  add_predict(app, nets),
-                                   add_explain(app, nets), add_embed(app, nets), add_submit(app, nets)};
+                                   add_explain(app, nets), add_embed(app, nets), add_submit(app, nets),
+                                   add_tune(app, nets)};
   for (Command& command : add_graphs(app)) commands.push_back(std::move(command));
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.empty())
     return wrong_usage("mlgraph",
                        "a command is needed: inspect, featurize, pack, train, eval, predict, explain, embed, "
-                       "submit or graphs");
+                       "submit, tune or graphs");
   std::string name = "mlgraph";
   for (const Command& command : commands) {
     if (name_of(*command.app) == joined(called(commands, arguments))) name += " " + name_of(*command.app);

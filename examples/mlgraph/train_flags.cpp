@@ -92,6 +92,11 @@ const mg::NetType& TrainFlags::chosen(mg::io::ConfigKind config_kind) const {
                       : mg::str_cat("there is no ", arch_, " for ", mg::enum_name(config_kind), " programs"));
 }
 
+void TrainFlags::prefer(const std::string& flag, const std::string& value, mg::io::ConfigKind config_kind) {
+  if (flag != "--arch") return flags_.give(flag, value);
+  if (arch_.empty() && find(value, config_kind) != nullptr) arch_ = value;
+}
+
 mg::Result<TrainSettings> TrainFlags::settings(mg::io::ConfigKind config_kind) {
   const mg::NetType& net = chosen(config_kind);
   TrainSettings settings;

@@ -21,6 +21,11 @@ class TrainFlags {
 
   void add_options(CLI::App& command);
 
+  /// Another default for a flag: the value that it has where it is not given and the network has such a flag.
+  /// For
+  /// --arch a name, which is left alone where there is no such network for these configs.
+  void prefer(const std::string& flag, const std::string& value, mlgraph::io::ConfigKind config_kind);
+
   /// The network of --arch and --join, or the default for the kind of configs, with its options and its recipe
   /// as the flags say. Throws a CLI::ValidationError for flags that do not go together. Errors: what the
   /// network's own check() refuses.

@@ -25,7 +25,7 @@ import safetensors_format  # noqa: E402
 import tiny_data  # noqa: E402
 
 PROGRAM = ""
-COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "explain", "embed", "submit"]
+COMMANDS = ["inspect", "featurize", "pack", "train", "eval", "predict", "explain", "embed", "submit", "tune"]
 TRAIN = ["train", "--epochs", "6", "--hidden", "8", "--layers", "1"]
 
 

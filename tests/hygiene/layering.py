@@ -5,7 +5,7 @@
 usage: layering.py <folder that holds mlgraph/>
 
 * A header includes only its own or an earlier room: core, graph, kernels, autograd, nn, format, dist, cost, arch,
-  then infer or train (never each other), then io.
+  then infer or train (never each other), then tune, then io.
 * cost_model.hpp needs core, graph and the standard library alone, mlgraph.h two headers of C; from cost on both may
   be included. mlgraph.hpp, infer.hpp and train.hpp are for users: no header of a room includes them, none of them
   reaches io, and infer.hpp does not reach train.
@@ -19,7 +19,7 @@ import re
 import sys
 
 LEVEL = {"core": 0, "graph": 1, "kernels": 2, "autograd": 3, "nn": 4, "format": 5, "dist": 6, "cost": 7, "arch": 8,
-         "infer": 9, "train": 9, "io": 10}
+         "infer": 9, "train": 9, "tune": 10, "io": 11}
 UMBRELLAS = {"mlgraph/mlgraph.hpp", "mlgraph/infer.hpp", "mlgraph/train.hpp"}
 COST_MODEL = "mlgraph/cost_model.hpp"
 C_HEADER = "mlgraph/mlgraph.h"

@@ -34,6 +34,7 @@
 #include "mlgraph/io/program_summary.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
+#include "mlgraph/io/tuning_log.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -115,11 +116,49 @@ namespace detail {
   return is_dataset_pack(as_bytes(Span<const char>(magic.data(), magic.size())));
 }
 
+[[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& path,
+                                                                    const std::string& magic,
+                                                                    const LoadOptions& options,
+                                                                    std::vector<std::string>& notes);
+
+[[nodiscard]] inline bool is_tuning_log_magic(const std::string& magic) {
+  return !magic.empty() && kTuningLogMagic.substr(0, magic.size()) == magic;
+}
+
+/// The program of a log of a tuning, with what was measured: its graph is read from the file that the log
+/// names.
+[[nodiscard]] inline Result<std::vector<Program>> read_log_file(const std::string& path,
+                                                                const LoadOptions& options,
+                                                                std::vector<std::string>& notes) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, read_file(path));
+  const Result<TuningLogContent> log = parse_tuning_log(as_text(bytes));
+  if (!log.ok()) return log.status().annotate(path);
+  const std::string file = (std::filesystem::path(path).parent_path() / log->header.file).string();
+  const std::string where = str_cat(path, ": the program that it tunes");
+  const Result<std::string> magic = read_magic(file);
+  if (!magic.ok()) return magic.status().annotate(where);
+  if (is_tuning_log_magic(*magic)) return Status::invalid_argument(str_cat(where, ": ", file, " is a log"));
+  LoadOptions of_graph = options;
+  of_graph.tpugraphs.require = Require::kGraph;
+  Result<std::vector<Program>> programs = read_program_file(file, *magic, of_graph, notes);
+  if (!programs.ok()) return programs.status().annotate(where);
+  for (Program& program : *programs) {
+    if (program.name != log->header.program) continue;
+    Result<Program> measured = program_of_log(*log, std::move(program));
+    if (!measured.ok()) return measured.status().annotate(path);
+    std::vector<Program> one;
+    one.push_back(std::move(*measured));
+    return one;
+  }
+  return Status::not_found(str_cat(where, ": ", file, " has no program ", in_quotes(log->header.program)));
+}
+
 /// The programs of one file that is no pack.
 [[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& path,
                                                                     const std::string& magic,
                                                                     const LoadOptions& options,
                                                                     std::vector<std::string>& notes) {
+  if (is_tuning_log_magic(magic)) return read_log_file(path, options, notes);
   const bool zipped = std::string_view(magic).substr(0, 2) == "PK";
   if (!zipped && std::filesystem::path(path).extension() != ".npz") {
     return read_programs_pb(path, options.tpugraphs, options.features, &notes);
@@ -190,8 +229,9 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
 
 }  // namespace detail
 
-/// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, or a folder (searched to the
-/// bottom for .npz and .pb files). Programs that carry no ranking or are reported corrupt are kept, and noted.
+/// Reads the programs at `path`: a TpuGraphs .npz, a raw protobuf, a dataset pack, a log of a tuning (see
+/// tuning_log.hpp), or a folder (searched to the bottom for .npz and .pb files). Programs that carry no ranking
+/// or are reported corrupt are kept, and noted.
 ///
 /// Errors: those of the readers, naming the file; programs with configs of different kinds; no program at all;
 ///         kResourceExhausted beyond options.max_total_bytes.
