@@ -131,14 +131,7 @@ mg::Result<mg::GraphTrainReport> train(const GraphTrainFlags& options, const Set
   training.ranks = ranks();
   training.stop.metric = settings.task.stop;
   training.graphs_per_tape = mg::graph_net_graphs_per_tape(settings.net);
-  std::vector<std::byte> resume;
-  if (!options.resume.empty()) {
-    MLGRAPH_RETURN_IF_ERROR(on_first_rank([&]() -> mg::Status {
-      MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
-      return {};
-    }));
-    if (mg::has_ranks(ranks())) MLGRAPH_RETURN_IF_ERROR(mg::broadcast(*ranks(), resume));
-  }
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> resume, load_resume(options.resume));
   mg::GraphTrainer trainer(model, settings.task.task, settings.recipe, training);
   mg::Status saved;
   double last = now();
@@ -172,6 +165,29 @@ Json epochs_json(const mg::GraphTrainReport& report) {
   return epochs;
 }
 
+/// Prints the metrics of the graphs that were not trained on, and adds them to the JSON and the page.
+mg::Status evaluate_parts(const mg::GraphModel& model, const Settings& settings, const Parts& parts,
+                          const mg::GraphDataset& set, mg::ThreadPool& pool, Json& json, GraphPage& page) {
+  for (const auto& [name, graphs] :
+       {std::pair<const char*, const std::vector<std::size_t>&>{"valid", parts.valid}, {"test", parts.test}}) {
+    if (graphs.empty()) continue;
+    MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphEvaluationResult result,
+                             mg::evaluate(model, settings.task.task, set, graphs, &pool));
+    print_target_metrics(mg::str_cat(name, ", ", graphs.size(), " graphs"), result.metrics);
+    json[name] = target_metrics_json(result.metrics);
+    page.parts.push_back({mg::str_cat(name, ", ", graphs.size(), " graphs"), result});
+  }
+  return {};
+}
+
+/// What should be known of ranks that have no work. Batch norm sees all graphs of a step, which one rank
+/// computes then.
+std::string idle_note(const Settings& settings) {
+  const std::int64_t of_tape = mg::graph_net_graphs_per_tape(settings.net);
+  if (of_tape > 0) return idle_ranks_note(settings.recipe.graphs_per_step, of_tape, settings.recipe.lr);
+  return mg::has_ranks(ranks()) ? "with --norm batch one rank computes a step; another norm shares it out" : "";
+}
+
 mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags) {
   Settings settings;
   flags.apply(kOwner, [&](mg::FieldVisitor& v) { settings.fields(v); });
@@ -188,6 +204,8 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
   std::printf("%zu graphs to train on, %zu to validate on%s\n", parts.train.size(), parts.valid.size(),
               ranks_text().c_str());
   std::fflush(stdout);
+  const std::string idle = idle_note(settings);
+  if (!idle.empty()) note(idle);
   MLGRAPH_RETURN_IF_ERROR(watch_for_interrupt(options.stop_file));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphTrainReport report,
                            train(options, settings, parts, set, pool, model));
@@ -213,15 +231,7 @@ mg::Status run_train(const GraphTrainFlags& options, const DescribedFlags& flags
                  settings.task.task.loss.loss,
                  report.epochs,
                  report.best_epoch};
-  for (const auto& [name, graphs] :
-       {std::pair<const char*, const std::vector<std::size_t>&>{"valid", parts.valid}, {"test", parts.test}}) {
-    if (graphs.empty()) continue;
-    MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphEvaluationResult result,
-                             mg::evaluate(model, settings.task.task, set, graphs, &pool));
-    print_target_metrics(mg::str_cat(name, ", ", graphs.size(), " graphs"), result.metrics);
-    json[name] = target_metrics_json(result.metrics);
-    page.parts.push_back({mg::str_cat(name, ", ", graphs.size(), " graphs"), result});
-  }
+  MLGRAPH_RETURN_IF_ERROR(evaluate_parts(model, settings, parts, set, pool, json, page));
   if (!options.report.empty()) MLGRAPH_RETURN_IF_ERROR(write_text(options.report, to_html(page)));
   std::printf("%s: epoch %lld\n", options.model.c_str(), static_cast<long long>(report.best_epoch));
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));

@@ -56,14 +56,15 @@ mg::Result<std::uint64_t> least_of_ranks(std::uint64_t mine) {
   return mine;
 }
 
-std::string idle_ranks_note(std::int64_t parts_of_step, const std::string& part, const std::string& flag,
-                            double lr) {
-  if (!mg::has_ranks(ranks()) || parts_of_step >= ranks()->size()) return "";
-  const double times = static_cast<double>(ranks()->size()) / static_cast<double>(parts_of_step);
-  return mg::str_cat("a step has ", parts_of_step, " ", part, ", so ", ranks()->size() - parts_of_step, " of ",
-                     ranks()->size(), " ranks compute nothing; with ", flag, " ", ranks()->size(),
-                     " or a multiple of it each has work, and an epoch fewer steps: a learning rate of up to ",
-                     lr * times, " (", lr, " now) makes up for them");
+std::string idle_ranks_note(std::int64_t graphs_per_step, std::int64_t graphs_of_part, double lr) {
+  const std::int64_t parts = (graphs_per_step + graphs_of_part - 1) / graphs_of_part;
+  if (!mg::has_ranks(ranks()) || parts >= ranks()->size()) return "";
+  const std::int64_t wanted = ranks()->size() * graphs_of_part;
+  const double times = static_cast<double>(wanted) / static_cast<double>(graphs_per_step);
+  return mg::str_cat("a step of ", graphs_per_step, " graphs has work for ", parts, " of ", ranks()->size(),
+                     " ranks; with --graphs-per-step ", wanted,
+                     " or a multiple of it each has some, and an epoch ",
+                     "fewer steps: a learning rate of up to ", lr * times, " (", lr, " now) makes up for them");
 }
 
 void end_all_ranks(const std::string& message) {

@@ -33,9 +33,8 @@ template <class Write>
 [[nodiscard]] mlgraph::Result<std::uint64_t> least_of_ranks(std::uint64_t mine);
 
 /// What should be known of a step that has fewer parts than there are ranks; empty where it has as many.
-/// `part` is what a rank computes of a step (slate), `flag` what decides how many there are.
-[[nodiscard]] std::string idle_ranks_note(std::int64_t parts_of_step, const std::string& part,
-                                          const std::string& flag, double lr);
+/// A part is `graphs_of_part` of the --graphs-per-step.
+[[nodiscard]] std::string idle_ranks_note(std::int64_t graphs_per_step, std::int64_t graphs_of_part, double lr);
 
 /// Says what went wrong and ends the run: other ranks may wait for this one.
 void end_all_ranks(const std::string& message);

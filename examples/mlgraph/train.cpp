@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "choice_flag.hpp"
 #include "command.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
@@ -25,6 +24,7 @@
 #include "report.hpp"
 #include "report_page.hpp"
 #include "train_flags.hpp"
+#include "train_options.hpp"
 #include "train_report.hpp"
 #include "training.hpp"
 
@@ -32,38 +32,6 @@ namespace cli {
 namespace {
 
 namespace mg = mlgraph;
-
-struct Options {
-  DataOptions data;
-  std::string model, resume, export_checkpoint, stop_file, json, report, split_indices, licence;
-  std::string command;       // for the model's file
-  std::string command_line;  // for the report: with what changes nothing
-  std::uint64_t seed = 1;
-  std::optional<std::uint64_t> split_seed;
-  int seeds = 1;
-  int threads = 0;
-  double padding = 0;
-  bool extra = false;
-  std::string target = "runtime";
-  double checkpoint_every = 30;
-};
-
-/// Options that contradict each other.
-void check_usage(const Options& options) {
-  const auto wrong = [](const char* flag, const std::string& what) { throw CLI::ValidationError(flag, what); };
-  const DataOptions& data = options.data;
-  const int ways = (data.valid.empty() ? 0 : 1) + (data.split > 0 ? 1 : 0) + (data.leave_one_out ? 1 : 0);
-  if (ways > 1) wrong("train", "--valid, --split and --leave-one-out exclude each other");
-  if (ways == 0) wrong("train", "needs --valid PATH, --split F or --leave-one-out, to validate on");
-  if (!data.leave_one_out && options.model.empty()) wrong("train", "needs --model OUT to write the model to");
-  if (data.split == 0 && !options.split_indices.empty()) wrong("--split-indices", "needs --split");
-  for (const auto& [flag, path] : {std::pair<const char*, const std::string&>{"--resume", options.resume},
-                                   {"--export-checkpoint", options.export_checkpoint}}) {
-    if (path.empty()) continue;
-    if (data.leave_one_out) wrong(flag, "excludes --leave-one-out");
-    if (options.seeds > 1) wrong(flag, "excludes --seeds");
-  }
-}
 
 /// The held-out configs, as `eval --indices` reads them.
 mg::Status write_split_indices(const std::string& path, const TrainData& data) {
@@ -76,7 +44,7 @@ mg::Status write_split_indices(const std::string& path, const TrainData& data) {
 // ---- one model ----------------------------------------------------------------------------------------------
 
 /// Writes a model, with where it comes from.
-mg::Status save_model(const Options& options, const mg::Model& model, const std::string& metrics) {
+mg::Status save_model(const TrainCommand& options, const mg::Model& model, const std::string& metrics) {
   std::map<std::string, std::string> metadata = features_metadata(options.data.load.features);
   metadata["opcode_table"] = std::string(mg::io::kHloOpcodeTable);
   if (!metrics.empty()) metadata["metrics"] = metrics;
@@ -86,7 +54,7 @@ mg::Status save_model(const Options& options, const mg::Model& model, const std:
 }
 
 /// The page of --report, where it is asked for.
-mg::Status write_report(const Options& options, const TrainSettings& settings, const TrainData& data,
+mg::Status write_report(const TrainCommand& options, const TrainSettings& settings, const TrainData& data,
                         std::vector<TrainingCurve> curves, const RankingReport& report,
                         const ProgramPictures& pictures) {
   if (options.report.empty()) return {};
@@ -96,54 +64,51 @@ mg::Status write_report(const Options& options, const TrainSettings& settings, c
 }
 
 /// What a training says that Ctrl-C stopped.
-mg::Status stopped_training(const Options& options, const std::string& checkpoint_path) {
+mg::Status stopped_training(const TrainCommand& options, const std::string& checkpoint_path) {
   if (options.seeds > 1) return stopped_by_user(mg::str_cat(options.model, " has the best weights so far"));
   return stopped_by_user(mg::str_cat(options.model,
                                      " has the best weights so far; the same command with --resume ",
                                      checkpoint_path, " continues where it stopped"));
 }
 
-mg::Status train_model(const Options& options, const TrainSettings& settings, const TrainData& data,
-                       mg::ThreadPool& pool) {
+/// The trainings of all seeds, and the best model.
+struct TrainedSeeds {
   std::optional<Trained> best;
-  const auto is_new_best = [&](const mg::RankingMetrics& metrics) {
-    return !best.has_value() || mg::is_better(metrics, best->report.best_valid, settings.recipe.selection);
-  };
-  const std::string checkpoint_path = options.model + ".checkpoint";
-  std::vector<std::byte> resume;
-  if (!options.resume.empty()) {
-    MLGRAPH_RETURN_IF_ERROR(on_first_rank([&]() -> mg::Status {
-      MLGRAPH_ASSIGN_OR_RETURN(resume, mg::io::load_checkpoint(options.resume));
-      return {};
-    }));
-    if (mg::has_ranks(ranks())) MLGRAPH_RETURN_IF_ERROR(mg::broadcast(*ranks(), resume));
-  }
+  std::vector<mg::RankingMetrics> metrics;  // of each
+  std::vector<TrainingCurve> curves;
+  Json runs = Json::array();
+};
+
+mg::Result<TrainedSeeds> train_seeds(const TrainCommand& options, const TrainSettings& settings,
+                                     const TrainData& data, const std::string& checkpoint_path,
+                                     mg::ThreadPool& pool) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> resume, load_resume(options.resume));
   const SaveCheckpoint save_checkpoint = [&](mg::Span<const std::byte> bytes) {
     return mg::io::save_checkpoint(checkpoint_path, bytes);
   };
-  std::vector<mg::RankingMetrics> metrics;
-  std::vector<TrainingCurve> curves;
-  Json runs = Json::array();
+  TrainedSeeds all;
   for (int i = 0; i < options.seeds && !interrupted(); ++i) {
     const std::uint64_t seed = options.seed + static_cast<std::uint64_t>(i);
     const std::string title = options.seeds > 1 ? mg::str_cat("seed ", seed, ": ") : "";
     MLGRAPH_ASSIGN_OR_RETURN(Trained trained,
                              train_one(settings, data, seed, title, resume,
                                        options.seeds == 1 ? save_checkpoint : SaveCheckpoint(), &pool));
-    metrics.push_back(trained.report.best_valid);
-    runs.push_back(run_json(trained));
-    curves.push_back({mg::str_cat("seed ", seed), trained.report.epochs, trained.report.best_epoch});
-    if (!is_new_best(trained.report.best_valid)) continue;
-    MLGRAPH_RETURN_IF_ERROR(on_first_rank(
-        [&] { return save_model(options, trained.model, metrics_text(trained.report.best_valid)); }));
-    best = std::move(trained);
+    const mg::RankingMetrics& metrics = trained.report.best_valid;
+    all.metrics.push_back(metrics);
+    all.runs.push_back(run_json(trained));
+    all.curves.push_back({mg::str_cat("seed ", seed), trained.report.epochs, trained.report.best_epoch});
+    if (all.best.has_value() && !mg::is_better(metrics, all.best->report.best_valid, settings.recipe.selection))
+      continue;
+    MLGRAPH_RETURN_IF_ERROR(
+        on_first_rank([&] { return save_model(options, trained.model, metrics_text(metrics)); }));
+    all.best = std::move(trained);
   }
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best->model, data));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(best->model, valid, &pool, ranks()));
-  if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
-  RankingReport report;
-  ProgramPictures pictures;
-  if (!options.report.empty()) report.set_visitor(pictures.visitor(best->model, &pool));
+  return all;
+}
+
+/// The programs that were validated on, with the scores of an evaluation.
+mg::Status add_programs(mg::Span<const mg::PreparedProgram> valid, const mg::Evaluation& evaluation,
+                        RankingReport& report) {
   std::vector<mg::Span<const float>> scores(valid.size());
   for (const mg::GraphEvaluation& graph : evaluation.graphs) scores[graph.index] = graph.score;
   for (std::size_t i = 0; i < valid.size(); ++i) {  // those without a ranking are not scored
@@ -152,28 +117,41 @@ mg::Status train_model(const Options& options, const TrainSettings& settings, co
           return std::vector<float>(scores[i].begin(), scores[i].end());
         }));
   }
-  Json json = common_json(settings, data, best->model.options());
+  return {};
+}
+
+mg::Status train_model(const TrainCommand& options, const TrainSettings& settings, const TrainData& data,
+                       mg::ThreadPool& pool) {
+  const std::string checkpoint_path = options.model + ".checkpoint";
+  MLGRAPH_ASSIGN_OR_RETURN(TrainedSeeds all, train_seeds(options, settings, data, checkpoint_path, pool));
+  const Trained& best = *all.best;
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best.model, data));
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(best.model, valid, &pool, ranks()));
+  if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
+  RankingReport report;
+  ProgramPictures pictures;
+  if (!options.report.empty()) report.set_visitor(pictures.visitor(best.model, &pool));
+  MLGRAPH_RETURN_IF_ERROR(add_programs(valid, evaluation, report));
+  Json json = common_json(settings, data, best.model.options());
   json["model"] = options.model;
-  json["seed"] = best->seed;
-  json["best_epoch"] = best->report.best_epoch;
+  json["seed"] = best.seed;
+  json["best_epoch"] = best.report.best_epoch;
   json.update(report.to_json(data.config_kind));
-  json["runs"] = std::move(runs);
+  json["runs"] = std::move(all.runs);
   std::printf("\n");
-  if (metrics.size() > 1) json["seeds"] = summarize_seeds(metrics);
+  if (all.metrics.size() > 1) json["seeds"] = summarize_seeds(all.metrics);
   constexpr std::size_t kMostRows = 40;
   report.print(data.config_kind, report.graphs().size() <= kMostRows);
-  const std::string epoch = best->report.best_epoch == 0 ? "the weights it started from"
-                                                         : mg::str_cat("epoch ", best->report.best_epoch);
+  const std::string epoch = best.report.best_epoch == 0 ? "the weights it started from"
+                                                        : mg::str_cat("epoch ", best.report.best_epoch);
   std::printf("%s: %s of seed %llu\n", options.model.c_str(), epoch.c_str(),
-              static_cast<unsigned long long>(best->seed));
-  report_memory(*best, json);
+              static_cast<unsigned long long>(best.seed));
+  report_memory(best, json);
   MLGRAPH_RETURN_IF_ERROR(write_json(options.json, json));
-  MLGRAPH_RETURN_IF_ERROR(write_report(options, settings, data, std::move(curves), report, pictures));
-  if (!interrupted()) {
-    std::remove(checkpoint_path.c_str());  // of this training, or of one that was stopped: it is done
-    return {};
-  }
-  return stopped_training(options, checkpoint_path);
+  MLGRAPH_RETURN_IF_ERROR(write_report(options, settings, data, std::move(all.curves), report, pictures));
+  if (interrupted()) return stopped_training(options, checkpoint_path);
+  std::remove(checkpoint_path.c_str());  // of this training, or of one that was stopped: it is done
+  return {};
 }
 
 // ---- leave one out ------------------------------------------------------------------------------------------
@@ -188,7 +166,7 @@ GraphRanking mean_over_seeds(const std::vector<RankingReport>& reports) {
   return mean;
 }
 
-mg::Status leave_one_out(const Options& options, const TrainSettings& settings, const TrainData& data,
+mg::Status leave_one_out(const TrainCommand& options, const TrainSettings& settings, const TrainData& data,
                          mg::ThreadPool& pool) {
   if (data.train.size() < 2) {
     return mg::Status::invalid_argument(
@@ -240,7 +218,8 @@ mg::Status leave_one_out(const Options& options, const TrainSettings& settings, 
 // ---- an old checkpoint --------------------------------------------------------------------------------------
 
 /// Writes the weights of a checkpoint that no training can go on from as a model.
-mg::Status export_checkpoint(const Options& options, const TrainSettings& settings, const TrainData& data) {
+mg::Status export_checkpoint(const TrainCommand& options, const TrainSettings& settings,
+                             const TrainData& data) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes,
                            mg::io::load_checkpoint(options.export_checkpoint));
   MLGRAPH_ASSIGN_OR_RETURN(mg::Model model, mg::fit_model(*settings.net, data.train, options.seed));
@@ -250,7 +229,7 @@ mg::Status export_checkpoint(const Options& options, const TrainSettings& settin
 
 // ---- the command --------------------------------------------------------------------------------------------
 
-mg::Result<TrainSettings> settings_of(const Options& options, TrainFlags& flags,
+mg::Result<TrainSettings> settings_of(const TrainCommand& options, TrainFlags& flags,
                                       mg::io::ConfigKind config_kind) {
   MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, flags.settings(config_kind));
   settings.checkpoint_every = options.checkpoint_every;
@@ -263,7 +242,7 @@ mg::Result<TrainSettings> settings_of(const Options& options, TrainFlags& flags,
   return settings;
 }
 
-mg::Status run_train(Options options, TrainFlags& flags) {
+mg::Status run_train(TrainCommand options, TrainFlags& flags) {
   check_usage(options);
   std::optional<TrainSettings> settings;
   if (options.data.config_kind.has_value()) {  // what is wrong with the flags is said before anything is read
@@ -291,8 +270,7 @@ mg::Status run_train(Options options, TrainFlags& flags) {
               ranks_text().c_str());
   MLGRAPH_RETURN_IF_ERROR(limit_memory(options.data.max_memory, data, *settings));
   if (!options.export_checkpoint.empty()) return export_checkpoint(options, *settings, data);
-  const std::string idle =
-      idle_ranks_note(settings->recipe.graphs_per_step, "slates", "--graphs-per-step", settings->recipe.lr);
+  const std::string idle = idle_ranks_note(settings->recipe.graphs_per_step, 1, settings->recipe.lr);
   if (!idle.empty()) note(idle);
   MLGRAPH_RETURN_IF_ERROR(watch_for_interrupt(options.stop_file));
   if (options.data.leave_one_out) return leave_one_out(options, *settings, data, pool);
@@ -309,89 +287,13 @@ std::string creating_command(const CLI::App& command) {
                 "checkpoint-every", "export-checkpoint", "stop-file"});
 }
 
-void add_data_options(CLI::App& command, Options& options) {
-  DataOptions& data = options.data;
-  add_choice<mg::io::ConfigKind>(command, "--task", data.config_kind,
-                                 "What a config decides. Default: as the programs say");
-  command.add_option("--train", data.train, "A file, a folder or a pack")->required();
-  command.add_option("--valid", data.valid, "The same, to validate on");
-  command
-      .add_option("--split", data.split,
-                  "Instead of --valid: hold out this share of the distinct configs of every program")
-      ->check(CLI::Range(0.0, 0.95));
-  command.add_option("--split-seed", options.split_seed, "Which configs --split holds out. Default: --seed");
-  command.add_option("--split-indices", options.split_indices,
-                     "Write the configs that --split holds out: the JSON that eval --indices reads");
-  command.add_flag("--leave-one-out", data.leave_one_out,
-                   "Instead of --valid: each program in turn is ranked by a model trained on the others.\n"
-                   "Writes no model");
-  command
-      .add_option("--valid-configs", data.max_valid_configs,
-                  "Validate on so many configs of each program, chosen by chance; 0 = all")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--model", options.model, "The .safetensors to write: the weights that validated best");
-  command.add_option("--json", options.json, "Write all figures to this file");
-  command.add_option(
-      "--report", options.report,
-      "Write a page for a browser: curves, plots of the programs that were validated on, the costliest\n"
-      "mistakes drawn");
-  add_choice<mg::io::Duplicates>(command, "--dedup", data.duplicates,
-                                 "Training labels of configs measured several times")
-      ->default_str("min");
-  command
-      .add_option(
-          "--pad", options.padding,
-          "Fills the unused entries of nodes' list features: 0 as published, -1 tells them from axis 0.\n"
-          "In npz and packs as far as other features tell. Part of the model")
-      ->check(CLI::IsMember({0.0, -1.0}))
-      ->capture_default_str();
-  command.add_flag("--extra", options.extra, "Of protobufs and HLO: append the extra features");
-  command.add_option("--licence", options.licence, "Of the model, for its file's metadata");
-  command
-      .add_option("--target", options.target,
-                  "What mse and mape learn: the runtime, or its rank among the program's configs as 0 ... 1")
-      ->check(CLI::IsMember({"runtime", "rank"}))
-      ->capture_default_str();
-}
-
-void add_run_options(CLI::App& command, Options& options) {
-  command
-      .add_option("--checkpoint-every", options.checkpoint_every,
-                  "Seconds between checkpoints, each after an epoch; 0 = after every epoch")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command.add_option("--seed", options.seed, "Start weights and order of configs")->capture_default_str();
-  command.add_option(
-      "--resume", options.resume,
-      "Continue a training that was stopped: MODEL.checkpoint, which Ctrl-C leaves, as does a crash.\n"
-      "All other options as they were; the model has the same bits as if it had never been stopped");
-  command.add_option("--stop-file", options.stop_file,
-                     "Stop after the epoch in which this file appears, as Ctrl-C and SIGUSR1 do");
-  command.add_option(
-      "--export-checkpoint", options.export_checkpoint,
-      "Instead of training: write the weights of a checkpoint that this version cannot continue as\n"
-      "the model. All other options as they were");
-  command.add_option("--seeds", options.seeds, "Train as many models, from --seed on; the best is kept")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  command.add_option("--threads", options.threads, "0 = one per processor; the model does not depend on it")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command
-      .add_option("--max-memory", options.data.max_memory,
-                  "Pick segment size and configs per graph so that the process stays below, such as 2GB")
-      ->transform(CLI::AsSizeValue(false));
-}
-
 }  // namespace
 
 Command add_train(CLI::App& app, mg::NetTypes nets) {
   CLI::App* const command = app.add_subcommand("train", "Trains a cost model on measured programs");
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TrainCommand>();
   const auto flags = std::make_shared<TrainFlags>(nets);
-  add_data_options(*command, *options);
-  add_run_options(*command, *options);
+  add_train_options(*command, *options);
   flags->add_options(*command);
   command->footer(mg::str_cat(
       "Ctrl-C stops after the epoch and keeps the best weights so far and a checkpoint to --resume from (exit "

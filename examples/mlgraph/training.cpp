@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/train/trainable_net.hpp"
 #include "model_files.hpp"
 #include "ranks.hpp"
@@ -98,6 +99,17 @@ void Progress::show(const mg::EpochReport& epoch) {
 void Progress::finish() {
   if (line_is_open_) std::printf("\n");
   line_is_open_ = false;
+}
+
+mg::Result<std::vector<std::byte>> load_resume(const std::string& path) {
+  std::vector<std::byte> bytes;
+  if (path.empty()) return bytes;
+  MLGRAPH_RETURN_IF_ERROR(on_first_rank([&]() -> mg::Status {
+    MLGRAPH_ASSIGN_OR_RETURN(bytes, mg::io::load_checkpoint(path));
+    return {};
+  }));
+  if (mg::has_ranks(ranks())) MLGRAPH_RETURN_IF_ERROR(mg::broadcast(*ranks(), bytes));
+  return bytes;
 }
 
 mg::Result<mg::PreparedProgram> prepare_valid(const mg::Model& model, const TrainData& data,

@@ -130,6 +130,9 @@ using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::by
                                                  const SaveCheckpoint& save_checkpoint,
                                                  mlgraph::ThreadPool* pool);
 
+/// The checkpoint to resume from, which the first rank reads for all; nothing for no path.
+[[nodiscard]] mlgraph::Result<std::vector<std::byte>> load_resume(const std::string& path);
+
 /// A validation program as a model sees it, and all of them.
 [[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::Model& model,
                                                                       const TrainData& data, std::size_t index);

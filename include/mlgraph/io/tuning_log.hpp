@@ -270,7 +270,8 @@ class TuningLog {
   [[nodiscard]] std::int64_t first_id() const { return session_ * 1'000'000'000 + 1; }
   [[nodiscard]] std::int64_t session() const { return session_; }
 
-  /// Appends an entry, which is on the disk afterwards. Errors: the system's; the log is then as it was.
+  /// Appends an entry, which is on the disk afterwards.
+  /// Errors: the system's; the log is then as it was.
   [[nodiscard]] Status append(const TuneEntry& entry) { return write(detail::entry_line(entry)); }
 
  private:

@@ -338,7 +338,8 @@ class SpaceReader {
 [[nodiscard]] inline Result<Space> space_of_json(const JsonValue& json) {
   return detail::SpaceReader().read(json);
 }
-/// The same of a text. Errors: those of parse_json(), too, and JSON deeper than kMaxSpaceDepth.
+/// The same of a text.
+/// Errors: those of parse_json(), too, and JSON deeper than kMaxSpaceDepth.
 [[nodiscard]] inline Result<Space> read_space(std::string_view text) {
   MLGRAPH_ASSIGN_OR_RETURN(const JsonValue json, parse_json(text, kMaxSpaceDepth));
   return space_of_json(json);
