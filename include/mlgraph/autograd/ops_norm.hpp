@@ -186,7 +186,7 @@ class NormOps {
     const Span<T> scale = scratch(width);
     const Span<T> shift = scratch(width);
     for (std::int64_t k = 0; k < width; ++k) {
-      const auto i = static_cast<std::size_t>(k);
+      const auto i = as_size(k);
       scale[i] = T(1) / std::sqrt(var[k] + static_cast<T>(eps));
       shift[i] = -mean[k] * scale[i];
     }
@@ -227,7 +227,7 @@ class NormOps {
     });
   }
   Span<T> scratch(std::int64_t n) {
-    const auto size = static_cast<std::size_t>(n);
+    const auto size = as_size(n);
     return {self().arena().template allocate<T>(size), size};
   }
 };

@@ -14,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 
 namespace mlgraph {
@@ -143,7 +144,7 @@ class HloScanner {
     const char* const end = text_.data() + text_.size();
     const std::from_chars_result result = std::from_chars(text_.data() + at_, end, out);
     if (result.ec != std::errc()) return fail(expected);
-    at_ = static_cast<std::size_t>(result.ptr - text_.data());
+    at_ = as_size(result.ptr - text_.data());
     return true;
   }
   bool boolean(bool& out) {
@@ -282,7 +283,7 @@ class HloScanner {
       return true;
     }
     if (is_opener(c)) {
-      if (closers_.size() >= static_cast<std::size_t>(max_depth_)) {
+      if (closers_.size() >= as_size(max_depth_)) {
         return fail_at(begin, str_cat("brackets at most ", max_depth_, " deep"), "more",
                        StatusCode::kResourceExhausted);
       }
