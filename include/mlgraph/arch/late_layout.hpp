@@ -16,6 +16,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
@@ -83,8 +84,8 @@ class LateLayout {
     Stage among_configs;
     among_configs.reads_edges = false;
     among_configs.mixes_nodes = true;
-    plan.stages.assign(static_cast<std::size_t>(options_.num_layers), graph);
-    plan.stages.insert(plan.stages.end(), static_cast<std::size_t>(options_.config_layers), among_configs);
+    plan.stages.assign(as_size(options_.num_layers), graph);
+    plan.stages.insert(plan.stages.end(), as_size(options_.config_layers), among_configs);
     plan.join = Join::kConfigurableOnly;
     plan.join_stage = options_.num_layers;
     plan.channels = 1;
@@ -116,7 +117,7 @@ class LateLayout {
   template <class C>
   Var layer(C& ctx, std::int64_t k, Var h, Var m, const Flow<typename C::Scalar>& flow) const {
     if (k < options_.num_layers) return layers_(ctx, k, h, m, flow);
-    const auto i = static_cast<std::size_t>(k - options_.num_layers);
+    const auto i = as_size(k - options_.num_layers);
     const Var mean = mean_[i](ctx, global_mean_pool(ctx, h, flow.ptr));
     return ctx.add(h,
                    ctx.relu(ctx.add(own_[i](ctx, h), ctx.gather_rows(mean, flow.config_of_rows(ctx.arena())))));

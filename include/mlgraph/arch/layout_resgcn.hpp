@@ -13,6 +13,7 @@
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
@@ -52,7 +53,7 @@ class LayoutResGcn {
     stage.direction = options_.direction;
     stage.weights = ResGcnLayers::kWeights;
     stage.has_messages = true;
-    plan.stages.assign(static_cast<std::size_t>(options_.num_layers), stage);
+    plan.stages.assign(as_size(options_.num_layers), stage);
     plan.join = Join::kConfigurable;
     plan.joins_every_stage = true;
     plan.channels = options_.hidden_channels;

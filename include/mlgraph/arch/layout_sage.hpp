@@ -13,6 +13,7 @@
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/net_plan.hpp"
@@ -47,7 +48,7 @@ class LayoutSage {
     NetPlan plan;
     Stage stage;
     stage.direction = options_.direction;
-    plan.stages.assign(static_cast<std::size_t>(options_.num_layers), stage);
+    plan.stages.assign(as_size(options_.num_layers), stage);
     plan.join = Join::kConfigurable;
     plan.channels = options_.hidden_channels;
     plan.pools = LayoutReadout::pools();

@@ -44,7 +44,7 @@ class ResGcnLayers {
   }
   template <class C>
   Var message(C& ctx, std::int64_t k, Var h, const Flow<typename C::Scalar>& flow) const {
-    const auto i = static_cast<std::size_t>(k);
+    const auto i = as_size(k);
     const Var delta = configs_[i](ctx, flow.config);
     return ctx.leaky_relu(add_config(ctx, linears_[i](ctx, h), delta, flow), kSlope);
   }

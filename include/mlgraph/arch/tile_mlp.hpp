@@ -14,6 +14,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -41,7 +42,7 @@ class TileMlpLayers {
     Stage stage;
     stage.reads_edges = false;
     NetPlan plan;
-    plan.stages.assign(static_cast<std::size_t>(options.num_layers - 1), stage);
+    plan.stages.assign(as_size(options.num_layers - 1), stage);
     return plan;
   }
 

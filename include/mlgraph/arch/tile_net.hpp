@@ -11,6 +11,7 @@
 #include "mlgraph/autograd/param.hpp"
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/input_embedding.hpp"
 #include "mlgraph/cost/input_options.hpp"
@@ -101,7 +102,7 @@ class TileNet {
   }
   template <class C>
   Var layer(C& ctx, std::int64_t k, Var h, Var m, const Flow<typename C::Scalar>& flow) const {
-    return layers_.layer(ctx, static_cast<std::size_t>(k), h, m, flow);
+    return layers_.layer(ctx, as_size(k), h, m, flow);
   }
   template <class C>
   Var node_out(C& ctx, Var h, const Flow<typename C::Scalar>&) const {

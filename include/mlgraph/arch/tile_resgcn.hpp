@@ -14,6 +14,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/kernels/reduce.hpp"
@@ -48,7 +49,7 @@ class TileResGcnLayers {
     stage.weights = EdgeWeights::kRowNorm;
     stage.has_messages = true;
     NetPlan plan;
-    plan.stages.assign(static_cast<std::size_t>(options.num_layers), stage);
+    plan.stages.assign(as_size(options.num_layers), stage);
     return plan;
   }
 

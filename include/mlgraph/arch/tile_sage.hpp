@@ -14,6 +14,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/cost/flow.hpp"
 #include "mlgraph/cost/net_plan.hpp"
 #include "mlgraph/kernels/activation.hpp"
@@ -54,7 +55,7 @@ class TileSageLayers {
     Stage stage;
     stage.direction = options.direction;
     NetPlan plan;
-    plan.stages.assign(static_cast<std::size_t>(options.num_layers), stage);
+    plan.stages.assign(as_size(options.num_layers), stage);
     if (!late) plan.join_stage = 1;
     return plan;
   }

@@ -128,7 +128,7 @@ class WinnerLayers {
     const Gate& gate = gates_[as_size(k)];
     if (k == 0) return ctx.gelu(gate(ctx, norm(ctx, x, flow.ptr), flow.num_configs));
     if (k == 1) return ctx.gelu(gate(ctx, norm(ctx, encode_[1](ctx, x), flow.ptr), flow.num_configs));
-    const Var z = convs_[static_cast<std::size_t>(k) - 2](ctx, norm(ctx, x, flow.ptr), flow);
+    const Var z = convs_[as_size(k) - 2](ctx, norm(ctx, x, flow.ptr), flow);
     Var sum = ctx.add(gate(ctx, z, flow.num_configs), x);
     if (options_.initial_residual) sum = ctx.add(sum, flow.first);
     return ctx.dropout(ctx.gelu(sum), options_.dropout);

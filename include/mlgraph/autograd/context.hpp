@@ -181,7 +181,7 @@ class Context : public ArithmeticOps<Context<T, kMode>, T>,
   [[nodiscard]] Span<const T> row(Var v) const {
     const MatrixView<const T> x = value(v);
     if (x.size() == 0) return {};
-    return {x.data, static_cast<std::size_t>(x.size())};
+    return {x.data, as_size(x.size())};
   }
   /// The gradient of a leaf after backward(); 0 x 0 when nothing reached it.
   [[nodiscard]] MatrixView<const T> grad(Var v) const {
@@ -252,7 +252,7 @@ class Context : public ArithmeticOps<Context<T, kMode>, T>,
   [[nodiscard]] Span<T> row_grad(Var v) {
     if (!needs_grad(v)) return {};
     const MatrixView<T> d = grad_accumulator(v);
-    return {d.data, static_cast<std::size_t>(d.size())};
+    return {d.data, as_size(d.size())};
   }
   /// Adds the gradient of `out` to that of `v` of the same size, by handing over the buffer where nothing is
   /// there yet. The op must not touch out's gradient after it.
@@ -345,7 +345,7 @@ class Context : public ArithmeticOps<Context<T, kMode>, T>,
   };
 
   MLGRAPH_ALWAYS_INLINE const Slot& slot(Var v) const {
-    const auto i = static_cast<std::size_t>(v.id);
+    const auto i = as_size(v.id);
     return i < slots_.size() && slots_[i].stamp == v.stamp ? slots_[i] : ended_slot();
   }
   MLGRAPH_COLD const Slot& ended_slot() const {

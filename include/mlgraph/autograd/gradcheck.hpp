@@ -49,7 +49,7 @@ Status for_each_gradient(const std::vector<MatrixView<double>>& inputs,
   for (const ParamSpec::Entry& entry : spec.entries()) {
     if (!entry.param.trainable) continue;
     for (std::int64_t k = 0; k < entry.param.size(); ++k) {
-      const auto place = static_cast<std::size_t>(entry.param.offset + k);
+      const auto place = as_size(entry.param.offset + k);
       MLGRAPH_RETURN_IF_ERROR(
           check(parameters.value[place], parameters.grad[place], str_cat(entry.name, " element ", k)));
     }
@@ -79,7 +79,7 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
 
   const auto forward = [&]() -> Var {
     tape.begin(options.seed);
-    const auto num_trainable = static_cast<std::size_t>(spec.num_trainable());
+    const auto num_trainable = as_size(spec.num_trainable());
     std::copy(start.begin() + static_cast<std::ptrdiff_t>(num_trainable), start.end(),
               parameters.value.begin() + static_cast<std::ptrdiff_t>(num_trainable));
     leaves.clear();
@@ -87,7 +87,7 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
     const Var y = f(tape, leaves);
     if (cotangent.empty()) {
       Rng rng(options.seed);
-      cotangent.resize(static_cast<std::size_t>(tape.value(y).size()));
+      cotangent.resize(as_size(tape.value(y).size()));
       for (double& c : cotangent) c = rng.uniform(-1, 1);
     }
     if (!tape.status().ok()) return {};
@@ -100,7 +100,7 @@ Status gradcheck(F&& f, const std::vector<MatrixView<double>>& inputs, const Par
   std::vector<AlignedVector<double>> analytic;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const MatrixView<const double> grad = tape.grad(leaves[i]);
-    analytic.emplace_back(static_cast<std::size_t>(inputs[i].size()), 0.0);
+    analytic.emplace_back(as_size(inputs[i].size()), 0.0);
     std::copy(grad.data, grad.data + grad.size(), analytic.back().begin());
   }
 

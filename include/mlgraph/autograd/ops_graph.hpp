@@ -299,7 +299,7 @@ class GraphOps {
     const Var y = ctx.allocate(ctx.rows(x), ctx.cols(x), ctx.needs_grad(x, temperature));
     MatrixView<T> attention;
     if (ctx.needs_grad(y)) {
-      const auto size = static_cast<std::size_t>(ctx.value(x).size());
+      const auto size = as_size(ctx.value(x).size());
       attention = {ctx.arena().template allocate<T>(size), ctx.rows(x), ctx.cols(x)};
     }
     kernels::cross_config_attention(ctx.value(x), num_configs, *ctx.value(temperature).data,
@@ -326,7 +326,7 @@ class GraphOps {
 
   Span<std::int32_t> argmax_for(Reduce reduce, Var y) {
     if (reduce != Reduce::kMax || !self().needs_grad(y)) return {};
-    const auto size = static_cast<std::size_t>(self().value(y).size());
+    const auto size = as_size(self().value(y).size());
     return {self().arena().template allocate<std::int32_t>(size), size};
   }
   bool indices_in_range(const char* op, Span<const std::int32_t> index, std::int64_t num_rows) {

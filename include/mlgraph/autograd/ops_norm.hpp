@@ -252,7 +252,7 @@ class NormOps {
     });
   }
   Span<T> scratch(std::int64_t n) {
-    const auto size = static_cast<std::size_t>(n);
+    const auto size = as_size(n);
     return {self().arena().template allocate<T>(size), size};
   }
 };

@@ -191,8 +191,7 @@ struct Parameters {
 
   Parameters() = default;
   Parameters(const ParamSpec& spec, std::uint64_t seed)
-      : value(static_cast<std::size_t>(spec.size())),
-        grad(static_cast<std::size_t>(spec.num_trainable()), T(0)) {
+      : value(as_size(spec.size())), grad(as_size(spec.num_trainable()), T(0)) {
     spec.initialize(value, seed);
   }
 

@@ -26,7 +26,7 @@ MLGRAPH_BEGIN_ISA
   const std::int64_t width = encoder.num_config_outputs();
   ConfigRows<float> out;
   out.num_rows = static_cast<std::int64_t>(ids.size() * rows.size());
-  const auto size = static_cast<std::size_t>(out.num_rows * width);
+  const auto size = as_size(out.num_rows * width);
   auto* const row = arena.allocate<float>(encoder.num_config_inputs);
   if (encoder.config_encoding == ConfigEncoding::kEmbedding) {
     auto* const classes = arena.allocate<std::int32_t>(size);

@@ -39,7 +39,7 @@ class ByteRows {
     const std::uint64_t hash = hash_of(row);
     std::size_t slot = static_cast<std::size_t>(hash) & (table_.size() - 1);
     for (; table_[slot] >= 0; slot = (slot + 1) & (table_.size() - 1)) {
-      const auto there = static_cast<std::size_t>(table_[slot]);
+      const auto there = as_size(table_[slot]);
       if (hash_[there] == hash &&
           (length_ == 0 || std::memcmp(bytes_.data() + there * length_, row, length_) == 0))
         return table_[slot];
@@ -90,9 +90,9 @@ class ConfigTable {
  public:
   explicit ConfigTable(std::int64_t num_features = 0)
       : num_features_(num_features),
-        narrow_(static_cast<std::size_t>(num_features)),
-        wide_(static_cast<std::size_t>(num_features) * sizeof(float)),
-        row_(static_cast<std::size_t>(num_features)) {}
+        narrow_(as_size(num_features)),
+        wide_(as_size(num_features) * sizeof(float)),
+        row_(as_size(num_features)) {}
 
   [[nodiscard]] std::int32_t size() const { return wide_.size(); }
   /// All of them, as configurations of one row.
@@ -120,7 +120,7 @@ class ConfigTable {
   [[nodiscard]] std::int32_t find(const ConfigView& configs, std::int64_t c, std::int64_t k) {
     const std::int64_t at = (c * configs.rows_per_config + k) * num_features_;
     if (!configs.wide.empty()) return find(configs.wide.data() + at);
-    const auto id = static_cast<std::size_t>(narrow_.find(configs.narrow.data() + at));
+    const auto id = as_size(narrow_.find(configs.narrow.data() + at));
     if (id == wide_of_narrow_.size()) {
       configs.copy_row(c, k, row_.data());
       wide_of_narrow_.push_back(find(row_.data()));

@@ -26,7 +26,7 @@ template <class T>
   const CsrView& forward = edges.forward.csr;
   const CsrView& reverse = edges.reverse.csr;
   const CsrView& csr = edges.along(direction).csr;
-  const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+  const auto num_nodes = as_size(csr.num_rows());
   T* const edge = arena.allocate<T>(csr.col.size());
   T* const self = arena.allocate<T>(num_nodes);
   const auto weight = [&](std::size_t i) {
@@ -40,7 +40,7 @@ template <class T>
     while (f < forward.row_ptr[i + 1] || r < reverse.row_ptr[i + 1]) {  // as the rows of both are merged
       const bool is_source =
           r == reverse.row_ptr[i + 1] || (f < forward.row_ptr[i + 1] && forward.col[f] <= reverse.col[r]);
-      *to++ = is_source ? weight(i) : weight(static_cast<std::size_t>(reverse.col[r]));
+      *to++ = is_source ? weight(i) : weight(as_size(reverse.col[r]));
       ++(is_source ? f : r);
     }
   }
@@ -78,10 +78,9 @@ class StageWeights {
 template <class C>
 [[nodiscard]] Span<const typename C::Scalar> degrees(C& ctx, const NetPlan& plan, const EdgesView& edges) {
   using T = typename C::Scalar;
-  if (plan.join_stage == 0 || !plan.stages[static_cast<std::size_t>(plan.join_stage) - 1].reads_edges)
-    return {};
-  const CsrView& csr = edges.along(plan.stages[static_cast<std::size_t>(plan.join_stage) - 1].direction).csr;
-  const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+  if (plan.join_stage == 0 || !plan.stages[as_size(plan.join_stage) - 1].reads_edges) return {};
+  const CsrView& csr = edges.along(plan.stages[as_size(plan.join_stage) - 1].direction).csr;
+  const auto num_nodes = as_size(csr.num_rows());
   T* const degree = ctx.arena().template allocate<T>(num_nodes);
   for (std::size_t i = 0; i < num_nodes; ++i)
     degree[i] = static_cast<T>(csr.degree(static_cast<std::int32_t>(i)));

@@ -72,9 +72,9 @@ struct SegmentLess {
 /// Whether two segments that are equal have the same rows of configurations, too, under all of `ids`.
 [[nodiscard]] inline bool have_equal_configs(const Segment& a, const Segment& b, const ConfigView& configs,
                                              Span<const std::int32_t> ids) {
-  const auto width = static_cast<std::size_t>(configs.num_features);
+  const auto width = as_size(configs.num_features);
   const auto row = [&](const Segment& s, std::int32_t c, std::size_t q) {
-    return static_cast<std::size_t>(c * configs.rows_per_config + s.config_row[q]) * width;
+    return as_size(c * configs.rows_per_config + s.config_row[q]) * width;
   };
   for (const std::int32_t c : ids) {
     for (std::size_t q = 0; q < a.config_row.size(); ++q) {

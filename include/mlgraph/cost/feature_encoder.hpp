@@ -91,7 +91,7 @@ struct FeatureEncoder {
       const ConfigView& configs = program.configs;
       const std::int64_t step =
           std::max<std::int64_t>(1, (configs.num_configs + max_configs - 1) / max_configs);
-      row.resize(static_cast<std::size_t>(configs.config_size()));
+      row.resize(as_size(configs.config_size()));
       for (std::int64_t c = 0; c < configs.num_configs; c += step) {
         configs.copy_config(c, row.data());
         for (std::int64_t k = 0; k < configs.rows_per_config; ++k) {

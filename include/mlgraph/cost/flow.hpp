@@ -64,7 +64,7 @@ struct Flow : MessageFlow<T> {
   }
   /// The configuration of each row, from ptr.
   [[nodiscard]] Span<const std::int32_t> config_of_rows(Arena& arena) const {
-    const auto size = static_cast<std::size_t>(ptr.back());
+    const auto size = as_size(ptr.back());
     auto* const to = arena.allocate<std::int32_t>(size);
     for (std::size_t c = 0; c + 1 < ptr.size(); ++c)
       std::fill(to + ptr[c], to + ptr[c + 1], static_cast<std::int32_t>(c));
@@ -81,11 +81,11 @@ Var add_config(Ctx& ctx, Var h, Var delta, const Flow<typename Ctx::Scalar>& flo
   const bool in_order = flow.num_config_rows == 0;  // row i of the index has row i of delta
   const std::int64_t rest = in_order ? signed_size(index) : flow.num_config_rows;
   if (ctx.rows(delta) == rest) return ctx.index_add(h, index, flow.configs(ctx, delta));
-  const auto size = static_cast<std::size_t>(ctx.rows(h));
+  const auto size = as_size(ctx.rows(h));
   auto* const from = ctx.arena().template allocate<std::int32_t>(size);
   std::fill_n(from, size, static_cast<std::int32_t>(rest));
   for (std::size_t i = 0; i < index.size(); ++i) {
-    if (!ctx.expect(static_cast<std::size_t>(index[i]) < size, [&] {
+    if (!ctx.expect(index[i] >= 0 && as_size(index[i]) < size, [&] {
           return str_cat("add_config: row ", index[i], " has a configuration; there are ", size, " rows");
         })) {
       return {};

@@ -35,7 +35,7 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
     std::memcpy(bytes, &weight64[i], sizeof(double));
     std::memcpy(bytes + sizeof(double), &weight[i], sizeof(float));
     kind[i] = rows.find(bytes);
-    if (static_cast<std::size_t>(kind[i]) < value.size()) continue;
+    if (as_size(kind[i]) < value.size()) continue;
     value.push_back(weight[i]);
     value64.push_back(weight64[i]);
   }
@@ -51,16 +51,14 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
   FlowGraph flow;
   flow.num_nodes = segment.graph.num_nodes();
   const MatrixView<const float> x = segment.graph.x();
-  const std::size_t layout =
-      segment.node_layout.size() / std::max<std::size_t>(1, static_cast<std::size_t>(flow.num_nodes));
-  std::vector<std::int32_t> key(static_cast<std::size_t>(x.cols) + layout + 1);
+  const std::size_t layout = segment.node_layout.size() / std::max<std::size_t>(1, as_size(flow.num_nodes));
+  std::vector<std::int32_t> key(as_size(x.cols) + layout + 1);
   detail::ByteRows inputs(key.size() * sizeof(std::int32_t));
   for (std::int32_t v = 0; v < flow.num_nodes; ++v) {
-    const auto i = static_cast<std::size_t>(v);
+    const auto i = as_size(v);
     key[0] = segment.graph.opcode()[i];
     std::copy_n(segment.node_layout.begin() + static_cast<std::ptrdiff_t>(i * layout), layout, key.begin() + 1);
-    if (x.cols > 0)
-      std::memcpy(key.data() + 1 + layout, x.row(v), static_cast<std::size_t>(x.cols) * sizeof(float));
+    if (x.cols > 0) std::memcpy(key.data() + 1 + layout, x.row(v), as_size(x.cols) * sizeof(float));
     flow.input_kind.push_back(inputs.find(key.data()));
   }
   Arena arena;
@@ -83,7 +81,7 @@ inline void classify_weights(Span<const float> weight, Span<const double> weight
     const Span<const std::int32_t> nodes = segment.graph.config_node();
     flow.num_inner_config =
         static_cast<std::int32_t>(nodes.size()) - static_cast<std::int32_t>(segment.num_halo_config);
-    const auto count = flow.config_only ? static_cast<std::size_t>(flow.num_inner_config) : nodes.size();
+    const auto count = flow.config_only ? as_size(flow.num_inner_config) : nodes.size();
     flow.config_node.assign(nodes.begin(), nodes.begin() + static_cast<std::ptrdiff_t>(count));
   }
   flow.pools_all = false;

@@ -73,7 +73,7 @@ class InputEmbedding {
   template <class Ctx>
   Var config_of_all_nodes(Ctx& ctx, const ConfigRows<typename Ctx::Scalar>& rows) const {
     if (!embeds_config()) return ctx.input(rows.x);
-    const auto size = rows.classes.size() + static_cast<std::size_t>(num_config_features_);
+    const auto size = rows.classes.size() + as_size(num_config_features_);
     auto* const classes = ctx.arena().template allocate<std::int32_t>(size);
     std::fill(std::copy(rows.classes.begin(), rows.classes.end(), classes), classes + size, 0);
     return entries(ctx, Span<const std::int32_t>(classes, size), rows.num_rows + 1, num_config_features_);

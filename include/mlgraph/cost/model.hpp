@@ -218,15 +218,15 @@ class Model {
     ProgramRows rows(*net_, plan(), encoder_, program.segments, program.view.configs, options);
     AlignedVector<float> total;
     std::vector<float> scores;
-    scores.reserve(ids.size() * static_cast<std::size_t>(plan().num_outputs));
+    scores.reserve(ids.size() * as_size(plan().num_outputs));
     for (std::size_t begin = 0; begin < ids.size();) {
       std::size_t again = 0;
       if (plan().compares_configs()) {
-        const auto chunk = static_cast<std::size_t>(plan().config_chunk);
+        const auto chunk = as_size(plan().config_chunk);
         again = std::min(chunk - std::min(chunk, ids.size() - begin), begin);
       }
       const Span<const std::int32_t> rest = ids.subspan(begin - again, ids.size() - (begin - again));
-      const auto count = static_cast<std::size_t>(rows.plan(program.view.configs, rest));
+      const auto count = as_size(rows.plan(program.view.configs, rest));
       MLGRAPH_RETURN_IF_ERROR(predict_chunk(ctx, program, rest.subspan(0, count), again, rows, total, scores));
       begin += count - again;
     }

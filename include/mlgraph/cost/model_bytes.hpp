@@ -61,7 +61,7 @@ template <class T>
                                             shape_text(tensor->shape), "; should be a vector of ",
                                             dtype_name(dtype)));
   }
-  std::vector<T> values(static_cast<std::size_t>(tensor->num_elements()));
+  std::vector<T> values(as_size(tensor->num_elements()));
   if (!values.empty()) std::memcpy(values.data(), tensor->data.data(), values.size() * sizeof(T));
   return values;
 }

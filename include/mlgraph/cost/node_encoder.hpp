@@ -156,7 +156,7 @@ class NodeEncoder {
   [[nodiscard]] std::vector<std::int32_t> columns() const {
     std::vector<std::int32_t> columns = scaled_.column();
     if (pads_lists_) {  // any of them may tell how long a list is
-      columns.resize(static_cast<std::size_t>(num_inputs()));
+      columns.resize(as_size(num_inputs()));
       std::iota(columns.begin(), columns.end(), 0);
       return columns;
     }
@@ -187,9 +187,8 @@ class NodeEncoder {
   void apply(const float* x, std::int32_t opcode, float* y, std::vector<std::int32_t>& classes) const {
     std::vector<float> padded;
     if (pads_lists_) {
-      padded.resize(static_cast<std::size_t>(num_inputs()));
-      for (std::size_t c = 0; c < padded.size(); ++c)
-        padded[c] = x[place_.empty() ? c : static_cast<std::size_t>(place_[c])];
+      padded.resize(as_size(num_inputs()));
+      for (std::size_t c = 0; c < padded.size(); ++c) padded[c] = x[place_.empty() ? c : as_size(place_[c])];
       pad_lists(padded.data(), opcode);
       x = padded.data();
     }

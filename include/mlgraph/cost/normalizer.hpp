@@ -124,8 +124,7 @@ class Normalizer {
 /// Watches the rows of a training set go by, then makes the Normalizer.
 class NormalizerFit {
  public:
-  NormalizerFit(Scaling scaling, std::int64_t num_inputs)
-      : scaling_(scaling), columns_(static_cast<std::size_t>(num_inputs)) {}
+  NormalizerFit(Scaling scaling, std::int64_t num_inputs) : scaling_(scaling), columns_(as_size(num_inputs)) {}
 
   /// Shapes: row (num_inputs). NaN and infinities are left out: they were refused where the data came in.
   void add(const float* row) {

@@ -40,7 +40,7 @@ class PlannedPools {
   /// What plan_configs() said of C configurations, which a Tape needs.
   /// Shapes: total (sums C); last (C reached).
   void set_configs(std::int64_t num_configs, Span<const std::int32_t> total, Span<const std::int32_t> last) {
-    num_configs_ = static_cast<std::size_t>(num_configs);
+    num_configs_ = as_size(num_configs);
     total_ = total;
     last_ = last;
   }
@@ -79,10 +79,8 @@ class PlannedPools {
   /// What the next rows of level t of a sum add up, from row `from` on.
   AdjacencyView parts_of_sum(C& ctx, std::size_t s, std::size_t t, std::int32_t from) const {
     const std::size_t level = rows_.sum_level(s, t);
-    const auto first = static_cast<std::size_t>(from),
-               size = static_cast<std::size_t>(rows_.level(level).size());
-    const std::size_t last =
-        store_ == nullptr ? size : std::min(size, first + static_cast<std::size_t>(most_rows_));
+    const auto first = as_size(from), size = as_size(rows_.level(level).size());
+    const std::size_t last = store_ == nullptr ? size : std::min(size, first + as_size(most_rows_));
     AdjacencyView adjacency = detail::rows_between(ctx.arena(), rows_.level(level), first, last);
     adjacency.num_cols = rows_.level(t == 0 ? rows_.num_levels() - 1 : level - 1).size();
     if constexpr (C::kRecords) add_transpose(adjacency, ctx.arena());

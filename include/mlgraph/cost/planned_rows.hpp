@@ -32,8 +32,8 @@ namespace detail {
                                                 std::size_t to) {
   AdjacencyView adjacency;
   const Span<const std::int32_t> ptr = rows.read_ptr().subspan(from, to - from + 1);
-  const auto first = static_cast<std::size_t>(ptr[0]);
-  adjacency.csr.col = rows.reads().subspan(first, static_cast<std::size_t>(ptr.back()) - first);
+  const auto first = as_size(ptr[0]);
+  adjacency.csr.col = rows.reads().subspan(first, as_size(ptr.back()) - first);
   if (from == 0) {
     adjacency.csr.row_ptr = ptr;
     return adjacency;
@@ -116,7 +116,7 @@ class PlannedRows {
     auto* const was = ctx.arena().template allocate<std::int32_t>(ids.size());
     for (std::size_t i = 0; i < ids.size(); ++i)
       was[i] = origin(static_cast<std::int32_t>(level), ids[i], from);
-    return of_nodes(ctx, static_cast<std::size_t>(from), first_, {was, ids.size()});
+    return of_nodes(ctx, as_size(from), first_, {was, ids.size()});
   }
   /// Which row of `config` each of some configurations has, by their ids.
   [[nodiscard]] Span<const std::int32_t> places(C& ctx, Span<const std::int32_t> ids) const {
@@ -129,23 +129,23 @@ class PlannedRows {
   [[nodiscard]] StageInputs inputs(C& ctx, std::int64_t k) {
     const std::size_t level = level_of(k);
     if (first_.id == 0 && plan_.first_rows_of >= 0 && k >= plan_.first_rows_of)
-      first_ = store_->all(ctx, static_cast<std::size_t>(first_level()));
+      first_ = store_->all(ctx, as_size(first_level()));
     const Var all = store_->all(ctx, level);
     const bool has_messages = plan_.stages[as_size(k)].has_messages;
     return {all, has_messages ? store_->all(ctx, level, RowStore::kOthers) : all};
   }
   /// The rows of a level that are made next.
   [[nodiscard]] std::size_t begin(std::size_t level) const {
-    return store_ == nullptr ? 0 : static_cast<std::size_t>(store_->num_rows(level));
+    return store_ == nullptr ? 0 : as_size(store_->num_rows(level));
   }
   [[nodiscard]] std::size_t end(std::size_t level) const {
-    const auto size = static_cast<std::size_t>(rows_.level(level).size());
-    return store_ == nullptr ? size : std::min(size, begin(level) + static_cast<std::size_t>(most_rows_));
+    const auto size = as_size(rows_.level(level).size());
+    return store_ == nullptr ? size : std::min(size, begin(level) + as_size(most_rows_));
   }
 
   /// The rows after the join: what each was before it, and the configuration that it has.
   [[nodiscard]] Span<const std::int32_t> join_roots() const {
-    const auto level = static_cast<std::size_t>(rows_.graph().join_level());
+    const auto level = as_size(rows_.graph().join_level());
     return rows_.level(level).root().subspan(begin(level), end(level) - begin(level));
   }
   /// What join() is told: `config_only` where it makes rows of configurable nodes, and there are no others.
@@ -158,7 +158,7 @@ class PlannedRows {
   }
   /// Neighbours of each row at the level that leads to the join, as numbers.
   [[nodiscard]] Span<const T> degrees(C& ctx, std::int64_t join_stage) const {
-    const Span<const std::int32_t> ptr = rows_.level(static_cast<std::size_t>(join_stage)).read_ptr();
+    const Span<const std::int32_t> ptr = rows_.level(as_size(join_stage)).read_ptr();
     T* const degree = ctx.arena().template allocate<T>(ptr.size() - 1);
     for (std::size_t i = 0; i + 1 < ptr.size(); ++i) degree[i] = static_cast<T>(ptr[i + 1] - ptr[i]);
     return {degree, ptr.size() - 1};
@@ -166,15 +166,15 @@ class PlannedRows {
 
  private:
   [[nodiscard]] std::size_t level_of(std::int64_t k) const {
-    return static_cast<std::size_t>(rows_.graph().level_of(static_cast<std::int32_t>(k)));
+    return as_size(rows_.graph().level_of(static_cast<std::int32_t>(k)));
   }
   [[nodiscard]] std::int32_t first_level() const {
     return rows_.graph().level_of(static_cast<std::int32_t>(plan_.first_rows_of));
   }
   void add_rows(C& ctx, std::int32_t level, const Stage& stage, Flow<T>& flow) const {
-    const FlowRows& rows = rows_.level(static_cast<std::size_t>(level));
-    const std::size_t from = begin(static_cast<std::size_t>(level)), to = end(static_cast<std::size_t>(level));
-    const std::int32_t before = rows_.level(static_cast<std::size_t>(level) - 1).size();
+    const FlowRows& rows = rows_.level(as_size(level));
+    const std::size_t from = begin(as_size(level)), to = end(as_size(level));
+    const std::int32_t before = rows_.level(as_size(level) - 1).size();
     if (stage.reads_edges) {
       flow.edges = detail::rows_between(ctx.arena(), rows, from, to);
       flow.edges.num_cols = before;
@@ -185,8 +185,8 @@ class PlannedRows {
     if (!flow.same_rows) flow.root = in_copies(ctx, root, before);
     if (stage.weights == EdgeWeights::kNone) return;
     const FlowStage& weights = rows_.graph().stages[as_size(stage_before(level))];
-    const auto first = static_cast<std::size_t>(rows.read_ptr()[from]);
-    const auto last = static_cast<std::size_t>(rows.read_ptr()[to]);
+    const auto first = as_size(rows.read_ptr()[from]);
+    const auto last = as_size(rows.read_ptr()[to]);
     const bool has_edges = !rows.edge_kind().empty();
     flow.edge_weight =
         values(ctx, rows.edge_kind().subspan(has_edges ? first : 0, has_edges ? last - first : 0),
@@ -211,10 +211,10 @@ class PlannedRows {
   template <class Values, class Values64>
   [[nodiscard]] static Span<const T> values(C& ctx, Span<const std::int32_t> kind, const Values& value,
                                             const Values64& value64, std::int64_t copies) {
-    const std::size_t size = kind.size() * static_cast<std::size_t>(copies);
+    const std::size_t size = kind.size() * as_size(copies);
     T* const out = ctx.arena().template allocate<T>(size);
     for (std::size_t i = 0; i < size; ++i) {
-      const auto k = static_cast<std::size_t>(kind[i % kind.size()]);
+      const auto k = as_size(kind[i % kind.size()]);
       out[i] = sizeof(T) == sizeof(float) ? static_cast<T>(value[k]) : static_cast<T>(value64[k]);
     }
     return {out, size};
@@ -222,25 +222,24 @@ class PlannedRows {
 
   /// What the new rows of a level were at a level before.
   [[nodiscard]] Span<const std::int32_t> origins(C& ctx, std::int32_t level, std::int32_t from) const {
-    const std::size_t first = begin(static_cast<std::size_t>(level));
-    const std::size_t size = end(static_cast<std::size_t>(level)) - first;
+    const std::size_t first = begin(as_size(level));
+    const std::size_t size = end(as_size(level)) - first;
     auto* const out = ctx.arena().template allocate<std::int32_t>(size);
     for (std::size_t i = 0; i < size; ++i) out[i] = origin(level, static_cast<std::int32_t>(first + i), from);
     if (copies_ == 1) return {out, size};
-    return detail::rows_in_copies(ctx.arena(), {out, size}, copies_,
-                                  rows_.level(static_cast<std::size_t>(from)).size());
+    return detail::rows_in_copies(ctx.arena(), {out, size}, copies_, rows_.level(as_size(from)).size());
   }
   [[nodiscard]] std::int32_t origin(std::int32_t level, std::int32_t row, std::int32_t from) const {
-    for (; level > from; --level) row = rows_.level(static_cast<std::size_t>(level)).root()[row];
+    for (; level > from; --level) row = rows_.level(as_size(level)).root()[row];
     return row;
   }
   /// Which new rows of a level have a configuration of their own, and which.
   [[nodiscard]] Flow<T> with_config(C& ctx, Flow<T> flow, std::int32_t level) const {
     const FlowGraph& graph = rows_.graph();
     if (!graph.joins() || level < graph.join_level()) return flow;
-    const std::size_t first = begin(static_cast<std::size_t>(level));
-    const std::size_t size = end(static_cast<std::size_t>(level)) - first;
-    const Span<const std::int32_t> kind = rows_.level(static_cast<std::size_t>(graph.join_level())).kind();
+    const std::size_t first = begin(as_size(level));
+    const std::size_t size = end(as_size(level)) - first;
+    const Span<const std::int32_t> kind = rows_.level(as_size(graph.join_level())).kind();
     auto* const row = ctx.arena().template allocate<std::int32_t>(size);
     auto* const config = ctx.arena().template allocate<std::int32_t>(size);
     std::size_t count = 0;

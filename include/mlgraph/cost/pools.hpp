@@ -88,7 +88,7 @@ template <class C>
 Var reduce_in_tree(C& ctx, kernels::Reduce reduce, Var h, std::int64_t copies, std::int64_t count) {
   do {
     const std::int64_t blocks = tree_level_size(count);
-    const auto size = static_cast<std::size_t>(copies * blocks) + 1;
+    const auto size = as_size(copies * blocks) + 1;
     auto* const ptr = ctx.arena().template allocate<std::int32_t>(size);
     for (std::int64_t c = 0; c < copies; ++c) {
       for (std::int64_t b = 0; b < blocks; ++b)

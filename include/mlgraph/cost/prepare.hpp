@@ -76,7 +76,7 @@ struct PreparedProgram {
     }
     if (plan.merges_rows()) segment.rows = FlowPlan(make_flow_graph(plan, segment));
   }
-  prepared.selection.resize(static_cast<std::size_t>(view.configs.num_configs));
+  prepared.selection.resize(as_size(view.configs.num_configs));
   std::iota(prepared.selection.begin(), prepared.selection.end(), 0);
   return prepared;
 }
@@ -111,7 +111,7 @@ struct PreparedProgram {
 [[nodiscard]] inline Status check_finite_configs(const ProgramView& view) {
   for (std::size_t i = 0; i < view.configs.wide.size(); ++i) {
     if (detail::is_finite(view.configs.wide[i])) continue;
-    const auto size = static_cast<std::size_t>(view.configs.config_size());
+    const auto size = as_size(view.configs.config_size());
     return Status::invalid_argument(str_cat(view.name, ": config ", i / size, " entry ", i % size, " is ",
                                             detail::non_finite_name(view.configs.wide[i])));
   }

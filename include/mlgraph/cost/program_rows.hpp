@@ -131,7 +131,7 @@ class ProgramRows {
   void update(Span<const std::int32_t> rows, Span<const float> features) {
     make_room();
     follow_changes();
-    const auto width = static_cast<std::size_t>(table_.num_features());
+    const auto width = as_size(table_.num_features());
     for (Part& part : parts_) {
       changed_.clear();
       changed_ids_.clear();
@@ -231,20 +231,20 @@ class ProgramRows {
 
   /// Memory that does not depend on what is planned.
   void reserve() {
-    ids_.reserve(static_cast<std::size_t>(chunk_.most()));
-    config_ids_.reserve(static_cast<std::size_t>(chunk_.most() * rows_per_config_));
-    changed_.reserve(static_cast<std::size_t>(rows_per_config_));
-    changed_ids_.reserve(static_cast<std::size_t>(rows_per_config_) + 2 * parts_.size());
+    ids_.reserve(as_size(chunk_.most()));
+    config_ids_.reserve(as_size(chunk_.most() * rows_per_config_));
+    changed_.reserve(as_size(rows_per_config_));
+    changed_ids_.reserve(as_size(rows_per_config_) + 2 * parts_.size());
     // Three arrays for each place where rows of configurations meet, and a few for all of them; keys of a node.
-    const std::size_t place = 8 * static_cast<std::size_t>(chunk_.most()) + 3 * kAlignment + sizeof(LocalRows);
+    const std::size_t place = 8 * as_size(chunk_.most()) + 3 * kAlignment + sizeof(LocalRows);
     std::size_t bytes = 0;
     for (Part& part : parts_) {
-      part.position.assign(static_cast<std::size_t>(rows_per_config_), -1);
+      part.position.assign(as_size(rows_per_config_), -1);
       for (std::size_t q = 0; q < part.rows.graph().config_node.size(); ++q)
         part.position[as_size(part.segment->config_row[q])] = static_cast<std::int32_t>(q);
       part.summed.reserve(part.rows.sums().size());
-      part.total.reserve(part.rows.sums().size() * static_cast<std::size_t>(chunk_.most()));
-      std::size_t places = static_cast<std::size_t>(part.rows.num_reached()) + 16;
+      part.total.reserve(part.rows.sums().size() * as_size(chunk_.most()));
+      std::size_t places = as_size(part.rows.num_reached()) + 16;
       for (const SumTree& sum : part.rows.sums()) {
         for (const auto& level : sum.free) places += level.size();
       }
@@ -256,7 +256,7 @@ class ProgramRows {
 
   /// Adds the rows of the configurations to all plans. -> false where they are more than there is room for.
   bool plan_parts() {
-    config_ids_.resize(static_cast<std::size_t>(num_configs_ * rows_per_config_));
+    config_ids_.resize(as_size(num_configs_ * rows_per_config_));
     find_ids();
     work_ = PlannedWork();
     work_.num_configs = num_configs_;
@@ -270,7 +270,7 @@ class ProgramRows {
         const std::int32_t* const row = config_ids_.data() + c * rows_per_config_;
         for (std::size_t q = 0; q < num_nodes; ++q) *to++ = row[part.segment->config_row[q]];
       }
-      const auto count = static_cast<std::size_t>(num_configs_);
+      const auto count = as_size(num_configs_);
       part.total.resize(part.rows.sums().size() * count);
       plan_configs(part.rows, {config, count * num_nodes}, num_configs_, scratch_, part.total);
       work_.needed += num_configs_ * part.rows.num_reached();
@@ -278,7 +278,7 @@ class ProgramRows {
         const std::int64_t added = part.rows.level(k).size() - part.before[k];
         work_.most_new = std::max(work_.most_new, added);
         if (k < part.rows.num_levels()) work_.made += added;
-        work_.bytes += static_cast<std::size_t>(added) * part.store.row_bytes(k, plan_->channels);
+        work_.bytes += as_size(added) * part.store.row_bytes(k, plan_->channels);
       }
     }
     return num_configs_ == 1 || used_bytes() + work_.bytes <= options_.memory_bytes;
@@ -286,7 +286,7 @@ class ProgramRows {
   /// The ids of all rows of the configurations.
   void find_ids() {
     std::int32_t* to = config_ids_.data();
-    ids_.resize(static_cast<std::size_t>(num_configs_));
+    ids_.resize(as_size(num_configs_));
     const std::int64_t num_rows = plan_->takes_graph() ? rows_per_config_ - 1 : rows_per_config_;
     for (const std::int32_t c : ids_) {
       for (std::int64_t k = 0; k < num_rows; ++k) *to++ = table_.find(configs_, c, k);
@@ -304,7 +304,7 @@ class ProgramRows {
     const auto encode = [&](Eager& context, Span<const std::int32_t> wanted) {
       return table_.encode(context.arena(), *encoder_, wanted);
     };
-    const std::size_t first = follows_nodes() ? static_cast<std::size_t>(part.rows.graph().join_level()) : 0;
+    const std::size_t first = follows_nodes() ? as_size(part.rows.graph().join_level()) : 0;
     for (std::size_t k = first; follows_nodes() && k < part.rows.num_levels(); ++k)
       num_made_ += part.rows.level(k).size() - std::max(part.store.num_rows(k), part.rows.num_free()[k]);
     run_new_rows(*net_, ctx, *plan_, part.rows, &part.store, node_rows(*part.segment), given, encode, sums);
@@ -354,7 +354,7 @@ class ProgramRows {
     for (Part& part : parts_) part.rows.set_generation(generation_);
   }
   void forget_before(std::uint32_t since) {
-    std::vector<char> is_used(static_cast<std::size_t>(table_.size()), 0);
+    std::vector<char> is_used(as_size(table_.size()), 0);
     for (Part& part : parts_) {
       part.rows.set_generation(since);
       if (part.has_current) part.current.use(part.rows);

@@ -68,13 +68,12 @@ class RowStore {
   [[nodiscard]] std::size_t row_bytes(std::size_t level, std::int64_t cols) const {
     const Level &values = matrix(level, kValues), &others = matrix(level, kOthers);
     const std::int64_t width = values.cols == 0 && others.cols == 0 ? cols : values.cols + others.cols;
-    return sizeof(float) * static_cast<std::size_t>(width);
+    return sizeof(float) * as_size(width);
   }
   /// Bytes of the rows, and of the memory that is held for them.
   [[nodiscard]] std::size_t used_bytes() const {
     std::size_t bytes = 0;
-    for (const Level& level : levels_)
-      bytes += sizeof(float) * static_cast<std::size_t>(level.num_rows * level.cols);
+    for (const Level& level : levels_) bytes += sizeof(float) * as_size(level.num_rows * level.cols);
     return bytes;
   }
   [[nodiscard]] std::size_t bytes() const {
@@ -93,7 +92,7 @@ class RowStore {
     MatrixView<float> add(std::int64_t count, std::int64_t width) {
       if (num_rows == 0) cols = width;
       const std::int64_t all = num_rows + count;
-      value.grow(static_cast<std::size_t>(std::max<std::int64_t>(all, num_expected) * cols));
+      value.grow(as_size(std::max<std::int64_t>(all, num_expected) * cols));
       const MatrixView<float> added(value.data() + num_rows * cols, count, cols);
       num_rows = static_cast<std::int32_t>(all);
       return added;

@@ -62,7 +62,7 @@ namespace detail {
 /// {0, n, 2 n, ..., count n}: the rows of each configuration.
 [[nodiscard]] inline Span<const std::int32_t> ptr_of_equal_parts(Arena& arena, std::int64_t count,
                                                                  std::int64_t n) {
-  const auto size = static_cast<std::size_t>(count) + 1;
+  const auto size = as_size(count) + 1;
   auto* const ptr = arena.allocate<std::int32_t>(size);
   for (std::int64_t c = 0; c <= count; ++c) ptr[c] = static_cast<std::int32_t>(c * n);
   return {ptr, size};
@@ -71,7 +71,7 @@ namespace detail {
 /// {index[0], index[1], ..., n + index[0], ...}: rows of some nodes in `count` copies of n nodes.
 [[nodiscard]] inline Span<const std::int32_t> rows_in_copies(Arena& arena, Span<const std::int32_t> index,
                                                              std::int64_t count, std::int64_t n) {
-  const auto size = static_cast<std::size_t>(count) * index.size();
+  const auto size = as_size(count) * index.size();
   auto* const row = arena.allocate<std::int32_t>(size);
   std::int32_t* to = row;
   for (std::int64_t c = 0; c < count; ++c) {
@@ -82,7 +82,7 @@ namespace detail {
 
 /// {0, 1, ..., count - 1}
 [[nodiscard]] inline Span<const std::int32_t> first_ids(Arena& arena, std::int64_t count) {
-  const auto size = static_cast<std::size_t>(count);
+  const auto size = as_size(count);
   auto* const ids = arena.allocate<std::int32_t>(size);
   std::iota(ids, ids + size, 0);
   return {ids, size};

@@ -58,11 +58,11 @@ template <class C>
   if (index.size() == nodes.opcode.size()) return nodes;
   const std::int64_t width = nodes.x.cols;
   const std::size_t layout = nodes.layout.size() / nodes.opcode.size();
-  T* const x = ctx.arena().template allocate<T>(index.size() * static_cast<std::size_t>(width));
+  T* const x = ctx.arena().template allocate<T>(index.size() * as_size(width));
   auto* const opcode = ctx.arena().template allocate<std::int32_t>(index.size());
   auto* const entries = ctx.arena().template allocate<std::int32_t>(index.size() * layout);
   for (std::size_t i = 0; i < index.size(); ++i) {
-    const auto v = static_cast<std::size_t>(index[i]);
+    const auto v = as_size(index[i]);
     std::copy_n(nodes.x.row(index[i]), width, x + static_cast<std::int64_t>(i) * width);
     opcode[i] = nodes.opcode[v];
     std::copy_n(nodes.layout.data() + v * layout, layout, entries + i * layout);
@@ -83,7 +83,7 @@ template <class C>
 template <class C, class Encode>
 void give_configs(const NetOn<C>& net, C& ctx, const FlowPlan& rows, std::size_t first_level,
                   std::size_t last_level, std::int32_t num_ids, const Encode& encode, PlannedRows<C>& made) {
-  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  const auto join = as_size(rows.graph().join_level());
   auto* const place = ctx.arena().template allocate<std::int32_t>(num_ids);
   auto* const needed = ctx.arena().template allocate<std::int32_t>(num_ids);
   std::fill_n(place, num_ids, -1);
@@ -99,7 +99,7 @@ void give_configs(const NetOn<C>& net, C& ctx, const FlowPlan& rows, std::size_t
     }
   }
   const Var config = net.config(ctx, encode(ctx, Span<const std::int32_t>(needed, count)));
-  made.set_configs(config, count, {place, static_cast<std::size_t>(num_ids)});
+  made.set_configs(config, count, {place, as_size(num_ids)});
 }
 
 /// The distinct rows before the join that enter stage `end`.
@@ -120,7 +120,7 @@ Var join_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& 
     if (plan.join_stage > 0) flow.degree = made.degrees(ctx, plan.join_stage);
     return net.join(ctx, h, flow);
   }
-  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  const auto join = as_size(rows.graph().join_level());
   give_configs(net, ctx, rows, join, join, configs.num_ids, encode, made);
   if (plan.join == Join::kConfigurable) h = ctx.gather_rows(h, made.join_roots());
   return net.join(ctx, h, made.flow_of_join(ctx));
@@ -131,7 +131,7 @@ Var join_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPlan& 
 template <class Encode>
 void keep_joined(const NetOn<Eager>& net, Eager& ctx, const NetPlan& plan, const FlowPlan& rows,
                  RowStore& store, std::int32_t num_ids, const Encode& encode) {
-  const auto join = static_cast<std::size_t>(rows.graph().join_level());
+  const auto join = as_size(rows.graph().join_level());
   for (std::size_t level = join; level < rows.num_levels(); ++level) {
     const auto k = static_cast<std::int64_t>(level) - 1;  // the stage that reads it
     while (store.num_rows(level) < rows.level(level).size()) {
@@ -166,10 +166,10 @@ template <class T>
 [[nodiscard]] Span<const std::int32_t> rows_of_nodes(FlowPlan& rows, std::size_t level,
                                                      const PlannedConfigs<T>& configs, Arena& arena) {
   const FlowGraph& graph = rows.graph();
-  const bool is_joined = graph.joins() && level >= static_cast<std::size_t>(graph.join_level());
+  const bool is_joined = graph.joins() && level >= as_size(graph.join_level());
   const std::int64_t copies = is_joined ? configs.num_configs : 1;
   const std::size_t num_reached = rows.reached(level).size();
-  const std::size_t num_changed = static_cast<std::size_t>(copies) * num_reached;
+  const std::size_t num_changed = as_size(copies) * num_reached;
   auto* const changed = arena.allocate<std::int32_t>(num_changed);
   if (is_joined)
     plan_configs_to(rows, level, configs.ids, configs.num_configs, arena,
@@ -177,11 +177,11 @@ template <class T>
   const Span<const std::int32_t> nodes = is_joined && graph.config_only
                                              ? Span<const std::int32_t>(graph.config_node)
                                              : first_ids(arena, graph.num_nodes);
-  const std::size_t size = static_cast<std::size_t>(copies) * nodes.size();
+  const std::size_t size = as_size(copies) * nodes.size();
   auto* const ids = arena.allocate<std::int32_t>(size);
   std::int32_t* to = ids;
   for (std::int64_t c = 0; c < copies; ++c) {
-    const std::int32_t* const mine = changed + static_cast<std::size_t>(c) * num_reached;
+    const std::int32_t* const mine = changed + as_size(c) * num_reached;
     for (const std::int32_t v : nodes)
       *to++ = rows.place(level, v) >= 0 ? mine[rows.place(level, v)] : rows.free_row(level, v);
   }
@@ -215,7 +215,7 @@ void run_new_rows(const NetOn<C>& net, C& ctx, const NetPlan& plan, const FlowPl
   for (std::size_t level = 0; store != nullptr && level < rows.num_all_levels(); ++level)
     store->expect(level, rows.level(level).size());
   const std::int64_t join = plan.join == Join::kNone ? plan.num_stages() : plan.join_stage;
-  const auto before = static_cast<std::size_t>(join);  // its level
+  const auto before = as_size(join);  // its level
   PlannedRows<C> made(plan, rows, nullptr);
   Var h = all(before);
   if (h.id == 0) {  // rows on the way there are read by no call after this
@@ -253,7 +253,7 @@ Var gather_totals(C& ctx, const NetPlan& plan, const FlowGraph& graph, const Var
                   Span<const std::int32_t> total, std::int64_t num_configs) {
   Var all;
   const PoolSums pools(plan);
-  const auto size = static_cast<std::size_t>(num_configs);
+  const auto size = as_size(num_configs);
   for (std::size_t i = 0; i < pools.sources().size(); ++i) {
     const std::size_t s = detail::sum_of(graph, pools.sources()[i]);
     const Var v = total.empty() ? sums[i] : ctx.gather_rows(sums[i], total.subspan(s * size, size));
@@ -271,7 +271,7 @@ Var run_drawing(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows
                 NetInput<typename C::Scalar> in, const PlannedConfigs<typename C::Scalar>& configs,
                 const Encode& encode) {
   const std::int64_t stage = plan.first_drawing();
-  const auto level = static_cast<std::size_t>(rows.graph().level_of(static_cast<std::int32_t>(stage)));
+  const auto level = as_size(rows.graph().level_of(static_cast<std::int32_t>(stage)));
   const Span<const std::int32_t> ids = rows_of_nodes(rows, level, configs, ctx.arena());
   in.num_configs = configs.num_configs;
   in.graph_config = configs.graph_config;
@@ -309,7 +309,7 @@ Var run_planned(const NetOn<C>& net, C& ctx, const NetPlan& plan, FlowPlan& rows
     if (ctx.training() && plan.draws()) return detail::run_drawing(net, ctx, plan, rows, in, configs, encode);
   }
   if (plan.takes_nodes()) {
-    const auto count = static_cast<std::size_t>(configs.num_configs);
+    const auto count = as_size(configs.num_configs);
     const auto ids = [&](std::size_t size) {
       return Span<std::int32_t>(ctx.arena().template allocate<std::int32_t>(size), size);
     };

@@ -86,7 +86,7 @@ namespace detail {
 [[nodiscard]] inline Result<AlignedVector<float>> positions_of(const EdgesView& edges,
                                                                const NodeEncoder& encoder) {
   const std::int64_t width = encoder.num_positions(), num_nodes = edges.num_nodes();
-  AlignedVector<float> positions(static_cast<std::size_t>(num_nodes * width));
+  AlignedVector<float> positions(as_size(num_nodes * width));
   if (encoder.walk_steps() > 0) {
     MatrixView<float> walks(positions.data(), num_nodes, encoder.walk_steps());
     walks.stride = width;
@@ -96,7 +96,7 @@ namespace detail {
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::int32_t> depth, dag_depth(edges));
   const std::int32_t deepest = depth.empty() ? 0 : *std::max_element(depth.begin(), depth.end());
   for (std::size_t v = 0; v < depth.size(); ++v) {
-    positions[(v + 1) * static_cast<std::size_t>(width) - 1] =
+    positions[(v + 1) * as_size(width) - 1] =
         static_cast<float>(depth[v]) / static_cast<float>(std::max(1, deepest));
   }
   return positions;
@@ -139,7 +139,7 @@ class SegmentCutter {
     segment.node = part.node;
     segment.num_halo = signed_size(part.node) - part.num_inner;
     const std::int64_t width = rows_.width();
-    x_.resize(part.node.size() * static_cast<std::size_t>(width));
+    x_.resize(part.node.size() * as_size(width));
     std::vector<std::int32_t> opcode, config_node;
     for (std::size_t i = 0; i < part.node.size(); ++i) {
       const std::int32_t v = part.node[i];
@@ -194,20 +194,20 @@ class SegmentCutter {
   }
   const detail::EncodedNodes rows(view.graph, encoder, std::move(positions));
   if (is_whole) {
-    AlignedVector<float> x(static_cast<std::size_t>(num_nodes * width));
+    AlignedVector<float> x(as_size(num_nodes * width));
     for (std::int64_t r = 0; r < num_nodes; ++r)
       rows.encode(static_cast<std::int32_t>(r), x.data() + r * width, segments[0].node_layout);
     MLGRAPH_ASSIGN_OR_RETURN(segments[0].graph, detail::normalized_graph(view.graph, x, width, duplicates));
     segments[0].config_row.resize(view.graph.config_node.size());
     std::iota(segments[0].config_row.begin(), segments[0].config_row.end(), 0);
-    segments[0].node.resize(static_cast<std::size_t>(num_nodes));
+    segments[0].node.resize(as_size(num_nodes));
     std::iota(segments[0].node.begin(), segments[0].node.end(), 0);
     return segments;
   }
   const EdgesView edges = whole.edges();
   MLGRAPH_ASSIGN_OR_RETURN(const Partition partition, make_partition(view, edges, options, metis));
   detail::SegmentCutter cutter(view, edges, rows);
-  segments.resize(static_cast<std::size_t>(partition.num_segments()));
+  segments.resize(as_size(partition.num_segments()));
   for (std::int32_t j = 0; j < partition.num_segments(); ++j) {
     MLGRAPH_ASSIGN_OR_RETURN(segments[as_size(j)], cutter.cut(partition.segment(j), options.halo));
   }

@@ -266,7 +266,7 @@ class SafeTensors {
       return detail::safetensors_error(
           str_cat("the header has ", length, " bytes, but only ", bytes.size() - 8, " follow its length"));
     }
-    const auto header_size = static_cast<std::size_t>(length);
+    const auto header_size = as_size(length);
     const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_size);
     if (text.empty() || text[0] != '{') return detail::safetensors_error("the header should start with '{'");
     detail::SafeTensorsHeader header(text);

@@ -99,7 +99,7 @@ template <class Use>
     return error(str_cat(" is ", shape_text(file_shape(entry)), " in the model but ", shape_text(tensor.shape),
                          " in the file", in_file));
   }
-  const auto size = static_cast<std::size_t>(entry.param.size());
+  const auto size = as_size(entry.param.size());
   std::size_t bad = size;
   double value = 0;
   const bool is_float = with_elements(tensor, [&](auto at) {
@@ -188,7 +188,7 @@ template <class Use>
 /// Cost:   reads the file's data twice; allocates for names only.
 [[nodiscard]] inline Status load_weights(const SafeTensors& file, const ParamSpec& spec, Span<float> values,
                                          const NameMap& names = {}, const WeightsOptions& options = {}) {
-  if (values.size() != static_cast<std::size_t>(spec.size())) {
+  if (values.size() != as_size(spec.size())) {
     return Status::invalid_argument(
         str_cat("weights: there is room for ", values.size(), " values; the model has ", spec.size()));
   }
@@ -201,7 +201,7 @@ template <class Use>
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const Param& param = spec.entries()[i].param;
     float* const to = values.data() + spec.position(param);
-    const auto size = static_cast<std::size_t>(param.size());
+    const auto size = as_size(param.size());
     (void)detail::with_elements(*tensors[i], [to, size](auto at) {
       for (std::size_t j = 0; j < size; ++j) to[j] = static_cast<float>(at(j));
     });
@@ -238,13 +238,12 @@ template <class Use>
 /// The tensors of a model for write_safetensors(), in the order of the model. Borrows `values` (spec.size()).
 [[nodiscard]] inline std::vector<SafeTensor> tensors_of(const ParamSpec& spec, Span<const float> values,
                                                         const NameMap& names = {}) {
-  MLGRAPH_ASSERT(values.size() == static_cast<std::size_t>(spec.size()),
-                 "values must have ParamSpec::size() elements");
+  MLGRAPH_ASSERT(values.size() == as_size(spec.size()), "values must have ParamSpec::size() elements");
   std::vector<SafeTensor> tensors;
   for (const ParamSpec::Entry& entry : spec.entries()) {
     const auto renamed = std::find_if(names.begin(), names.end(),
                                       [&entry](const auto& pair) { return pair.first == entry.name; });
-    const auto position = static_cast<std::size_t>(spec.position(entry.param));
+    const auto position = as_size(spec.position(entry.param));
     const Span<const float> part = values.subspan(position, entry.param.size());
     tensors.push_back({renamed == names.end() ? entry.name : renamed->second,
                        Dtype::kF32,

@@ -52,7 +52,7 @@ struct BatchView {
   [[nodiscard]] Span<const std::int32_t> ids(std::string_view name) const {
     const MatrixView<const std::int32_t> array = i32(name);
     if (array.cols != 1) return {};
-    return {array.data, static_cast<std::size_t>(array.rows)};
+    return {array.data, as_size(array.rows)};
   }
 };
 
@@ -132,8 +132,7 @@ class Batch {
   void append(std::int32_t num_nodes, MatrixView<const float> x, Span<const std::int32_t> opcode) {
     if (x.size() > 0) x_.insert(x_.end(), x.data, x.data + x.size());
     opcode_.insert(opcode_.end(), opcode.begin(), opcode.end());
-    batch_.resize(batch_.size() + static_cast<std::size_t>(num_nodes),
-                  static_cast<std::int32_t>(ptr_.size() - 1));
+    batch_.resize(batch_.size() + as_size(num_nodes), static_cast<std::int32_t>(ptr_.size() - 1));
     ptr_.push_back(ptr_.back() + num_nodes);
   }
 

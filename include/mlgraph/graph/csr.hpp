@@ -82,7 +82,7 @@ class Edges {
                 const EdgeOptions& options = {}) {
     clear();
     MLGRAPH_RETURN_IF_ERROR(check_list(num_nodes, source, target, options));
-    sort_by_target(static_cast<std::size_t>(num_nodes), source, target, options);
+    sort_by_target(as_size(num_nodes), source, target, options);
     if (options.duplicates == EdgeOptions::Duplicates::kMerge) {
       merge_duplicates();
     } else if (options.duplicates == EdgeOptions::Duplicates::kError) {
@@ -116,7 +116,7 @@ class Edges {
   }
 
   [[nodiscard]] std::int32_t num_nodes() const { return CsrView{by_target_ptr_, {}}.num_rows(); }
-  [[nodiscard]] std::int64_t num_edges() const { return static_cast<std::int64_t>(by_target_col_.size()); }
+  [[nodiscard]] std::int64_t num_edges() const { return signed_size(by_target_col_); }
   [[nodiscard]] bool has_both() const { return !both_ptr_.empty(); }
   /// (E) which edge of the list each entry of view().forward.csr is: the order that data of edges are brought
   /// to. Empty after assign_blocks().
@@ -139,7 +139,7 @@ class Edges {
     return ptr.empty() ? Span<const std::int32_t>(kNoRows) : Span<const std::int32_t>(ptr);
   }
 
-  static std::size_t at(std::int32_t id) { return static_cast<std::size_t>(id); }
+  static std::size_t at(std::int32_t id) { return as_size(id); }
   static std::int32_t id(std::size_t i) { return static_cast<std::int32_t>(i); }
 
   static Status check_list(std::int64_t num_nodes, Span<const std::int32_t> source,
@@ -148,7 +148,7 @@ class Edges {
       return Status::invalid_argument(
           str_cat("edges have ", source.size(), " sources and ", target.size(), " targets"));
     }
-    const auto num_edges = static_cast<std::int64_t>(source.size());
+    const auto num_edges = signed_size(source);
     MLGRAPH_RETURN_IF_ERROR(check_counts(num_nodes, options.both ? 2 * num_edges : num_edges));
     const auto limit = static_cast<std::uint32_t>(num_nodes);  // as unsigned, a negative id is a large one
     for (std::size_t e = 0; e < source.size(); ++e) {

@@ -53,10 +53,10 @@ class CurrentRows {
     const FlowGraph& graph = plan.graph();
     rows_.resize(plan.num_levels());
     for (std::size_t k = 0; k < rows_.size(); ++k) rows_[k].assign(plan.reached(k).size(), -1);
-    config_at_.assign(static_cast<std::size_t>(graph.num_nodes), -1);
+    config_at_.assign(as_size(graph.num_nodes), -1);
     for (std::int32_t q = 0; q < graph.num_inner_config; ++q)
       config_at_[as_size(graph.config_node[as_size(q)])] = q;
-    const std::size_t num_nodes = std::max<std::size_t>(1, static_cast<std::size_t>(graph.num_nodes));
+    const std::size_t num_nodes = std::max<std::size_t>(1, as_size(graph.num_nodes));
     seen_.resize(num_nodes);
     std::size_t most = 0;
     for (const auto& rows : rows_) most += rows.size();
@@ -78,7 +78,7 @@ class CurrentRows {
   /// All rows of a configuration, given by the ids of its configurable nodes (K).
   void start(FlowPlan& plan, Span<const std::int32_t> config) {
     const FlowGraph& graph = plan.graph();
-    const auto join = static_cast<std::size_t>(graph.join_level());
+    const auto join = as_size(graph.join_level());
     for (std::size_t q = 0; q < graph.config_node.size(); ++q) {
       const std::int32_t node = graph.config_node[q];
       rows_[join][as_size(plan.place(join, node))] = plan.find_joined(node, config[q]);
@@ -103,7 +103,7 @@ class CurrentRows {
     const FlowGraph& graph = plan.graph();
     if (!graph.joins()) return 0;  // nothing can change
     auto num_looks = signed_size(position);
-    auto level = static_cast<std::size_t>(graph.join_level());
+    auto level = as_size(graph.join_level());
     now_.clear();
     for (std::size_t i = 0; i < position.size(); ++i) {
       const std::int32_t node = graph.config_node[as_size(position[i])];
@@ -115,7 +115,7 @@ class CurrentRows {
       next_.clear();
       const CsrView& users = graph.stages[level - 1].edges.transposed;
       const auto look = [&](std::int32_t node) {
-        if (!seen_.insert(static_cast<std::size_t>(node))) return;
+        if (!seen_.insert(as_size(node))) return;
         ++num_looks;
         std::int32_t& row = rows_[level + 1][as_size(plan.place(level + 1, node))];
         if (set(level + 1, row, find_staged(plan, level, node))) next_.push_back(node);
@@ -123,7 +123,7 @@ class CurrentRows {
       for (const std::int32_t node : now_) {
         look(node);
         if (users.num_rows() == 0) continue;
-        const auto v = static_cast<std::size_t>(node);
+        const auto v = as_size(node);
         for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) look(users.col[p]);
       }
       std::swap(now_, next_);
@@ -226,9 +226,8 @@ class CurrentRows {
       std::size_t count = 0;
       for (const std::int32_t part : next_) {
         const std::int32_t block = tree_parent(part);
-        if (!seen_.insert(static_cast<std::size_t>(block))) continue;
-        if (set(plan.sum_level(s, t), sums_[s][t][as_size(block)],
-                find_sum(plan, s, t, static_cast<std::size_t>(block))))
+        if (!seen_.insert(as_size(block))) continue;
+        if (set(plan.sum_level(s, t), sums_[s][t][as_size(block)], find_sum(plan, s, t, as_size(block))))
           next_[count++] = block;
       }
       next_.resize(count);

@@ -38,9 +38,9 @@ enum class EdgeMerge : std::uint8_t { kFirst, kSum, kMean, kMax };
 
 /// Errors: vectors of other lengths than `source`; nodes outside [0, num_nodes); a negative type.
 [[nodiscard]] inline Status check_edge_table(std::int64_t num_nodes, const EdgeTable& edges) {
-  const auto count = static_cast<std::int64_t>(edges.size());
+  const auto count = signed_size(edges);
   MLGRAPH_RETURN_IF_ERROR(check_counts(num_nodes, count));
-  const auto size = [](const auto& values) { return static_cast<std::int64_t>(values.size()); };
+  const auto size = [](const auto& values) { return signed_size(values); };
   const bool types_fit = edges.type.empty() || size(edges.type) == count;
   const std::int64_t cols = edges.attr_cols, numbers = size(edges.attr);
   const bool attr_fits =
@@ -66,14 +66,14 @@ namespace detail {
 inline void append_edge(const EdgeTable& from, std::size_t e, std::int32_t u, std::int32_t v, EdgeTable& to) {
   to.source.push_back(u);
   to.target.push_back(v);
-  const float* const row = from.attr.data() + e * static_cast<std::size_t>(from.attr_cols);
+  const float* const row = from.attr.data() + e * as_size(from.attr_cols);
   to.attr.insert(to.attr.end(), row, row + from.attr_cols);
   if (!from.type.empty()) to.type.push_back(from.type[e]);
 }
 
 /// Puts the rows of edges[begin ... end), by their places in `from`, into the last row of `to`.
 inline void merge_rows(const EdgeTable& from, Span<const std::size_t> group, EdgeMerge how, EdgeTable& to) {
-  const auto cols = static_cast<std::size_t>(from.attr_cols);
+  const auto cols = as_size(from.attr_cols);
   float* const into = to.attr.data() + to.attr.size() - cols;
   if (how == EdgeMerge::kFirst) return;
   for (std::size_t i = 1; i < group.size(); ++i) {
@@ -151,7 +151,7 @@ inline void merge_rows(const EdgeTable& from, Span<const std::size_t> group, Edg
   for (std::int32_t v = 0; v < num_nodes; ++v) {
     more.source.push_back(v);
     more.target.push_back(v);
-    more.attr.insert(more.attr.end(), static_cast<std::size_t>(edges.attr_cols), fill);
+    more.attr.insert(more.attr.end(), as_size(edges.attr_cols), fill);
     // A list without edges has no types to follow.
     if (!edges.type.empty()) more.type.push_back(type);
   }

@@ -54,9 +54,9 @@ struct FlowGraph {
 
   /// The nodes that a configuration can change at each level from join_level() on: those before it have none.
   [[nodiscard]] std::vector<std::vector<std::int32_t>> reached() const {
-    std::vector<std::vector<std::int32_t>> levels(static_cast<std::size_t>(last_level()) + 1);
+    std::vector<std::vector<std::int32_t>> levels(as_size(last_level()) + 1);
     if (!joins()) return levels;
-    std::vector<char> is_reached(static_cast<std::size_t>(num_nodes), 0);
+    std::vector<char> is_reached(as_size(num_nodes), 0);
     std::vector<std::int32_t> nodes;
     const auto reach = [&](std::int32_t v) {
       if (is_reached[as_size(v)] != 0) return;
@@ -68,10 +68,10 @@ struct FlowGraph {
       levels[as_size(level)] = nodes;
       std::sort(levels[as_size(level)].begin(), levels[as_size(level)].end());
       if (level == last_level()) break;
-      const CsrView& users = stages[static_cast<std::size_t>(level) - 1].edges.transposed;
+      const CsrView& users = stages[as_size(level) - 1].edges.transposed;
       if (users.num_rows() == 0) continue;
       for (std::size_t i = 0, end = nodes.size(); i < end; ++i) {
-        const auto v = static_cast<std::size_t>(nodes[i]);
+        const auto v = as_size(nodes[i]);
         for (std::int32_t p = users.row_ptr[v]; p < users.row_ptr[v + 1]; ++p) reach(users.col[p]);
       }
     }

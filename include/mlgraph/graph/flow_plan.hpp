@@ -46,10 +46,10 @@ class FlowPlan {
     fixed->graph = std::move(flow);
     const FlowGraph& graph = fixed->graph;
     fixed->reached = graph.reached();
-    fixed->num_levels = static_cast<std::size_t>(graph.last_level()) + 1;
+    fixed->num_levels = as_size(graph.last_level()) + 1;
     fixed->free.resize(fixed->num_levels);
     fixed->place.resize(fixed->num_levels);
-    std::vector<std::int32_t> nodes(static_cast<std::size_t>(graph.num_inner));
+    std::vector<std::int32_t> nodes(as_size(graph.num_inner));
     for (std::size_t i = 0; i < nodes.size(); ++i) nodes[i] = static_cast<std::int32_t>(i);
     if (graph.pools_all) fixed->sums.emplace_back(std::move(nodes));
     const auto first = graph.config_node.begin();
@@ -131,7 +131,7 @@ class FlowPlan {
   /// The most rows that one is made of.
   [[nodiscard]] std::size_t most_parts() const {
     std::size_t most = kTreeFanIn;
-    for (std::size_t k = static_cast<std::size_t>(graph().join_level()); k + 1 < num_levels(); ++k) {
+    for (std::size_t k = as_size(graph().join_level()); k + 1 < num_levels(); ++k) {
       for (const std::int32_t v : reached(k + 1))
         most = std::max(most, 1 + nodes_read(static_cast<std::int32_t>(k) - 1, v).size());
     }
@@ -177,7 +177,7 @@ class FlowPlan {
 
   /// The row after the join of a node whose configuration is `config`.
   std::int32_t find_joined(std::int32_t node, std::int32_t config) {
-    const auto level = static_cast<std::size_t>(graph().join_level());
+    const auto level = as_size(graph().join_level());
     RowKey key;
     key.root = free_row(level - 1, node);
     key.kind = 1 + config;
@@ -201,8 +201,8 @@ class FlowPlan {
   [[nodiscard]] Span<const std::int32_t> nodes_read(std::int32_t stage, std::int32_t node) const {
     const CsrView& csr = graph().stages[as_size(stage)].edges.csr;
     if (csr.num_rows() == 0) return {};
-    const auto begin = static_cast<std::size_t>(csr.row_ptr[node]);
-    const auto end = static_cast<std::size_t>(csr.row_ptr[static_cast<std::size_t>(node) + 1]);
+    const auto begin = as_size(csr.row_ptr[node]);
+    const auto end = as_size(csr.row_ptr[static_cast<std::size_t>(node) + 1]);
     return csr.col.subspan(begin, end - begin);
   }
   /// The row of a block of a sum, where row_of(i) is that of its part i.
@@ -239,7 +239,7 @@ class FlowPlan {
   };
 
   [[nodiscard]] std::size_t level_after(std::int32_t stage) const {
-    return static_cast<std::size_t>(graph().level_of(stage)) + 1;
+    return as_size(graph().level_of(stage)) + 1;
   }
   [[nodiscard]] RowKeys keys_of(std::int32_t stage, std::int32_t node, Span<const std::int32_t> rows) const {
     const FlowStage& s = graph().stages[as_size(stage)];
@@ -248,7 +248,7 @@ class FlowPlan {
     keys.width = 1 + nodes_read(stage, node).size();
     if (!s.node_kind.empty()) keys.kind = s.node_kind[as_size(node)];
     if (!s.edge_kind.empty()) {
-      const auto begin = static_cast<std::size_t>(s.edges.csr.row_ptr[node]);
+      const auto begin = as_size(s.edges.csr.row_ptr[node]);
       keys.edge_kind = Span<const std::int32_t>(s.edge_kind).subspan(begin, keys.width - 1);
     }
     return keys;
@@ -271,7 +271,7 @@ class FlowPlan {
 
 inline void FlowPlan::plan_free(Fixed& fixed) {
   const FlowGraph& graph = fixed.graph;
-  const auto num_nodes = static_cast<std::size_t>(graph.num_nodes);
+  const auto num_nodes = as_size(graph.num_nodes);
   for (std::size_t k = 0; k < fixed.num_levels; ++k) {
     fixed.place[k].assign(num_nodes, -1);
     for (std::size_t i = 0; i < fixed.reached[k].size(); ++i)
@@ -307,7 +307,7 @@ inline std::int32_t FlowPlan::find_free(Fixed& fixed, std::size_t level, std::in
     return row;
   }
   const bool joins = graph().joins();
-  const auto join = static_cast<std::size_t>(graph().join_level());
+  const auto join = as_size(graph().join_level());
   if (joins && level == join) return find_joined(node, -1);
   const auto stage = static_cast<std::int32_t>(level) - 1 - (joins && level > join ? 1 : 0);
   return find_staged(stage, node, [&](std::int32_t u) { return free_row(level - 1, u); });
@@ -323,7 +323,7 @@ inline std::int64_t FlowPlan::max_configs() const {
       fixed = std::max(fixed, signed_size(csr.col));
       for (const std::int32_t v : reached(k)) reads += csr.num_rows() > 0 ? csr.degree(v) : 0;
     }
-    most = std::max({most, reads, static_cast<std::int64_t>(reached(k).size())});
+    most = std::max({most, reads, signed_size(reached(k))});
   }
   for (const SumTree& sum : sums()) {
     for (const auto& blocks : sum.free)
@@ -340,7 +340,7 @@ inline void FlowPlan::use_parts(std::uint32_t since) {
       rows_[k].use_parts(num_free()[k], since, false, rows_[t == 0 ? num_levels() - 1 : k - 1]);
     }
   }
-  const std::size_t join = graph().joins() ? static_cast<std::size_t>(graph().join_level()) : num_levels();
+  const std::size_t join = graph().joins() ? as_size(graph().join_level()) : num_levels();
   for (std::size_t k = num_levels(); k-- > join + 1;)
     rows_[k].use_parts(num_free()[k], since, true, rows_[k - 1]);
 }
@@ -348,7 +348,7 @@ inline void FlowPlan::use_parts(std::uint32_t since) {
 inline std::vector<std::vector<std::int32_t>> FlowPlan::forget(std::uint32_t since,
                                                                Span<const std::int32_t> config_to) {
   std::vector<std::vector<std::int32_t>> to(rows_.size());
-  const std::size_t join = graph().joins() ? static_cast<std::size_t>(graph().join_level()) : num_levels();
+  const std::size_t join = graph().joins() ? as_size(graph().join_level()) : num_levels();
   for (std::size_t k = join; k < num_levels(); ++k) {
     const bool is_first = k == join;  // rows before it are all kept
     const Span<const std::int32_t> before =

@@ -55,13 +55,13 @@ class FlowRows {
   /// Cost:   a few nanoseconds for each that is forgotten.
   void truncate(std::int32_t count) {
     for (std::int32_t r = size() - 1; r >= count; --r) remove_last(r);
-    const auto n = static_cast<std::size_t>(count);
+    const auto n = as_size(count);
     root_.resize(n);
     kind_.resize(n);
     hash_.resize(n);
     used_.resize(n);
     read_ptr_.resize(n + 1);
-    reads_.resize(static_cast<std::size_t>(read_ptr_.back()));
+    reads_.resize(as_size(read_ptr_.back()));
     edge_kind_.resize(edge_kind_.empty() ? 0 : reads_.size());
   }
   void clear() {
@@ -108,11 +108,11 @@ class FlowRows {
       std::uint32_t& used = before.used_[as_size(row)];
       used = std::max(used, since);
     };
-    for (auto r = static_cast<std::size_t>(num_kept); r < root_.size(); ++r) {
+    for (auto r = as_size(num_kept); r < root_.size(); ++r) {
       if (used_[r] < since) continue;
       if (has_roots) use(root_[r]);
-      const auto end = static_cast<std::size_t>(read_ptr_[r + 1]);
-      for (auto i = static_cast<std::size_t>(read_ptr_[r]); i < end; ++i) use(reads_[i]);
+      const auto end = as_size(read_ptr_[r + 1]);
+      for (auto i = as_size(read_ptr_[r]); i < end; ++i) use(reads_[i]);
     }
   }
 
@@ -131,12 +131,11 @@ class FlowRows {
       to[r] = is_fixed || used_[r] >= since ? static_cast<std::int32_t>(rows) : -1;
       if (to[r] < 0) continue;
       root_[rows] = moved(root_to, root_[r]);
-      kind_[rows] =
-          kind_[r] > 0 && !kind_to.empty() ? 1 + kind_to[static_cast<std::size_t>(kind_[r]) - 1] : kind_[r];
+      kind_[rows] = kind_[r] > 0 && !kind_to.empty() ? 1 + kind_to[as_size(kind_[r]) - 1] : kind_[r];
       used_[rows] = used_[r];
       hash_[rows] = hash_[r];
-      const auto end = static_cast<std::size_t>(read_ptr_[r + 1]);
-      for (auto i = static_cast<std::size_t>(read_ptr_[r]); i < end; ++i, ++num_reads) {
+      const auto end = as_size(read_ptr_[r + 1]);
+      for (auto i = as_size(read_ptr_[r]); i < end; ++i, ++num_reads) {
         reads_[num_reads] = moved(read_to, reads_[i]);
         if (!edge_kind_.empty()) edge_kind_[num_reads] = edge_kind_[i];
       }
@@ -228,7 +227,7 @@ class FlowRows {
   void prefetch_row(std::uint64_t hash) const {
     const Slot slot = table_[slot_of(hash)];
     if (slot.row < 0 || slot.tag != tag_of(hash)) return;
-    const auto r = static_cast<std::size_t>(slot.row);
+    const auto r = as_size(slot.row);
     prefetch(&root_[r]);
     prefetch(&kind_[r]);
     prefetch(&read_ptr_[r]);
@@ -255,17 +254,17 @@ class FlowRows {
     return size() - 1;
   }
   [[nodiscard]] RowKey key_of(std::size_t row) const {
-    const auto begin = static_cast<std::size_t>(read_ptr_[row]);
-    const std::size_t count = static_cast<std::size_t>(read_ptr_[row + 1]) - begin;
+    const auto begin = as_size(read_ptr_[row]);
+    const std::size_t count = as_size(read_ptr_[row + 1]) - begin;
     const Span<const std::int32_t> reads(reads_), edge_kinds(edge_kind_);
     return {root_[row], kind_[row], reads.subspan(begin, count),
             edge_kinds.empty() ? edge_kinds : edge_kinds.subspan(begin, count)};
   }
   [[nodiscard]] bool is(std::int32_t row, const RowKey& key) const {
-    const auto r = static_cast<std::size_t>(row);
+    const auto r = as_size(row);
     if (root_[r] != key.root || kind_[r] != key.kind) return false;
-    const auto begin = static_cast<std::size_t>(read_ptr_[r]);
-    if (static_cast<std::size_t>(read_ptr_[r + 1]) - begin != key.reads.size()) return false;
+    const auto begin = as_size(read_ptr_[r]);
+    if (as_size(read_ptr_[r + 1]) - begin != key.reads.size()) return false;
     const auto from = static_cast<std::ptrdiff_t>(begin);
     return std::equal(key.reads.begin(), key.reads.end(), reads_.begin() + from) &&
            (key.edge_kind.empty() ||

@@ -59,9 +59,9 @@ class Graph {
         graph.edges_.assign(signed_size(view.opcode), view.edge_source, view.edge_target, options));
     MLGRAPH_RETURN_IF_ERROR(check_config_nodes(view));
     graph.num_features_ = view.x.cols;
-    graph.x_.resize(static_cast<std::size_t>(view.x.size()));
+    graph.x_.resize(as_size(view.x.size()));
     if (!graph.x_.empty()) {
-      const auto row_size = static_cast<std::size_t>(view.x.cols);
+      const auto row_size = as_size(view.x.cols);
       for (std::int64_t r = 0; r < view.x.rows; ++r) {
         std::memcpy(graph.x_.data() + r * view.x.cols, view.x.row(r), row_size * sizeof(float));
       }

@@ -35,9 +35,9 @@ struct CsrView {
   [[nodiscard]] std::int32_t num_rows() const {
     return row_ptr.empty() ? 0 : static_cast<std::int32_t>(row_ptr.size() - 1);
   }
-  [[nodiscard]] std::int64_t num_edges() const { return static_cast<std::int64_t>(col.size()); }
+  [[nodiscard]] std::int64_t num_edges() const { return signed_size(col); }
   [[nodiscard]] std::int32_t degree(std::int32_t row) const {
-    const auto i = static_cast<std::size_t>(row);
+    const auto i = as_size(row);
     return row_ptr[i + 1] - row_ptr[i];
   }
 };

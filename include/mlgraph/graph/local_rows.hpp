@@ -12,6 +12,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -34,7 +35,7 @@ struct LocalRows {
   /// and a table.
   struct Memory {
     Memory(std::int32_t count, Arena& arena) : num_configs(count), scratch(arena) {
-      while (table_size < 2 * static_cast<std::size_t>(count)) table_size *= 2;
+      while (table_size < 2 * as_size(count)) table_size *= 2;
       table = numbers(table_size);
       for (const std::size_t i : {std::size_t{0}, std::size_t{1}}) {
         of[i] = numbers();
@@ -47,7 +48,7 @@ struct LocalRows {
     Number *table, *of[2], *first[2];
 
     [[nodiscard]] Number* numbers(std::size_t size) const { return scratch.allocate<Number>(size); }
-    [[nodiscard]] Number* numbers() const { return numbers(static_cast<std::size_t>(num_configs)); }
+    [[nodiscard]] Number* numbers() const { return numbers(as_size(num_configs)); }
     [[nodiscard]] std::int32_t* rows(std::int32_t size) const { return scratch.allocate<std::int32_t>(size); }
   };
 
@@ -61,7 +62,7 @@ struct LocalRows {
   [[nodiscard]] static LocalRows kept(LocalRows local, const Memory& memory) {
     if (local.of == memory.of[0] || local.of == memory.of[1]) {
       Number* const of = memory.numbers();
-      Number* const first = memory.numbers(static_cast<std::size_t>(local.count));
+      Number* const first = memory.numbers(as_size(local.count));
       std::copy_n(local.of, memory.num_configs, of);
       std::copy_n(local.first, local.count, first);
       local.of = of;
@@ -80,11 +81,11 @@ struct LocalRows {
     Number* const first = memory.first[to];
     std::int32_t count = 0;
     // Pairs find their number in a table: by themselves, where it has a place for each, else by their hash.
-    const std::size_t num_pairs = static_cast<std::size_t>(a.count) * static_cast<std::size_t>(b.count);
+    const std::size_t num_pairs = as_size(a.count) * as_size(b.count);
     const bool direct = num_pairs <= memory.table_size;
     std::fill_n(memory.table, direct ? num_pairs : memory.table_size, kNone);
     for (std::int32_t c = 0; c < memory.num_configs; ++c) {
-      const std::size_t pair = std::size_t{a.of[c]} * static_cast<std::size_t>(b.count) + std::size_t{b.of[c]};
+      const std::size_t pair = std::size_t{a.of[c]} * as_size(b.count) + std::size_t{b.of[c]};
       std::size_t slot = pair;
       if (!direct) {
         for (slot = (pair * 0x9e3779b97f4a7c15u >> 32) & (memory.table_size - 1);;

@@ -32,7 +32,7 @@ class SegmentGrower {
   enum class Order : std::uint8_t { kBestFirst, kBreadthFirst };
 
   SegmentGrower(const EdgesView& edges, Order order) : edges_(edges), order_(order) {
-    const auto num_nodes = static_cast<std::size_t>(edges.num_nodes());
+    const auto num_nodes = as_size(edges.num_nodes());
     segment_of_.assign(num_nodes, -1);
     num_free_.assign(num_nodes, 0);
     seen_.assign(num_nodes, false);
@@ -68,7 +68,7 @@ class SegmentGrower {
     }
   };
 
-  static std::size_t at(std::int32_t id) { return static_cast<std::size_t>(id); }
+  static std::size_t at(std::int32_t id) { return as_size(id); }
   bool is_free(std::int32_t v) const { return segment_of_[at(v)] < 0; }
   std::int32_t score(std::int32_t v) const {
     return order_ == Order::kBreadthFirst ? 0 : num_links_.get(v) - num_free_[at(v)];
@@ -148,7 +148,7 @@ class SegmentGrower {
 /// and evens the sizes) and leaves every size within [min_size, max_size]. Visits nodes in ascending order.
 inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, std::int32_t min_size,
                             std::int32_t max_size, int num_passes, std::vector<std::int32_t>& segment_of) {
-  std::vector<std::int32_t> size(static_cast<std::size_t>(num_segments), 0);
+  std::vector<std::int32_t> size(as_size(num_segments), 0);
   for (const std::int32_t j : segment_of) ++size[as_size(j)];
   const auto size_of = [&](std::int32_t j) -> std::int32_t& { return size[as_size(j)]; };
   NodeMap num_links;  // per segment, of the node at hand
@@ -217,7 +217,7 @@ inline void refine_boundary(const EdgesView& edges, std::int32_t num_segments, s
   using Order = detail::SegmentGrower::Order;
   std::vector<std::int32_t> starts[] = {detail::SegmentGrower(edges, Order::kBestFirst).run(num_segments),
                                         detail::SegmentGrower(edges, Order::kBreadthFirst).run(num_segments),
-                                        std::vector<std::int32_t>(static_cast<std::size_t>(num_nodes))};
+                                        std::vector<std::int32_t>(as_size(num_nodes))};
   for (std::int32_t j = 0; j < num_segments; ++j) {
     std::fill(starts[2].begin() + detail::even_cut(num_nodes, num_segments, j),
               starts[2].begin() + detail::even_cut(num_nodes, num_segments, j + 1), j);

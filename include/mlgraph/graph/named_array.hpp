@@ -56,15 +56,15 @@ MLGRAPH_BEGIN_ISA
 }
 /// Shapes: values (cols) of the graph.
 [[nodiscard]] inline NamedArray graph_array(std::string_view name, Span<const float> values) {
-  return {name, ArrayOf::kGraphs, false, {values.data(), 1, static_cast<std::int64_t>(values.size())}, {}};
+  return {name, ArrayOf::kGraphs, false, {values.data(), 1, signed_size(values)}, {}};
 }
 [[nodiscard]] inline NamedArray graph_array(std::string_view name, Span<const std::int32_t> values) {
-  return {name, ArrayOf::kGraphs, true, {}, {values.data(), 1, static_cast<std::int64_t>(values.size())}};
+  return {name, ArrayOf::kGraphs, true, {}, {values.data(), 1, signed_size(values)}};
 }
 /// One number of each node or edge, as a list.
 template <class T>
 [[nodiscard]] MatrixView<const T> as_column(Span<const T> values) {
-  return {values.data(), static_cast<std::int64_t>(values.size()), 1};
+  return {values.data(), signed_size(values), 1};
 }
 [[nodiscard]] inline NamedArray node_array(std::string_view name, Span<const float> values) {
   return node_array(name, as_column(values));

@@ -29,8 +29,8 @@ struct Partition {
 
   [[nodiscard]] std::int32_t num_segments() const { return static_cast<std::int32_t>(ptr.size()) - 1; }
   [[nodiscard]] Span<const std::int32_t> segment(std::int32_t j) const {
-    const auto begin = static_cast<std::size_t>(ptr[as_size(j)]);
-    const auto end = static_cast<std::size_t>(ptr[static_cast<std::size_t>(j) + 1]);
+    const auto begin = as_size(ptr[as_size(j)]);
+    const auto end = as_size(ptr[static_cast<std::size_t>(j) + 1]);
     return Span<const std::int32_t>(node).subspan(begin, end - begin);
   }
 };
@@ -76,7 +76,7 @@ inline void fill_segment_of(Partition& partition) {
 /// Nodes by segment, ascending in each; segments are numbered by their smallest node.
 inline Partition partition_from_labels(const std::vector<std::int32_t>& label, std::int32_t num_labels) {
   Partition partition;
-  std::vector<std::int32_t> segment_of_label(static_cast<std::size_t>(num_labels), -1);
+  std::vector<std::int32_t> segment_of_label(as_size(num_labels), -1);
   partition.segment_of.reserve(label.size());
   std::vector<std::int32_t> size;
   for (const std::int32_t l : label) {
@@ -92,7 +92,7 @@ inline Partition partition_from_labels(const std::vector<std::int32_t>& label, s
   std::vector<std::int32_t> next(partition.ptr.begin(), partition.ptr.end() - 1);
   partition.node.resize(label.size());
   for (std::size_t v = 0; v < label.size(); ++v) {
-    const auto j = static_cast<std::size_t>(partition.segment_of[v]);
+    const auto j = as_size(partition.segment_of[v]);
     partition.node[as_size(next[j]++)] = static_cast<std::int32_t>(v);
   }
   return partition;
@@ -142,7 +142,7 @@ inline std::int64_t count_cut(const EdgesView& edges, const std::vector<std::int
   if (node_splits.empty()) return Status::invalid_argument("node_splits is empty; should begin with 0");
   MLGRAPH_RETURN_IF_ERROR(detail::check_node_splits(node_splits, num_nodes));
   Partition partition;
-  partition.node.resize(static_cast<std::size_t>(num_nodes));
+  partition.node.resize(as_size(num_nodes));
   std::iota(partition.node.begin(), partition.node.end(), 0);
   for (std::size_t i = 1; i < node_splits.size(); ++i) {
     const std::int32_t begin = node_splits[i - 1];

@@ -23,11 +23,10 @@ namespace detail {
 // The configurations of a node get numbers in the order in which they come.
 [[nodiscard]] inline const LocalRows* plan_join(FlowPlan& rows, const LocalRows::Memory& call,
                                                 Span<const std::int32_t> config) {
-  const auto level = static_cast<std::size_t>(rows.graph().join_level());
+  const auto level = as_size(rows.graph().join_level());
   const std::size_t num_nodes = rows.graph().config_node.size();
   LocalRows* const now = LocalRows::make(call, rows.reached(level).size());
-  const std::size_t num_ids =
-      config.empty() ? 1 : static_cast<std::size_t>(*std::max_element(config.begin(), config.end())) + 1;
+  const std::size_t num_ids = config.empty() ? 1 : as_size(*std::max_element(config.begin(), config.end())) + 1;
   auto* const number = call.numbers(num_ids);
   auto* const seen_at = call.rows(static_cast<std::int32_t>(num_ids));
   std::fill_n(seen_at, num_ids, -1);
@@ -39,7 +38,7 @@ namespace detail {
     local.row = call.rows(call.num_configs);
     local.count = 0;
     for (std::int32_t c = 0; c < call.num_configs; ++c) {
-      const auto id = static_cast<std::size_t>(config[static_cast<std::size_t>(c) * num_nodes + q]);
+      const auto id = as_size(config[static_cast<std::size_t>(c) * num_nodes + q]);
       if (!rows.merges() || seen_at[id] != static_cast<std::int32_t>(q)) {
         seen_at[id] = static_cast<std::int32_t>(q);
         number[id] = static_cast<LocalRows::Number>(local.count);
@@ -75,7 +74,7 @@ void find_local_rows(const LocalRows& local, std::size_t width, std::int32_t* ke
       for (std::int32_t l = begin; l < end; ++l, to += width)
         *to = read.local != nullptr ? read.local->row_of(local.config(l)) : read.free;
     }
-    find(Span<const std::int32_t>(keys, static_cast<std::size_t>(end - begin) * width), local.row + begin);
+    find(Span<const std::int32_t>(keys, as_size(end - begin) * width), local.row + begin);
   }
 }
 
@@ -141,7 +140,7 @@ void find_local_rows(const LocalRows& local, std::size_t width, std::int32_t* ke
                                                  Span<const std::int32_t> config, std::size_t level,
                                                  std::int32_t* keys) {
   const LocalRows* nodes = plan_join(rows, call, config);
-  for (auto k = static_cast<std::size_t>(rows.graph().join_level()); k < level; ++k)
+  for (auto k = as_size(rows.graph().join_level()); k < level; ++k)
     nodes = plan_stage(rows, call, k, nodes, keys);
   return nodes;
 }
@@ -157,17 +156,14 @@ void for_pieces_of_configs(const FlowPlan& rows, Span<const std::int32_t> config
     const ArenaScope scope(scratch);
     const LocalRows::Memory call(std::min(LocalRows::kMostConfigs, all - first), scratch);
     auto* const keys = scratch.allocate<std::int32_t>(kKeysAtOnce * rows.most_parts());
-    piece(call,
-          config.subspan(static_cast<std::size_t>(first) * num_nodes,
-                         static_cast<std::size_t>(call.num_configs) * num_nodes),
-          first, keys);
+    piece(call, config.subspan(as_size(first) * num_nodes, as_size(call.num_configs) * num_nodes), first, keys);
   }
 }
 
 // Rows (C, nodes) of these configurations, into those of all.
 inline void copy_local_rows(const LocalRows* nodes, std::size_t num_nodes, const LocalRows::Memory& call,
                             std::int32_t first, Span<std::int32_t> out) {
-  std::int32_t* to = out.data() + static_cast<std::size_t>(first) * num_nodes;
+  std::int32_t* to = out.data() + as_size(first) * num_nodes;
   for (std::int32_t c = 0; c < call.num_configs; ++c) {
     for (std::size_t i = 0; i < num_nodes; ++i) *to++ = nodes[i].row_of(c);
   }

@@ -30,28 +30,28 @@ MLGRAPH_BEGIN_ISA
 inline void random_walk_encoding(const EdgesView& edges, MatrixView<float> out) {
   MLGRAPH_ASSERT(out.rows == edges.num_nodes(), "random_walk_encoding: out is (N, K)");
   const CsrView& by_source = edges.reverse.csr;
-  const auto num_nodes = static_cast<std::size_t>(out.rows);
+  const auto num_nodes = as_size(out.rows);
   std::vector<double> mass(num_nodes), next_mass(num_nodes);
   std::vector<std::int32_t> at, next;
   for (std::int64_t v = 0; v < out.rows; ++v) {
     at.assign(1, static_cast<std::int32_t>(v));
-    mass[static_cast<std::size_t>(v)] = 1;
+    mass[as_size(v)] = 1;
     for (std::int64_t k = 0; k < out.cols; ++k) {
       next.clear();
       for (const std::int32_t u : at) {
-        const double share = mass[static_cast<std::size_t>(u)] / std::max(1, by_source.degree(u));
+        const double share = mass[as_size(u)] / std::max(1, by_source.degree(u));
         detail::for_each_neighbour(by_source, u, [&](std::int32_t w) {
-          double& there = next_mass[static_cast<std::size_t>(w)];
+          double& there = next_mass[as_size(w)];
           if (there == 0) next.push_back(w);
           there += share;
         });
-        mass[static_cast<std::size_t>(u)] = 0;
+        mass[as_size(u)] = 0;
       }
       at.swap(next);
       mass.swap(next_mass);
-      out.row(v)[k] = static_cast<float>(mass[static_cast<std::size_t>(v)]);
+      out.row(v)[k] = static_cast<float>(mass[as_size(v)]);
     }
-    for (const std::int32_t u : at) mass[static_cast<std::size_t>(u)] = 0;
+    for (const std::int32_t u : at) mass[as_size(u)] = 0;
   }
 }
 
@@ -61,10 +61,9 @@ inline void random_walk_encoding(const EdgesView& edges, MatrixView<float> out) 
   MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::int32_t> order, topological_order(edges));
   std::vector<std::int32_t> depth(order.size());
   for (const std::int32_t v : order) {
-    std::int32_t& mine = depth[static_cast<std::size_t>(v)];
-    detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t source) {
-      mine = std::max(mine, depth[static_cast<std::size_t>(source)] + 1);
-    });
+    std::int32_t& mine = depth[as_size(v)];
+    detail::for_each_neighbour(edges.forward.csr, v,
+                               [&](std::int32_t source) { mine = std::max(mine, depth[as_size(source)] + 1); });
   }
   return depth;
 }

@@ -62,7 +62,7 @@ struct ProgramView {
 
   /// What is ranked: ns, or a multiple of the default configuration's time where that is known.
   [[nodiscard]] double label(std::int64_t c) const {
-    const auto i = static_cast<std::size_t>(c);
+    const auto i = as_size(c);
     const auto ns = static_cast<double>(runtime[i]);
     return runtime_normalizer.empty() ? ns : ns / static_cast<double>(runtime_normalizer[i]);
   }

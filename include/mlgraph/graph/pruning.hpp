@@ -46,7 +46,7 @@ namespace detail {
 
 // The inverse of new_to_old, where every new node stands for one old node.
 inline std::vector<std::int32_t> invert(const std::vector<std::int32_t>& new_to_old, std::int32_t num_old) {
-  std::vector<std::int32_t> old_to_new(static_cast<std::size_t>(num_old), -1);
+  std::vector<std::int32_t> old_to_new(as_size(num_old), -1);
   for (std::size_t i = 0; i < new_to_old.size(); ++i) {
     old_to_new[as_size(new_to_old[i])] = static_cast<std::int32_t>(i);
   }
@@ -57,9 +57,7 @@ inline std::vector<std::int32_t> invert(const std::vector<std::int32_t>& new_to_
 struct Members {
   std::vector<std::int32_t> ptr, member;
 
-  [[nodiscard]] std::int32_t size_of(std::int32_t i) const {
-    return ptr[static_cast<std::size_t>(i) + 1] - ptr[as_size(i)];
-  }
+  [[nodiscard]] std::int32_t size_of(std::int32_t i) const { return ptr[as_size(i) + 1] - ptr[as_size(i)]; }
 };
 inline Members members_of(const Pruning& pruning) {
   Members members;
@@ -67,7 +65,7 @@ inline Members members_of(const Pruning& pruning) {
   std::size_t num_members = 0;
   for (const std::int32_t i : pruning.old_to_new) {
     if (i < 0) continue;
-    ++members.ptr[static_cast<std::size_t>(i) + 2];
+    ++members.ptr[as_size(i) + 2];
     ++num_members;
   }
   for (std::size_t i = 1; i < members.ptr.size(); ++i) members.ptr[i] += members.ptr[i - 1];
@@ -75,7 +73,7 @@ inline Members members_of(const Pruning& pruning) {
   for (std::size_t v = 0; v < pruning.old_to_new.size(); ++v) {
     const std::int32_t i = pruning.old_to_new[v];
     if (i < 0) continue;
-    std::int32_t& next = members.ptr[static_cast<std::size_t>(i) + 1];
+    std::int32_t& next = members.ptr[as_size(i) + 1];
     members.member[as_size(next++)] = static_cast<std::int32_t>(v);
   }
   members.ptr.pop_back();
@@ -85,11 +83,11 @@ inline Members members_of(const Pruning& pruning) {
 // (n, F) the mean of the rows of each new node's members; of one row, that row bit by bit.
 inline AlignedVector<float> member_means(MatrixView<const float> x, const Members& members) {
   const auto num_nodes = signed_size(members.ptr) - 1;
-  AlignedVector<float> means(static_cast<std::size_t>(num_nodes * x.cols));
-  std::vector<double> sum(static_cast<std::size_t>(x.cols));
+  AlignedVector<float> means(as_size(num_nodes * x.cols));
+  std::vector<double> sum(as_size(x.cols));
   for (std::int64_t i = 0; i < num_nodes; ++i) {
-    const auto begin = static_cast<std::size_t>(members.ptr[as_size(i)]);
-    const auto end = static_cast<std::size_t>(members.ptr[static_cast<std::size_t>(i) + 1]);
+    const auto begin = as_size(members.ptr[as_size(i)]);
+    const auto end = as_size(members.ptr[static_cast<std::size_t>(i) + 1]);
     float* const mean = means.data() + i * x.cols;
     if (end - begin == 1) {
       std::copy_n(x.row(members.member[begin]), x.cols, mean);
@@ -124,7 +122,7 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
 ///         configurable nodes (13,502 -> 2,143 nodes is typical).
 [[nodiscard]] inline Result<Pruning> prune_edges(const EdgesView& edges, Span<const std::int32_t> nodes) {
   MLGRAPH_RETURN_IF_ERROR(detail::check_node_list(nodes, edges.num_nodes(), "node"));
-  std::vector<bool> chosen(static_cast<std::size_t>(edges.num_nodes()), false);
+  std::vector<bool> chosen(as_size(edges.num_nodes()), false);
   std::vector<bool> kept(chosen);
   for (const std::int32_t v : nodes) {
     chosen[as_size(v)] = true;
@@ -187,7 +185,7 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   const detail::Members members = detail::members_of(pruning);
   std::vector<std::int32_t> last_target(pruning.new_to_old.size(), -1);
   for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
-    for (std::int32_t m = members.ptr[as_size(i)]; m < members.ptr[static_cast<std::size_t>(i) + 1]; ++m) {
+    for (std::int32_t m = members.ptr[as_size(i)]; m < members.ptr[as_size(i) + 1]; ++m) {
       const std::int32_t v = members.member[as_size(m)];
       detail::for_each_neighbour(edges.forward.csr, v, [&](std::int32_t w) {
         const std::int32_t from = pruning.old_to_new[as_size(w)];
@@ -215,7 +213,7 @@ void connect(const EdgesView& edges, const Keep& keep, Pruning& pruning) {
   pruned.num_features = graph.x.cols;
   pruned.x = detail::member_means(graph.x, members);
   for (std::int32_t i = 0; i < pruning.num_nodes(); ++i) {
-    const auto old = static_cast<std::size_t>(pruning.new_to_old[as_size(i)]);
+    const auto old = as_size(pruning.new_to_old[as_size(i)]);
     pruned.opcode.push_back(members.size_of(i) > 1 ? 0 : graph.opcode[old]);
   }
   for (const std::int32_t v : graph.config_node) {

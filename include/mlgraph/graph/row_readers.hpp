@@ -43,7 +43,7 @@ template <class T>
                                          Span<const std::int32_t> last, Arena& arena) {
   const std::size_t level = rows.num_levels() - 1;
   const SumTree& sum = rows.sums()[s];
-  const auto num_rows = static_cast<std::size_t>(rows.level(level).size());
+  const auto num_rows = as_size(rows.level(level).size());
   RowReaders<T> readers;
   readers.num_totals = rows.level(rows.sum_level(s, sum.num_levels() - 1)).size();
   const std::int32_t all = readers.has_all() ? readers.num_totals : 0;
@@ -56,13 +56,13 @@ template <class T>
   for (std::size_t c = total.size(); c-- > 0;) config[total[c]] = static_cast<std::int32_t>(c);
   const auto for_each_read = [&](const auto& read) {
     for (const std::int32_t v : sum.node) {
-      if (rows.free_row(level, v) >= 0) read(all, static_cast<std::size_t>(rows.free_row(level, v)));
+      if (rows.free_row(level, v) >= 0) read(all, as_size(rows.free_row(level, v)));
     }
     for (std::int32_t d = 0; d < readers.num_totals; ++d) {
       if (config[d] < 0) continue;
-      const Span<const std::int32_t> of = last.subspan(
-          static_cast<std::size_t>(config[d]) * rows.reached(level).size(), rows.reached(level).size());
-      for (const std::int32_t p : places) read(d, static_cast<std::size_t>(of[p]));
+      const Span<const std::int32_t> of =
+          last.subspan(as_size(config[d]) * rows.reached(level).size(), rows.reached(level).size());
+      for (const std::int32_t p : places) read(d, as_size(of[p]));
     }
   };
   auto* const seen = arena.allocate<std::int32_t>(num_rows);     // the last reader of each row
@@ -74,7 +74,7 @@ template <class T>
     seen[r] = d;
   });
   for (std::size_t r = 0; r < num_rows; ++r) ptr[r + 2] += ptr[r + 1];
-  const auto num_reads = static_cast<std::size_t>(ptr[num_rows + 1]);
+  const auto num_reads = as_size(ptr[num_rows + 1]);
   auto* const reader = arena.allocate<std::int32_t>(num_reads);
   auto* const count = arena.allocate<T>(num_reads);
   std::fill_n(seen, num_rows, -1);

@@ -45,8 +45,7 @@ namespace detail {
 }
 
 [[nodiscard]] inline Result<std::vector<double>> fold_shares(std::int64_t num_folds) {
-  if (num_folds >= 2)
-    return std::vector<double>(static_cast<std::size_t>(num_folds), 1 / static_cast<double>(num_folds));
+  if (num_folds >= 2) return std::vector<double>(as_size(num_folds), 1 / static_cast<double>(num_folds));
   return Status::invalid_argument(str_cat("split: num_folds is ", num_folds, "; should be 2 or more"));
 }
 

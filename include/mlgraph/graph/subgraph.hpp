@@ -24,7 +24,7 @@ class NodeMap {
  public:
   /// Forgets everything and makes room for ids below `num_nodes`.
   void reset(std::int32_t num_nodes) {
-    if (slots_.size() < static_cast<std::size_t>(num_nodes)) slots_.resize(static_cast<std::size_t>(num_nodes));
+    if (slots_.size() < as_size(num_nodes)) slots_.resize(as_size(num_nodes));
     if (++epoch_ == 0) {  // wrapped around: old marks would look new
       std::fill(slots_.begin(), slots_.end(), Slot{});
       epoch_ = 1;
@@ -61,7 +61,7 @@ inline Status check_node_list(Span<const std::int32_t> nodes, std::int32_t num_n
 /// Calls `visit(neighbour)` for the neighbours of a node in one CSR.
 template <class Visit>
 void for_each_neighbour(const CsrView& csr, std::int32_t node, const Visit& visit) {
-  const auto row = static_cast<std::size_t>(node);
+  const auto row = as_size(node);
   for (std::int32_t p = csr.row_ptr[row]; p < csr.row_ptr[row + 1]; ++p) {
     visit(csr.col[p]);
   }
@@ -101,7 +101,7 @@ void connect(const EdgesView& edges, const std::vector<std::int32_t>& node, cons
   if (k < 0) return Status::invalid_argument(str_cat("k is ", k, "; should be 0 or more"));
   MLGRAPH_RETURN_IF_ERROR(detail::check_node_list(seeds, edges.num_nodes(), "seed"));
   std::vector<std::int32_t> reached;
-  std::vector<bool> seen(static_cast<std::size_t>(edges.num_nodes()), false);
+  std::vector<bool> seen(as_size(edges.num_nodes()), false);
   const auto reach = [&](std::int32_t v) {
     if (seen[as_size(v)]) return;
     seen[as_size(v)] = true;

@@ -11,6 +11,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/fixed_tree.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -24,7 +25,7 @@ struct SumTree {
   explicit SumTree(std::vector<std::int32_t> nodes) : node(std::move(nodes)) {
     std::size_t count = node.size();
     do {
-      count = static_cast<std::size_t>(tree_level_size(static_cast<std::int64_t>(count)));
+      count = as_size(tree_level_size(static_cast<std::int64_t>(count)));
       free.emplace_back(count, -1);
     } while (count > 1);
   }
@@ -34,7 +35,7 @@ struct SumTree {
   [[nodiscard]] std::pair<std::size_t, std::size_t> parts(std::size_t level, std::size_t block) const {
     const std::size_t count = level == 0 ? node.size() : num_blocks(level - 1);
     const auto [first, last] = tree_parts(static_cast<std::int64_t>(block), static_cast<std::int64_t>(count));
-    return {static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
+    return {as_size(first), as_size(last)};
   }
 };
 

@@ -27,8 +27,8 @@ namespace detail {
 inline bool ids_are_topological(const EdgesView& edges) {
   const CsrView& csr = edges.forward.csr;
   for (std::int32_t v = 0; v < csr.num_rows(); ++v) {
-    const std::int32_t end = csr.row_ptr[static_cast<std::size_t>(v) + 1];
-    if (csr.degree(v) > 0 && csr.col[static_cast<std::size_t>(end) - 1] >= v) return false;  // sources ascend
+    const std::int32_t end = csr.row_ptr[as_size(v) + 1];
+    if (csr.degree(v) > 0 && csr.col[as_size(end) - 1] >= v) return false;  // sources ascend
   }
   return true;
 }
@@ -71,7 +71,7 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
 /// Errors: a cycle (a self edge is one); names its nodes.
 /// Cost:   O(N + E) when the ids are in order already, else O(N log N + E).
 [[nodiscard]] inline Result<std::vector<std::int32_t>> topological_order(const EdgesView& edges) {
-  const auto num_nodes = static_cast<std::size_t>(edges.num_nodes());
+  const auto num_nodes = as_size(edges.num_nodes());
   std::vector<std::int32_t> order(num_nodes);
   if (detail::ids_are_topological(edges)) {
     std::iota(order.begin(), order.end(), 0);
@@ -104,7 +104,7 @@ inline Status cycle_status(const EdgesView& edges, const std::vector<std::int32_
 template <class Included>
 [[nodiscard]] std::vector<std::int32_t> components_among(const EdgesView& edges, const Included& included) {
   std::int32_t num_components = 0;
-  std::vector<std::int32_t> component_of(static_cast<std::size_t>(edges.num_nodes()), -1);
+  std::vector<std::int32_t> component_of(as_size(edges.num_nodes()), -1);
   std::vector<std::int32_t> open;
   for (std::int32_t root = 0; root < edges.num_nodes(); ++root) {
     const auto reach = [&](std::int32_t v) {

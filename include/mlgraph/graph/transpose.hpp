@@ -10,6 +10,7 @@
 
 #include "mlgraph/core/arena.hpp"
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 
 namespace mlgraph {
@@ -20,17 +21,17 @@ MLGRAPH_BEGIN_ISA
 /// Cost:   O(rows, columns and edges), by counting sort.
 inline void add_transpose(AdjacencyView& adjacency, Arena& arena) {
   const CsrView& csr = adjacency.csr;
-  const std::size_t num_cols = static_cast<std::size_t>(adjacency.num_cols);
+  const std::size_t num_cols = as_size(adjacency.num_cols);
   const std::size_t num_edges = csr.col.size();
   auto* const ptr = arena.allocate<std::int32_t>(num_cols + 2);  // ptr[j + 1]: the next free place of column j
   auto* const row = arena.allocate<std::int32_t>(num_edges);
   auto* const to_csr = arena.allocate<std::int32_t>(num_edges);
   std::fill_n(ptr, num_cols + 2, 0);
-  for (const std::int32_t j : csr.col) ++ptr[static_cast<std::size_t>(j) + 2];
+  for (const std::int32_t j : csr.col) ++ptr[as_size(j) + 2];
   for (std::size_t j = 0; j < num_cols; ++j) ptr[j + 2] += ptr[j + 1];
   for (std::int32_t i = 0; i < csr.num_rows(); ++i) {
-    for (std::int32_t e = csr.row_ptr[i]; e < csr.row_ptr[static_cast<std::size_t>(i) + 1]; ++e) {
-      const std::int32_t place = ptr[static_cast<std::size_t>(csr.col[e]) + 1]++;
+    for (std::int32_t e = csr.row_ptr[i]; e < csr.row_ptr[as_size(i) + 1]; ++e) {
+      const std::int32_t place = ptr[as_size(csr.col[e]) + 1]++;
       row[place] = i;
       to_csr[place] = e;
     }

@@ -94,7 +94,7 @@ class CurrentConfig {
  private:
   template <class Int>
   static std::size_t at(Int i) {
-    return static_cast<std::size_t>(i);
+    return as_size(i);
   }
 
   std::int64_t num_features_ = 0;

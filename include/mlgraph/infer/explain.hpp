@@ -77,7 +77,7 @@ class Explainer {
     ctx_.bind(model.spec(), Span<const float>(model.parameters().value));
     tape_.bind(model.spec(), Span<const float>(model.parameters().value));
     tape_.set_training(false);
-    result_.node.assign(static_cast<std::size_t>(program.view.graph.num_nodes()), 0.0);
+    result_.node.assign(as_size(program.view.graph.num_nodes()), 0.0);
   }
 
   [[nodiscard]] Result<Explanation> run() {
@@ -107,7 +107,7 @@ class Explainer {
     MLGRAPH_RETURN_IF_ERROR(ctx_.status());
     const MatrixView<const float> value = ctx_.value(h), sums = ctx_.value(pooled);
     rows_.push_back({&segment, AlignedVector<float>(value.data, value.data + value.size())});
-    sums_.resize(static_cast<std::size_t>(sums.cols), 0.0f);
+    sums_.resize(as_size(sums.cols), 0.0f);
     for (std::size_t f = 0; f < sums_.size(); ++f) sums_[f] += sums.data[f];
     num_nodes_ += in.num_inner();
     num_config_nodes_ += in.num_inner_config();
@@ -170,12 +170,12 @@ class Explainer {
     for (const Rows& rows : rows_) {
       const Segment& segment = *rows.segment;
       const Span<const std::int32_t> config_node = segment.graph.config_node();
-      std::vector<bool> configurable(static_cast<std::size_t>(segment.graph.num_nodes()), false);
+      std::vector<bool> configurable(as_size(segment.graph.num_nodes()), false);
       for (const std::int32_t v : config_node) configurable[as_size(v)] = true;
-      const auto num_rows = is_only ? config_node.size() - static_cast<std::size_t>(segment.num_halo_config)
-                                    : configurable.size() - static_cast<std::size_t>(segment.num_halo);
+      const auto num_rows = is_only ? config_node.size() - as_size(segment.num_halo_config)
+                                    : configurable.size() - as_size(segment.num_halo);
       for (std::size_t i = 0; i < num_rows; ++i) {
-        const std::size_t v = is_only ? static_cast<std::size_t>(config_node[i]) : i;
+        const std::size_t v = is_only ? as_size(config_node[i]) : i;
         const float* const row = rows.value.data() + i * channels();
         double amount = 0;
         for (std::size_t s = 0; s < pools.sources().size(); ++s) {
@@ -188,7 +188,7 @@ class Explainer {
     }
   }
 
-  [[nodiscard]] std::size_t channels() const { return static_cast<std::size_t>(plan_.channels); }
+  [[nodiscard]] std::size_t channels() const { return as_size(plan_.channels); }
   static double norm(const float* x, std::size_t n) {
     double sum = 0;
     for (std::size_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);

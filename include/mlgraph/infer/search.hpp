@@ -79,7 +79,7 @@ class Searcher {
     if (options_.max_seconds > 0) start_seconds_ = now();
     MLGRAPH_ASSIGN_OR_RETURN(score_, session_.start(configs, c));
     start_.assign(session_.current().begin(), session_.current().end());
-    choice_.assign(static_cast<std::size_t>(session_.rows_per_config()), -1);
+    choice_.assign(as_size(session_.rows_per_config()), -1);
     best_.choice = choice_;
     best_.score = best_.start_score = score_;
     best_.num_evaluations = 1;
@@ -109,7 +109,7 @@ class Searcher {
 
  private:
   using Choice = std::vector<std::int32_t>;
-  static std::size_t at(std::int32_t i) { return static_cast<std::size_t>(i); }
+  static std::size_t at(std::int32_t i) { return as_size(i); }
 
   [[nodiscard]] Status check() const {
     const std::int64_t num_rows = session_.rows_per_config();
@@ -141,7 +141,7 @@ class Searcher {
     return candidates_.ptr[at(row) + 1] - candidates_.ptr[at(row)];
   }
   [[nodiscard]] Span<const float> features(std::int32_t row, std::int32_t candidate) const {
-    const auto width = static_cast<std::size_t>(session_.num_features());
+    const auto width = as_size(session_.num_features());
     if (candidate < 0) return Span<const float>(start_).subspan(at(row) * width, width);
     return {candidates_.features.row(candidates_.ptr[at(row)] + candidate), width};
   }
@@ -277,7 +277,7 @@ class Searcher {
       }
       std::stable_sort(next.begin(), next.end(),
                        [](const Entry& a, const Entry& b) { return a.score < b.score; });
-      const auto width = static_cast<std::size_t>(options_.beam_width);
+      const auto width = as_size(options_.beam_width);
       if (next.size() > width) next.erase(next.begin() + static_cast<std::ptrdiff_t>(width), next.end());
       std::swap(entries, next);
     }

@@ -102,7 +102,7 @@ class Session {
                                               configs.num_configs, " configs are asked for"));
     }
     MLGRAPH_RETURN_IF_ERROR(check(configs));  // before memory is taken for them
-    scores_.resize(static_cast<std::size_t>(configs.num_configs));
+    scores_.resize(as_size(configs.num_configs));
     MLGRAPH_RETURN_IF_ERROR(score_checked(configs, scores_.data()));
     order_.resize(scores_.size());
     std::iota(order_.begin(), order_.end(), 0);
@@ -200,7 +200,7 @@ class Session {
 
   template <class Int>
   static std::size_t at(Int i) {
-    return static_cast<std::size_t>(i);
+    return as_size(i);
   }
 
   // Whether each configuration has one number of its own.

@@ -38,13 +38,13 @@ struct ConfigGroups {
 /// Cost: O(C * config_size), by hashing; 8 bytes per config, and some 80 per distinct one while it runs.
 [[nodiscard]] inline ConfigGroups group_configs(const ConfigView& configs) {
   const std::size_t value_bytes = configs.wide.empty() ? sizeof(std::int8_t) : sizeof(float);
-  const std::size_t row_bytes = static_cast<std::size_t>(configs.config_size()) * value_bytes;
+  const std::size_t row_bytes = as_size(configs.config_size()) * value_bytes;
   const std::string_view bytes =
       as_text(configs.wide.empty() ? as_bytes(configs.narrow) : as_bytes(configs.wide));
   std::unordered_map<std::string_view, std::int64_t> group_of;
   ConfigGroups groups;
   for (std::int64_t c = 0; c < configs.num_configs; ++c) {
-    const std::string_view row = bytes.substr(static_cast<std::size_t>(c) * row_bytes, row_bytes);
+    const std::string_view row = bytes.substr(as_size(c) * row_bytes, row_bytes);
     const auto [group, is_new] = group_of.emplace(row, groups.num_groups());
     if (is_new) groups.first.push_back(c);
     groups.group.push_back(group->second);
@@ -128,12 +128,12 @@ namespace detail {
   without_configs.runtime_normalizer = {};
   Program out = copy_program(without_configs);
   out.num_configs = groups.num_groups();
-  const auto size = static_cast<std::size_t>(program.configs.config_size());
+  const auto size = as_size(program.configs.config_size());
   const auto copy_firsts = [&](auto from, auto& to) {
     if (from.empty()) return;
     to.reserve(groups.first.size() * size);
     for (const std::int64_t c : groups.first) {
-      const auto row = from.subspan(static_cast<std::size_t>(c) * size, size);
+      const auto row = from.subspan(as_size(c) * size, size);
       to.insert(to.end(), row.begin(), row.end());
     }
   };
@@ -143,7 +143,7 @@ namespace detail {
 
   // The members of each group one after the other, by counting sort.
   std::vector<std::size_t> begin(groups.first.size() + 1, 0);
-  for (const std::int64_t g : groups.group) ++begin[static_cast<std::size_t>(g) + 1];
+  for (const std::int64_t g : groups.group) ++begin[as_size(g) + 1];
   for (std::size_t g = 1; g < begin.size(); ++g) begin[g] += begin[g - 1];
   std::vector<std::int64_t> members(groups.group.size());
   std::vector<std::size_t> next(begin.begin(), begin.end() - 1);

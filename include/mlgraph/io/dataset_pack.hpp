@@ -87,7 +87,7 @@ class DatasetPack {
     std::vector<Status> status(views_.size());
     parallel_for(pool, signed_size(views_), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        status[as_size(i)] = verify_program(static_cast<std::size_t>(i), what);
+        status[as_size(i)] = verify_program(as_size(i), what);
       }
     });
     for (Status& each : status) {
@@ -137,7 +137,7 @@ class DatasetPack {
     const Span<const std::byte> table = bytes_.subspan(header.table_offset, room);
     if (checksum64(table) != header.table_checksum) return error("has a table that fails its checksum");
     config_kind_ = static_cast<ConfigKind>(header.task);
-    const auto num_programs = static_cast<std::size_t>(header.num_programs);
+    const auto num_programs = as_size(header.num_programs);
     records_ = {static_cast<const PackRecord*>(static_cast<const void*>(table.data())), num_programs};
     const char* const names = reinterpret_cast<const char*>(table.data() + num_programs * sizeof(PackRecord));
     views_.reserve(num_programs);
@@ -230,7 +230,7 @@ class DatasetPack {
 
   [[nodiscard]] ProgramView view_of(const PackRecord& record, const char* names) const {
     ProgramView view;
-    view.name = {names + record.name_offset, static_cast<std::size_t>(record.name_bytes)};
+    view.name = {names + record.name_offset, as_size(record.name_bytes)};
     view.graph.x = {array_of<float>(record, kPackX).data(), static_cast<std::int64_t>(record.num_nodes),
                     static_cast<std::int64_t>(record.num_features)};
     view.graph.feature_names = hlo_feature_names(view.graph.x.cols);

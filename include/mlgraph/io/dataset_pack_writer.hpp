@@ -135,8 +135,7 @@ class DatasetPackWriter {
 
   Status align() {
     const std::byte zeros[kPackAlignment] = {};
-    return write(
-        {zeros, static_cast<std::size_t>((kPackAlignment - offset_ % kPackAlignment) % kPackAlignment)});
+    return write({zeros, as_size((kPackAlignment - offset_ % kPackAlignment) % kPackAlignment)});
   }
 
   template <class T>

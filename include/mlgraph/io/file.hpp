@@ -76,7 +76,7 @@ namespace detail {
     if (used == bytes.size()) {
       // One byte more than is expected or allowed, so that the end of the file is seen.
       const std::uint64_t wanted = std::max<std::uint64_t>({hint, 2 * std::uint64_t{used}, 1 << 14}) + 1;
-      bytes.resize(static_cast<std::size_t>(std::min(wanted, max_bytes + 1)));
+      bytes.resize(as_size(std::min(wanted, max_bytes + 1)));
     }
     const std::size_t got = std::fread(bytes.data() + used, 1, bytes.size() - used, file.get());
     used += got;
@@ -138,7 +138,7 @@ class TemporaryFile {
       const ::ssize_t got =
           ::write(descriptor_, bytes.data() + done, std::min(bytes.size() - done, kMostAtOnce));
       if (got < 0 && errno != EINTR) return system_error(path_, "cannot be written");
-      if (got > 0) done += static_cast<std::size_t>(got);
+      if (got > 0) done += as_size(got);
     }
     return {};
   }

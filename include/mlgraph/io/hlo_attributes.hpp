@@ -15,6 +15,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
@@ -300,7 +301,7 @@ class HloAttributeParser : public HloScanner {
         seen = true;
         (c == first ? first_at : second_at) = static_cast<std::int64_t>(i);
       } else if (is_digit(c)) {
-        const auto axis = static_cast<std::size_t>(c - '0');
+        const auto axis = as_size(c - '0');
         if (axis >= num_spatial || spatial[axis] >= 0) return false;
         spatial[axis] = static_cast<std::int64_t>(i);
       } else if (c != '?') {

@@ -128,7 +128,7 @@ class HloBuilder : public HloAttributeParser {
     std::vector<const HloShape*> operands, roots;
     for (const std::int64_t id : inst.operand_ids) operands.push_back(&shape_of(current, id));
     for (const std::int64_t id : inst.called_computation_ids) {
-      const auto index = static_cast<std::size_t>(id - 1);
+      const auto index = as_size(id - 1);
       roots.push_back(&module.computations[index].instructions[roots_[index]].shape);
     }
     // No result is larger than what it is a copy of.

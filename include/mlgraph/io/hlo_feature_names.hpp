@@ -92,7 +92,7 @@ inline constexpr std::string_view kHloFeatureNames[] = {
 };
 // clang-format on
 static_assert(sizeof(kHloFeatureNames) / sizeof(kHloFeatureNames[0]) ==
-              static_cast<std::size_t>(kNumHloFeatures + kNumHloExtraFeatures));
+              as_size(kNumHloFeatures + kNumHloExtraFeatures));
 
 }  // namespace detail
 

@@ -55,7 +55,7 @@ class HloIndex {
 
   [[nodiscard]] static Result<HloIndex> make(const HloModule& module) {
     HloIndex index;
-    const auto num_rows = static_cast<std::size_t>(module.num_instructions());
+    const auto num_rows = as_size(module.num_instructions());
     index.rows_.reserve(num_rows);
     index.row_of_id_.reserve(num_rows);
     for (const HloComputation& computation : module.computations) {
@@ -156,13 +156,13 @@ inline Status check_no_cycle(const HloIndex& index, const std::vector<std::int64
       const std::size_t row = path.back();
       state[row] = kOpen;
       const std::size_t e = next[row];
-      if (e == num_edges || static_cast<std::size_t>(edge_index[2 * e]) != row) {
+      if (e == num_edges || as_size(edge_index[2 * e]) != row) {
         state[row] = kDone;
         path.pop_back();
         continue;
       }
       ++next[row];
-      const auto source = static_cast<std::size_t>(edge_index[2 * e + 1]);
+      const auto source = as_size(edge_index[2 * e + 1]);
       if (state[source] == kOpen) {
         return edge_error(*index.rows()[source].instruction, source, "needs its own output, through others");
       }
@@ -201,7 +201,7 @@ inline bool ends_segment(std::string_view computation_name) {
                                                 const HloFeatureOptions& options = {}) {
   MLGRAPH_ASSIGN_OR_RETURN(const detail::HloIndex index, detail::HloIndex::make(module));
   const std::vector<detail::HloIndex::Row>& rows = index.rows();
-  const auto num_features = static_cast<std::size_t>(num_hlo_features(options));
+  const auto num_features = as_size(num_hlo_features(options));
 
   HloGraph graph;
   graph.num_nodes = signed_size(rows);

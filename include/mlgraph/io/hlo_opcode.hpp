@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -162,7 +163,7 @@ inline constexpr std::int32_t kTupleType = 13;
 
 /// The inverse of hlo_element_type(); "unknown" for numbers beyond the table.
 [[nodiscard]] constexpr std::string_view hlo_element_type_name(std::int32_t type) {
-  if (type < 0 || static_cast<std::size_t>(type) >= detail::kNumElementTypeNames) return "unknown";
+  if (type < 0 || as_size(type) >= detail::kNumElementTypeNames) return "unknown";
   return detail::kElementTypeNames[type];
 }
 

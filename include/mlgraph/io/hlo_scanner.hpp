@@ -14,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 
 namespace mlgraph {
@@ -146,7 +147,7 @@ class HloScanner {
       out = static_cast<std::int64_t>(bits);
     }
     if (result.ec != std::errc()) return fail(expected);
-    at_ = static_cast<std::size_t>(result.ptr - text_.data());
+    at_ = as_size(result.ptr - text_.data());
     return true;
   }
   bool boolean(bool& out) {
@@ -287,7 +288,7 @@ class HloScanner {
       return skip_comment() || fail_at(at_, "a comment that ends", "one that does not", StatusCode::kDataLoss);
     }
     if (is_opener(c)) {
-      if (closers_.size() >= static_cast<std::size_t>(max_depth_)) {
+      if (closers_.size() >= as_size(max_depth_)) {
         return fail_at(begin, str_cat("brackets at most ", max_depth_, " deep"), "more",
                        StatusCode::kResourceExhausted);
       }

@@ -121,7 +121,7 @@ inline bool infer_transpose(const HloInstruction& inst, const HloShape& operand,
 inline bool infer_concatenate(const HloInstruction& inst, ShapePointers operands, HloShape& out) {
   const HloShape& first = *operands[0];
   if (inst.dimensions.size() != 1 || !in_range(inst.dimensions, first.dimensions.size())) return false;
-  const auto axis = static_cast<std::size_t>(inst.dimensions[0]);
+  const auto axis = as_size(inst.dimensions[0]);
   out = array_of(first.element_type, first.dimensions);
   for (std::size_t i = 1; i < operands.size(); ++i) {
     if (operands[i]->dimensions.size() != first.dimensions.size()) return false;

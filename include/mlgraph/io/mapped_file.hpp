@@ -63,9 +63,9 @@ class MappedFile {
           str_cat(path, ": ", size, " bytes do not fit this machine's addresses"));
     }
     if (size == 0) return file;  // mmap refuses an empty range
-    void* const data = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_SHARED, descriptor.fd, 0);
+    void* const data = ::mmap(nullptr, as_size(size), PROT_READ, MAP_SHARED, descriptor.fd, 0);
     if (data == MAP_FAILED) return refused("cannot be mapped");
-    file.bytes_ = {static_cast<const std::byte*>(data), static_cast<std::size_t>(size)};
+    file.bytes_ = {static_cast<const std::byte*>(data), as_size(size)};
 #else
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> read,
                              read_file(path, std::numeric_limits<std::uint64_t>::max() / 2));

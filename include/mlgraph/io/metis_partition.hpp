@@ -14,6 +14,7 @@
 
 #include "mlgraph/core/config.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/graph/graph_view.hpp"
 #include "mlgraph/graph/partition.hpp"
@@ -37,7 +38,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
 [[nodiscard]] inline Result<Partition> metis_partition(const EdgesView& edges, std::int32_t max_size) {
   MLGRAPH_RETURN_IF_ERROR(mlgraph::detail::check_max_size(max_size));
   const std::int32_t num_nodes = edges.num_nodes();
-  const auto count = static_cast<std::size_t>(num_nodes);
+  const auto count = as_size(num_nodes);
   if (num_nodes <= max_size)
     return mlgraph::detail::partition_from_labels(std::vector<std::int32_t>(count, 0), 1);
   if (edges.num_edges() > kMaxMetisEdges) {
@@ -48,7 +49,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
   std::vector<idx_t> row_ptr = {0};
   std::vector<idx_t> col;
   row_ptr.reserve(count + 1);
-  col.reserve(static_cast<std::size_t>(edges.num_edges()) * 2);
+  col.reserve(as_size(edges.num_edges()) * 2);
   for (std::int32_t v = 0; v < num_nodes; ++v) {
     const auto begin = static_cast<std::ptrdiff_t>(col.size());
     mlgraph::detail::for_each_neighbour(edges, v, [&](std::int32_t w) {
@@ -73,7 +74,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
                                        outcome == METIS_ERROR_MEMORY ? ", no memory" : ""));
   }
   // Parts that are too large become several, of sizes that differ by one at most.
-  std::vector<std::int32_t> size(static_cast<std::size_t>(num_parts), 0), place(size.size(), 0);
+  std::vector<std::int32_t> size(as_size(num_parts), 0), place(size.size(), 0);
   for (const idx_t p : part) ++size[as_size(p)];
   std::vector<std::int32_t> first_label = {0};  // of the pieces of each part
   for (const std::int32_t s : size) {
@@ -81,7 +82,7 @@ inline constexpr std::int64_t kMaxMetisEdges = std::numeric_limits<idx_t>::max()
   }
   std::vector<std::int32_t> label(count);
   for (std::size_t v = 0; v < count; ++v) {
-    const auto p = static_cast<std::size_t>(part[v]);
+    const auto p = as_size(part[v]);
     const std::int32_t pieces = first_label[p + 1] - first_label[p];
     const std::int64_t piece = std::int64_t{place[p]++} * pieces / size[p];
     label[v] = first_label[p] + static_cast<std::int32_t>(piece);

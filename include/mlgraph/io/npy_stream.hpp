@@ -105,7 +105,7 @@ class NpyStream {
       if (n < 0) return read_error();
       if (n == 0) return Status::data_loss(str_cat("npz: ", what_, " ends ", count, " bytes early"));
       to += n;
-      count -= static_cast<std::size_t>(n);
+      count -= as_size(n);
     }
     return {};
   }

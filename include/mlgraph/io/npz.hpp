@@ -91,7 +91,7 @@ class NpzReader {
     const std::uint64_t count = stream.info().num_elements;
     MLGRAPH_RETURN_IF_ERROR(check_limit(key, "", stream.info(), count, sizeof(T)));
     NpyArray<T> array;
-    array.values.resize(static_cast<std::size_t>(count));
+    array.values.resize(as_size(count));
     MLGRAPH_RETURN_IF_ERROR(stream.read(array.values.data(), array.values.size()));
     MLGRAPH_RETURN_IF_ERROR(stream.finish());
     array.shape = std::move(stream.info().shape);
@@ -116,15 +116,15 @@ class NpzReader {
     const std::int64_t num_rows = info.shape.empty() ? 1 : info.shape[0];
     const std::uint64_t row_size = info.num_elements / static_cast<std::uint64_t>(num_rows);
     MLGRAPH_RETURN_IF_ERROR(check_limit(key, "a row of ", info, row_size, sizeof(T)));
-    const std::size_t cols = static_cast<std::size_t>(row_size);
+    const std::size_t cols = as_size(row_size);
     const std::int64_t block_rows = static_cast<std::int64_t>(std::min<std::uint64_t>(
         std::max<std::uint64_t>(65536 / sizeof(T) / row_size, 1), static_cast<std::uint64_t>(num_rows)));
-    std::vector<T> block(static_cast<std::size_t>(block_rows) * cols);
+    std::vector<T> block(as_size(block_rows) * cols);
     for (std::int64_t begin = 0; begin < num_rows; begin += block_rows) {
       const std::int64_t n = std::min(block_rows, num_rows - begin);
-      MLGRAPH_RETURN_IF_ERROR(stream.read(block.data(), static_cast<std::size_t>(n) * cols));
+      MLGRAPH_RETURN_IF_ERROR(stream.read(block.data(), as_size(n) * cols));
       MLGRAPH_RETURN_IF_ERROR(
-          call_for_rows<T>(begin, n, Span<const T>(block.data(), static_cast<std::size_t>(n) * cols), on_row));
+          call_for_rows<T>(begin, n, Span<const T>(block.data(), as_size(n) * cols), on_row));
     }
     return stream.finish();
   }
@@ -141,9 +141,9 @@ class NpzReader {
   /// Calls on_row for the `n` rows that `values` holds; the first is row `begin` of the array.
   template <class T, class OnRow>
   static Status call_for_rows(std::int64_t begin, std::int64_t n, Span<const T> values, OnRow& on_row) {
-    const std::size_t cols = values.size() / static_cast<std::size_t>(n);
+    const std::size_t cols = values.size() / as_size(n);
     for (std::int64_t i = 0; i < n; ++i) {
-      const Span<const T> row = values.subspan(static_cast<std::size_t>(i) * cols, cols);
+      const Span<const T> row = values.subspan(as_size(i) * cols, cols);
       if constexpr (std::is_void_v<decltype(on_row(begin + i, row))>) {
         on_row(begin + i, row);
       } else {
@@ -158,15 +158,14 @@ class NpzReader {
   static void to_c_order(NpyArray<T>& array) {
     const std::size_t rank = array.shape.size();
     std::vector<std::size_t> index(rank), stride(rank, 1);
-    for (std::size_t d = 1; d < rank; ++d)
-      stride[d] = stride[d - 1] * static_cast<std::size_t>(array.shape[d - 1]);
+    for (std::size_t d = 1; d < rank; ++d) stride[d] = stride[d - 1] * as_size(array.shape[d - 1]);
     std::vector<T> values(array.values.size());
     std::size_t from = 0;
     for (T& value : values) {
       value = array.values[from];
       for (std::size_t d = rank; d-- > 0;) {  // the next index: the last axis first
         from += stride[d];
-        if (++index[d] < static_cast<std::size_t>(array.shape[d])) break;
+        if (++index[d] < as_size(array.shape[d])) break;
         from -= stride[d] * index[d];
         index[d] = 0;
       }
@@ -317,7 +316,7 @@ class NpzWriter {
     std::vector<std::byte> bytes;
     bool complete = zip_source_stat(source, &stat) == 0 && zip_source_open(source) == 0;
     if (complete) {
-      bytes.resize(static_cast<std::size_t>(stat.size));
+      bytes.resize(as_size(stat.size));
       complete = zip_source_read(source, bytes.data(), stat.size) == static_cast<zip_int64_t>(stat.size);
       zip_source_close(source);
     }

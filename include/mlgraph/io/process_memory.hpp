@@ -11,6 +11,7 @@
 #include <cstdio>
 
 #include "mlgraph/core/config.hpp"
+#include "mlgraph/core/span.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -21,9 +22,9 @@ namespace io {
   struct ::rusage usage = {};
   if (::getrusage(RUSAGE_SELF, &usage) != 0) return 0;
 #if defined(__APPLE__)
-  return static_cast<std::size_t>(usage.ru_maxrss);
+  return as_size(usage.ru_maxrss);
 #else
-  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+  return as_size(usage.ru_maxrss) * 1024;
 #endif
 }
 
@@ -34,8 +35,7 @@ namespace io {
   unsigned long size = 0, resident = 0;
   const bool read = std::fscanf(file, "%lu %lu", &size, &resident) == 2;
   std::fclose(file);
-  return read ? static_cast<std::size_t>(resident) * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))
-              : peak_rss_bytes();
+  return read ? as_size(resident) * as_size(::sysconf(_SC_PAGESIZE)) : peak_rss_bytes();
 }
 
 }  // namespace io

@@ -142,7 +142,7 @@ inline Status check_program_edges(const GraphView& graph) {
 
 inline Status check_config_ids(Span<const std::int32_t> ids, std::int32_t num_nodes) {
   if (ids.empty()) return {};
-  std::vector<bool> seen(static_cast<std::size_t>(num_nodes));
+  std::vector<bool> seen(as_size(num_nodes));
   for (std::size_t k = 0; k < ids.size(); ++k) {
     if (ids[k] < 0 || ids[k] >= num_nodes) {
       return Status::out_of_range(str_cat("node_config_ids ", k, " is ", ids[k], "; num_nodes is ", num_nodes));
@@ -208,9 +208,9 @@ inline Status check_finite_configs(const ConfigView& configs) {
 /// The values of a matrix without gaps between its rows: in place where there are none, else copied to
 /// `buffer`.
 [[nodiscard]] inline Span<const float> packed_rows(MatrixView<const float> x, AlignedVector<float>& buffer) {
-  if (x.is_contiguous()) return {x.data, static_cast<std::size_t>(x.size())};
+  if (x.is_contiguous()) return {x.data, as_size(x.size())};
   buffer.clear();
-  buffer.reserve(static_cast<std::size_t>(x.size()));
+  buffer.reserve(as_size(x.size()));
   for (std::int64_t r = 0; r < x.rows; ++r) buffer.insert(buffer.end(), x.row(r), x.row(r) + x.cols);
   return buffer;
 }

@@ -93,7 +93,7 @@ template <class T>
 [[nodiscard]] std::int64_t count_constant_columns(const T* data, std::int64_t rows, std::int64_t cols,
                                                   std::int64_t stride) {
   if (rows == 0) return 0;
-  std::vector<std::uint8_t> varies(static_cast<std::size_t>(cols), 0);
+  std::vector<std::uint8_t> varies(as_size(cols), 0);
   for (std::int64_t r = 1; r < rows; ++r) {
     for (std::int64_t c = 0; c < cols; ++c) {
       varies[as_size(c)] |= static_cast<std::uint8_t>(data[r * stride + c] != data[c]);
@@ -128,7 +128,7 @@ inline void summarize_labels(const ProgramView& program, const ConfigGroups& gro
   for (const std::int64_t c : groups.first) least.push_back(program.label(c));
   most = least;
   for (std::size_t c = 0; c < groups.group.size(); ++c) {
-    const auto g = static_cast<std::size_t>(groups.group[c]);
+    const auto g = as_size(groups.group[c]);
     const double label = program.label(static_cast<std::int64_t>(c));
     least[g] = std::min(least[g], label);
     most[g] = std::max(most[g], label);

@@ -126,7 +126,7 @@ class TpuGraphsReader {
   /// Row after row, so that the file's own type is never in memory as a whole.
   template <class T>
   Status read_by_rows(std::string_view key, std::int64_t num_values, AlignedVector<T>& to) const {
-    to.resize(static_cast<std::size_t>(num_values));
+    to.resize(as_size(num_values));
     T* next = to.data();
     return npz_.read_rows<T>(
         key, [&](std::int64_t, Span<const T> row) { next = std::copy(row.begin(), row.end(), next); });
@@ -285,7 +285,7 @@ class TpuGraphsReader {
 [[nodiscard]] inline Result<Program> read_tpugraphs_npz(const std::string& path,
                                                         const TpuGraphsOptions& options = {}) {
   NpzOptions npz_options;
-  npz_options.max_bytes = static_cast<std::size_t>(options.max_bytes);
+  npz_options.max_bytes = as_size(options.max_bytes);
   MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::open(path, npz_options));
   return detail::TpuGraphsReader(npz, path, options).read(program_name_of(path));
 }
@@ -293,7 +293,7 @@ class TpuGraphsReader {
 [[nodiscard]] inline Result<Program> read_tpugraphs_npz(Span<const std::byte> bytes, std::string name,
                                                         const TpuGraphsOptions& options = {}) {
   NpzOptions npz_options;
-  npz_options.max_bytes = static_cast<std::size_t>(options.max_bytes);
+  npz_options.max_bytes = as_size(options.max_bytes);
   MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::from_memory(bytes, npz_options));
   return detail::TpuGraphsReader(npz, name, options).read(name);
 }

@@ -26,15 +26,14 @@ MLGRAPH_BEGIN_ISA
 template <class T>
 [[nodiscard]] RowWeights<T> gcn_norm(Arena& arena, const AdjacencyView& adjacency) {
   const CsrView& csr = adjacency.csr;
-  const auto num_nodes = static_cast<std::size_t>(csr.num_rows());
+  const auto num_nodes = as_size(csr.num_rows());
   const std::size_t num_edges = csr.col.size();
   T* const self_weight = arena.allocate<T>(num_nodes);
   T* const edge_weight = arena.allocate<T>(num_edges);
   for (std::size_t i = 0; i < num_nodes; ++i)
     self_weight[i] = T(1) / static_cast<T>(1 + csr.degree(static_cast<std::int32_t>(i)));
   for (std::size_t i = 0; i < num_nodes; ++i) {
-    for (auto e = static_cast<std::size_t>(csr.row_ptr[i]); e < static_cast<std::size_t>(csr.row_ptr[i + 1]);
-         ++e) {
+    for (auto e = as_size(csr.row_ptr[i]); e < as_size(csr.row_ptr[i + 1]); ++e) {
       edge_weight[e] = std::sqrt(self_weight[i] * self_weight[csr.col[e]]);
     }
   }

@@ -46,10 +46,7 @@ inline MessageEdges copy_edges(Arena& arena, const AdjacencyView& adjacency, std
       ptr[c * num_rows + i + 1] = c * num_edges + csr.row_ptr[i + 1];
     }
   }
-  return {copies,
-          {ptr, static_cast<std::size_t>(all_rows + 1)},
-          {source, static_cast<std::size_t>(all_edges)},
-          {target, static_cast<std::size_t>(all_edges)}};
+  return {copies, {ptr, as_size(all_rows + 1)}, {source, as_size(all_edges)}, {target, as_size(all_edges)}};
 }
 
 }  // namespace detail

@@ -24,10 +24,10 @@ class TypedEdges {
   TypedEdges() = default;
   explicit TypedEdges(Span<const AdjacencyView> of) : of_(of) {}
 
-  [[nodiscard]] std::int64_t num_types() const { return static_cast<std::int64_t>(of_.size()); }
+  [[nodiscard]] std::int64_t num_types() const { return signed_size(of_); }
   /// The edges of a type; none where there is no such type.
   [[nodiscard]] AdjacencyView operator[](std::int64_t type) const {
-    return type >= 0 && type < num_types() ? of_[static_cast<std::size_t>(type)] : AdjacencyView();
+    return type >= 0 && type < num_types() ? of_[as_size(type)] : AdjacencyView();
   }
 
  private:
@@ -41,14 +41,13 @@ namespace detail {
 template <class TypeOf, class Keep>
 [[nodiscard]] CsrView csr_of_type(Arena& arena, const CsrView& csr, std::int32_t type, std::size_t count,
                                   const TypeOf& type_of, const Keep& keep) {
-  const auto num_rows = static_cast<std::size_t>(csr.num_rows());
+  const auto num_rows = as_size(csr.num_rows());
   std::int32_t* const ptr = arena.allocate<std::int32_t>(num_rows + 1);
   std::int32_t* const col = arena.allocate<std::int32_t>(count);
   std::int32_t next = 0;
   ptr[0] = 0;
   for (std::size_t row = 0; row < num_rows; ++row) {
-    for (auto p = static_cast<std::size_t>(csr.row_ptr[row]);
-         p < static_cast<std::size_t>(csr.row_ptr[row + 1]); ++p) {
+    for (auto p = as_size(csr.row_ptr[row]); p < as_size(csr.row_ptr[row + 1]); ++p) {
       if (type_of(p) != type) continue;
       keep(p, next);
       col[next++] = csr.col[p];
@@ -82,20 +81,20 @@ template <class Ctx>
       })) {
     return {};
   }
-  const auto count = static_cast<std::size_t>(num_types);
+  const auto count = as_size(num_types);
   AdjacencyView* const of = ctx.arena().template allocate<AdjacencyView>(count);
   std::int32_t* const place =
       ctx.arena().template allocate<std::int32_t>(num_edges);  // of an edge in its type's CSR
   for (std::size_t t = 0; t < count; ++t) {
     const auto wanted = static_cast<std::int32_t>(t);
-    const auto size = static_cast<std::size_t>(std::count(type.begin(), type.end(), wanted));
+    const auto size = as_size(std::count(type.begin(), type.end(), wanted));
     std::int32_t* const map = ctx.arena().template allocate<std::int32_t>(size);
     new (of + t) AdjacencyView();
     of[t].num_cols = edges.num_cols;
     of[t].csr = detail::csr_of_type(
         ctx.arena(), edges.csr, wanted, size, [&](std::size_t p) { return type[p]; },
         [&](std::size_t p, std::int32_t q) { place[p] = q; });
-    const auto position = [&](std::size_t p) { return static_cast<std::size_t>(edges.transposed_to_csr[p]); };
+    const auto position = [&](std::size_t p) { return as_size(edges.transposed_to_csr[p]); };
     of[t].transposed = detail::csr_of_type(
         ctx.arena(), edges.transposed, wanted, size, [&](std::size_t p) { return type[position(p)]; },
         [&](std::size_t p, std::int32_t q) { map[q] = place[position(p)]; });

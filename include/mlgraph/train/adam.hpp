@@ -45,7 +45,7 @@ MLGRAPH_BEGIN_ISA
 template <class Options>
 [[nodiscard]] Status validate_adam(const Options& options) {
   for (int i = 0; i < 2; ++i) {
-    const double beta = options.betas[static_cast<std::size_t>(i)];
+    const double beta = options.betas[as_size(i)];
     if (!(beta >= 0 && beta < 1)) {
       return Status::invalid_argument(str_cat("adam: betas[", i, "] is ", beta, "; it should be in [0, 1)"));
     }
@@ -110,10 +110,9 @@ class BasicAdam {
     factors.lr = lr;
     factors.step_size = lr / (1 - std::pow(options_.betas[0], t));
     factors.sqrt_correction = std::sqrt(1 - std::pow(options_.betas[1], t));
-    parallel_for(pool, static_cast<std::int64_t>(params.size()), detail::kParamBlock,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   update(params.data() + begin, grads.data() + begin, begin, end - begin, factors);
-                 });
+    parallel_for(pool, signed_size(params), detail::kParamBlock, [&](std::int64_t begin, std::int64_t end) {
+      update(params.data() + begin, grads.data() + begin, begin, end - begin, factors);
+    });
     return {};
   }
 

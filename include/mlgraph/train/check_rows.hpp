@@ -216,7 +216,7 @@ class RowCheck {
     const auto n = static_cast<std::int32_t>(walk_.num_nodes(k));
     const auto copies = static_cast<std::int32_t>(walk_.num_copies(k));
     SomeRows some;
-    std::vector<std::int32_t> place(static_cast<std::size_t>(n * copies), -1);
+    std::vector<std::int32_t> place(as_size(n * copies), -1);
     const auto read = [&](std::int32_t row) {
       std::int32_t& at = place[as_size(row)];
       if (at < 0) {
@@ -235,10 +235,9 @@ class RowCheck {
       for (std::size_t i = 0; i < count; ++i) some.made.push_back(c * n + some.made[i]);
     }
     for (const std::int32_t row : some.made) {
-      const auto node = static_cast<std::size_t>(row % n);
+      const auto node = as_size(row % n);
       if (all.edges.csr.num_rows() > 0) {
-        for (auto e = static_cast<std::size_t>(all.edges.csr.row_ptr[node]);
-             e < static_cast<std::size_t>(all.edges.csr.row_ptr[node + 1]); ++e) {
+        for (auto e = as_size(all.edges.csr.row_ptr[node]); e < as_size(all.edges.csr.row_ptr[node + 1]); ++e) {
           some.col.push_back(read(row / n * n + all.edges.csr.col[e]));
           if (!all.edge_weight.empty()) some.edge_weight.push_back(all.edge_weight[e]);
         }
@@ -276,7 +275,7 @@ class RowCheck {
       const Var after = f(with_other_row(h, j));
       MLGRAPH_RETURN_IF_ERROR(walk_.status_of(what));
       for (std::int64_t i = 0; i < ctx_.rows(before); ++i) {
-        const auto size = static_cast<std::size_t>(ctx_.cols(before)) * sizeof(float);
+        const auto size = as_size(ctx_.cols(before)) * sizeof(float);
         const bool same = std::memcmp(ctx_.value(before).row(i), ctx_.value(after).row(i), size) == 0;
         if (!same && !may(i, j)) return walk_.wrong(what, ": ", say(i, j));
       }
@@ -299,7 +298,7 @@ class RowCheck {
     if (stage.mixes_nodes || i % n == j % n) return true;
     if (!stage.reads_edges) return false;
     const CsrView& csr = in_.edges.along(stage.direction).csr;
-    const auto row = static_cast<std::size_t>(i % n);
+    const auto row = as_size(i % n);
     const std::int32_t* const end = csr.col.data() + csr.row_ptr[row + 1];
     return std::find(csr.col.data() + csr.row_ptr[row], end, static_cast<std::int32_t>(j % n)) != end;
   }

@@ -62,10 +62,10 @@ class EmbeddingTable {
   [[nodiscard]] static Result<EmbeddingTable> make(std::int64_t channels, TableDtype dtype,
                                                    std::size_t max_bytes, std::int64_t least_rows = 1) {
     EmbeddingTable table;
-    table.channels_ = static_cast<std::size_t>(channels);
+    table.channels_ = as_size(channels);
     table.dtype_ = dtype;
     const std::size_t fit = std::min<std::size_t>(max_bytes / table.bytes_per_row(), kMaxRows);
-    if (fit < static_cast<std::size_t>(std::max<std::int64_t>(1, least_rows))) {
+    if (fit < as_size(std::max<std::int64_t>(1, least_rows))) {
       return Status::invalid_argument(str_cat("embedding table: a budget of ", max_bytes, " bytes holds ", fit,
                                               " rows of ", table.bytes_per_row(), " bytes; one step needs ",
                                               least_rows));
@@ -78,7 +78,7 @@ class EmbeddingTable {
   [[nodiscard]] bool read(const Key& key, float* row) const {
     const std::size_t place = find(pack(key));
     if (place == kNone) return false;
-    const std::size_t begin = static_cast<std::size_t>(index_[place]) * channels_;
+    const std::size_t begin = as_size(index_[place]) * channels_;
     if (dtype_ == TableDtype::kF32) {
       std::copy_n(f32_.data() + begin, channels_, row);
     } else {
@@ -98,7 +98,7 @@ class EmbeddingTable {
     }
     const std::uint64_t packed = pack(key);
     const std::size_t place = find(packed);
-    const std::size_t slot = place != kNone ? static_cast<std::size_t>(index_[place]) : insert(packed);
+    const std::size_t slot = place != kNone ? as_size(index_[place]) : insert(packed);
     const std::size_t begin = slot * channels_;
     if (dtype_ == TableDtype::kF32) {
       std::copy_n(row, channels_, f32_.data() + begin);
@@ -162,7 +162,7 @@ class EmbeddingTable {
     next_ = next;
     rebuild_index();
     for (std::size_t slot = 0; slot < keys_.size(); ++slot) {
-      if (static_cast<std::size_t>(index_[find(keys_[slot])]) == slot) continue;
+      if (as_size(index_[find(keys_[slot])]) == slot) continue;
       clear();
       return Status::invalid_argument(str_cat("embedding table: row ", slot, " has the key of another row"));
     }

@@ -69,7 +69,7 @@ struct Evaluation {
 /// An error when a program has no label for each config, or selects a config that does not exist.
 [[nodiscard]] inline Status check_labels(const PreparedProgram& program) {
   const ProgramView& view = program.view;
-  const auto num_configs = static_cast<std::size_t>(view.configs.num_configs);
+  const auto num_configs = as_size(view.configs.num_configs);
   const std::size_t num_normalizers = view.runtime_normalizer.size();
   if (view.runtime.size() != num_configs || (num_normalizers != 0 && num_normalizers != num_configs)) {
     return Status::invalid_argument(str_cat(view.name, ": has ", view.runtime.size(), " runtimes and ",
@@ -93,7 +93,7 @@ struct Evaluation {
   const Result<double> tau = kendall_tau_b(score, label);
   m.kendall_tau = tau.ok() ? *tau : 0;  // the labels have an order, so it was the scores that have none
   for (std::size_t i = 0; i < kSlowdownAt.size(); ++i) {
-    const auto k = static_cast<std::size_t>(kSlowdownAt[i]);
+    const auto k = as_size(kSlowdownAt[i]);
     MLGRAPH_ASSIGN_OR_RETURN(m.slowdown[i], slowdown_at_k(score, label, k));
   }
   MLGRAPH_ASSIGN_OR_RETURN(m.first_place, first_place_loss(score, label));

@@ -112,14 +112,14 @@ Var ranking_loss(Ctx& ctx, Var score, Span<const double> label, Span<const std::
   const Status labels_fit = kernels::check_finite_labels(label);
   if (!ctx.expect(labels_fit.ok(), [&] { return str_cat("ranking_loss: ", labels_fit.message()); })) return {};
   const Var loss = ctx.allocate(1, 1, ctx.needs_grad(score));
-  const auto size = static_cast<std::size_t>(n);
+  const auto size = as_size(n);
   T* const gradient = ctx.arena().template allocate<T>(size);
   const std::size_t num_slates = ptr.size() - 1;
   const std::uint64_t seed = ctx.next_seed();
   double total = 0;
   for (std::size_t s = 0; s < num_slates; ++s) {
-    const auto begin = static_cast<std::size_t>(ptr[s]);
-    const auto count = static_cast<std::size_t>(ptr[s + 1]) - begin;
+    const auto begin = as_size(ptr[s]);
+    const auto count = as_size(ptr[s + 1]) - begin;
     const Span<const T> scores(ctx.value(score).data + begin, count);
     const Span<const double> labels = label.subspan(begin, count);
     const Span<T> d_score(gradient + begin, count);

@@ -90,7 +90,7 @@ template <class T, class Term, class Weights = EqualWeights>
 T pairwise_loss(Span<const T> score, Span<const double> label, double num_cells, const Term& term,
                 Span<T> d_score, Arena& scratch, const Weights& weights = {}) {
   MLGRAPH_ASSERT(score.size() == label.size() && score.size() == d_score.size(), "pairwise loss: sizes differ");
-  const std::int64_t n = static_cast<std::int64_t>(score.size());
+  const std::int64_t n = signed_size(score);
   std::fill(d_score.begin(), d_score.end(), T(0));
   if (n < 2) return 0;
   if (has_nan(label)) return std::numeric_limits<T>::quiet_NaN();
@@ -103,7 +103,7 @@ T pairwise_loss(Span<const T> score, Span<const double> label, double num_cells,
             [y](std::int32_t a, std::int32_t b) { return y[a] > y[b] || (y[a] == y[b] && a < b); });
 
   // Padded by one vector of scores so fast that they cost nothing: every load below is a whole one.
-  const std::size_t padded = score.size() + static_cast<std::size_t>(kLanes<T>);
+  const std::size_t padded = score.size() + as_size(kLanes<T>);
   T* const s = scratch.allocate<T>(padded);
   T* const gradient = scratch.allocate<T>(padded);
   T* const worth = scratch.allocate<T>(padded);
@@ -318,15 +318,15 @@ T list_mle_loss(Span<const T> score, Span<const double> label, T temperature, Li
 /// Shapes: logits, d_logits (G, num_classes); labels (G), each in [0, num_classes): see check_class_labels().
 template <class T>
 T cross_entropy_loss(MatrixView<const T> logits, Span<const std::int32_t> labels, MatrixView<T> d_logits) {
-  MLGRAPH_ASSERT(logits.rows == static_cast<std::int64_t>(labels.size()) && logits.rows == d_logits.rows &&
-                     logits.cols == d_logits.cols,
-                 "cross_entropy_loss: shapes differ");
+  MLGRAPH_ASSERT(
+      logits.rows == signed_size(labels) && logits.rows == d_logits.rows && logits.cols == d_logits.cols,
+      "cross_entropy_loss: shapes differ");
   const double scale = 1 / std::max(1.0, static_cast<double>(logits.rows));
   double total = 0;
   for (std::int64_t g = 0; g < logits.rows; ++g) {
     const T* const z = logits.row(g);
     T* const dz = d_logits.row(g);
-    const std::int32_t truth = labels[static_cast<std::size_t>(g)];
+    const std::int32_t truth = labels[as_size(g)];
     MLGRAPH_ASSERT(truth >= 0 && truth < logits.cols, "cross_entropy_loss: a label is no class");
     const double largest = static_cast<double>(*std::max_element(z, z + logits.cols));
     double sum = 0;

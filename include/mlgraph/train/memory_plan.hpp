@@ -96,7 +96,7 @@ class SumObjective final : public Objective {
   for (const std::int64_t i : {0, 1}) {
     SlateWorker worker(nullptr, RowsMade::kReached);  // the most that there can be
     Slate slate;
-    const auto configs = static_cast<std::size_t>(i == 0 ? 2 : 6);
+    const auto configs = as_size(i == 0 ? 2 : 6);
     for (std::size_t c = 0; c < configs; ++c)
       slate.configs.push_back(static_cast<std::int32_t>(c % program.selection.size()));
     slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kDropped);

@@ -298,7 +298,7 @@ template <class Scores, class Labels>
     }
     order[i] = static_cast<std::int32_t>(i);
   }
-  const auto at = [](std::int32_t i) { return static_cast<std::size_t>(i); };
+  const auto at = [](std::int32_t i) { return as_size(i); };
   std::stable_sort(order.begin(), order.end(),
                    [&](std::int32_t a, std::int32_t b) { return score[at(a)] < score[at(b)]; });
   std::vector<Inversion> inversions;

@@ -87,10 +87,10 @@ class NetSample {
     sample.segment_.num_halo = graph.num_halo;
     if (plan.takes_nodes()) sample.segment_.num_halo_config = graph.num_halo_config;
     if (plan.merges_rows()) sample.segment_.rows = FlowPlan(make_flow_graph(plan, sample.segment_));
-    const auto num_rows = static_cast<std::size_t>(sample.num_config_rows()) * kConfigs;
+    const auto num_rows = as_size(sample.num_config_rows()) * kConfigs;
     for (std::size_t i = 0; i < num_rows; ++i)
       sample.config_id_.push_back(static_cast<std::int32_t>(rng.below(kConfigKinds)));
-    const auto width = static_cast<std::size_t>(kWidths.num_config_features);
+    const auto width = as_size(kWidths.num_config_features);
     sample.config_ = random_numbers(kConfigKinds * width, rng);
     sample.graph_config_ = random_numbers(kConfigs * width, rng);
     sample.embeds_config_ = options.config_encoding == ConfigEncoding::kEmbedding;
@@ -127,7 +127,7 @@ class NetSample {
 
   /// Every second node is like one before it.
   void make_nodes(std::int32_t num_nodes, const InputOptions& options, Rng& rng) {
-    const auto width = static_cast<std::size_t>(kWidths.num_node_features);
+    const auto width = as_size(kWidths.num_node_features);
     const bool embeds = options.node_encoding.embed_layout;
     for (std::int32_t v = 0; v < num_nodes; ++v) {
       std::vector<float> x;
@@ -182,11 +182,11 @@ class NetSample {
   }
   template <class C>
   [[nodiscard]] ConfigRows<T> config(C& ctx, Span<const std::int32_t> ids) const {
-    const auto width = static_cast<std::size_t>(kWidths.num_config_features);
+    const auto width = as_size(kWidths.num_config_features);
     T* const x = ctx.arena().template allocate<T>(ids.size() * width);
     auto* const classes = ctx.arena().template allocate<std::int32_t>(ids.size() * width);
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      const std::size_t from = static_cast<std::size_t>(ids[i]) * width;
+      const std::size_t from = as_size(ids[i]) * width;
       std::copy_n(config_.data() + from, width, x + i * width);
       std::copy_n(classes_.data() + from, width, classes + i * width);
     }

@@ -36,7 +36,7 @@ template <class T>
 [[nodiscard]] std::int64_t first_difference(MatrixView<const T> a, MatrixView<const T> b) {
   if (a.rows != b.rows || a.cols != b.cols) return -2;
   for (std::int64_t r = 0; r < a.rows; ++r) {
-    if (std::memcmp(a.row(r), b.row(r), static_cast<std::size_t>(a.cols) * sizeof(T)) != 0) return r;
+    if (std::memcmp(a.row(r), b.row(r), as_size(a.cols) * sizeof(T)) != 0) return r;
   }
   return -1;
 }
@@ -58,7 +58,7 @@ class NetWalk {
     Var h = net_.nodes(ctx_, in_.nodes);
     MLGRAPH_RETURN_IF_ERROR(expect_rows("nodes()", h, in_.num_nodes()));
     made_.push_back(h);
-    before_.resize(static_cast<std::size_t>(plan_.num_stages()));
+    before_.resize(as_size(plan_.num_stages()));
     for (std::int64_t k = 0; k < prefix_end; ++k) MLGRAPH_RETURN_IF_ERROR(step(k, h));
     if (joins()) {
       if (plan_.takes_nodes()) config_ = net_.config(ctx_, in_.config);
@@ -95,9 +95,8 @@ class NetWalk {
   /// Which function made them: "nodes()", "stage 0", "join()", ...
   [[nodiscard]] std::string maker(std::size_t i) const {
     if (i == 0) return "nodes()";
-    const auto before_join = static_cast<std::size_t>(plan_.join_stage);
-    if (!joins() || i <= before_join) return str_cat("stage ", i - 1);
-    return i == before_join + 1 ? std::string("join()") : str_cat("stage ", i - 2);
+    if (!joins() || i <= as_size(plan_.join_stage)) return str_cat("stage ", i - 1);
+    return i == as_size(plan_.join_stage) + 1 ? std::string("join()") : str_cat("stage ", i - 2);
   }
   [[nodiscard]] Var before(std::int64_t k) const { return before_[as_size(k)]; }
   [[nodiscard]] Var entering() const { return entering_; }  // join()

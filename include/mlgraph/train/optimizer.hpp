@@ -124,8 +124,7 @@ template <class Options>
   std::vector<ParamRange> ranges;
   for (const ParamSpec::Entry& entry : spec.entries()) {
     if (!entry.param.trainable) continue;
-    ranges.push_back(
-        {static_cast<std::size_t>(entry.param.offset), static_cast<std::size_t>(entry.param.size())});
+    ranges.push_back({as_size(entry.param.offset), as_size(entry.param.size())});
   }
   return ranges;
 }

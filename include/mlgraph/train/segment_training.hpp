@@ -46,7 +46,7 @@ inline void draw_segment_plan(const GstOptions& options, std::int64_t num_segmen
   using Role = SegmentPlan::Role;
   const std::int64_t num_fresh =
       options.variant == GstVariant::kFull ? num_segments : std::min(options.segments_per_step, num_segments);
-  plan.role.assign(static_cast<std::size_t>(num_segments), Role::kFresh);
+  plan.role.assign(as_size(num_segments), Role::kFresh);
   plan.fresh_weight = 1;
   if (num_fresh == num_segments) return;
   const double share = static_cast<double>(num_segments) / static_cast<double>(num_fresh);
@@ -132,7 +132,7 @@ struct SegmentBuffers {
   /// Brings what was computed for `graph` into the table.
   /// Errors: those of EmbeddingTable::write().
   [[nodiscard]] Status store(std::uint32_t graph, EmbeddingTable& table) const {
-    const auto channels = static_cast<std::size_t>(table.channels());
+    const auto channels = as_size(table.channels());
     for (std::size_t i = 0; i < num_computed; ++i) {
       for (std::size_t r = 0; r < computed[i].ids.size(); ++r) {
         const EmbeddingTable::Key key{graph, static_cast<std::uint32_t>(computed[i].ids[r]),
@@ -151,7 +151,7 @@ template <class Embed>
 Status add_without_gradient(Eager& eager, const EmbeddingTable* table, std::uint32_t graph,
                             std::int64_t segment, Span<const std::int32_t> ids, std::int64_t channels,
                             const Embed& embed, SegmentBuffers& buffers) {
-  const auto width = static_cast<std::size_t>(channels);
+  const auto width = as_size(channels);
   buffers.missing.clear();
   buffers.missing_row.clear();
   buffers.row.resize(width);
@@ -205,7 +205,7 @@ template <class Embed>
   for (std::int64_t j = 0; j < num_segments; ++j) {
     const Role role = plan.role[as_size(j)];
     if (role != Role::kTable && role != Role::kForward) continue;
-    if (!any_stale) buffers.stale.assign(ids.size() * static_cast<std::size_t>(channels), 0.0F);
+    if (!any_stale) buffers.stale.assign(ids.size() * as_size(channels), 0.0F);
     any_stale = true;
     MLGRAPH_RETURN_IF_ERROR(detail::add_without_gradient(eager, role == Role::kTable ? table : nullptr, graph,
                                                          j, ids, channels, embed, buffers));

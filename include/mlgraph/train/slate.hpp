@@ -84,7 +84,7 @@ class SlateWorker {
     const Span<const std::int32_t> ids = one_for_all ? Span<const std::int32_t>(kAny) : slate.configs;
     MLGRAPH_RETURN_IF_ERROR(drop(model, program, slate));
     const auto embed = [&](auto& ctx, std::int64_t j, Span<const std::int32_t> part) {
-      return embed_segment(ctx, model, program, slate, static_cast<std::size_t>(j), part);
+      return embed_segment(ctx, model, program, slate, as_size(j), part);
     };
     if (tape_rows_.size() < program.segments.size())
       tape_rows_.resize(program.segments.size(), CallRows(made_));

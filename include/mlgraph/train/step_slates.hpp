@@ -59,9 +59,9 @@ class StepSlates {
       MLGRAPH_RETURN_IF_ERROR(objective_.check(train[i]));
       samplers_.emplace_back(train[i].view, train[i].selection, recipe_.sampling);
       if (!objective_.can_fit(train[i])) continue;
-      const auto n = static_cast<std::int64_t>(train[i].selection.size());
+      const auto n = signed_size(train[i].selection);
       const std::int64_t wanted = (n + recipe_.configs_per_graph - 1) / recipe_.configs_per_graph;
-      const std::int64_t most = most_slates(static_cast<std::int64_t>(train.size()));
+      const std::int64_t most = most_slates(signed_size(train));
       for (std::int64_t k = 0; k < std::min(wanted, most); ++k) slots_.push_back(i);
     }
     if (!slots_.empty()) return {};
@@ -69,7 +69,7 @@ class StepSlates {
   }
 
   [[nodiscard]] std::int64_t steps_per_epoch() const {
-    return (static_cast<std::int64_t>(slots_.size()) + recipe_.graphs_per_step - 1) / recipe_.graphs_per_step;
+    return (signed_size(slots_) + recipe_.graphs_per_step - 1) / recipe_.graphs_per_step;
   }
   /// The programs of an epoch's slates, in its order: those of a step follow each other.
   [[nodiscard]] std::vector<std::size_t> order(std::int64_t epoch) const {
@@ -137,14 +137,13 @@ class StepSlates {
       slate.seed = rng.next();
       slate.drop_edge = recipe_.drop_edge;
       slate.configs.clear();
-      samplers_[batch[j]].draw(static_cast<std::size_t>(recipe_.configs_per_graph), rng, slate.configs);
+      samplers_[batch[j]].draw(as_size(recipe_.configs_per_graph), rng, slate.configs);
       if (place.head_phase) {
         slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kTable);
       } else {
-        draw_segment_plan(recipe_.gst, static_cast<std::int64_t>(program.segments.size()), rng, slate.plan);
+        draw_segment_plan(recipe_.gst, signed_size(program.segments), rng, slate.plan);
       }
-      const std::int64_t rows =
-          model_.rows_added_by_config(program) * static_cast<std::int64_t>(slate.configs.size());
+      const std::int64_t rows = model_.rows_added_by_config(program) * signed_size(slate.configs);
       most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
       costs_.push_back(rows + program.view.graph.num_nodes());
     }

@@ -141,12 +141,11 @@ struct LossAndSlope {
 [[nodiscard]] inline double target_weight(const TargetLossOptions& options, const TargetRows& rows,
                                           std::int64_t i, std::int64_t k) {
   if (!has_target(options, rows, i, k)) return 0;
-  const auto row = static_cast<std::size_t>(i);
+  const auto row = as_size(i);
   double weight = rows.weight.empty() ? 1 : static_cast<double>(rows.weight[row]);
   if (options.output_weight.empty()) return weight;
   const bool of_class = options.loss == TargetLoss::kCrossEntropy;
-  return weight *=
-         options.output_weight[static_cast<std::size_t>(of_class ? std::int64_t{rows.label[row]} : k)];
+  return weight *= options.output_weight[as_size(of_class ? std::int64_t{rows.label[row]} : k)];
 }
 
 /// The sum of target_weight() over all targets of `num_rows` rows with `num_outputs` outputs.
@@ -176,7 +175,7 @@ double target_loss(const TargetLossOptions& options, const TargetScaling& scalin
       std::fill(ds, ds + outputs.cols, T(0));
       const double weight = unit * target_weight(options, rows, i, 0);
       if (weight == 0) continue;
-      const std::int64_t truth = rows.label[static_cast<std::size_t>(i)];
+      const std::int64_t truth = rows.label[as_size(i)];
       const double largest = static_cast<double>(*std::max_element(s, s + outputs.cols));
       double sum = 0;
       for (std::int64_t c = 0; c < outputs.cols; ++c) sum += std::exp(static_cast<double>(s[c]) - largest);
@@ -192,7 +191,7 @@ double target_loss(const TargetLossOptions& options, const TargetScaling& scalin
       ds[k] = T(0);
       const double weight = unit * target_weight(options, rows, i, k);
       if (weight == 0) continue;
-      const auto column = static_cast<std::size_t>(k);
+      const auto column = as_size(k);
       const double output = static_cast<double>(s[k]), value = static_cast<double>(rows.value(i, k));
       const double positive = options.positive_weight.empty() ? 1 : options.positive_weight[column];
       const detail::LossAndSlope of = options.loss == TargetLoss::kBinary
@@ -211,7 +210,7 @@ double target_loss(const TargetLossOptions& options, const TargetScaling& scalin
 [[nodiscard]] inline Status check_target_options(const TargetLossOptions& options, std::int64_t num_outputs) {
   const auto check_weights = [&](std::string_view name, const std::vector<double>& weights) -> Status {
     if (weights.empty()) return {};
-    if (static_cast<std::int64_t>(weights.size()) != num_outputs) {
+    if (signed_size(weights) != num_outputs) {
       return Status::invalid_argument(
           str_cat("", name, " has ", weights.size(), " numbers; there are ", num_outputs, " outputs"));
     }
@@ -239,14 +238,14 @@ double target_loss(const TargetLossOptions& options, const TargetScaling& scalin
                                           std::int64_t num_rows, std::int64_t num_outputs) {
   const bool of_class = options.loss == TargetLoss::kCrossEntropy;
   const std::int64_t cols = of_class ? 1 : num_outputs;
-  const auto num_labels = static_cast<std::int64_t>(rows.label.size());
+  const auto num_labels = signed_size(rows.label);
   if (of_class ? num_labels != num_rows : (rows.value.rows != num_rows || rows.value.cols != num_outputs)) {
     return Status::invalid_argument(
         str_cat("outputs are (", num_rows, ", ", num_outputs, "); there are ",
                 of_class ? str_cat(num_labels, " classes")
                          : str_cat("(", rows.value.rows, ", ", rows.value.cols, ") targets")));
   }
-  if (!rows.weight.empty() && static_cast<std::int64_t>(rows.weight.size()) != num_rows)
+  if (!rows.weight.empty() && signed_size(rows.weight) != num_rows)
     return Status::invalid_argument(
         str_cat("there are ", rows.weight.size(), " weights for ", num_rows, " rows"));
   if (rows.mask.rows > 0 && (rows.mask.rows != num_rows || (rows.mask.cols != 1 && rows.mask.cols != cols))) {
@@ -255,7 +254,7 @@ double target_loss(const TargetLossOptions& options, const TargetScaling& scalin
                                             ", 1)"));
   }
   for (std::int64_t i = 0; i < num_rows; ++i) {
-    const auto row = static_cast<std::size_t>(i);
+    const auto row = as_size(i);
     if (!rows.weight.empty() && !(detail::is_finite(rows.weight[row]) && rows.weight[row] >= 0)) {
       return Status::invalid_argument(
           str_cat("the weight of row ", i, " is ", rows.weight[row], "; should be finite and 0 or more"));
@@ -309,7 +308,7 @@ Var target_loss(Ctx& ctx, Var outputs, const TargetRows& rows, const TargetLossO
   if (!ctx.expect(status.ok(), [&] { return str_cat("target_loss: ", status.message()); })) return {};
   if (total_weight < 0) total_weight = kernels::total_target_weight(options, rows, s.rows, s.cols);
   const Var loss = ctx.allocate(1, 1, ctx.needs_grad(outputs));
-  T* const gradient = ctx.arena().template allocate<T>(static_cast<std::size_t>(s.size()));
+  T* const gradient = ctx.arena().template allocate<T>(as_size(s.size()));
   *ctx.mutable_value(loss).data = static_cast<T>(
       kernels::target_loss(options, scaling, s, rows, total_weight, MatrixView<T>(gradient, s.rows, s.cols)));
   ctx.record(loss, ops::ScalarLoss<T>{outputs, loss, gradient});

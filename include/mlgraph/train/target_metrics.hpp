@@ -307,7 +307,7 @@ struct StopOn {
     if (own) return own(predictions);
     const std::optional<double> values[] = {metrics.loss, metrics.r2,       metrics.mae, metrics.rmse,
                                             metrics.mape, metrics.accuracy, metrics.f1,  metrics.auc};
-    const std::optional<double>& value = values[static_cast<std::size_t>(metric)];
+    const std::optional<double>& value = values[as_size(metric)];
     if (value.has_value()) return *value;
     return Status::invalid_argument(str_cat("the validation targets have no ", name()));
   }

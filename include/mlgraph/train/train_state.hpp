@@ -181,8 +181,7 @@ inline constexpr std::string_view kCheckpointFormat1 = "mlgraph checkpoint 1";
     const EpochReport& epoch = state.report.epochs.back();
     if (epoch.epoch == state.report.best_epoch) state.report.best_valid = epoch.valid;
   }
-  return state.table.restore(std::move(keys), std::move(f32), std::move(bf16),
-                             static_cast<std::size_t>(numbers[3]));
+  return state.table.restore(std::move(keys), std::move(f32), std::move(bf16), as_size(numbers[3]));
 }
 
 /// The weights in a checkpoint of this version or of an earlier one, to be a model's parameters().value: `spec`
