@@ -74,8 +74,7 @@ struct Gin {
   }
 };
 
-/// In the order of the command line, after folder and name. 0 steps: as many as use every graph once, 50 at
-/// most.
+/// In the order of the command line, after folder and name. 0 steps: to use every graph once, 50 at most.
 enum Setting { kEpochs, kHidden, kBatch, kSteps, kSeed, kThreads, kNumSettings };
 using Settings = std::array<std::int64_t, kNumSettings>;
 
@@ -105,8 +104,8 @@ mg::Result<std::vector<double>> run_fold(const example::TuDataset& data, std::si
   training.seed = seed;
   training.stop.metric = mg::StopMetric::kAccuracy;
   const std::vector<std::size_t> others = mg::complement(data.test_fold[fold], data.set.size());
-  const bool many = settings[kSteps] == 0 && mg::signed_size(others) > 50 * settings[kBatch];
-  training.steps_per_epoch = many ? 50 : settings[kSteps];
+  const std::int64_t once = 1 + (mg::signed_size(others) - 1) / std::max<std::int64_t>(1, settings[kBatch]);
+  training.steps_per_epoch = settings[kSteps] > 0 ? settings[kSteps] : std::min<std::int64_t>(50, once);
   mg::GraphTrainer trainer(model, task, recipe, training);
   MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphTrainReport report,
                            trainer.run(data.set, others, data.test_fold[fold]));

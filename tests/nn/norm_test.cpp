@@ -30,6 +30,10 @@ TEST_CASE("the gradients of norms are right") {
   CHECK_MESSAGE(status.ok(), status.message());
   status = check_layer(batch_spec, 7, 5, [&](auto& ctx, Var x) { return batch(ctx, x); });
   CHECK_MESSAGE(status.ok(), status.message());
+  for (const Activation activation : {Activation::kTanh, Activation::kGelu}) {
+    status = check_layer(batch_spec, 7, 5, [&](auto& ctx, Var x) { return batch(ctx, x, activation); });
+    CHECK_MESSAGE(status.ok(), status.message());
+  }
   status = check_layer(none, 7, 5, [&](auto& ctx, Var x) { return InstanceNorm()(ctx, x, ptr); });
   CHECK_MESSAGE(status.ok(), status.message());
 }
