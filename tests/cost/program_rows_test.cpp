@@ -13,6 +13,7 @@
 
 #include "allocation_counter.hpp"
 #include "cost/program_fixture.hpp"
+#include "long_tests.hpp"
 #include "mlgraph/cost/model.hpp"
 
 namespace mlgraph {
@@ -201,13 +202,14 @@ ConfigIds all_ids(const RowsLab& lab) {
 
 constexpr RowsMade kMerging[] = {RowsMade::kDistinct, RowsMade::kReached};
 constexpr std::size_t kBudgets[] = {0, 3000, 30000, kPlenty};
+constexpr std::size_t kLittle[] = {3000}, kOthers[] = {0, 30000, kPlenty};  // of kBudgets
 
-TEST_CASE("scores have the bits of every row, with any memory and however many rows are made at a time") {
-  for_each_lab(30, 2, [](RowsLab& lab) {
+void check_scores(Span<const std::size_t> budgets) {
+  for_each_lab(30, 2, [&](RowsLab& lab) {
     const ConfigIds ids = all_ids(lab);
     const Floats wanted = lab.predicted(ids);
     for (const RowsMade made : kMerging) {
-      for (const std::size_t budget : kBudgets) {
+      for (const std::size_t budget : budgets) {
         INFO("budget ", budget);
         RowsDriver driver(lab, budget, made, budget == 3000 ? 1 : 1024);
         for (int again = 0; again < 3; ++again) CHECK(driver.score(ids) == wanted);
@@ -216,6 +218,11 @@ TEST_CASE("scores have the bits of every row, with any memory and however many r
     }
   });
 }
+
+TEST_CASE("scores have the bits of every row, with little memory, where rows are made one at a time") {
+  check_scores(kLittle);
+}
+TEST_CASE("scores have the bits of every row, with any memory" * kLong) { check_scores(kOthers); }
 
 TEST_CASE("configurations that are all equal, and some that all differ, have the bits of every row") {
   for (const int kinds : {1, 7}) {
@@ -289,12 +296,12 @@ void check_walk(RowsLab& lab, RowsDriver& driver, std::uint64_t seed) {
   }
 }
 
-TEST_CASE("calls, changes, what is kept and what is taken back have the bits of every row, with any memory") {
-  for_each_lab(30, 2, [](RowsLab& lab) {
+void check_walks(Span<const std::size_t> budgets) {
+  for_each_lab(30, 2, [&](RowsLab& lab) {
     if (!lab.model.plan().takes_nodes()) return;
     for (const RowsMade made : kMerging) {
       std::uint64_t seed = 1;
-      for (const std::size_t budget : kBudgets) {
+      for (const std::size_t budget : budgets) {
         INFO("budget ", budget);
         RowsDriver driver(lab, budget, made);
         REQUIRE(driver.rows().follows_nodes());
@@ -303,6 +310,12 @@ TEST_CASE("calls, changes, what is kept and what is taken back have the bits of 
     }
   });
 }
+
+TEST_CASE(
+    "calls, changes, what is kept and what is taken back have the bits of every row, with little memory") {
+  check_walks(kLittle);
+}
+TEST_CASE("and with any memory" * kLong) { check_walks(kOthers); }
 
 TEST_CASE("a call that comes again makes no row and allocates nothing") {
   for_each_lab(30, 3, [](RowsLab& lab) {
@@ -362,7 +375,7 @@ TEST_CASE("the rows that a call needs are made or found") {
   CHECK(driver.stats().num_found == stats.num_found + needed);
 }
 
-TEST_CASE("memory stays within the budget and what one call takes") {
+TEST_CASE("memory stays within the budget and what one call takes" * kLong) {
   for (const char* const size : {"0", "4"}) {
     const std::unique_ptr<NetOptions> options =
         small_net("layout-resgcn", {{"segment_size", size}, {"segment_halo", size[0] == '0' ? "no" : "yes"}});

@@ -266,8 +266,6 @@ void for_each_drawing_mix(F&& f) {
 }
 
 TEST_CASE("training that draws has the bits and masks of every row, and distinct rows before the draw") {
-  for_each_drawing_mix(
-      [](const MixNet::Options& options) { check_drawing<MixNet>(options, !options.takes_statistics); });
   for (const bool is_late : {false, true}) {
     for_each_planned_options<TileSage>([&](TileSage::Options options) {
       options.dropout = 0.3;
@@ -280,6 +278,11 @@ TEST_CASE("training that draws has the bits and masks of every row, and distinct
   auto options = net_options_of<OwnNet>(Direction::kBoth, 6);
   options.dropout = 0.5;
   check_drawing<OwnNet>(options);
+}
+
+TEST_CASE("and so it has wherever a stage draws" * testing::kLong) {
+  for_each_drawing_mix(
+      [](const MixNet::Options& options) { check_drawing<MixNet>(options, !options.takes_statistics); });
 }
 
 TEST_CASE("and the gradient of every row" * testing::kLong) {

@@ -85,11 +85,19 @@ COMPILATION_MISTAKES = [
 ]
 
 # In ways that a header of this name does not go alone, where it goes one.
+# What a header lacks that it includes nothing for, though a header before it has it.
+LACKING = {"core/a.hpp": "#include <vector>\ninline std::size_t f() { return std::vector<int>().size(); }",
+           "kernels/simd.hpp": "#include <cstdint>\ninline std::int32_t g() { return 1; }",
+           "kernels/b.hpp": '#include "mlgraph/kernels/simd.hpp"\ninline std::vector<int> h() { return {g()}; }'}
 TOGETHER_MISTAKES = [
-    ("#if __cplusplus < 202002L && defined(__clang__) && !defined(__cpp_exceptions)\ninline int f() { return \"\"; }\n"
-     "#endif", "all headers in one file (clang++ -std=c++17 -fno-exceptions -fno-rtti)"),
-    ("inline int a() { return 1; }\n#if __cplusplus < 202002L && !defined(__clang__) && defined(__cpp_exceptions)\n"
-     "int g() { return 0; }\n#endif", "two files that include all headers (g++ -std=c++17)"),
+    ("#if __cplusplus > 201703L && !defined(__clang__)\ninline int f() { return \"\"; }\n#endif",
+     "all headers in one file (g++ -std=c++20)"),
+    ("inline int a() { return 1; }\n#if __cplusplus > 201703L && !defined(__clang__)\nint g() { return 0; }\n#endif",
+     "two files that include all headers (g++ -std=c++20)"),
+    ("#include <string>\nint f() { return 0; }", "f() is not inline"),
+    ("int counter = 0;\ninline int* f() { return &counter; }", "counter is mutable data"),
+    ("inline std::size_t f() { return 0; }", "core/a.hpp (clang++ "),
+    ("inline int f(double x) { return x; }", "-Werror,-Wfloat-conversion"),
 ]
 
 # `misplaced` computes outside of the namespace of the instruction set, `chosen` only looks at a pointer.
@@ -321,6 +329,10 @@ def main():
     for text, message in COMPILATION_MISTAKES:
         expect(problems_of(alone, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
     together = lambda folder: headers_alone.check_tree(folder)[1]  # noqa: E731
+    expect(problems_of(together, LACKING), "mlgraph/kernels/b.hpp (clang++ ", "headers_alone.py, a header that lacks another")
+    found = problems_of(together, {**LACKING, "kernels/b.hpp": "#include <vector>\n" + LACKING["kernels/b.hpp"]})
+    if found:
+        failures.append(f"headers_alone.py finds fault with headers that include what they need: {found}")
     for text, message in TOGETHER_MISTAKES:
         expect(problems_of(together, {"core/a.hpp": text}), message, f"headers_alone.py, {text!r}")
 

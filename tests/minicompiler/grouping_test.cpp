@@ -11,6 +11,7 @@
 
 #include "../../examples/minicompiler/families.hpp"
 #include "../../examples/minicompiler/sampling.hpp"
+#include "long_tests.hpp"
 
 namespace {
 
@@ -100,26 +101,33 @@ TEST_CASE("what a nest reads channels last lies channels last when it is by itse
   }
 }
 
-TEST_CASE("the best cuts give the reference's result") {
+namespace {
+
+/// The best cuts of a program of the families give the reference's result.
+void check_best_cuts(std::uint32_t number, Order images) {
   GroupingOptions options;
   options.longest = 3;
   options.runs = 1;
   options.tiles = {0};
-  for (const std::uint32_t i : {1U, 6U}) {  // a stencil, separable convolutions
-    const Program program = make_program(i).value();
-    CAPTURE(program.name);
-    const Dataflow flow(program);
-    const Order images = i == 1 ? Order::kRowMajor : Order::kSwapped;
-    const mg::Result<Grouped> grouped = grouping(flow, images, options);
-    REQUIRE_MESSAGE(grouped.ok(), grouped.status().message());
-    CHECK(canonical(flow, grouped->schedule) == grouped->schedule);
-    CHECK(grouped->ns > 0);
-    CHECK(grouped->num_measured >= nests_of(flow, grouped->schedule).size());
-    CHECK(grouped->num_measured <= flow.values.size() * options.longest);
-    Bench bench(flow);
-    const mg::Status right = bench.check(grouped->schedule);
-    CHECK_MESSAGE(right.ok(), right.message());
-  }
+  const Program program = make_program(number).value();
+  CAPTURE(program.name);
+  const Dataflow flow(program);
+  const mg::Result<Grouped> grouped = grouping(flow, images, options);
+  REQUIRE_MESSAGE(grouped.ok(), grouped.status().message());
+  CHECK(canonical(flow, grouped->schedule) == grouped->schedule);
+  CHECK(grouped->ns > 0);
+  CHECK(grouped->num_measured >= nests_of(flow, grouped->schedule).size());
+  CHECK(grouped->num_measured <= flow.values.size() * options.longest);
+  Bench bench(flow);
+  const mg::Status right = bench.check(grouped->schedule);
+  CHECK_MESSAGE(right.ok(), right.message());
+}
+
+}  // namespace
+
+TEST_CASE("the best cuts of a stencil give the reference's result") { check_best_cuts(1, Order::kRowMajor); }
+TEST_CASE("the best cuts of separable convolutions do, channels last" * mg::testing::kLong) {
+  check_best_cuts(6, Order::kSwapped);
 }
 
 TEST_CASE("groups of one value materialise everything") {
