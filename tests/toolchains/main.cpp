@@ -17,7 +17,7 @@ mg::Result<mg::CostModel> make_matmul_model();
 
 namespace {
 
-void print(const char* what, mg::Span<const float> numbers) {
+void print_bits(const char* what, mg::Span<const float> numbers) {
   std::printf("%s", what);
   for (const float& number : numbers) {
     std::uint32_t bits = 0;
@@ -36,7 +36,7 @@ mg::Status print_scores() {
   MLGRAPH_ASSIGN_OR_RETURN(mg::CostSession session, model.bind(matmul.view()));
   std::vector<float> scores(static_cast<std::size_t>(configs.num_configs));
   MLGRAPH_RETURN_IF_ERROR(session.score(configs, mg::Span<float>(scores)));
-  print("scores", scores);
+  print_bits("scores", scores);
   std::int32_t best[1];
   MLGRAPH_RETURN_IF_ERROR(session.top_k(configs, best));
   std::printf("best %d\n", static_cast<int>(best[0]));
@@ -54,7 +54,7 @@ mg::Status print_exponentials() {
   const mg::Var y = ctx.concat(
       {ctx.gelu(v), ctx.silu(v), ctx.tanh(v), ctx.softplus(v), ctx.softmax(v), ctx.log_softmax(v), ctx.exp(v)});
   const mg::MatrixView<const float> out = ctx.value(y);
-  if (ctx.status().ok()) print("exponentials", {out.data, static_cast<std::size_t>(out.size())});
+  if (ctx.status().ok()) print_bits("exponentials", {out.data, static_cast<std::size_t>(out.size())});
   return ctx.status();
 }
 

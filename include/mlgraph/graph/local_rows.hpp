@@ -88,7 +88,8 @@ struct LocalRows {
       const std::size_t pair = std::size_t{a.of[c]} * as_size(b.count) + std::size_t{b.of[c]};
       std::size_t slot = pair;
       if (!direct) {
-        for (slot = (pair * 0x9e3779b97f4a7c15u >> 32) & (memory.table_size - 1);;
+        const std::uint64_t hash = std::uint64_t{pair} * 0x9e3779b97f4a7c15u >> 32;
+        for (slot = static_cast<std::size_t>(hash) & (memory.table_size - 1);;
              slot = (slot + 1) & (memory.table_size - 1)) {
           const Number there = memory.table[slot];
           if (there == kNone || (a.of[first[there]] == a.of[c] && b.of[first[there]] == b.of[c])) break;

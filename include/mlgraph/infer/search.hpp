@@ -231,7 +231,7 @@ class Searcher {
     std::int64_t num_moves = 0;
     const double end = std::log(options_.end_temperature);
     while (!is_over()) {
-      const std::int32_t row = rows_[rng_.below(rows_.size())];
+      const std::int32_t row = rows_[static_cast<std::size_t>(rng_.below(rows_.size()))];
       const auto count = static_cast<std::uint64_t>(num_candidates(row));
       auto i = static_cast<std::int32_t>(rng_.below(count)) - 1;  // -1 as well, but not where it is
       if (i >= choice_[at(row)]) ++i;

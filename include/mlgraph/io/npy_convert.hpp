@@ -58,7 +58,7 @@ template <class To, class From>
       return to < kEnd && static_cast<From>(to) == from;
     }
   } else if constexpr (sizeof(To) < sizeof(From)) {  // double to float rounds, but must not overflow
-    constexpr From kMax = std::numeric_limits<To>::max();
+    constexpr auto kMax = static_cast<From>(std::numeric_limits<To>::max());
     constexpr From kInfinity = std::numeric_limits<From>::infinity();
     const bool overflows = (from > kMax && from < kInfinity) || (from < -kMax && from > -kInfinity);
     to = static_cast<To>(overflows ? From{0} : from);
