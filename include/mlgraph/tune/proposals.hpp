@@ -66,8 +66,8 @@ class Proposals {
   bool forbid_again(const TuneConfig& config) { return known_.insert(config).second; }
   [[nodiscard]] Rng& rng() { return rng_; }
 
-  /// A new configuration by chance: every second one with every choice as likely as the others, every other one
-  /// a baseline with some changes; none when (nearly) all were given.
+  /// A new configuration by chance: one of four with every choice as likely as the others, three a baseline
+  /// with some changes, from one to as many as there are decisions; none when (nearly) all were given.
   [[nodiscard]] std::optional<TuneConfig> random() {
     constexpr int kMaxMisses = 2000;
     for (int misses = 0; misses < kMaxMisses; ++misses) {
@@ -132,7 +132,7 @@ class Proposals {
   }
 
   [[nodiscard]] TuneConfig draw() {
-    if (rng_.below(2) == 0) return space_.random(rng_);
+    if (rng_.below(4) == 0) return space_.random(rng_);
     const std::vector<Baseline>& baselines = space_.baselines();
     const double most = std::log(static_cast<double>(std::max<std::size_t>(open_.size(), 1)));
     const auto moves = static_cast<std::size_t>(std::exp(most * rng_.uniform()) + 0.5);
