@@ -109,6 +109,11 @@ void add_search(CLI::App& command, TuneFlags& options) {
       .add_option("--explore", options.tuner.explore, "Share of configurations by chance beside the networks'")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
+  command
+      .add_option("--confirm", options.tuner.confirm,
+                  "Share of trials, at most, that measure the best two again until they are told apart")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   command.add_option("--first-fit", options.tuner.first_fit, "Measured configurations before the first fit")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

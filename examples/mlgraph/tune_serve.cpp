@@ -16,7 +16,7 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/format/json_string.hpp"
 #include "mlgraph/format/json_value.hpp"
-#include "mlgraph/tune/read_space.hpp"
+#include "mlgraph/tune/config_json.hpp"
 #include "tune_run.hpp"
 
 namespace cli {

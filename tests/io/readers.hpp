@@ -35,9 +35,11 @@
 #include "mlgraph/io/npz.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "mlgraph/io/tuning_data.hpp"
+#include "mlgraph/io/tuning_log.hpp"
 #include "mlgraph/train/graph_model.hpp"
 #include "mlgraph/train/graph_trainer.hpp"
 #include "mlgraph/train/train_state.hpp"
+#include "mlgraph/tune/read_space.hpp"
 #include "train/small_state.hpp"
 
 namespace mlgraph::testing::readers {
@@ -159,6 +161,14 @@ inline Status read_checkpoint(std::string_view text) {
 }
 inline Status read_indices(std::string_view text) { return cli::parse_indices(text, "indices.json").status(); }
 
+inline Status read_tuning_space(std::string_view text) { return read_space(text).status(); }
+inline Status read_tuning_log(std::string_view text) {
+  MLGRAPH_ASSIGN_OR_RETURN(const io::TuningLogContent log, io::parse_tuning_log(text));
+  MLGRAPH_ASSIGN_OR_RETURN(const Space space, read_space(log.header.space));
+  for (const TuneEntry& entry : log.entries) MLGRAPH_RETURN_IF_ERROR(space.check(entry.config));
+  return {};
+}
+
 struct Reader {
   const char* name;
   Status (*read)(std::string_view text);
@@ -184,6 +194,8 @@ inline constexpr Reader kReaders[] = {
     {"tu_graphs", read_tu},
     {"tu_fold", read_fold},
     {"indices_json", read_indices},
+    {"space", read_tuning_space},
+    {"tuning_log", read_tuning_log},
 };
 
 }  // namespace mlgraph::testing::readers

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "io/program_fixtures.hpp"
+#include "io/whole_files.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/program_set.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
@@ -182,6 +183,11 @@ TEST_CASE("a log is read as a program with what was measured") {
   CHECK(error() == path + ": the program that it tunes: " + (folder / "p.npz") + ": no such file or folder");
   testing::write_text(folder / "p.npz", log_text(path));
   CHECK(error() == path + ": the program that it tunes: " + (folder / "p.npz") + " is a log");
+}
+
+TEST_CASE("damaged logs and spaces are refused or read") {
+  testing::check_damaged_files("tuning_log");
+  testing::check_damaged_files("space");
 }
 
 }  // namespace

@@ -171,6 +171,14 @@ inline std::vector<WholeFile> every_whole_file() {
   const std::string pack = whole_pack(), safetensors = whole_safetensors();
   const std::string tu = "2\n3 1\n0 1 1\n2 2 0 2\n0 1 1\n2 0\n0 1 1\n1 1 0\n", fold = "0\n12\n199\n";
   const std::string indices = R"({"program": [0, 12, 3], "other": [], "name \"quoted\"": [7]})";
+  const std::string space =
+      R"({"decisions": [{"name": "tile", "choices": [8, 16], "features": "numbers"}, {"name": "l", "nodes": [0, 2],)"
+      R"("choices": ["a", "b", "c"]}], "baselines": [{"name": "rule", "choices": {"tile": 16}}], "forbid": [{"l@0": ["b"]}]})";
+  const std::string log =
+      R"({"format":"mlgraph tuning log 1","program":"p","file":"p.npz","nodes":3,"fingerprint":"0","space":)" +
+      space + "}\n" + R"({"session":1})" + "\n" +
+      R"({"id":1,"config":[1,0,2],"reason":"reference","device":"cpu","ns":[1.5,2e3]})" + "\n" +
+      R"({"id":2,"config":[0,0,0],"reason":"model","device":"cpu","failure":"run","message":"no"})" + "\n";
   const std::string model = whole_model(), state = whole_checkpoint_state(), checkpoint = whole_checkpoint();
   const std::string graph_model = whole_graph_model(), graph_state = whole_graph_checkpoint();
   return {
@@ -195,6 +203,8 @@ inline std::vector<WholeFile> every_whole_file() {
       {"tu_graphs", tu, 256 * tu.size()},
       {"tu_fold", fold, 256 * fold.size(), 0 /* half of a list is a list */},
       {"indices_json", indices, 256 * indices.size()},
+      {"space", space, 1024 * space.size()},
+      {"tuning_log", log, 1024 * log.size(), 0 /* half of a log is a log */},
   };
 }
 

@@ -3,9 +3,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tune/tuner_fixture.hpp"
@@ -43,6 +45,22 @@ TEST_CASE("chance gives each configuration once, and all of a small space but fo
   CHECK(given.size() == 125 - 10 - 1);
   CHECK(given.count({3, 3, 3}) == 0);
   CHECK_FALSE(proposals.random().has_value());
+}
+
+TEST_CASE("choices are also changed everywhere at once") {
+  std::vector<Decision> decisions;
+  for (std::int32_t d = 0; d < 20; ++d)
+    decisions.push_back({str_cat("d", d), d, {"a", "b", "c"}, 0, 1, {0, 1, 2}});
+  decisions.push_back({"other", 0, {"a", "b"}, 1, 1, {0, 1}});
+  const Space space = Space::make(std::move(decisions)).value();
+  Proposals proposals(space, 7);
+  int everywhere = 0;
+  for (int i = 0; i < 200; ++i) {
+    const TuneConfig config = proposals.random().value();
+    const bool alike = std::count(config.begin(), config.begin() + 20, config[0]) == 20;
+    everywhere += alike && config[0] != 0 ? 1 : 0;
+  }
+  CHECK(everywhere >= 1);
 }
 
 TEST_CASE("a ranker's best are found in a space that is too large to go through") {

@@ -89,6 +89,20 @@ TEST_CASE("what a space cannot be is said with its place") {
         "decisions[1]: \"b\": has one-hot features; \"a\", of the same kind \"k\", has 1 features");
 }
 
+TEST_CASE("a short text cannot ask for much memory") {
+  std::string choices = "0", nodes = "0";
+  for (int i = 1; i < 4000; ++i) choices += "," + std::to_string(i);
+  CHECK(read_error(R"({"decisions":[{"name":"a","choices":[)" + choices + "]}]}") ==
+        "all decisions together have 4000 choices or more, with 16000000 features; the limits are 1048576 and "
+        "8388608");
+  for (int i = 1; i < 300; ++i) nodes += "," + std::to_string(i);
+  CHECK(read_error(R"({"decisions":[{"name":"a","features":"numbers","choices":[)" + choices +
+                   R"(],"nodes":[)" + nodes + "]}]}") ==
+        "decisions[0]: \"a\": all decisions together have 1052000 choices or more, with 1052000 features; the "
+        "limits "
+        "are 1048576 and 8388608");
+}
+
 TEST_CASE("baselines and rules are of what there is") {
   const std::string begin = R"({"decisions":[{"name":"a","choices":[1,2]}],)";
   CHECK(read_error(begin + R"("baselines":[{"choices":{"b":1}}]})") ==
@@ -102,23 +116,10 @@ TEST_CASE("baselines and rules are of what there is") {
   CHECK(read_error(begin + R"("forbid":[{"a":1}]})") == "baseline \"first choices\" is a forbidden one");
 }
 
-TEST_CASE("nodes must be there, and configurations are read by names or places") {
+TEST_CASE("nodes must be there") {
   const Space space = read_space(kSpace).value();
   CHECK(check_nodes(space, 8).ok());
   CHECK(check_nodes(space, 7).message() == "decision \"layout@7\" is of node 7; the program has 7 nodes");
-  const auto config = [&](const std::string& text) { return config_of_json(space, parse_json(text).value()); };
-  const TuneConfig wanted = {2, 1, 0, 1, 0};
-  CHECK(config(space.text(wanted)).value() == wanted);
-  CHECK(config("[2,1,0,1,0]").value() == wanted);
-  CHECK(config(R"({"layout@7":"nchw","tile":"32","layout@3":"nhwc","first layout":"any","unroll":"no"})")
-            .value() == wanted);
-  CHECK(config("[2,1,0,1]").status().message() == "a configuration of 4 choices; there are 5 decisions");
-  CHECK(config("[2,1,0,1,2]").status().message() == "choice 2 of decision \"unroll\", which has 2");
-  CHECK(config("[2,1,0,1,-2]").status().message() == "a choice is the number -2; should be a place from 0");
-  CHECK(config("7").status().message() == "a configuration is the number 7; should be an object or a list");
-  CHECK(config(R"({"layout@7":"nchw","tile":"31","layout@3":"nhwc","first layout":"any","unroll":"no"})")
-            .status()
-            .message() == "decision \"tile\" has no choice \"31\"");
 }
 
 }  // namespace

@@ -8,9 +8,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,8 +59,14 @@ struct ProposalOptions {
 class Proposals {
  public:
   Proposals(const Space& space, std::uint64_t seed) : space_(space), rng_(seed) {
+    std::map<std::string_view, std::int32_t> ids;
     for (std::size_t d = 0; d < space.decisions().size(); ++d) {
-      if (space.decisions()[d].choices.size() > 1) open_.push_back(d);
+      const Decision& decision = space.decisions()[d];
+      if (decision.choices.size() > 1) open_.push_back(d);
+      alike_[decision.column].push_back(d);
+      for (const std::string& choice : decision.choices)
+        names_.push_back(ids.emplace(choice, static_cast<std::int32_t>(ids.size())).first->second);
+      begin_.push_back(names_.size());
     }
   }
 
@@ -66,8 +74,8 @@ class Proposals {
   bool forbid_again(const TuneConfig& config) { return known_.insert(config).second; }
   [[nodiscard]] Rng& rng() { return rng_; }
 
-  /// A new configuration by chance: every second one with every choice as likely as the others, every other one
-  /// a baseline with some changes; none when (nearly) all were given.
+  /// A new configuration by chance: one of four with every choice as likely as the others, three a baseline
+  /// with some changes, from one to as many as there are decisions; none when (nearly) all were given.
   [[nodiscard]] std::optional<TuneConfig> random() {
     constexpr int kMaxMisses = 2000;
     for (int misses = 0; misses < kMaxMisses; ++misses) {
@@ -132,20 +140,41 @@ class Proposals {
   }
 
   [[nodiscard]] TuneConfig draw() {
-    if (rng_.below(2) == 0) return space_.random(rng_);
+    if (rng_.below(4) == 0) return space_.random(rng_);
     const std::vector<Baseline>& baselines = space_.baselines();
     const double most = std::log(static_cast<double>(std::max<std::size_t>(open_.size(), 1)));
     const auto moves = static_cast<std::size_t>(std::exp(most * rng_.uniform()) + 0.5);
     return changed(baselines[rng_.below(baselines.size())].config, moves);
   }
+  /// With so many moves: another choice for one decision, or, for one move of four, for all of its kind that
+  /// have made the same choice and have the other one, too.
   [[nodiscard]] TuneConfig changed(TuneConfig config, std::size_t moves) {
     for (std::size_t i = 0; i < moves && !open_.empty(); ++i) {
       const std::size_t d = open_[rng_.below(open_.size())];
       const auto count = static_cast<std::uint64_t>(space_.decisions()[d].choices.size());
-      const auto to = static_cast<std::int32_t>(rng_.below(count - 1));
-      config[d] = to < config[d] ? to : to + 1;
+      const auto draw = static_cast<std::int32_t>(rng_.below(count - 1));
+      const std::int32_t to = draw < config[d] ? draw : draw + 1;
+      if (rng_.below(4) == 0) {
+        change_all(config, d, to);
+      } else {
+        config[d] = to;
+      }
     }
     return config;
+  }
+  void change_all(TuneConfig& config, std::size_t d, std::int32_t to) const {
+    const std::int32_t before = name_of(d, config[d]), after = name_of(d, to);
+    for (const std::size_t other : alike_.at(space_.decisions()[d].column)) {
+      if (name_of(other, config[other]) != before) continue;
+      const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(begin_[other]);
+      const auto end = names_.begin() + static_cast<std::ptrdiff_t>(begin_[other + 1]);
+      const auto found = std::find(begin, end, after);
+      if (found != end) config[other] = static_cast<std::int32_t>(found - begin);
+    }
+  }
+  /// The number of a choice's name.
+  [[nodiscard]] std::int32_t name_of(std::size_t decision, std::int32_t choice) const {
+    return names_[begin_[decision] + static_cast<std::size_t>(choice)];
   }
   /// One of those that are measured fast or scored low, the better ones more often.
   [[nodiscard]] const TuneConfig& parent(const std::vector<TuneConfig>& starts, const Pool& pool) {
@@ -187,7 +216,10 @@ class Proposals {
 
   const Space& space_;
   Rng rng_;
-  std::vector<std::size_t> open_;  // decisions with more than one choice
+  std::vector<std::size_t> open_;                           // decisions with more than one choice
+  std::map<std::int32_t, std::vector<std::size_t>> alike_;  // decisions by their column: those of one kind
+  std::vector<std::int32_t> names_;                         // of all choices of all decisions
+  std::vector<std::size_t> begin_ = {0};                    // of each decision in it
   std::set<TuneConfig> known_;
 };
 

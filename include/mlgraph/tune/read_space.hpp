@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// read_space(): the Space that a JSON text describes; config_of_json(): a configuration of it.
+// read_space(): the Space that a JSON text describes.
 #ifndef MLGRAPH_TUNE_READ_SPACE_HPP
 #define MLGRAPH_TUNE_READ_SPACE_HPP
 #include "mlgraph/core/push_macros.inc"
@@ -207,6 +207,7 @@ class SpaceReader {
     if (node != nullptr && nodes != nullptr)
       return Status::invalid_argument("has node and nodes; should have one of them");
     const auto add = [&](const JsonValue* of) -> Status {
+      MLGRAPH_RETURN_IF_ERROR(count(signed_size(decision.choices), signed_size(decision.features)));
       Decision one = decision;
       if (of != nullptr) {
         std::int64_t id = 0;
@@ -228,6 +229,16 @@ class SpaceReader {
     return {};
   }
 
+  /// What a short text could ask for by far too much of: one-hot columns, or decisions of many nodes.
+  Status count(std::int64_t choices, std::int64_t features) {
+    num_choices_ += choices;
+    num_features_ += features;
+    if (num_choices_ <= kMaxChoicesOfAll && num_features_ <= kMaxFeaturesOfAll) return {};
+    return Status::resource_exhausted(
+        str_cat("all decisions together have ", num_choices_, " choices or more, with ", num_features_,
+                " features; the limits are ", kMaxChoicesOfAll, " and ", kMaxFeaturesOfAll));
+  }
+
   /// Columns in the order in which kinds came; one-hot ones for all choices of the kind.
   Status place_columns() {
     std::int64_t next = 0;
@@ -245,6 +256,7 @@ class SpaceReader {
       decision.column = kind.column;
       decision.width = kind.width < 0 ? static_cast<std::int32_t>(kind.choices.size()) : kind.width;
       if (kind.width >= 0) continue;
+      MLGRAPH_RETURN_IF_ERROR(count(0, signed_size(decision.choices) * decision.width));
       const auto width = static_cast<std::size_t>(decision.width);
       decision.features.assign(decision.choices.size() * width, 0.0f);
       for (std::size_t c = 0; c < decision.choices.size(); ++c) {
@@ -316,6 +328,7 @@ class SpaceReader {
   std::map<std::string, std::size_t> place_;
   std::vector<Baseline> baselines_;
   std::vector<Forbidden> forbidden_;
+  std::int64_t num_choices_ = 0, num_features_ = 0;  // of all decisions
 };
 
 }  // namespace detail
@@ -353,41 +366,6 @@ class SpaceReader {
                                         "; the program has ", num_nodes, " nodes"));
   }
   return {};
-}
-
-/// The configuration of a JSON list of places, or of an object of names as Space::text() gives one.
-/// Errors: another kind of value; a decision that is missing or unknown; a choice that is not there.
-[[nodiscard]] inline Result<TuneConfig> config_of_json(const Space& space, const JsonValue& json) {
-  const std::vector<Decision>& decisions = space.decisions();
-  TuneConfig config;
-  if (json.is(JsonValue::Kind::kArray)) {
-    for (const JsonValue& place : json.item) {
-      std::int64_t choice = 0;
-      if (!place.to_integer(0, kMaxChoices, choice))
-        return Status::invalid_argument(str_cat("a choice is ", place.what(), "; should be a place from 0"));
-      config.push_back(static_cast<std::int32_t>(choice));
-    }
-    MLGRAPH_RETURN_IF_ERROR(space.check(config));
-    return config;
-  }
-  if (!json.is(JsonValue::Kind::kObject))
-    return Status::invalid_argument(
-        str_cat("a configuration is ", json.what(), "; should be an object or a list"));
-  if (json.key.size() != decisions.size()) {
-    return Status::invalid_argument(str_cat("a configuration of ", json.key.size(), " choices; there are ",
-                                            decisions.size(), " decisions"));
-  }
-  for (std::size_t d = 0; d < decisions.size(); ++d) {
-    const bool in_order = json.key[d] == decisions[d].name;
-    const JsonValue* const value = in_order ? &json.item[d] : json.find(decisions[d].name);
-    const std::string where = str_cat("decision ", in_quotes(decisions[d].name));
-    if (value == nullptr) return Status::not_found(where + " has no choice");
-    const auto at = std::find(decisions[d].choices.begin(), decisions[d].choices.end(), value->text);
-    if (at == decisions[d].choices.end())
-      return Status::not_found(str_cat(where, " has no choice ", in_quotes(value->text)));
-    config.push_back(static_cast<std::int32_t>(at - decisions[d].choices.begin()));
-  }
-  return config;
 }
 
 MLGRAPH_END_ISA

@@ -26,6 +26,8 @@ namespace mlgraph {
 /// Limits of a space.
 inline constexpr std::int64_t kMaxDecisions = std::int64_t{1} << 20;
 inline constexpr std::int64_t kMaxChoices = 65536;                          ///< of one decision
+inline constexpr std::int64_t kMaxChoicesOfAll = std::int64_t{1} << 20;     ///< of all decisions
+inline constexpr std::int64_t kMaxFeaturesOfAll = std::int64_t{1} << 23;    ///< of all choices of all decisions
 inline constexpr std::int64_t kMaxSpaceFeatures = 4096;                     ///< of a row of a configuration
 inline constexpr std::int64_t kMaxSpaceConfigSize = std::int64_t{1} << 24;  ///< numbers of a configuration
 

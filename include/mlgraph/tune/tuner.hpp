@@ -269,7 +269,7 @@ class Tuner {
       const TuneConfig& config = space_->baselines()[next_baseline_++].config;
       if (proposals_.forbid_again(config)) return fresh(config, TrialReason::kBaseline, options_.runs);
     }
-    if (num_confirms_ * 4 <= num_asked_) {
+    if (static_cast<double>(num_confirms_) < options_.confirm * static_cast<double>(num_asked_)) {
       if (std::optional<Trial> again = confirm()) return again;
     }
     MLGRAPH_ASSIGN_OR_RETURN(std::optional<Trial> proposed, propose());

@@ -44,6 +44,7 @@ struct TunerOptions {
   std::int64_t first_fit = 16;    ///< measured configurations before the first fit
   std::int64_t refit_every = 16;  ///< measurements between two fits
   double explore = 0.1;           ///< share of configurations by chance beside those of the model
+  double confirm = 0.15;          ///< share of trials, at most, that measure the best two again
   double failure_penalty = 2;     ///< in training: a failure takes so many times as long as the slowest
   ProposalOptions proposals;
 };
@@ -69,6 +70,7 @@ struct TunerOptions {
   in("first_fit", o.first_fit, one, kMany);
   in("refit_every", o.refit_every, one, kMany);
   in("explore", o.explore, 0.0, 1.0);
+  in("confirm", o.confirm, 0.0, 1.0);
   in("failure_penalty", o.failure_penalty, 1.0, 1e6);
   in("proposals.evaluations", o.proposals.evaluations, one, kMany);
   in("proposals.batch", o.proposals.batch, one, kMany);
