@@ -10,6 +10,15 @@ namespace mlgraph::testing {
 /// Takes seconds and more without optimisation; the sanitizers see the same code in other tests.
 inline const doctest::test_suite kLong("long");
 
+/// How many of so many random cases a test looks at: a quarter where long tests are left out.
+[[nodiscard]] constexpr int some_of(int count) {
+#ifdef MLGRAPH_SHORT_TESTS
+  return (count + 3) / 4;
+#else
+  return count;
+#endif
+}
+
 }  // namespace mlgraph::testing
 
 #endif  // MLGRAPH_TESTS_LONG_TESTS_HPP
