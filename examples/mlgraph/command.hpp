@@ -28,6 +28,9 @@ struct Command {
 /// What is typed behind `mlgraph`: train, or graphs train.
 [[nodiscard]] std::string name_of(const CLI::App& command);
 
+/// A word as a shell takes it.
+[[nodiscard]] std::string quoted(const std::string& word);
+
 /// The command line as it could be typed again, in the order of --help, without the flags of these names.
 [[nodiscard]] std::string command_line(const CLI::App& command, const std::set<std::string>& left_out = {});
 

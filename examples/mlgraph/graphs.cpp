@@ -28,6 +28,7 @@
 #include "mlgraph/graph/batch.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/graph_file.hpp"
+#include "mlgraph/io/graph_pack.hpp"
 #include "mlgraph/io/graph_tables.hpp"
 #include "mlgraph/io/npz.hpp"
 
@@ -84,7 +85,7 @@ mg::Result<mg::GraphDataset> load_graph_set(const std::string& path, const mg::G
   std::error_code error;
   mg::io::GraphFileOptions options;
   options.edges.both = net.direction == mg::Direction::kBoth;
-  if (!std::filesystem::is_directory(folder, error)) return mg::io::read_graphs_npz(path, options);
+  if (!std::filesystem::is_directory(folder, error)) return mg::io::read_graph_file(path, options);
   const std::string graphs = (folder / "graphs.csv").string();
   return mg::io::read_graph_tables((folder / "nodes.csv").string(), (folder / "edges.csv").string(),
                                    std::filesystem::exists(graphs, error) ? graphs : "", options.edges);
@@ -208,6 +209,34 @@ CLI::App* add_command(CLI::App& group, const char* name, const char* text, Graph
   return command;
 }
 
+struct PackFlags {
+  std::string data, out, json;
+};
+
+mg::Status run_graphs_pack(const PackFlags& options) {
+  MLGRAPH_ASSIGN_OR_RETURN(const mg::GraphDataset set, load_graph_set(options.data, {}));
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::to_graph_pack(set));
+  MLGRAPH_RETURN_IF_ERROR(mg::io::write_file(options.out, bytes));
+  std::printf("%s: %zu graphs, %s\n", options.out.c_str(), set.size(), bytes_text(bytes.size()).c_str());
+  return write_json(options.json, {{"command", "graphs pack"},
+                                   {"data", options.data},
+                                   {"out", options.out},
+                                   {"graphs", set.size()},
+                                   {"bytes", bytes.size()}});
+}
+
+Command add_graphs_pack(CLI::App& group) {
+  CLI::App* const command =
+      group.add_subcommand("pack", "Writes a set of graphs as one file that is mapped into memory");
+  const auto options = std::make_shared<PackFlags>();
+  command->add_option("--data", options->data, "A set of graphs: an npz, or a folder of CSV tables")
+      ->required();
+  command->add_option("-o,--out", options->out, "The pack: safetensors with the arrays of the npz")->required();
+  command->add_option("--json", options->json, "Write what was done to this file");
+  command->footer("Keys of --json: command, data, out, graphs, bytes.");
+  return {command, [options] { return run_graphs_pack(*options); }};
+}
+
 }  // namespace
 
 Json target_metrics_json(const mg::TargetMetrics& metrics) {
@@ -233,9 +262,10 @@ std::vector<Command> add_graphs(CLI::App& app) {
   group->require_subcommand(1);
   group->footer(
       "A set of graphs is an npz: ptr, edge_index, x, opcode, node.NAME, edge.NAME, graph.NAME, as\n"
-      "examples/from_pyg writes it; or a folder with nodes.csv, edges.csv and graphs.csv. Each of the three "
-      "commands has --json and says its keys in its --help.");
-  std::vector<Command> commands = {add_graphs_train(*group)};
+      "examples/from_pyg writes it; or a folder with nodes.csv, edges.csv and graphs.csv; or a pack of "
+      "either.\n"
+      "Each of the commands has --json and says its keys in its --help.");
+  std::vector<Command> commands = {add_graphs_train(*group), add_graphs_pack(*group)};
   const auto eval = std::make_shared<GraphFlags>(), predict = std::make_shared<GraphFlags>();
   CLI::App* const of_eval =
       add_command(*group, "eval", "Gives the metrics of a model on a set of graphs", *eval);

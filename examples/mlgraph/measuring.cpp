@@ -17,6 +17,7 @@
 #include <system_error>
 #include <utility>
 
+#include "command.hpp"
 #include "mlgraph/core/enum_names.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/parse_number.hpp"
@@ -45,13 +46,6 @@ mg::Status failed(const char* what) {
 std::string host_name() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name : "localhost";
-}
-
-/// `text` as one word of the shell.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 std::string filled_in(const MeasuringTask& task) {

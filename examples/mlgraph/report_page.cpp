@@ -68,7 +68,7 @@ void add_means(page::Page& out, const ReportPage& page, const RankingReport& rep
 std::string curve_plot(const std::vector<TrainingCurve>& curves, const std::string& title,
                        const std::string& y_label, bool of_validation,
                        double (*value)(const mg::EpochReport&)) {
-  constexpr std::size_t kMostEpochs = 1000;
+  constexpr std::size_t kMostOfCurve = 1000;
   page::Plot plot{title, {"epoch"}, {y_label}};
   page::Series kept{"weights that were kept", {}, page::Series::Mark::kDots};
   for (const TrainingCurve& curve : curves) {
@@ -78,7 +78,7 @@ std::string curve_plot(const std::vector<TrainingCurve>& curves, const std::stri
       series.points.emplace_back(static_cast<double>(epoch.epoch), value(epoch));
       if (epoch.epoch == curve.best_epoch) kept.points.push_back(series.points.back());
     }
-    series.points = page::thinned(series.points, kMostEpochs);
+    series.points = page::thinned(series.points, kMostOfCurve);
     plot.series.push_back(std::move(series));
   }
   if (!kept.points.empty()) plot.series.push_back(std::move(kept));

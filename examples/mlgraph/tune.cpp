@@ -45,7 +45,7 @@ mg::Status run_tune(TuneFlags options, TrainFlags& network) {
   MLGRAPH_ASSIGN_OR_RETURN(const std::unique_ptr<TuneRun> run, TuneRun::open(options));
   MLGRAPH_ASSIGN_OR_RETURN(TrainSettings settings, settings_of(network, run->config_kind()));
   run->use_network(std::move(settings));
-  watch_for_interrupt();
+  MLGRAPH_RETURN_IF_ERROR(watch_for_interrupt(""));
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads may go: that is an error of a write
   const mg::Status status = options.serve ? tune_for_others(*run) : tune_here(*run);
   const mg::Status finished = run->finish();

@@ -921,6 +921,18 @@ class Graphs(Case):
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertIn(message, done.stderr)
 
+    def test_a_pack_of_graphs_is_the_set(self):
+        written = self.json_of("graphs", "pack", "--data", "set.npz", "--out", "set.pack")
+        self.assertEqual((written["graphs"], written["bytes"]), (60, (self.folder / "set.pack").stat().st_size))
+        short = [*self.TRAIN[:-1], "3"]  # epochs
+        self.ok(*short)
+        of_npz = (self.folder / "m.safetensors").read_bytes()
+        short[short.index("set.npz")] = "set.pack"
+        self.ok(*short)
+        self.assertEqual((self.folder / "m.safetensors").read_bytes(), of_npz)
+        (self.folder / "cut.pack").write_bytes((self.folder / "set.pack").read_bytes()[:-1])
+        self.fails_while_running("cut.pack: ", "graphs", "pack", "--data", "cut.pack", "--out", "other.pack")
+
     def test_a_regression_of_graphs(self):
         written = self.json_of(*self.TRAIN, "--test-split", "0.2", "--split-by", "key")
         self.assertEqual(sum(written["graphs"].values()), 60)

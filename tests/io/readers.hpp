@@ -27,6 +27,7 @@
 #include "mlgraph/io/checkpoint_file.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/graph_file.hpp"
+#include "mlgraph/io/graph_pack.hpp"
 #include "mlgraph/io/graph_tables.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/hlo_proto.hpp"
@@ -76,6 +77,12 @@ inline Status read_graphs(std::string_view text) {
   io::GraphFileOptions options;
   options.max_bytes = kLimit;
   return io::read_graphs_npz(as_bytes(text), "graphs", options).status();
+}
+
+inline Status read_pack_of_graphs(std::string_view text) {
+  io::GraphFileOptions options;
+  options.max_bytes = kLimit;
+  return io::read_graph_pack(as_bytes(text), "graphs", options).status();
 }
 
 /// Three tables with a line of - between them.
@@ -179,6 +186,7 @@ inline constexpr Reader kReaders[] = {
     {"npz", read_every_array},
     {"tpugraphs_npz", read_npz_program},
     {"graphs_npz", read_graphs},
+    {"graph_pack", read_pack_of_graphs},
     {"graph_tables", read_tables},
     {"hlo_proto", read_proto},
     {"hlo_text", read_text},

@@ -163,6 +163,7 @@ inline std::string whole_checkpoint() {
 inline std::vector<WholeFile> every_whole_file() {
   const std::string npz = text_of_bytes(io::to_npz(layout_program().view()));
   const std::string graphs = text_of_bytes(io::to_npz(small_graph_set()));
+  const std::string graph_pack = text_of_bytes(io::to_graph_pack(small_graph_set()));
   const std::string tables =
       "graph,node,x.a,opcode\n3,1,0.5,2\n3,2,1.5,0\n4,1,2,1\n-\ngraph,source,target,kind\n3,1,2,5\n4,1,1,6\n-\n"
       "graph,y.0,y.1\n3,1,2\n4,,-1e3\n";
@@ -186,6 +187,7 @@ inline std::vector<WholeFile> every_whole_file() {
       {"npz", npz, 4 * readers::kLimit},
       {"tpugraphs_npz", npz, 4 * readers::kLimit},
       {"graphs_npz", graphs, 4 * readers::kLimit},
+      {"graph_pack", graph_pack, 4 * readers::kLimit},
       {"graph_tables", tables, 256 * tables.size()},
       {"hlo_proto", to_hlo_proto(module), 4 * readers::kLimit},
       {"hlo_text", hlo, 4 * readers::kLimit},

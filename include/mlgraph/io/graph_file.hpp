@@ -8,7 +8,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,21 +58,23 @@ inline constexpr ArrayPrefix kArrayPrefixes[] = {
   return nullptr;
 }
 
+/// Arrays are those of a file: an NpzReader, or what has the same keys(), contains(), info() and read().
+template <class Arrays>
 class GraphFileReader {
  public:
-  GraphFileReader(const NpzReader& npz, std::string_view where, const GraphFileOptions& options)
-      : npz_(npz), where_(where), options_(options), bytes_left_(options.max_bytes) {}
+  GraphFileReader(const Arrays& file, std::string_view where, const GraphFileOptions& options)
+      : file_(file), where_(where), options_(options), bytes_left_(options.max_bytes) {}
 
   Result<GraphDataset> read() {
     MLGRAPH_RETURN_IF_ERROR(check_keys());
     MLGRAPH_RETURN_IF_ERROR(read_ptr());
     MLGRAPH_RETURN_IF_ERROR(read_edges());
-    if (npz_.contains("x")) {
+    if (file_.contains("x")) {
       MLGRAPH_ASSIGN_OR_RETURN(const Sizes sizes, take("x", num_nodes(), sizeof(float)));
       MLGRAPH_ASSIGN_OR_RETURN(x_.f32, read_as<float>("x"));
       x_.cols = sizes.cols;
     }
-    if (npz_.contains("opcode")) {
+    if (file_.contains("opcode")) {
       MLGRAPH_ASSIGN_OR_RETURN(const Sizes sizes, take("opcode", num_nodes(), sizeof(std::int32_t)));
       if (sizes.cols != 1) return error(str_cat("opcode has ", sizes.cols, " columns; should have 1"));
       MLGRAPH_ASSIGN_OR_RETURN(opcode_, read_as<std::int32_t>("opcode"));
@@ -120,7 +121,7 @@ class GraphFileReader {
   /// Rows and columns of an array, whose memory, here and in the set, is taken of what is left.
   /// Errors: another number of rows; more than two axes.
   Result<Sizes> take(std::string_view key, std::int64_t num_rows, std::size_t element_bytes) {
-    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, npz_.info(key));
+    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, file_.info(key));
     const std::vector<std::int64_t>& shape = info.shape;
     if ((shape.size() != 1 && shape.size() != 2) || shape[0] != num_rows) {
       return error(
@@ -131,13 +132,13 @@ class GraphFileReader {
   }
   template <class T>
   Result<std::vector<T>> read_as(std::string_view key) const {
-    MLGRAPH_ASSIGN_OR_RETURN(NpyArray<T> array, npz_.read<T>(key));
+    MLGRAPH_ASSIGN_OR_RETURN(NpyArray<T> array, file_.template read<T>(key));
     return std::move(array.values);
   }
 
   [[nodiscard]] Status check_keys() const {
     constexpr std::string_view kKnown[] = {"ptr", "edge_index", "x", "opcode"};
-    for (const std::string& key : npz_.keys()) {
+    for (const std::string& key : file_.keys()) {
       if (key.size() > kMaxArrayName)
         return error(str_cat("an array's name has ", key.size(), " letters; the limit is ", kMaxArrayName));
       if (prefix_of(key) != nullptr || std::find(std::begin(kKnown), std::end(kKnown), key) != std::end(kKnown))
@@ -146,14 +147,14 @@ class GraphFileReader {
                            "\" is none of ptr, edge_index, x, opcode, node.NAME, edge.NAME and graph.NAME"));
     }
     for (const std::string_view key : {kKnown[0], kKnown[1]}) {
-      if (!npz_.contains(key))
+      if (!file_.contains(key))
         return Status::not_found(str_cat("graphs: ", where_, ": there is no array \"", key, "\""));
     }
     return {};
   }
 
   Status read_ptr() {
-    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, npz_.info("ptr"));
+    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, file_.info("ptr"));
     if (info.shape.size() != 1 || info.shape[0] < 1)
       return error(str_cat("ptr is ", shape_text(info.shape), "; should be (graphs + 1)"));
     // Of each graph: its places here, two row pointers and a place in the set.
@@ -177,7 +178,7 @@ class GraphFileReader {
 
   /// Sorts edges by graph: order_ has those of graph g from edge_begin_[g] on, in the order of the file.
   Status read_edges() {
-    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, npz_.info("edge_index"));
+    MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, file_.info("edge_index"));
     if (info.shape.size() != 2 || info.shape[0] != 2)
       return error(str_cat("edge_index is ", shape_text(info.shape), "; should be (2, edges)"));
     // Of each edge: its ids, its place, and the rows of the set in two or three directions.
@@ -211,10 +212,10 @@ class GraphFileReader {
   }
 
   Status read_arrays() {
-    for (const std::string& key : npz_.keys()) {
+    for (const std::string& key : file_.keys()) {
       const ArrayPrefix* const prefix = prefix_of(key);
       if (prefix == nullptr) continue;
-      MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, npz_.info(key));
+      MLGRAPH_ASSIGN_OR_RETURN(const NpyInfo info, file_.info(key));
       const std::int64_t rows = prefix->of == ArrayOf::kNodes   ? num_nodes()
                                 : prefix->of == ArrayOf::kEdges ? num_edges()
                                                                 : num_graphs();
@@ -280,7 +281,7 @@ class GraphFileReader {
     return set.add(view, views_);
   }
 
-  const NpzReader& npz_;
+  const Arrays& file_;
   std::string where_;
   GraphFileOptions options_;
   std::uint64_t bytes_left_;
@@ -293,9 +294,9 @@ class GraphFileReader {
 };
 
 /// The rows that all graphs have of an array, one graph after the other.
-template <class T>
+template <class T, class Writer>
 [[nodiscard]] Status add_rows(const GraphDataset& set, std::size_t a, MatrixView<const T> NamedArray::*member,
-                              const std::string& key, NpzWriter& npz) {
+                              const std::string& key, Writer& file) {
   std::vector<T> values;
   std::int64_t rows = 0;
   for (std::size_t g = 0; g < set.size(); ++g) {
@@ -306,10 +307,12 @@ template <class T>
   std::vector<std::int64_t> shape = {rows};
   const std::int64_t cols = set.array(0, a).cols();
   if (cols != 1) shape.push_back(cols);
-  return npz.add(key, shape, values);
+  return file.add(key, shape, values);
 }
 
-[[nodiscard]] inline Result<NpzWriter> npz_writer_of(const GraphDataset& set) {
+/// A writer, such as an NpzWriter, with the arrays of a set.
+template <class Writer>
+[[nodiscard]] Result<Writer> graph_arrays(const GraphDataset& set) {
   std::vector<std::int64_t> ptr = {0}, source, target;
   std::vector<float> x;
   std::vector<std::int32_t> opcode;
@@ -328,23 +331,23 @@ template <class T>
     opcode.insert(opcode.end(), graph.opcode.begin(), graph.opcode.end());
     ptr.push_back(ptr.back() + graph.num_nodes);
   }
-  NpzWriter npz;
+  Writer file;
   const auto num_edges = static_cast<std::int64_t>(source.size());
   source.insert(source.end(), target.begin(), target.end());
   MLGRAPH_RETURN_IF_ERROR(
-      npz.add("ptr", std::vector<std::int64_t>{static_cast<std::int64_t>(ptr.size())}, ptr));
-  MLGRAPH_RETURN_IF_ERROR(npz.add("edge_index", std::vector<std::int64_t>{2, num_edges}, source));
+      file.add("ptr", std::vector<std::int64_t>{static_cast<std::int64_t>(ptr.size())}, ptr));
+  MLGRAPH_RETURN_IF_ERROR(file.add("edge_index", std::vector<std::int64_t>{2, num_edges}, source));
   if (set.num_features() > 0)
-    MLGRAPH_RETURN_IF_ERROR(npz.add("x", std::vector<std::int64_t>{ptr.back(), set.num_features()}, x));
+    MLGRAPH_RETURN_IF_ERROR(file.add("x", std::vector<std::int64_t>{ptr.back(), set.num_features()}, x));
   if (set.has_opcodes())
-    MLGRAPH_RETURN_IF_ERROR(npz.add("opcode", std::vector<std::int64_t>{ptr.back()}, opcode));
+    MLGRAPH_RETURN_IF_ERROR(file.add("opcode", std::vector<std::int64_t>{ptr.back()}, opcode));
   for (std::size_t a = 0; set.size() > 0 && a < set.num_arrays(); ++a) {
     const NamedArray array = set.array(0, a);
     const std::string key = str_cat(kArrayPrefixes[static_cast<std::size_t>(array.of)].text, array.name);
-    MLGRAPH_RETURN_IF_ERROR(array.is_int ? add_rows(set, a, &NamedArray::i32, key, npz)
-                                         : add_rows(set, a, &NamedArray::f32, key, npz));
+    MLGRAPH_RETURN_IF_ERROR(array.is_int ? add_rows(set, a, &NamedArray::i32, key, file)
+                                         : add_rows(set, a, &NamedArray::f32, key, file));
   }
-  return npz;
+  return file;
 }
 
 }  // namespace detail
@@ -352,9 +355,10 @@ template <class T>
 /// Reads a set of graphs. The arrays of the npz, for G graphs of N nodes and E edges in all:
 ///
 ///   ptr (G + 1)            the nodes of graph g are [ptr[g], ptr[g + 1])
-///   edge_index (2, E)      source and target of each edge, numbered over all graphs as in PyG's Batch; any
-///   order x (N, F)               features; may be missing opcode (N)             may be missing node.NAME,
-///   edge.NAME, graph.NAME     what each has, (rows) or (rows, columns): arrays of the set
+///   edge_index (2, E)      source and target of each edge in any order, numbered over all graphs as in PyG
+///   x (N, F)               features; may be missing
+///   opcode (N)             may be missing
+///   node.NAME, edge.NAME, graph.NAME     what each has, (rows) or (rows, columns): arrays of the set
 ///
 /// Numbers with a point become float, integers and bool int32. An edge belongs to the graph of its nodes.
 ///
@@ -365,17 +369,13 @@ template <class T>
 /// Cost:   O(bytes of the file + E log G); the arrays are in memory twice.
 [[nodiscard]] inline Result<GraphDataset> read_graphs_npz(const std::string& path,
                                                           const GraphFileOptions& options = {}) {
-  NpzOptions npz_options;
-  npz_options.max_bytes = static_cast<std::size_t>(options.max_bytes);
-  MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::open(path, npz_options));
+  MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::open(path, {as_size(options.max_bytes)}));
   return detail::GraphFileReader(npz, path, options).read();
 }
 /// The same from memory; `name` is for messages.
 [[nodiscard]] inline Result<GraphDataset> read_graphs_npz(Span<const std::byte> bytes, std::string_view name,
                                                           const GraphFileOptions& options = {}) {
-  NpzOptions npz_options;
-  npz_options.max_bytes = static_cast<std::size_t>(options.max_bytes);
-  MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::from_memory(bytes, npz_options));
+  MLGRAPH_ASSIGN_OR_RETURN(const NpzReader npz, NpzReader::from_memory(bytes, {as_size(options.max_bytes)}));
   return detail::GraphFileReader(npz, name, options).read();
 }
 
@@ -383,12 +383,12 @@ template <class T>
 /// Errors: those of NpzWriter.
 /// Cost:   the arrays are in memory as float or int32 and compressed.
 [[nodiscard]] inline Status to_npz(const GraphDataset& set, const std::string& path) {
-  MLGRAPH_ASSIGN_OR_RETURN(const NpzWriter npz, detail::npz_writer_of(set));
+  MLGRAPH_ASSIGN_OR_RETURN(const NpzWriter npz, detail::graph_arrays<NpzWriter>(set));
   return npz.save(path);
 }
 /// The bytes of that file.
 [[nodiscard]] inline Result<std::vector<std::byte>> to_npz(const GraphDataset& set) {
-  MLGRAPH_ASSIGN_OR_RETURN(const NpzWriter npz, detail::npz_writer_of(set));
+  MLGRAPH_ASSIGN_OR_RETURN(const NpzWriter npz, detail::graph_arrays<NpzWriter>(set));
   return npz.to_bytes();
 }
 
