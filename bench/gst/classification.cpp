@@ -129,6 +129,7 @@ class Training {
   using Epoch = mg::GraphEpochReport;
   [[nodiscard]] bool next_epoch() const { return finished_ < epochs_; }
   [[nodiscard]] std::int64_t finished() const { return finished_; }
+  [[nodiscard]] mg::Communicator* ranks() const { return nullptr; }
   [[nodiscard]] std::int64_t num_steps() const { return (mg::signed_size(train_) + kBatch - 1) / kBatch; }
   [[nodiscard]] double lr() const {
     return 3e-3 * (1 - static_cast<double>(finished_) / static_cast<double>(epochs_));
