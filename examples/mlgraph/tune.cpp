@@ -11,6 +11,8 @@
 #include "choice_flag.hpp"
 #include "command.hpp"
 #include "mlgraph/core/format.hpp"
+#include "mlgraph/cost/recipe.hpp"
+#include "mlgraph/tune/net_ranker.hpp"
 #include "train_flags.hpp"
 #include "tune_run.hpp"
 
@@ -30,9 +32,15 @@ void check_usage(const TuneFlags& flags) {
 
 /// The network's settings where it is not told otherwise: small, and fitted by long steps.
 mg::Result<TrainSettings> settings_of(TrainFlags& flags, mg::io::ConfigKind config_kind) {
-  const std::pair<const char*, const char*> defaults[] = {
-      {"--arch", "layout-sage"}, {"--hidden", "32"}, {"--layers", "2"},       {"--config-encoding", "scaled"},
-      {"--loss", "centred-log"}, {"--lr", "0.003"},  {"--weight-decay", "0"}, {"--mse-weight", "0"}};
+  const std::map<std::string, std::string> recipe = mg::to_texts(mg::tuning_recipe({}));
+  const std::pair<const char*, std::string> defaults[] = {{"--arch", "layout-sage"},
+                                                          {"--hidden", "32"},
+                                                          {"--layers", "2"},
+                                                          {"--config-encoding", "scaled"},
+                                                          {"--loss", recipe.at("loss")},
+                                                          {"--lr", recipe.at("lr")},
+                                                          {"--weight-decay", recipe.at("weight_decay")},
+                                                          {"--mse-weight", recipe.at("loss_mse_weight")}};
   for (const auto& [flag, value] : defaults) flags.prefer(flag, value, config_kind);
   return flags.settings(config_kind);
 }

@@ -29,7 +29,9 @@ RANKS = (1, 2, 3, 4, 7) if os.environ.get("MLGRAPH_LONG_TESTS") else (1, 2, 3)
 TIMEOUT = 600
 
 
-class Mpi(unittest.TestCase):
+class Ranks(unittest.TestCase):
+    """Runs the program on ranks, on tiny data."""
+
     @classmethod
     def setUpClass(cls):
         folder = tempfile.TemporaryDirectory()
@@ -76,6 +78,8 @@ class Mpi(unittest.TestCase):
     def read(self, name):
         return (self.out / name).read_bytes()
 
+
+class Mpi(Ranks):
     def test_the_model_has_the_bytes_of_one_process(self):
         alone = self.run_ranks(0, self.arguments("alone", "--json", str(self.out / "alone.json")))
         self.assertNotIn("ranks", alone.stdout)

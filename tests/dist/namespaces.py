@@ -43,15 +43,7 @@ def remove_hosts():
         ip("netns", "delete", node, check=False)
 
 
-class Namespaces(mpi.Mpi):
-    test_the_model_has_the_bytes_of_one_process = None
-    test_an_evaluation_has_the_figures_of_one_process = None
-    test_a_set_of_graphs_too = None
-    test_it_stops_after_an_epoch_and_goes_on_with_other_ranks = None
-    test_a_killed_rank_ends_the_run_and_loses_nothing = None
-    test_what_differs_is_named_with_its_rank = None
-    test_other_commands_run_on_one_rank = None
-
+class Namespaces(mpi.Ranks):
     def setUp(self):
         super().setUp()
         remove_hosts()

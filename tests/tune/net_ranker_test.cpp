@@ -47,7 +47,7 @@ TuneModelOptions small_model(bool of_nodes) {
     net.num_layers = 1;
     options.net = net_options<TileSage>(net);
   }
-  options.recipe = tuning_recipe(*options.net);
+  options.recipe = tuning_recipe(default_recipe(*options.net));
   options.members = 2;
   options.first_steps = 60;
   options.steps = 30;

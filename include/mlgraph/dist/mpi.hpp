@@ -74,13 +74,16 @@ class MpiWatch {
   void loop() {
     const int next = (rank_ + 1) % size_, previous = (rank_ + size_ - 1) % size_;
     MPI_Request in = MPI_REQUEST_NULL, out = MPI_REQUEST_NULL;
-    char heard = 0, said = 0;
+    char arriving = 0, heard = 0, said = 0;  // `arriving` is MPI's until a message is complete
     Clock::time_point last_heard = Clock::now(), last_said = last_heard - std::chrono::hours(1);
     while (heard != kBye || said != kBye || out != MPI_REQUEST_NULL) {
       int done = 0;
-      if (in == MPI_REQUEST_NULL && heard != kBye) MPI_Irecv(&heard, 1, MPI_CHAR, previous, 0, comm_, &in);
+      if (in == MPI_REQUEST_NULL && heard != kBye) MPI_Irecv(&arriving, 1, MPI_CHAR, previous, 0, comm_, &in);
       if (in != MPI_REQUEST_NULL) MPI_Test(&in, &done, MPI_STATUS_IGNORE);
-      if (done != 0) last_heard = Clock::now();
+      if (done != 0) {
+        heard = arriving;
+        last_heard = Clock::now();
+      }
       if (out != MPI_REQUEST_NULL) MPI_Test(&out, &done, MPI_STATUS_IGNORE);
       const bool is_time = stop_ || Clock::now() - last_said >= std::chrono::seconds(1);
       if (out == MPI_REQUEST_NULL && said != kBye && is_time) {

@@ -173,17 +173,16 @@ class TreeTop {
   detail::TreeTop top(shares, detail::elements_of(me, shares.size(), total.size()));
   MLGRAPH_RETURN_IF_ERROR(top.exchange(ranks, sums, total.size()));
   const Span<const float> mine = top.add(pool);
-  std::vector<std::byte> bytes;
-  detail::append_sized(bytes, detail::float_bytes(mine));
+  const Span<const std::byte> sum = detail::float_bytes(mine);
+  std::vector<std::byte> bytes(sum.begin(), sum.end());
   bytes.insert(bytes.end(), note.begin(), note.end());
   MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::vector<std::byte>> all, all_gather(ranks, bytes));
   for (std::size_t r = 0; r < all.size(); ++r) {
     const PlaceRange theirs = detail::elements_of(r, all.size(), total.size());
-    const std::size_t taken = sizeof(std::uint64_t) + theirs.size() * sizeof(float);
+    const std::size_t taken = theirs.size() * sizeof(float);
     if (all[r].size() < taken)
       return Status::data_loss(str_cat(ranks.name_of(static_cast<int>(r)), " sent a sum that is too short"));
-    std::memcpy(total.data() + theirs.begin, all[r].data() + sizeof(std::uint64_t),
-                theirs.size() * sizeof(float));
+    if (taken > 0) std::memcpy(total.data() + theirs.begin, all[r].data(), taken);
     all[r].erase(all[r].begin(), all[r].begin() + static_cast<std::ptrdiff_t>(taken));
   }
   return all;

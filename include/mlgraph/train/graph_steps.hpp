@@ -29,7 +29,7 @@
 #include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/graph_model.hpp"
 #include "mlgraph/train/graph_task.hpp"
-#include "mlgraph/train/rank_steps.hpp"
+#include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/target_loss.hpp"
 #include "mlgraph/train/target_metrics.hpp"
 

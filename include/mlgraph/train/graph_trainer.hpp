@@ -31,7 +31,7 @@
 #include "mlgraph/train/graph_task.hpp"
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/optimizer.hpp"
-#include "mlgraph/train/rank_steps.hpp"
+#include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/target_metrics.hpp"
 
 namespace mlgraph {

@@ -25,7 +25,7 @@
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/objective.hpp"
-#include "mlgraph/train/rank_steps.hpp"
+#include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/sampler.hpp"
 #include "mlgraph/train/segment_training.hpp"
 #include "mlgraph/train/slate.hpp"

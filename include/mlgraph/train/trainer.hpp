@@ -27,7 +27,7 @@
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
-#include "mlgraph/train/rank_steps.hpp"
+#include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/step_slates.hpp"
 #include "mlgraph/train/train_settings.hpp"
 #include "mlgraph/train/train_state.hpp"

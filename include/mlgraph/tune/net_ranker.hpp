@@ -49,10 +49,9 @@ struct TuneModelOptions {
   std::uint64_t seed = 1;
 };
 
-/// How a network is fitted to one program: its own recipe, but few steps, which must be long, of a loss that
+/// How a network is fitted to one program: by its own recipe, but few steps, which must be long, of a loss that
 /// does without a scale.
-[[nodiscard]] inline Recipe tuning_recipe(const NetOptions& options) {
-  Recipe recipe = default_recipe(options);
+[[nodiscard]] inline Recipe tuning_recipe(Recipe recipe) {
   recipe.loss = LossOptions{Loss::kCentredLog};
   recipe.lr = 3e-3;
   recipe.weight_decay = 0;

@@ -179,7 +179,6 @@ class Tuner {
     ranker_ = std::move(ranker);
     ready_.clear();
   }
-  [[nodiscard]] bool has_ranker() const { return ranker_ != nullptr; }
 
   /// Whether everything was measured that there is or may be, as far as is known now, and nothing is in flight.
   [[nodiscard]] bool is_done() const {

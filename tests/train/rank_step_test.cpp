@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mlgraph/train/rank_steps.hpp"
+#include "mlgraph/train/rank_step.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The samples of a step over the ranks of a run: their shares, their sum, and what each came to.
-#ifndef MLGRAPH_TRAIN_RANK_STEPS_HPP
-#define MLGRAPH_TRAIN_RANK_STEPS_HPP
+#ifndef MLGRAPH_TRAIN_RANK_STEP_HPP
+#define MLGRAPH_TRAIN_RANK_STEP_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <algorithm>
@@ -182,4 +182,4 @@ MLGRAPH_END_ISA
 }  // namespace mlgraph
 
 #include "mlgraph/core/pop_macros.inc"
-#endif  // MLGRAPH_TRAIN_RANK_STEPS_HPP
+#endif  // MLGRAPH_TRAIN_RANK_STEP_HPP
