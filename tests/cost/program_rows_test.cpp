@@ -205,7 +205,7 @@ constexpr std::size_t kBudgets[] = {0, 3000, 30000, kPlenty};
 constexpr std::size_t kLittle[] = {3000}, kOthers[] = {0, 30000, kPlenty};  // of kBudgets
 
 void check_scores(Span<const std::size_t> budgets) {
-  for_each_lab(30, 2, [&](RowsLab& lab) {
+  for_each_lab(some_of(30), 2, [&](RowsLab& lab) {
     const ConfigIds ids = all_ids(lab);
     const Floats wanted = lab.predicted(ids);
     for (const RowsMade made : kMerging) {
@@ -226,7 +226,7 @@ TEST_CASE("scores have the bits of every row, with any memory" * kLong) { check_
 
 TEST_CASE("configurations that are all equal, and some that all differ, have the bits of every row") {
   for (const int kinds : {1, 7}) {
-    for_each_lab(70, kinds, [](RowsLab& lab) {
+    for_each_lab(some_of(70), kinds, [](RowsLab& lab) {
       const ConfigIds ids = all_ids(lab);
       RowsDriver driver(lab, kPlenty), small(lab, 0);
       const Floats wanted = lab.predicted(ids);
@@ -258,7 +258,7 @@ void check_walk(RowsLab& lab, RowsDriver& driver, std::uint64_t seed) {
   Floats now(static_cast<std::size_t>(configs.config_size())), committed = now;
   const auto width = static_cast<std::size_t>(configs.num_features);
   bool has_current = false;
-  for (int step = 0; step < 40; ++step) {
+  for (int step = 0; step < some_of(40); ++step) {
     INFO("step ", step);
     const std::uint64_t what = rng.below(10);
     if (what < 3) {
