@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -96,7 +97,7 @@ class HloInstructionParser : public HloBuilder {
     std::string_view opcode;
     if (!word(opcode, draft.has_shape ? "an opcode" : "a shape or an opcode")) return false;
     draft.inst.name = name_text;
-    return operation(module, current, draft, opcode) && attributes(module, draft.inst) &&
+    return operation(module, current, draft, opcode) && attributes(module, current, draft) &&
            finish(module, current, draft);
   }
 
@@ -105,8 +106,10 @@ class HloInstructionParser : public HloBuilder {
     HloInstruction& inst = draft.inst;
     if (!take(sizeof(HloInstruction) + inst.name.size() + opcode.size())) return false;
     inst.opcode = opcode;
+    if (is_no_opcode(opcode)) return fail_at(draft.opcode_at, "an opcode");
     draft.async_role = split_async_opcode(inst.opcode);
-    if (!draft.async_role.empty() && !draft.has_shape) return fail_shape(draft);
+    const bool needs_shape = !draft.async_role.empty() || inst.opcode == "constant";
+    if (needs_shape && !draft.has_shape) return fail_shape(draft);
     if (inst.opcode == "convolution" || inst.opcode == "custom-call") {
       inst.feature_group_count = inst.batch_group_count = 1;  // printed only when they are not 1
     }
@@ -122,7 +125,7 @@ class HloInstructionParser : public HloBuilder {
       if (!integer(inst.parameter_number, "a parameter number")) return false;
       return inst.parameter_number >= 0 || fail_at(begin, "a parameter number of at least 0");
     }
-    if (inst.opcode == "constant") return skip_literal();
+    if (inst.opcode == "constant") return literal(inst.shape);
     if (peek() == ')') return true;
     do {
       if (!operand(module, current, inst)) return false;
@@ -219,29 +222,58 @@ class HloInstructionParser : public HloBuilder {
     return id = last_instruction_id_, true;
   }
 
-  /// What stands between the parentheses of a constant.
-  bool skip_literal() {
-    while (peek() != ')') {
-      if (!eat(',') && !skip_value()) return false;
+  bool attributes(HloModule& module, const HloComputation& current, Draft& draft) {
+    while (eat(',')) {
+      skip_space();
+      const std::size_t begin = position();
+      std::string_view name_text;
+      if (!word(name_text, "an attribute")) return false;
+      const std::uint64_t bit = hlo_attribute_bit(name_text);
+      if ((draft.said & bit) != 0) return fail_at(begin, "a new attribute");
+      draft.said |= bit;
+      if (!expect('=') || !attribute_value(module, current, draft, name_text)) return false;
     }
     return true;
   }
+  bool attribute_value(HloModule& module, const HloComputation& current, Draft& draft,
+                       std::string_view name_text) {
+    HloInstruction& inst = draft.inst;
+    bool known = false;
+    if (!attribute(name_text, inst, known)) return false;
+    if (known) return true;
+    if (name_text == "control-predecessors" && !makes_parameters_) {
+      std::vector<std::int64_t> checked;
+      return expect('{') && ids_of(instruction_ids_, kEarlierInstruction, checked);
+    }
+    if (name_text == "async_execution_thread") return thread(draft);
+    if (name_text == "operand_layout_constraints" && draft.async_role.empty())
+      return constraints(current, inst);
+    return names_computations(name_text) ? called(module, inst) : skip_values();
+  }
 
-  bool attributes(HloModule& module, HloInstruction& inst) {
-    while (eat(',')) {
-      std::string_view name_text;
-      if (!word(name_text, "an attribute") || !expect('=')) return false;
-      bool known = false;
-      if (!attribute(name_text, inst, known)) return false;
-      if (known) continue;
-      if (name_text == "control-predecessors" && !makes_parameters_) {
-        std::vector<std::int64_t> checked;
-        if (!expect('{') || !ids_of(instruction_ids_, kEarlierInstruction, checked)) return false;
-      } else if (!(names_computations(name_text) ? called(module, inst) : skip_values())) {
-        return false;
+  bool thread(Draft& draft) {
+    skip_space();
+    const std::size_t begin = position();
+    std::string unescaped;
+    if (!string(unescaped)) return false;
+    draft.thread = text_since(begin);
+    return true;
+  }
+
+  /// `{shape, shape}`, one for each operand.
+  bool constraints(const HloComputation& current, const HloInstruction& inst) {
+    if (!expect('{')) return false;
+    for (std::size_t i = 0; i < inst.operand_ids.size(); ++i) {
+      if (i > 0 && !expect(',')) return false;
+      skip_space();
+      const std::size_t begin = position();
+      HloShape constraint;
+      if (!shape(constraint)) return false;
+      if (!is_compatible(constraint, shape_of(current, inst.operand_ids[i]))) {
+        return fail_at(begin, str_cat("the shape of operand ", i), "another", StatusCode::kDataLoss);
       }
     }
-    return true;
+    return expect('}');
   }
 
   static bool names_computations(std::string_view attribute_name) {
