@@ -270,6 +270,20 @@ TEST_CASE("names that lead nowhere are refused, also those of control dependenci
         "t.hlo:3:23: expected a parameter number of at least 0, found '-1'");
 }
 
+TEST_CASE("each computation has one parameter of a number") {
+  CHECK(instruction_error_of("HloModule m\ne {\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n"
+                             "  c = f32[] parameter(0)\n}") ==
+        "t.hlo:5:23: expected a new parameter number, found a second 0");
+  const io::HloModule m = parse_instructions(R"(HloModule m
+    f { a = f32[] parameter(0) }
+    ENTRY e {
+      a = f32[] parameter(1)
+      b = f32[] call(a), to_apply={ a = f32[] parameter(1) ROOT b = f32[] parameter(0) }
+      c = f32[] parameter(0)
+    })");
+  CHECK(listed(m) == "f{ a:parameter }_{ a:parameter b:parameter }e{ a:parameter b:call c:parameter }");
+}
+
 TEST_CASE("brackets, operands, computations and tuples in great depth end in a status on a small stack") {
   const auto repeated = [](std::string_view text, int times) {
     std::string out;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,8 @@ class HloInstructionParser : public HloBuilder {
   bool instructions(HloModule& module, HloComputation&& current) {
     Names outer;
     outer.swap(instruction_ids_);  // and not clear(), which takes time for what the map once held
+    std::unordered_set<std::int64_t> outer_parameters;
+    outer_parameters.swap(parameter_numbers_);
     const bool makes_parameters = std::exchange(makes_parameters_, false);
     std::size_t root = kNoRoot;
     if (!expect('{')) return false;
@@ -46,6 +49,7 @@ class HloInstructionParser : public HloBuilder {
       if (!instruction(module, current, root)) return false;
     } while (!eat('}'));
     outer.swap(instruction_ids_);
+    outer_parameters.swap(parameter_numbers_);
     makes_parameters_ = makes_parameters;
     return add_computation(module, std::move(current), root);
   }
@@ -123,7 +127,10 @@ class HloInstructionParser : public HloBuilder {
       skip_space();
       const std::size_t begin = position();
       if (!integer(inst.parameter_number, "a parameter number")) return false;
-      return inst.parameter_number >= 0 || fail_at(begin, "a parameter number of at least 0");
+      if (inst.parameter_number < 0) return fail_at(begin, "a parameter number of at least 0");
+      return parameter_numbers_.insert(inst.parameter_number).second ||
+             fail_at(begin, "a new parameter number", str_cat("a second ", inst.parameter_number),
+                     StatusCode::kDataLoss);
     }
     if (inst.opcode == "constant") return literal(inst.shape);
     if (peek() == ')') return true;
@@ -338,6 +345,7 @@ class HloInstructionParser : public HloBuilder {
   static constexpr std::string_view kEarlierComputation = "an earlier computation";
 
   Names instruction_ids_;                                                   // of the computation being read
+  std::unordered_set<std::int64_t> parameter_numbers_;                      // of that one, too
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> elements_;  // of a tuple's id and an index
   bool makes_parameters_ = false;  // of operands that have no instruction
   std::int64_t num_parameters_ = 0;

@@ -178,12 +178,12 @@ class HloTextParser : public HloInstructionParser {
 /// HloModule::num_async_expanded counts the instructions that come from it. Operands that come later, by
 /// `slice-update(...)`, are those of that computation, too.
 ///
-/// Refused as by XLA: names that are not there or there twice, two entries or roots, shapes that are said twice
-/// and differ, `async-done` of what has not begun or of another thread; operands too few or too many,
-/// attributes that are missing or there twice where they make a feature, an edge or a shape (hlo_rules.hpp);
-/// constants of other sizes than their shape, or with numbers that its type does not hold (hlo_literal.hpp);
-/// places in `input_output_alias` and `buffer_donor`; constraints of a custom call that are not its operands'
-/// shapes.
+/// Refused as by XLA: names that are not there or there twice, two entries, roots or parameters of one number,
+/// shapes that are said twice and differ, `async-done` of what has not begun or of another thread; operands too
+/// few or too many, attributes that are missing or there twice where they make a feature, an edge or a shape
+/// (hlo_rules.hpp); constants of other sizes than their shape, or with numbers that its type does not hold
+/// (hlo_literal.hpp); places in `input_output_alias` and `buffer_donor`; constraints of a custom call that are
+/// not its operands' shapes.
 ///
 /// Accepted other than by XLA, as no feature comes from it and newer versions write more of it: opcodes that
 /// are not known, which have id 0; attributes that an opcode does not take; those that are missing and make no
