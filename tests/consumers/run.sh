@@ -60,11 +60,21 @@ check_eigen() {
   ! cmake -S . -B no_eigen -DMLGRAPH_GEMM_EIGEN=ON 2>error && grep -q "mlgraph needs Eigen" error
 }
 
+# check_equal_names <header> <header>: each compiles, and both in one file are an error and not the first of the two.
+check_equal_names() {
+  local header compile=("${CXX:-c++}" -std=c++17 -fsyntax-only -x c++ -I"$prefix/include")
+  for header in "$@"; do
+    printf '#include "%s"\n' "$PWD/$header" | "${compile[@]}" - || return 1
+  done
+  ! printf '#include "%s"\n' "$PWD/$1" "$PWD/$2" | "${compile[@]}" - 2>error && grep -q "redefinition of.*kModel" error
+}
+
 # check_embed: in a project for this machine, and in one for another, whose programs do not run here.
 check_embed() {
   local models=(-DMODEL="$source/examples/embed/matmul.safetensors"
     -DSECOND_MODEL="$source/tests/golden/models/layout_sage_embedding.safetensors")
   cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" && cmake --build build || return 1
+  check_equal_names "$(find build -path '*/models/literal.hpp')" "$(find build -path '*/models/second.hpp')" || return 1
   export MLGRAPH_REAL_CXX=${CXX:-c++}
   cmake -S . -B cross -DCMAKE_PREFIX_PATH="$prefix" "${models[@]}" -DCMAKE_SYSTEM_NAME=Linux \
     -DCMAKE_SYSTEM_PROCESSOR="$(uname -m)" -DCMAKE_CXX_COMPILER="$PWD/for_another_machine" &&

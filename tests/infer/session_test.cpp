@@ -215,6 +215,31 @@ TEST_CASE("calls that make no new row allocate nothing") {
   });
 }
 
+TEST_CASE("bind() of a small program asks for the rows of a few configurations, and not of the largest call") {
+  int num_small = 0;
+  for_each_session_model([&](const Model& model, const OwnedProgram& program) {
+    const ProgramView view = program.view();
+    if (view.graph.num_nodes() >= 64 || !model.plan().takes_nodes()) return;
+    ++num_small;
+    Session session = bind(model, view);
+    const auto rows_asked_for = [&] { return session.stats().num_made + session.stats().num_found; };
+    const std::int64_t bound = rows_asked_for();
+    ConfigView one = view.configs;
+    std::vector<float> values(static_cast<std::size_t>(one.config_size()));
+    one.copy_config(0, values.data());
+    one.narrow = {};
+    one.wide = values;
+    one.num_configs = 1;
+    float score = 0;
+    REQUIRE(session.score(one, Span<float>(&score, 1)).ok());
+    const std::int64_t evaluation = rows_asked_for() - bound;
+    CHECK(evaluation > 0);
+    CHECK(bound > 0);
+    CHECK(bound < 8 * evaluation);
+  });
+  CHECK(num_small > 5);
+}
+
 TEST_CASE("sessions in several threads share a model") {
   const std::unique_ptr<NetOptions> options = small_net("layout-resgcn");
   const ProgramSetFixture set(*options, 4);

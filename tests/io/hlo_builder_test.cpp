@@ -178,11 +178,30 @@ TEST_CASE("what begins has a computation of its own, which what continues may na
   CHECK(error("  t = ((f32[3]), f32[3], u32[]) async-start(a), calls=v\n").empty());
 }
 
+TEST_CASE("what continues names the thread that began, if any") {
+  const std::string begin = "  s = ((f32[3]), f32[3], u32[]) negate-start(a), async_execution_thread=\"one\"\n";
+  const std::string main = "  s = ((f32[3]), f32[3], u32[]) negate-start(a)\n";
+  const std::string done = "  d = f32[3] negate-done(s)";
+  CHECK(chain_error(begin + done + "\n").empty());
+  CHECK(chain_error(begin + done + ", async_execution_thread=\"one\"\n").empty());
+  CHECK(chain_error(main + done + ", async_execution_thread=\"main\"\n").empty());
+  CHECK(chain_error(begin + done + ", async_execution_thread=\"main\"\n") ==
+        "t.hlo:5:14: expected the thread that began, \"one\", found \"main\"");
+  CHECK(chain_error(main +
+                    "  u = ((f32[3]), f32[3], u32[]) negate-update(s), async_execution_thread=\"one\"\n") ==
+        "t.hlo:5:33: expected the thread that began, \"main\", found \"one\"");
+  CHECK(chain_error("  s = ((f32[3]), f32[3], u32[]) negate-start(a), async_execution_thread=one\n") ==
+        "t.hlo:4:73: expected a string, found 'one'");
+}
+
 TEST_CASE("some operations have asynchronous forms of their own, and newer ones the short form as well") {
-  for (const char* opcode : {"all-reduce", "all-gather", "collective-permute", "copy", "send", "recv"}) {
-    const io::HloModule m = chain(str_cat("  s = ((f32[3]), f32[3], u32[]) ", opcode, "-update(a)\n"));
-    CHECK(instruction(m, "s").opcode == str_cat(opcode, "-update"));
+  for (const char* opcode : {"all-reduce-update", "all-gather-update", "collective-permute-update",
+                             "copy-update", "send-update", "send-start", "recv-update", "recv-start"}) {
+    CHECK(chain_error(str_cat("  s = ((f32[3]), f32[3], u32[]) ", opcode, "(a)\n")) ==
+          str_cat("t.hlo:4:33: expected an opcode, found '", opcode, "'"));
   }
+  CHECK(instruction(chain("  s = ((f32[3]), f32[3], u32[]) copy-start(a)\n"), "s").opcode == "copy-start");
+  CHECK(instruction(chain("  s = f32[3] recv-from-me(a)\n"), "s").opcode == "recv-from-me");
   const io::HloModule topk = chain("  s = ((f32[3]), (f32[1], s32[1]), u32[]) topk-start(a), k=1\n");
   CHECK(instruction(topk, "s").opcode == "async-start");
   CHECK(outline(topk.computations[0]) == "parameter f32[3] of 0; topk tuple of 1; ");

@@ -268,7 +268,8 @@ inline std::string labels_text(std::int64_t first, char first_label, std::int64_
   return out;
 }
 
-inline std::string called_text(const io::HloModule& module, const io::HloInstruction& inst) {
+/// `is_bool`: whether the first operand is one.
+inline std::string called_text(const io::HloModule& module, const io::HloInstruction& inst, bool is_bool) {
   const auto name = [&](std::int64_t id) {
     for (const io::HloComputation& computation : module.computations) {
       if (computation.id == id) return "%" + computation.name;
@@ -280,19 +281,22 @@ inline std::string called_text(const io::HloModule& module, const io::HloInstruc
   if (inst.opcode == "while") return ", condition=" + name(ids[1]) + ", body=" + name(ids[0]);
   if (inst.opcode == "select-and-scatter") return ", select=" + name(ids[0]) + ", scatter=" + name(ids[1]);
   if (inst.opcode == "fusion" || inst.opcode == "async-start") return ", kind=kLoop, calls=" + name(ids[0]);
+  if (inst.opcode == "conditional" && is_bool)
+    return ", true_computation=" + name(ids[0]) + ", false_computation=" + name(ids[1]);
   if (ids.size() == 1) return ", to_apply=" + name(ids[0]);
   return (inst.opcode == "conditional" ? ", branch_computations={" : ", called_computations={") +
          join(ids, ", ", name) + "}";
 }
 
-inline std::string attributes_text(const io::HloModule& module, const io::HloInstruction& inst) {
+inline std::string attributes_text(const io::HloModule& module, const io::HloInstruction& inst, bool is_bool) {
   std::string out;
   const auto add = [&](std::string_view name, const std::string& value) {
     out += str_cat(", ", name, "=", value);
   };
   if (inst.opcode == "iota") {
     add("iota_dimension", str_cat(inst.dimensions.at(0)));
-  } else if (!inst.dimensions.empty() || inst.opcode == "broadcast") {
+  } else if (!inst.dimensions.empty() || inst.opcode == "broadcast" || inst.opcode == "transpose" ||
+             inst.opcode == "reduce" || inst.opcode == "reverse") {
     add("dimensions", braced(inst.dimensions));
   }
   if (!inst.window.empty()) add("window", window_text(inst));
@@ -305,13 +309,14 @@ inline std::string attributes_text(const io::HloModule& module, const io::HloIns
   }
   if (inst.feature_group_count > 1) add("feature_group_count", str_cat(inst.feature_group_count));
   if (inst.batch_group_count > 1) add("batch_group_count", str_cat(inst.batch_group_count));
-  if (!inst.slice.empty()) {
+  if (!inst.slice.empty() || inst.opcode == "slice") {
     add("slice", "{" + join(inst.slice, ", ", [](const io::HloSliceDimension& dim) {
                    return str_cat("[", dim.start, ":", dim.limit,
                                   dim.stride == 1 ? "" : str_cat(":", dim.stride), "]");
                  }) + "}");
   }
-  if (!inst.dynamic_slice_sizes.empty()) add("dynamic_slice_sizes", braced(inst.dynamic_slice_sizes));
+  if (!inst.dynamic_slice_sizes.empty() || inst.opcode == "dynamic-slice")
+    add("dynamic_slice_sizes", braced(inst.dynamic_slice_sizes));
   if (!inst.padding.empty()) {
     add("padding", join(inst.padding, "x", [](const io::HloPaddingDimension& dim) {
           return str_cat(dim.edge_padding_low, "_", dim.edge_padding_high,
@@ -334,7 +339,7 @@ inline std::string attributes_text(const io::HloModule& module, const io::HloIns
   if (inst.indices_are_sorted) add("indices_are_sorted", "true");
   if (inst.is_stable) add("is_stable", "true");
   if (inst.opcode == "get-tuple-element") add("index", str_cat(inst.tuple_index));
-  out += called_text(module, inst);
+  out += called_text(module, inst, is_bool);
   add("sharding", "{devices=[2,1]<=[2] last_tile_dim_replicate}");
   add("metadata", "{op_type=\"a } b\" op_name=\"" + escaped(inst.op_name) + "\" source_line=3}");
   return out;
@@ -356,15 +361,17 @@ inline std::string to_text(const io::HloModule& module, bool old_dialect) {
       out += inst.id == computation.root_id ? "  ROOT " : "  ";
       out += percent + inst.name + " = " + to_text(inst.shape) + " " + inst.opcode + "(";
       if (inst.opcode == "parameter") out += str_cat(inst.parameter_number);
-      if (inst.opcode == "constant") out += "{ {1, -2.5e+3}, {nan, (inf)}, ... }";
+      if (inst.opcode == "constant") out += "{...}";
+      bool is_bool = false;
       for (std::size_t i = 0; i < inst.operand_ids.size(); ++i) {
         for (const io::HloInstruction& operand : computation.instructions) {
           if (operand.id != inst.operand_ids[i]) continue;
+          if (i == 0) is_bool = operand.shape.element_type == io::hlo_element_type("pred");
           if (i > 0) out += i % 5 == 0 ? ", /*index=5*/" : ", ";
           out += (old_dialect ? to_text(operand.shape) + " " : "") + percent + operand.name;
         }
       }
-      out += ")" + attributes_text(module, inst) + "\n";
+      out += ")" + attributes_text(module, inst, is_bool) + "\n";
     }
     out += "}\n";
   }
@@ -446,7 +453,7 @@ ENTRY %main (a: f32[8,16,16,4], k: f32[3,5,2,12]) -> (s32[], f32[4]) {
   %a = f32[8,16,16,4]{3,2,1,0:T(8,128)(2,1)S(1)} parameter(0), sharding={devices=[2,1,1,1]<=[2]}
   %k = f32[3,5,2,12]{2,3,1,0} parameter(1), metadata={op_name="it's \"k\"" source_file="x.py" source_line=3}
   zero = f32[] constant(0)
-  one = s32[2]{0} constant({1, /*two*/2})
+  one = s32[] constant(/*one*/1)
   conv = f32[8,8,14,12]{3,2,1,0} convolution(a, k), window={size=3x5 stride=2x1 pad=1_0x-1_3 lhs_dilate=1x2 rhs_dilate=2x1 rhs_reversal=1x0}, dim_labels=b01f_01io->b10f, feature_group_count=2, operand_precision={highest,default}
   pool = f32[8,4,14,12]{3,2,1,0} reduce-window(conv, zero), window={size=1x2x1x1 stride=1x2x1x1}, to_apply=add_cond
   spread = f32[8,8,14,12]{3,2,1,0} select-and-scatter(conv, pool, zero), window={size=1x2x1x1 stride=1x2x1x1}, select=less, scatter=add_cond

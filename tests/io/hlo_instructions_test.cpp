@@ -89,7 +89,7 @@ TEST_CASE("an operand may be an element of a tuple") {
       %p0 = (f32[4], (s32[2], f32[4])) parameter(0)
       a = f32[4] add(%p0#0, p0 # 0)
       b = f32[4] add(f32[4] %p0#0, a)
-      ROOT c = (s32[2], f32[4]) tuple(p0#1)
+      ROOT c = ((s32[2], f32[4])) tuple(p0#1)
     })");
   CHECK(listed(m) == "e{ p0:parameter p0#0:get-tuple-element a:add b:add p0#1:get-tuple-element c:tuple }");
   const std::vector<io::HloInstruction>& all = m.computations[0].instructions;
@@ -153,7 +153,7 @@ TEST_CASE("a computation may be written where it is called") {
   const io::HloModule m = parse_instructions(R"(HloModule m
     ENTRY e {
       x = f32[4] parameter(0)
-      z = f32[] constant(0)
+      z = s32[] constant(0)
       r = f32[] reduce(x, z), dimensions={0}, to_apply={ x = f32[] parameter(0) y = f32[] parameter(1) ROOT s = f32[] add(x, y) }, metadata={op_name="n"}
       c = f32[4] fusion(x), kind=kLoop, calls=
       {
@@ -217,9 +217,8 @@ TEST_CASE("an attribute that nobody reads may have a value of any form") {
         "replica_groups=[2,10]<=[4,5]T(1,0)", "d={...}", "sharding={mesh[a=2,b=4], [{a}, {?}], replicated={b}}",
         "origin={({\"x\"}, {\"y\" {1}})}", "statistics={visualizing_index=1,stat-1=33}",
         "backend_config={\"a\": [1, {\"b\": \"}\"}]}",
-        "output_to_operand_aliasing={{0}: (1, {}), {1}: (0, {0})}",
-        "operand_layout_constraints={f32[2]{0}, (f32[1]{0})}", "outfeed_shape=(u32[3]{0}, pred[])",
-        "result_accuracy={tolerance={atol=0.5, rtol=1e-3, ulps=2}}"}) {
+        "output_to_operand_aliasing={{0}: (1, {}), {1}: (0, {0})}", "operand_layout_constraints={f32[2]{0}}",
+        "outfeed_shape=(u32[3]{0}, pred[])", "result_accuracy={tolerance={atol=0.5, rtol=1e-3, ulps=2}}"}) {
     CAPTURE(value);
     for (const char* after :
          {"\n      ROOT c = negate(b) }", " c = negate(b) }", ", metadata={op_name=\"n\"} c = negate(b)\n}",
@@ -271,6 +270,20 @@ TEST_CASE("names that lead nowhere are refused, also those of control dependenci
         "t.hlo:3:23: expected a parameter number of at least 0, found '-1'");
 }
 
+TEST_CASE("each computation has one parameter of a number") {
+  CHECK(instruction_error_of("HloModule m\ne {\n  a = f32[] parameter(0)\n  b = f32[] parameter(1)\n"
+                             "  c = f32[] parameter(0)\n}") ==
+        "t.hlo:5:23: expected a new parameter number, found a second 0");
+  const io::HloModule m = parse_instructions(R"(HloModule m
+    f { a = f32[] parameter(0) }
+    ENTRY e {
+      a = f32[] parameter(1)
+      b = f32[] call(a), to_apply={ a = f32[] parameter(1) ROOT b = f32[] parameter(0) }
+      c = f32[] parameter(0)
+    })");
+  CHECK(listed(m) == "f{ a:parameter }_{ a:parameter b:parameter }e{ a:parameter b:call c:parameter }");
+}
+
 TEST_CASE("brackets, operands, computations and tuples in great depth end in a status on a small stack") {
   const auto repeated = [](std::string_view text, int times) {
     std::string out;
@@ -281,7 +294,6 @@ TEST_CASE("brackets, operands, computations and tuples in great depth end in a s
   const std::string kBegin = "HloModule m\ne {\n  a = f32[] parameter(0)\n  b = ";
   const std::string kTexts[] = {
       kBegin + "f32[] negate(a), k=" + repeated("{", kDeep),
-      kBegin + "f32[] constant(" + repeated("{", kDeep),
       kBegin + repeated("(", kDeep) + " tuple()\n}",
       kBegin + repeated("b(", kDeep) + " tuple()\n}",
       kBegin + repeated("negate(", kDeep) + "a" + repeated(")", kDeep) + "\n}",

@@ -30,19 +30,9 @@ TEST_CASE("unknown opcodes have id 0 and ids beyond the table the name unknown")
   for (const std::int64_t id : {-1, 0, 121, 1000}) CHECK(io::hlo_opcode_name(id) == "unknown");
 }
 
-TEST_CASE("XLA's opcodes without an id are known, and so is how many operands each wants") {
+TEST_CASE("XLA's opcodes without an id are known") {
   for (const char* name : {"add", "erf", "topk", "ragged-all-to-all"}) CHECK(io::is_hlo_opcode(name));
   for (const char* name : {"", "unknown", "add-start", "Erf"}) CHECK(!io::is_hlo_opcode(name));
-  CHECK(io::hlo_num_operands("tuple") == 0);
-  CHECK(io::hlo_num_operands("constant") == 0);
-  CHECK(io::hlo_num_operands("unknown") == 0);
-  CHECK(io::hlo_num_operands("negate") == 1);
-  CHECK(io::hlo_num_operands("erf") == 1);
-  CHECK(io::hlo_num_operands("dot") == 2);
-  CHECK(io::hlo_num_operands("clamp") == 3);
-  CHECK(io::hlo_num_operands("scaled-dot") == 4);
-  CHECK(io::hlo_num_operands("batch-norm-grad") == 5);
-  CHECK(io::hlo_num_operands("ragged-all-to-all") == 6);
 }
 
 TEST_CASE("element types have XLA's numbers") {

@@ -193,8 +193,9 @@ TEST_CASE("the HLO files of real programs have the counted computations, nodes a
 
 TEST_CASE("what the text leaves out has XLA's defaults") {
   const io::HloModule m = parse(R"(HloModule m
+    s { x = f32[] parameter(0) y = f32[] parameter(1) z = f32[] add(x, y) }
     main { a = f32[2,3] parameter(0) b = f32[] parameter(1)
-      w = f32[2,3] reduce-window(a, b), window={size=1x1}
+      w = f32[2,3] reduce-window(a, b), window={size=1x1}, to_apply=s
       c = f32[2,3] convolution(a, a), dim_labels=bf_io->bf
       s = f32[1,3] slice(a), slice={[0:1], [0:3]}
       p = f32[?,3] pad(a, b), padding=0_0x1_2 })");
@@ -210,8 +211,8 @@ TEST_CASE("what the text leaves out has XLA's defaults") {
   CHECK(find(m, "p").padding[1].interior_padding == 0);
   CHECK(find(m, "p").shape.has_dynamic_dimension);
   CHECK(find(m, "p").shape.dimensions == Ints{std::numeric_limits<std::int64_t>::min(), 3});
-  // Without ROOT the last instruction is the root, and the only computation the entry.
-  CHECK(m.computations[0].root_id == find(m, "p").id);
+  // Without ROOT the last instruction is the root, and the last computation the entry.
+  CHECK(m.computations[1].root_id == find(m, "p").id);
   CHECK(m.entry_computation_name == "main");
 }
 
@@ -329,7 +330,7 @@ TEST_CASE("malformed HLO text is reported with file, line, column, what is and w
 TEST_CASE("HLO text cannot nest deeper or take more memory than allowed") {
   const auto with_tuples = [](std::size_t depth) {
     const std::string text =
-        "HloModule m\ne { a = " + std::string(depth, '(') + std::string(depth, ')') + " tuple() }";
+        "HloModule m\ne { a = " + std::string(depth, '(') + std::string(depth, ')') + " parameter(0) }";
     return io::read_hlo_text(text, "t.hlo");
   };
   CHECK(with_tuples(100).ok());
@@ -416,6 +417,9 @@ TEST_CASE("HLO text: mistakes that are made rarely") {
        "t:3:38: expected dimension labels such as bf01_oi01->bf01, found 'bf01234567890_oi->bf'"},
       {"a = f32[2] negate(), metadata={{[", "t:4:1: expected ']', found '}'"},
       {"a = f32[2] sort(), is_stable=maybe", "t:3:30: expected true or false, found 'maybe'"},
+      {"a = f32[2] sort(), is_stable=1, is_stable=1", "t:3:33: expected a new attribute, found 'is_stable'"},
+      {"a = f32[2] iota(), iota_dimension=0, k=1, k=2, iota_dimension=0",
+       "t:3:48: expected a new attribute, found 'iota_dimension'"},
   };
   for (const auto& each : kMistakes) {
     CAPTURE(each.line);
@@ -426,19 +430,68 @@ TEST_CASE("HLO text: mistakes that are made rarely") {
       "t:3:1: expected a number, found '99999999999999999999'");
 }
 
+TEST_CASE("HLO text: aliases of a module and constraints of a custom call say places and shapes") {
+  const auto message = [](std::string_view attributes, std::string_view constraints) {
+    return testing::message_of(io::read_hlo_text(
+        str_cat("HloModule m, ", attributes, "\nENTRY e { a = f32[2,3] parameter(0) b = f32[] parameter(1)\n",
+                "c = f32[2] custom-call(a, b), custom_call_target=\"t\"", constraints, " }"),
+        "t"));
+  };
+  for (const std::string_view attributes :
+       {"input_output_alias={}", "input_output_alias={ {}: (0, {}) }",
+        "input_output_alias={ {0, 1}: (0, {1}, must-alias), {1}: (0, {0}, may-alias) }, is_scheduled=true",
+        "buffer_donor={}", "buffer_donor={ (0, {0, 1}), (1, {}) }"}) {
+    CAPTURE(attributes);
+    CHECK(message(attributes, "") == "ok");
+  }
+  const struct {
+    std::string_view attributes, message;
+  } kMistakes[] = {
+      {"input_output_alias={ {0, a}: (0, {0}) }", "t:1:39: expected an index, found 'a'"},
+      {"input_output_alias={ {0}: (zero, {0}) }", "t:1:41: expected a parameter number, found 'zero'"},
+      {"input_output_alias={ {0}: (0, {0}), (0, {1}) }", "t:1:50: expected '{', found '('"},
+      {"input_output_alias={ {0}: (0, {0}): {0} }", "t:1:48: expected '}', found ':'"},
+      {"input_output_alias={ {0} (0, {0}) }", "t:1:39: expected ':', found '('"},
+      {"input_output_alias={ {0}: 0 }", "t:1:40: expected '(', found '0'"},
+      {"input_output_alias={ {0}: (0) }", "t:1:42: expected ',', found ')'"},
+      {"input_output_alias={ {0}: (0, 0) }", "t:1:44: expected '{', found '0'"},
+      {"input_output_alias={ {0}: (0, {}, never) }", "t:1:48: expected may-alias or must-alias, found 'never'"},
+      {"input_output_alias={ {0}: (0, {} may) }", "t:1:47: expected ')', found 'may'"},
+      {"input_output_alias=1", "t:1:33: expected '{', found '1'"},
+      {"buffer_donor={ (zero, {0}) }", "t:1:30: expected a parameter number, found 'zero'"},
+      {"buffer_donor={ (0, {0, a}) }", "t:1:37: expected an index, found 'a'"},
+      {"buffer_donor={ {0}: (0, {0}) }", "t:1:29: expected '(', found '{'"},
+  };
+  for (const auto& each : kMistakes) {
+    CAPTURE(each.attributes);
+    CHECK(message(each.attributes, "") == each.message);
+  }
+  CHECK(message("k=1", ", operand_layout_constraints={f32[2,3]{0,1}, f32[]}") == "ok");
+  CHECK(message("k=1", ", operand_layout_constraints={f32[2,3]{0,1}}") == "t:3:96: expected ',', found '}'");
+  CHECK(message("k=1", ", operand_layout_constraints={f32[2,3]{0,1}, f32[], f32[]}") ==
+        "t:3:103: expected '}', found ','");
+  CHECK(message("k=1", ", operand_layout_constraints={f32[2,3]{0,1}, f32[1]}") ==
+        "t:3:98: expected the shape of operand 1, found another");
+  CHECK(message("k=1", ", operand_layout_constraints=f32[2,3]") == "t:3:82: expected '{', found 'f32'");
+  CHECK(message("k=1", ", operand_layout_constraints={x}") ==
+        "t:3:83: expected an element type such as f32, found 'x'");
+}
+
 TEST_CASE("HLO text: forms that are met rarely") {
   CHECK(last_of("a = f32[]{ } parameter(0)").shape.dimensions.empty());
   const io::HloShape any = last_of("a = f32[<=?,?] parameter(0)").shape;
   CHECK(any.has_dynamic_dimension);
   CHECK(any.dimensions == Ints(2, std::numeric_limits<std::int64_t>::min()));
-  const io::HloInstruction convolution = last_of("a = f32[2] convolution(), dim_labels=b?f0_o?i0->bf0");
+  const io::HloInstruction convolution =
+      last_of("x = f32[2] parameter(0)\na = f32[2] convolution(x, x), dim_labels=b?f0_o?i0->bf0");
   CHECK(convolution.convolution->input_feature == 2);
   CHECK(convolution.convolution->kernel_input_feature == 2);
-  CHECK(last_of("a = f32[2] slice(), slice={}").slice.empty());
-  CHECK(last_of("a = f32[2] call(), calls={}").called_computation_ids.empty());
-  CHECK(last_of("a = f32[2] sort(), is_stable=1").is_stable);
-  CHECK(!last_of("a = f32[2] sort(), is_stable=true, is_stable=0").is_stable);
-  CHECK(!last_of("a = f32[2] sort(), is_stable=1, is_stable=false").is_stable);
+  CHECK(last_of("x = f32[] parameter(0)\na = f32[] slice(x), slice={}").slice.empty());
+  CHECK(last_of("a = f32[2] custom-call(), called_computations={}").called_computation_ids.empty());
+  for (const std::string_view value : {"1", "true", "0", "false"}) {
+    CHECK(last_of(str_cat("a = f32[2] topk-like(), is_stable=", value)).is_stable ==
+          (value == "1" || value == "true"));
+  }
   const io::HloInstruction unknown = last_of("a = f32[2] frobnicate-start()");
   CHECK(unknown.opcode == "frobnicate-start");  // short for no asynchronous operation
   CHECK(unknown.called_computation_ids.empty());
@@ -461,25 +514,25 @@ TEST_CASE("HLO text: escapes in a string") {
   };
   for (const auto& each : kStrings) {
     CAPTURE(each.text);
-    CHECK(last_of(str_cat("a = f32[2] negate(), metadata={op_name=\"", each.text, "\"}")).op_name ==
+    CHECK(last_of(str_cat("a = f32[2] parameter(0), metadata={op_name=\"", each.text, "\"}")).op_name ==
           each.meaning);
   }
 }
 
 TEST_CASE("HLO text: whatever takes memory is counted before") {
   const std::string long_name(2000, 'n');
-  const std::string text =
-      str_cat(R"(HloModule m
+  const std::string text = str_cat(
+      R"(HloModule m
 f { x = f32[3,2,1] parameter(0) }
 )",
-              long_name, R"( { x = f32[] parameter(0) }
+      long_name, R"( { x = f32[] parameter(0) }
 ENTRY e {
   a = (f32[4,4], (s32[2]{0}, pred[]), f32[9]) parameter(0)
   b = f32[4,4]{1,0} parameter(1), metadata={op_name=")",
-              long_name, R"("}
+      long_name, R"("}
   )",
-              long_name,
-              R"( = f32[1,2,3,4] convolution(b, b), window={size=3x3x3x3x3x3x3x3x3x3 stride=2x2x2x2x2x2x2x2x2x2}
+      long_name,
+      R"( = f32[1,2,3,4] convolution(b, b), dim_labels=bf_io->bf, window={size=3x3x3x3x3x3x3x3x3x3 stride=2x2x2x2x2x2x2x2x2x2}
   c = f32[4] slice(b), slice={[0:1], [0:2:3], [4:5]}
   d = f32[4] pad(b, b), padding=0_0x0_0x0_0_1x1_1x0_0x0_0x0_0x0_0
   e = f32[4] reduce(b, b), dimensions={0,1,2}, to_apply=f

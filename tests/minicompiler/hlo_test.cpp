@@ -113,19 +113,20 @@ TEST_CASE("a batch norm is read as what it computes") {
 
 TEST_CASE("what is not understood is an error, or a parameter where that is asked") {
   CHECK(error_of("  ROOT x = s32[2]{0} parameter(0)\n") == "m: has nothing to compute");
-  const std::string sort =
-      "  x = f32[2]{0} parameter(0)\n  e = f32[2]{0} exponential(x)\n  y = f32[2]{0} sort(e), dimensions={0}\n"
+  const std::string call =
+      "  x = f32[2]{0} parameter(0)\n  e = f32[2]{0} exponential(x)\n"
+      "  y = f32[2]{0} custom-call(e), custom_call_target=\"f\"\n"
       "  z = f32[2]{0} tanh(y)\n  ROOT w = f32[2]{0} add(z, y)\n";
-  CHECK(error_of(sort) == "m: instruction 'y' is a sort, which is not read");
+  CHECK(error_of(call) == "m: instruction 'y' is a custom-call, which is not read");
   HloOptions region;
   region.only_largest_region = true;
-  const HloProgram part = read("ENTRY main {\n" + sort + "}\n", region).value();
+  const HloProgram part = read("ENTRY main {\n" + call + "}\n", region).value();
   CHECK(part.num_instructions == 4);
   CHECK(part.num_read == 2);
   CHECK(interpret(part.program, {{1, -1}}).back() == Tensor{1 + std::tanh(1.0f), -1 - std::tanh(1.0f)});
 
   region.max_operators = 1;
-  CHECK(num_operators(read("ENTRY main {\n" + sort + "}\n", region).value().program) == 1);
+  CHECK(num_operators(read("ENTRY main {\n" + call + "}\n", region).value().program) == 1);
 
   CHECK(error_of(
             "  x = f32[2]{0} parameter(0)\n  y = f32[3]{0} parameter(1)\n  ROOT z = f32[2]{0} add(x, y)\n") ==

@@ -20,9 +20,10 @@
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/core/status.hpp"
-#include "mlgraph/io/hlo_attributes.hpp"
+#include "mlgraph/io/hlo_literal.hpp"
 #include "mlgraph/io/hlo_module.hpp"
 #include "mlgraph/io/hlo_opcode.hpp"
+#include "mlgraph/io/hlo_rules.hpp"
 #include "mlgraph/io/hlo_shape_inference.hpp"
 
 namespace mlgraph {
@@ -32,9 +33,9 @@ namespace detail {
 
 /// Adds instructions to a computation and computations to a module. Everything returns false after a mistake,
 /// see HloScanner.
-class HloBuilder : public HloAttributeParser {
+class HloBuilder : public HloLiteralParser {
  public:
-  using HloAttributeParser::HloAttributeParser;
+  using HloLiteralParser::HloLiteralParser;
 
  protected:
   static constexpr std::size_t kNoRoot = std::numeric_limits<std::size_t>::max();
@@ -45,6 +46,8 @@ class HloBuilder : public HloAttributeParser {
     std::size_t opcode_at = 0;  // position in the text
     bool has_shape = false;
     std::string_view async_role;  // "async-start" for `slice-start`, which has opcode "slice"; or nothing
+    std::uint64_t said = 0;       // attributes, as bits of kHloAttributes
+    std::string_view thread;      // async_execution_thread as it stands in the text, or nothing
   };
 
   /// `root` is an index, or kNoRoot for the last instruction.
@@ -64,6 +67,7 @@ class HloBuilder : public HloAttributeParser {
 
   /// Works out a shape that is left out, expands the short form, and adds the instruction.
   bool finish(HloModule& module, HloComputation& current, Draft& draft) {
+    if (!obeys_rules(current, draft)) return false;
     if (!draft.has_shape && !infer(module, current, draft)) return false;
     constexpr std::string_view kAsync[] = {"async-start", "async-update", "async-done"};
     const std::string_view role = draft.async_role.empty() ? draft.inst.opcode : draft.async_role;
@@ -104,25 +108,52 @@ class HloBuilder : public HloAttributeParser {
   /// leaves `slice` in `opcode`. Returns nothing for every other opcode.
   static std::string_view split_async_opcode(std::string& opcode) {
     if (is_hlo_opcode(opcode)) return {};
-    // Their asynchronous forms are opcodes of their own, or none.
-    constexpr std::string_view kNever[] = {"all-gather", "all-reduce", "collective-permute",
-                                           "copy",       "recv",       "send"};
     for (const std::string_view role : {"async-start", "async-update", "async-done"}) {
       const std::string_view suffix = role.substr(5);
       if (opcode.size() <= suffix.size()) continue;
       const std::string_view wrapped = std::string_view(opcode).substr(0, opcode.size() - suffix.size());
       if (std::string_view(opcode).substr(wrapped.size()) == suffix && is_hlo_opcode(wrapped) &&
-          !is_one_of(wrapped, kNever)) {
+          !is_one_of(wrapped, kNeverShort)) {
         opcode.resize(wrapped.size());
         return role;
       }
     }
     return {};
   }
+  /// `copy-update` and the like: what would be short, were it not for kNeverShort.
+  static bool is_no_opcode(std::string_view opcode) {
+    if (is_hlo_opcode(opcode)) return false;
+    return std::any_of(std::begin(kNeverShort), std::end(kNeverShort), [&](std::string_view never) {
+      if (opcode.substr(0, never.size()) != never) return false;
+      const std::string_view suffix = opcode.substr(never.size());
+      return suffix == "-start" || suffix == "-update" || suffix == "-done";
+    });
+  }
 
   std::int64_t last_instruction_id_ = 0;
 
  private:
+  // Their asynchronous forms are opcodes of their own, or none.
+  static constexpr std::string_view kNeverShort[] = {"all-gather", "all-reduce", "collective-permute",
+                                                     "copy",       "recv",       "send"};
+
+  /// Operands and attributes that XLA wants. An asynchronous start may get its operands later; what follows
+  /// it has them all from there.
+  bool obeys_rules(const HloComputation& current, const Draft& draft) {
+    const HloInstruction& inst = draft.inst;
+    HloFault fault;
+    if (draft.async_role.empty() || draft.async_role == "async-start")
+      fault = attribute_fault(inst, draft.said);
+    if (draft.async_role.empty() && fault.expected.empty()) fault = operand_fault(inst);
+    if (draft.async_role.empty() && fault.expected.empty()) {
+      fault = shape_fault(inst, draft.has_shape, draft.said, [&](std::size_t i) -> const HloShape& {
+        return shape_of(current, inst.operand_ids[i]);
+      });
+    }
+    return fault.expected.empty() ||
+           fail_at(draft.opcode_at, fault.expected, fault.found, StatusCode::kDataLoss);
+  }
+
   bool infer(const HloModule& module, const HloComputation& current, Draft& draft) {
     HloInstruction& inst = draft.inst;
     std::vector<const HloShape*> operands, roots;
@@ -135,8 +166,8 @@ class HloBuilder : public HloAttributeParser {
     std::uint64_t bytes = sizeof(HloShape);
     int depth = 0;
     const bool is_root = !roots.empty() && (inst.opcode == "call" || inst.opcode == "conditional");
-    const bool is_element = inst.opcode == "get-tuple-element" && operands.size() == 1 &&
-                            in_range(inst.tuple_index, operands[0]->tuple_shapes.size());
+    const bool is_element =
+        inst.opcode == "get-tuple-element" && in_range(inst.tuple_index, operands[0]->tuple_shapes.size());
     if (is_root) {
       measure_shape(*roots[0], bytes, depth);
     } else if (is_element) {
@@ -160,6 +191,7 @@ class HloBuilder : public HloAttributeParser {
   /// What an asynchronous instruction runs.
   struct Async {
     std::size_t computation = 0;  // its index
+    std::string_view thread;      // as it stands in the text
     bool is_implied = false;      // the text has the short form
     bool is_behind = false;       // behind its operands, as the text has the long form of an update
     bool is_done = false;
@@ -174,6 +206,7 @@ class HloBuilder : public HloAttributeParser {
 
   bool begin_async(HloModule& module, Draft& draft, Async& what) {
     what.is_implied = !draft.async_role.empty();
+    what.thread = draft.thread.empty() ? "\"main\"" : draft.thread;
     if (!has_async_shape(draft) || (what.is_implied && !wrap_async(module, draft))) return false;
     if (draft.inst.called_computation_ids.empty()) {
       return fail_at(draft.opcode_at, "an async-start with calls=", "none", StatusCode::kDataLoss);
@@ -200,6 +233,10 @@ class HloBuilder : public HloAttributeParser {
     if (!is_done && !has_async_shape(draft)) return false;
     what = begun->second;
     what.is_done = is_done;
+    if (!draft.thread.empty() && draft.thread != what.thread) {
+      return fail_at(draft.opcode_at, str_cat("the thread that began, ", what.thread), draft.thread,
+                     StatusCode::kDataLoss);
+    }
     const std::vector<std::int64_t>& called = inst.called_computation_ids;
     if (!called.empty() && called[0] != static_cast<std::int64_t>(what.computation) + 1) {
       return fail_at(draft.opcode_at,

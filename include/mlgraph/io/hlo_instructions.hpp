@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,6 +40,8 @@ class HloInstructionParser : public HloBuilder {
   bool instructions(HloModule& module, HloComputation&& current) {
     Names outer;
     outer.swap(instruction_ids_);  // and not clear(), which takes time for what the map once held
+    std::unordered_set<std::int64_t> outer_parameters;
+    outer_parameters.swap(parameter_numbers_);
     const bool makes_parameters = std::exchange(makes_parameters_, false);
     std::size_t root = kNoRoot;
     if (!expect('{')) return false;
@@ -45,6 +49,7 @@ class HloInstructionParser : public HloBuilder {
       if (!instruction(module, current, root)) return false;
     } while (!eat('}'));
     outer.swap(instruction_ids_);
+    outer_parameters.swap(parameter_numbers_);
     makes_parameters_ = makes_parameters;
     return add_computation(module, std::move(current), root);
   }
@@ -96,7 +101,7 @@ class HloInstructionParser : public HloBuilder {
     std::string_view opcode;
     if (!word(opcode, draft.has_shape ? "an opcode" : "a shape or an opcode")) return false;
     draft.inst.name = name_text;
-    return operation(module, current, draft, opcode) && attributes(module, draft.inst) &&
+    return operation(module, current, draft, opcode) && attributes(module, current, draft) &&
            finish(module, current, draft);
   }
 
@@ -105,8 +110,10 @@ class HloInstructionParser : public HloBuilder {
     HloInstruction& inst = draft.inst;
     if (!take(sizeof(HloInstruction) + inst.name.size() + opcode.size())) return false;
     inst.opcode = opcode;
+    if (is_no_opcode(opcode)) return fail_at(draft.opcode_at, "an opcode");
     draft.async_role = split_async_opcode(inst.opcode);
-    if (!draft.async_role.empty() && !draft.has_shape) return fail_shape(draft);
+    const bool needs_shape = !draft.async_role.empty() || inst.opcode == "constant";
+    if (needs_shape && !draft.has_shape) return fail_shape(draft);
     if (inst.opcode == "convolution" || inst.opcode == "custom-call") {
       inst.feature_group_count = inst.batch_group_count = 1;  // printed only when they are not 1
     }
@@ -120,9 +127,12 @@ class HloInstructionParser : public HloBuilder {
       skip_space();
       const std::size_t begin = position();
       if (!integer(inst.parameter_number, "a parameter number")) return false;
-      return inst.parameter_number >= 0 || fail_at(begin, "a parameter number of at least 0");
+      if (inst.parameter_number < 0) return fail_at(begin, "a parameter number of at least 0");
+      return parameter_numbers_.insert(inst.parameter_number).second ||
+             fail_at(begin, "a new parameter number", str_cat("a second ", inst.parameter_number),
+                     StatusCode::kDataLoss);
     }
-    if (inst.opcode == "constant") return skip_literal();
+    if (inst.opcode == "constant") return literal(inst.shape);
     if (peek() == ')') return true;
     do {
       if (!operand(module, current, inst)) return false;
@@ -219,29 +229,58 @@ class HloInstructionParser : public HloBuilder {
     return id = last_instruction_id_, true;
   }
 
-  /// What stands between the parentheses of a constant.
-  bool skip_literal() {
-    while (peek() != ')') {
-      if (!eat(',') && !skip_value()) return false;
+  bool attributes(HloModule& module, const HloComputation& current, Draft& draft) {
+    while (eat(',')) {
+      skip_space();
+      const std::size_t begin = position();
+      std::string_view name_text;
+      if (!word(name_text, "an attribute")) return false;
+      const std::uint64_t bit = hlo_attribute_bit(name_text);
+      if ((draft.said & bit) != 0) return fail_at(begin, "a new attribute");
+      draft.said |= bit;
+      if (!expect('=') || !attribute_value(module, current, draft, name_text)) return false;
     }
     return true;
   }
+  bool attribute_value(HloModule& module, const HloComputation& current, Draft& draft,
+                       std::string_view name_text) {
+    HloInstruction& inst = draft.inst;
+    bool known = false;
+    if (!attribute(name_text, inst, known)) return false;
+    if (known) return true;
+    if (name_text == "control-predecessors" && !makes_parameters_) {
+      std::vector<std::int64_t> checked;
+      return expect('{') && ids_of(instruction_ids_, kEarlierInstruction, checked);
+    }
+    if (name_text == "async_execution_thread") return thread(draft);
+    if (name_text == "operand_layout_constraints" && draft.async_role.empty())
+      return constraints(current, inst);
+    return names_computations(name_text) ? called(module, inst) : skip_values();
+  }
 
-  bool attributes(HloModule& module, HloInstruction& inst) {
-    while (eat(',')) {
-      std::string_view name_text;
-      if (!word(name_text, "an attribute") || !expect('=')) return false;
-      bool known = false;
-      if (!attribute(name_text, inst, known)) return false;
-      if (known) continue;
-      if (name_text == "control-predecessors" && !makes_parameters_) {
-        std::vector<std::int64_t> checked;
-        if (!expect('{') || !ids_of(instruction_ids_, kEarlierInstruction, checked)) return false;
-      } else if (!(names_computations(name_text) ? called(module, inst) : skip_values())) {
-        return false;
+  bool thread(Draft& draft) {
+    skip_space();
+    const std::size_t begin = position();
+    std::string unescaped;
+    if (!string(unescaped)) return false;
+    draft.thread = text_since(begin);
+    return true;
+  }
+
+  /// `{shape, shape}`, one for each operand.
+  bool constraints(const HloComputation& current, const HloInstruction& inst) {
+    if (!expect('{')) return false;
+    for (std::size_t i = 0; i < inst.operand_ids.size(); ++i) {
+      if (i > 0 && !expect(',')) return false;
+      skip_space();
+      const std::size_t begin = position();
+      HloShape constraint;
+      if (!shape(constraint)) return false;
+      if (!is_compatible(constraint, shape_of(current, inst.operand_ids[i]))) {
+        return fail_at(begin, str_cat("the shape of operand ", i), "another", StatusCode::kDataLoss);
       }
     }
-    return true;
+    return expect('}');
   }
 
   static bool names_computations(std::string_view attribute_name) {
@@ -306,6 +345,7 @@ class HloInstructionParser : public HloBuilder {
   static constexpr std::string_view kEarlierComputation = "an earlier computation";
 
   Names instruction_ids_;                                                   // of the computation being read
+  std::unordered_set<std::int64_t> parameter_numbers_;                      // of that one, too
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> elements_;  // of a tuple's id and an index
   bool makes_parameters_ = false;  // of operands that have no instruction
   std::int64_t num_parameters_ = 0;

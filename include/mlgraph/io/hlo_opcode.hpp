@@ -128,31 +128,6 @@ inline constexpr std::int32_t kTupleType = 13;
   return hlo_opcode_id(name) != 0 || detail::is_one_of(name, kWithoutId);
 }
 
-/// Operands that XLA wants of an opcode; 0 where their number is free.
-[[nodiscard]] constexpr std::size_t hlo_num_operands(std::string_view opcode) {
-  // clang-format off
-  constexpr std::string_view kNoneOrAny[] = {
-      "after-all", "all-gather", "all-gather-start", "all-reduce", "all-reduce-start", "all-to-all", "async-start",
-      "async-update", "call", "collective-broadcast", "collective-permute", "collective-permute-start",
-      "concatenate", "conditional", "constant", "custom-call", "dynamic-reshape", "dynamic-slice",
-      "dynamic-update-slice", "fusion", "iota", "map", "parameter", "partition-id", "reduce", "reduce-scatter",
-      "reduce-window", "replica-id", "rng", "rng-get-and-update-state", "scan", "scatter", "sort", "tuple"};
-  constexpr std::string_view kTwo[] = {
-      "add", "add-dependency", "and", "atan2", "compare", "complex", "convolution", "divide", "dot", "gather",
-      "maximum", "minimum", "mulhi", "multiply", "or", "outfeed", "pad", "power", "remainder", "send",
-      "set-dimension-size", "shift-left", "shift-right-arithmetic", "shift-right-logical", "stochastic-convert",
-      "subtract", "triangular-solve", "xor"};
-  constexpr std::string_view kThree[] = {
-      "batch-norm-training", "clamp", "ragged-dot", "select", "select-and-scatter"};
-  // clang-format on
-  if (!is_hlo_opcode(opcode) || detail::is_one_of(opcode, kNoneOrAny)) return 0;
-  if (detail::is_one_of(opcode, kTwo)) return 2;
-  if (detail::is_one_of(opcode, kThree)) return 3;
-  if (opcode == "scaled-dot") return 4;
-  if (opcode == "batch-norm-grad" || opcode == "batch-norm-inference") return 5;
-  return opcode == "ragged-all-to-all" ? 6 : 1;
-}
-
 /// XLA's PrimitiveType number of a name in HLO text ("f32" is 11); -1 for names that are none.
 [[nodiscard]] constexpr std::int32_t hlo_element_type(std::string_view name) {
   for (std::size_t i = 1; i < detail::kNumElementTypeNames; ++i) {

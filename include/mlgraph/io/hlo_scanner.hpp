@@ -162,10 +162,10 @@ class HloScanner {
     unescape(text_.substr(begin + 1, at_ - begin - 2), out);
     return true;
   }
-  /// What stands up to the next space, comma or closing bracket, such as `bf01_oi01->bf01`.
-  std::string_view atom() {
+  /// What stands up to one of `ends`: the next space, comma or closing bracket, such as `bf01_oi01->bf01`.
+  std::string_view atom(std::string_view ends = " \t\r\n,)}]") {
     skip_space();
-    const std::size_t end = std::min(text_.find_first_of(" \t\r\n,)}]", at_), text_.size());
+    const std::size_t end = std::min(text_.find_first_of(ends, at_), text_.size());
     const std::string_view out = text_.substr(at_, end - at_);
     at_ = end;
     return out;

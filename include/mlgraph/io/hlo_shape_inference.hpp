@@ -144,7 +144,6 @@ inline bool infer_pad(const HloInstruction& inst, const HloShape& operand, HloSh
 }
 
 inline bool infer_dot(const HloInstruction& inst, ShapePointers operands, HloShape& out) {
-  if (operands.size() < 2 || !inst.dot) return false;
   const HloShape& lhs = *operands[0];
   const HloShape& rhs = *operands[1];
   if (!in_range(inst.dot->lhs_batch, lhs.dimensions.size())) return false;
@@ -163,7 +162,6 @@ inline bool infer_dot(const HloInstruction& inst, ShapePointers operands, HloSha
 }
 
 inline bool infer_convolution(const HloInstruction& inst, ShapePointers operands, HloShape& out) {
-  if (operands.size() < 2 || !inst.convolution) return false;
   const HloConvolutionDimensions& at = *inst.convolution;
   const std::vector<std::int64_t>& input = operands[0]->dimensions;
   const std::vector<std::int64_t>& kernel = operands[1]->dimensions;
@@ -188,7 +186,6 @@ inline bool infer_convolution(const HloInstruction& inst, ShapePointers operands
 
 /// reduce and reduce-window: the first half of the operands are arrays, the second their starting values.
 inline bool infer_reduction(const HloInstruction& inst, ShapePointers operands, HloShape& out) {
-  if (operands.size() < 2 || operands.size() % 2 != 0) return false;
   std::vector<HloShape> shapes;
   for (std::size_t k = 0; k < operands.size() / 2; ++k) {
     const HloShape& array = *operands[k];
@@ -209,7 +206,6 @@ inline bool infer_reduction(const HloInstruction& inst, ShapePointers operands, 
 
 /// The sizes of the slices stand at offset_dims, those of the indices (without the vector) elsewhere.
 inline bool infer_gather(const HloInstruction& inst, ShapePointers operands, HloShape& out) {
-  if (operands.size() < 2 || !inst.gather) return false;
   std::vector<std::int64_t> slice;
   for (std::size_t i = 0; i < inst.gather_slice_sizes.size(); ++i) {
     if (!holds(inst.gather->collapsed_slice_dims, i)) slice.push_back(inst.gather_slice_sizes[i]);
@@ -241,7 +237,8 @@ inline std::pair<std::size_t, std::size_t> copied_operands(const HloInstruction&
 }
 
 /// Works out `out` from shapes that are there: `operands` in order, `roots` those of the called computations.
-/// False for an opcode whose shape the text must say, and for operands that the opcode cannot have.
+/// False for an opcode whose shape the text must say, and for shapes that the opcode cannot have. Operands and
+/// attributes are as many as hlo_rules.hpp wants.
 inline bool infer_shape(const HloInstruction& inst, ShapePointers operands, ShapePointers roots,
                         HloShape& out) {
   const std::string_view opcode = inst.opcode;
@@ -274,11 +271,11 @@ inline bool infer_shape(const HloInstruction& inst, ShapePointers operands, Shap
   if (opcode == "convolution") return infer_convolution(inst, operands, out);
   if (opcode == "reduce" || opcode == "reduce-window") return infer_reduction(inst, operands, out);
   if (opcode == "gather") return infer_gather(inst, operands, out);
-  if ((opcode == "batch-norm-training" || opcode == "batch-norm-grad") && operands.size() > 1) {
+  if (opcode == "batch-norm-training" || opcode == "batch-norm-grad") {
     return out = one_or_tuple({first, *operands[1], *operands[1]}), true;
   }
   const auto [begin, count] = copied_operands(inst, operands.size());
-  if (count == 0 || begin + count > operands.size()) return false;
+  if (count == 0) return false;
   std::vector<HloShape> shapes;
   for (std::size_t i = begin; i < begin + count; ++i) shapes.push_back(*operands[i]);
   return out = one_or_tuple(std::move(shapes)), true;

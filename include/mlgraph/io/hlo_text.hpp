@@ -75,9 +75,37 @@ class HloTextParser : public HloInstructionParser {
   bool skip_attributes() {
     std::string_view attribute_name;
     while (eat(',')) {
-      if (!word(attribute_name, "an attribute") || !expect('=') || !skip_value()) return false;
+      if (!word(attribute_name, "an attribute") || !expect('=')) return false;
+      const bool is_alias = attribute_name == "input_output_alias";
+      if (!(is_alias || attribute_name == "buffer_donor" ? skip_aliases(is_alias) : skip_value())) return false;
     }
     return true;
+  }
+
+  /// `{ {1}: (0, {}, may-alias), ... }`, a place in the result and one in a parameter; or `{ (0, {}), ... }`.
+  bool skip_aliases(bool has_result) {
+    if (!expect('{')) return false;
+    while (!eat('}')) {
+      std::int64_t parameter = 0;
+      if (has_result && !(skip_place() && expect(':'))) return false;
+      if (!expect('(') || !integer(parameter, "a parameter number") || !expect(',') || !skip_place())
+        return false;
+      if (has_result && eat(',') && !eat_word("may-alias") && !eat_word("must-alias"))
+        return fail("may-alias or must-alias");
+      if (!expect(')')) return false;
+      if (!eat(',')) return expect('}');
+    }
+    return true;
+  }
+  /// `{0,1}`: element 1 of element 0.
+  bool skip_place() {
+    std::int64_t index = 0;
+    if (!expect('{')) return false;
+    if (eat('}')) return true;
+    do {
+      if (!integer(index, "an index")) return false;
+    } while (eat(','));
+    return expect('}');
   }
 
   /// `FileNames`, then lines of a number and a string or a group.
@@ -150,9 +178,19 @@ class HloTextParser : public HloInstructionParser {
 /// HloModule::num_async_expanded counts the instructions that come from it. Operands that come later, by
 /// `slice-update(...)`, are those of that computation, too.
 ///
-/// Refused as by XLA: names that are not there or there twice, two entries or roots, shapes that are said twice
-/// and differ, `async-done` of what has not begun. Not checked, other than by XLA: literals, values that make
-/// no feature, numbers of operands; an opcode that is not known has id 0.
+/// Refused as by XLA: names that are not there or there twice, two entries, roots or parameters of one number,
+/// shapes that are said twice and differ, `async-done` of what has not begun or of another thread; operands too
+/// few or too many, attributes that are missing or there twice where they make a feature, an edge or a shape
+/// (hlo_rules.hpp); constants of other sizes than their shape, or with numbers that its type does not hold
+/// (hlo_literal.hpp); places in `input_output_alias` and `buffer_donor`; constraints of a custom call that are
+/// not its operands' shapes.
+///
+/// Accepted other than by XLA, as no feature comes from it and newer versions write more of it: opcodes that
+/// are not known, which have id 0; attributes that an opcode does not take; those that are missing and make no
+/// feature, such as `direction`; the words inside `api_version`, `result_accuracy`, `debug_attributes`,
+/// `replica_groups`, `sharding`, tiles of a layout, `literal` of a custom call, of which brackets and quotes
+/// are looked at. `{...}` stands for the value of a constant of any shape, as XLA prints it but does not read
+/// it. What XLA's verifier looks at is not checked: a shape that is said need not follow from the operands'.
 ///
 /// Errors: kDataLoss with `file:line:column: expected ..., found ...`; kResourceExhausted beyond `limits`.
 /// Cost:   one pass; memory is bounded by `limits`, the stack by their max_depth.
