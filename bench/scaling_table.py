@@ -10,7 +10,7 @@ the same for all (strong) or for each rank (weak).
 Computed, for R ranks with S slates each (weak scaling), from the seconds c that a slate takes here and the n floats of the gradient:
 
     step     = S c + exchange
-    exchange = 2 log2 R L + 2 * 4 n (R - 1) / R / B
+    exchange = 2 log2 R L + (2 * 4 n (R - 1) / R + (8 + 32 S) (R - 1)) / B
     loss     = exchange / step
 
 where R is a power of two and the costs of slates are equal (other shares: R - 1 + 2 ceil(log2 R) messages, and the sums of all
@@ -41,7 +41,8 @@ def run(arguments, ranks, collection, slates):
 
 def loss(ranks, slates, seconds_of_slate, floats, latency, bandwidth):
     messages = 2 * math.log2(ranks)
-    exchange = messages * latency + 8 * floats * (ranks - 1) / ranks / bandwidth
+    notes = (8 + 32 * slates) * (ranks - 1)  # what each rank says of its slates
+    exchange = messages * latency + (8 * floats * (ranks - 1) / ranks + notes) / bandwidth
     return exchange / (slates * seconds_of_slate + exchange)
 
 

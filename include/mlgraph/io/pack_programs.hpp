@@ -48,7 +48,8 @@ struct Packing {
   std::string first_file;
 
   [[nodiscard]] Status open(const std::string& to, Duplicates duplicates) {
-    MLGRAPH_ASSIGN_OR_RETURN(writer, DatasetPackWriter::create(to, duplicates));
+    MLGRAPH_ASSIGN_OR_RETURN(DatasetPackWriter made, DatasetPackWriter::create(to, duplicates));
+    writer.emplace(std::move(made));
     return {};
   }
   [[nodiscard]] Status add(const ProgramView& program, const std::string& file) {

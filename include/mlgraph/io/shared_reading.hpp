@@ -19,6 +19,7 @@
 #include "mlgraph/core/status.hpp"
 #include "mlgraph/dist/communicator.hpp"
 #include "mlgraph/dist/note.hpp"
+#include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/program_data.hpp"
 
 namespace mlgraph {
