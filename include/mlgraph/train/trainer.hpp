@@ -114,8 +114,9 @@ class Trainer {
     MLGRAPH_RETURN_IF_ERROR(slates_->start(train_, [&](const PreparedProgram& program) { data.add(program); }));
     data.end_set();
     MLGRAPH_RETURN_IF_ERROR(valid_.for_each([&](const PreparedProgram& program) {
-      data.add(program);
-      return objective().check(program);
+      Status checked = objective().check(program);
+      if (checked.ok()) data.add(program);
+      return checked;
     }));
     data.end_set();
     const std::size_t most_segments = slates_->most_segments();
