@@ -203,7 +203,8 @@ class SumObjective final : public Objective {
       }
       if (bytes <= max_bytes) {
         plan.step_bytes = max_bytes;
-        plan.train_bytes = static_cast<std::uint64_t>(left - needs.largest_valid);
+        // What is given back to the allocator and asked for again, in other sizes, leaves gaps.
+        plan.train_bytes = static_cast<std::uint64_t>(0.75 * (left - needs.largest_valid));
         plan.valid_bytes = 0;
         return plan;
       }
