@@ -101,7 +101,7 @@ def tune(client, tuner, options):
             time.sleep(0.2)  # for workers to come, or for leases to end
             continue
         future = next(running)
-        if future.status == "pending":  # its worker died with the result, and another one measures it again
+        if future.status in ("pending", "lost"):  # its worker died with the result: another one measures it again
             running.add(future)
             continue
         trial, _, device = under_way.pop(future.key)

@@ -152,7 +152,8 @@ class SumObjective final : public Objective {
 ///
 /// The need is measured on one segment of 512 nodes of the largest program: the tape's memory is linear in
 /// nodes and in nodes times configs. Shares of it go to the historical table, to evaluation, and to the
-/// programs of a step as the model sees them; what is left, to other programs of `programs` and `valid`.
+/// programs of a step as the model sees them; what is left, to other programs of `programs` and `valid`: three
+/// quarters of it, since programs that come and go leave gaps in the allocator's memory.
 /// Errors: no programs; a limit below what segments of 64 nodes with two configs need, which it names.
 /// Cost:   two steps on one segment, and prepare() of the largest program.
 [[nodiscard]] inline Result<MemoryPlan> plan_memory(Span<const ProgramView> programs, const NetOptions& options,
@@ -203,7 +204,6 @@ class SumObjective final : public Objective {
       }
       if (bytes <= max_bytes) {
         plan.step_bytes = max_bytes;
-        // What is given back to the allocator and asked for again, in other sizes, leaves gaps.
         plan.train_bytes = static_cast<std::uint64_t>(0.75 * (left - needs.largest_valid));
         plan.valid_bytes = 0;
         return plan;
