@@ -10,10 +10,11 @@ the same for all (strong) or for each rank (weak).
 Computed, for R ranks with S slates each (weak scaling), from the seconds c that a slate takes here and the n floats of the gradient:
 
     step     = S c + exchange
-    exchange = (R - 1 + 2 ceil(log2 R)) L + 2 * 4 n (R - 1) / R / B
+    exchange = 2 log2 R L + (2 * 4 n (R - 1) / R + (8 + 32 S) (R - 1)) / B
     loss     = exchange / step
 
-with latency L and bandwidth B of the network: 30 us and 10 Gbit/s of Ethernet by TCP, 3 us and 100 Gbit/s. These two are assumed, and
+where R is a power of two and the costs of slates are equal (other shares: R - 1 + 2 ceil(log2 R) messages, and the sums of all
+subtrees; see sum_over_ranks() of dist/tree_sum.hpp), with latency L and bandwidth B of the network: 30 us and 10 Gbit/s of Ethernet by TCP, 3 us and 100 Gbit/s. These two are assumed, and
 so is that nothing else is on the network; a rank of several threads has a smaller c.
 """
 import argparse
@@ -39,8 +40,9 @@ def run(arguments, ranks, collection, slates):
 
 
 def loss(ranks, slates, seconds_of_slate, floats, latency, bandwidth):
-    messages = ranks - 1 + 2 * math.ceil(math.log2(ranks))
-    exchange = messages * latency + 8 * floats * (ranks - 1) / ranks / bandwidth
+    messages = 2 * math.log2(ranks)
+    notes = (8 + 32 * slates) * (ranks - 1)  # what each rank says of its slates
+    exchange = messages * latency + (8 * floats * (ranks - 1) / ranks + notes) / bandwidth
     return exchange / (slates * seconds_of_slate + exchange)
 
 

@@ -153,10 +153,10 @@ class Collector {
 /// left; programs that the log has are skipped. Errors: those of the log, the families and the compiler.
 [[nodiscard]] inline mg::Result<CollectSummary> collect(const std::string& log_path,
                                                         const CollectOptions& options) {
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Record> before, read_log(log_path));
+  std::vector<Record> before;
+  MLGRAPH_ASSIGN_OR_RETURN(LogWriter log, LogWriter::open(log_path, before));
   std::set<std::string> done;
   for (const Record& record : before) done.insert(record.program.name);
-  MLGRAPH_ASSIGN_OR_RETURN(LogWriter log, LogWriter::open(log_path));
   const PinnedThread pinned;
   detail::Collector collector(log, options);
   const std::size_t num_given = options.programs.size(), total = num_given + options.num_programs;
@@ -182,12 +182,12 @@ class Collector {
                                                                   const Ranker& ranker, int round,
                                                                   const CollectOptions& options) {
   constexpr std::size_t kNumAnchors = 8;
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<Record> before, read_log(log_path));
+  std::vector<Record> before;
+  MLGRAPH_ASSIGN_OR_RETURN(LogWriter log, LogWriter::open(log_path, before));
   std::set<std::string> done;
   for (const Record& record : before) {
     if (record.round >= round) done.insert(record.program.name);
   }
-  MLGRAPH_ASSIGN_OR_RETURN(LogWriter log, LogWriter::open(log_path));
   const PinnedThread pinned;
   detail::Collector collector(log, options);
   for (std::size_t i = 0; i < before.size(); ++i) {

@@ -4,28 +4,20 @@
 #ifndef MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
 #define MLGRAPH_EXAMPLES_MINICOMPILER_LOG_HPP
 
-#include <algorithm>
-#include <cerrno>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <system_error>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "measure.hpp"
+#include "mlgraph/io/file.hpp"
+#include "mlgraph/io/line_log.hpp"
 #include "schedule_text.hpp"
 #include "text.hpp"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <unistd.h>
-#endif
 
 namespace minicompiler {
 
@@ -80,12 +72,17 @@ namespace detail {
 /// Errors: a line that is no record, with its number.
 [[nodiscard]] inline mg::Result<std::vector<Record>> read_log(const std::string& path) {
   std::vector<Record> records;
-  std::ifstream in(path, std::ios::binary);
-  std::string line;
-  for (std::size_t number = 1; std::getline(in, line) && !in.eof(); ++number) {
+  const mg::Result<std::vector<std::byte>> bytes = mg::io::read_file(path);
+  if (bytes.status().code() == mg::StatusCode::kNotFound) return records;
+  MLGRAPH_RETURN_IF_ERROR(bytes.status());
+  std::string_view rest = mg::io::as_text(*bytes);
+  rest = rest.substr(0, mg::io::LineLog::whole_bytes(rest));
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(line.size() + 1);
     mg::Result<Record> record = mg::Status::data_loss("");
     try {
-      record = detail::from_json(nlohmann::json::parse(line));
+      record = detail::from_json(nlohmann::json::parse(line.begin(), line.end()));
     } catch (const nlohmann::json::exception& error) {
       record = mg::Status::data_loss(error.what());
     }
@@ -96,50 +93,31 @@ namespace detail {
   return records;
 }
 
-/// Appends records to a log, each on the disk before append() returns.
+/// Appends records to a log, each on the disk before append() returns: by the lines of `mlgraph tune`, which
+/// one process writes at a time.
 class LogWriter {
  public:
-  /// Drops what a crash left of a last line. Errors: the system's.
-  [[nodiscard]] static mg::Result<LogWriter> open(const std::string& path) {
-    std::error_code error;
-    if (std::filesystem::exists(path, error)) {
-      std::ifstream in(path, std::ios::binary);
-      const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-      const std::size_t end = bytes.rfind('\n');
-      std::filesystem::resize_file(path, end == std::string::npos ? 0 : end + 1, error);
-      if (error) return mg::Status::unavailable(mg::str_cat(path, ": ", error.message()));
-    }
-    LogWriter writer;
-    writer.path_ = path;
-    writer.file_.reset(std::fopen(path.c_str(), "ab"));
-    if (writer.file_ == nullptr) return writer.failed();
-    return writer;
+  /// Drops what a crash left of a last line. `before` gets what the log has.
+  /// Errors: those of read_log() and LineLog::open().
+  [[nodiscard]] static mg::Result<LogWriter> open(const std::string& path, std::vector<Record>& before) {
+    MLGRAPH_ASSIGN_OR_RETURN(mg::io::LineLog lines, mg::io::LineLog::open(path, "collecting"));
+    MLGRAPH_ASSIGN_OR_RETURN(before, read_log(path));
+    MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, mg::io::read_file(path));
+    const std::size_t whole = mg::io::LineLog::whole_bytes(mg::io::as_text(bytes));
+    if (whole < bytes.size()) MLGRAPH_RETURN_IF_ERROR(lines.cut(whole));
+    if (bytes.empty()) MLGRAPH_RETURN_IF_ERROR(lines.sync_folder());
+    return LogWriter(std::move(lines));
   }
 
+  /// Errors: those of LineLog::append().
   [[nodiscard]] mg::Status append(const Record& record) {
-    const std::string line = detail::to_json(record).dump() + "\n";
-    const bool written =
-        std::fwrite(line.data(), 1, line.size(), file_.get()) == line.size() && std::fflush(file_.get()) == 0;
-#if defined(__unix__) || defined(__APPLE__)
-    if (written && fsync(fileno(file_.get())) == 0) return {};
-    return failed();
-#else
-    return written ? mg::Status() : failed();
-#endif
+    return lines_.append(detail::to_json(record).dump() + "\n");
   }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
+  explicit LogWriter(mg::io::LineLog lines) : lines_(std::move(lines)) {}
 
-  [[nodiscard]] mg::Status failed() const {
-    return mg::Status::unavailable(
-        mg::str_cat(path_, ": cannot be written: ", std::generic_category().message(errno)));
-  }
-
-  std::string path_;
-  std::unique_ptr<std::FILE, Close> file_;
+  mg::io::LineLog lines_;
 };
 
 }  // namespace minicompiler

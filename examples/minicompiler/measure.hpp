@@ -11,6 +11,8 @@
 #include <numeric>
 #include <vector>
 
+#include "mlgraph/tune/time_statistics.hpp"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -56,12 +58,9 @@ struct Measurement {
   int visits = 0;
 };
 
-/// Of the times of each visit; at least one.
-[[nodiscard]] inline Measurement measurement_of(std::vector<std::int64_t> times) {
-  std::sort(times.begin(), times.end());
-  const std::int64_t median = times[(times.size() - 1) / 2];  // of two the faster: what disturbs, slows
-  const auto spread = static_cast<double>(times[3 * times.size() / 4] - times[times.size() / 4]);
-  return {median, spread / 2 / static_cast<double>(median), static_cast<int>(times.size())};
+/// Of the times of each visit; at least one. By the same statistics as `mlgraph tune`.
+[[nodiscard]] inline Measurement measurement_of(const std::vector<std::int64_t>& times) {
+  return {mlgraph::median_time(times), mlgraph::spread_of_times(times), static_cast<int>(times.size())};
 }
 
 /// The positions of the `count` fastest, the fastest first; of all where there are fewer.

@@ -7,7 +7,8 @@
 
 #include "choice_flag.hpp"
 #include "command.hpp"
-#include "mlgraph/io/program_set.hpp"
+#include "mlgraph/io/pack_programs.hpp"
+#include "ranks.hpp"
 #include "report.hpp"
 
 namespace cli {
@@ -27,7 +28,8 @@ mg::Status run_pack(const PackOptions& options) {
   load.duplicates = options.duplicates;
   load.skip_bad_files = options.skip_bad_files;
   MLGRAPH_ASSIGN_OR_RETURN(const mg::io::PackReport report,
-                           mg::io::pack_programs(options.from, options.to, load));
+                           mg::io::pack_programs(options.from, options.to, load, ranks()));
+  if (!mg::is_first_rank(ranks())) return {};
   notes(report.notes);
   std::printf("%s: %lld %s programs, %lld configs", options.to.c_str(),
               static_cast<long long>(report.num_programs),
@@ -64,7 +66,7 @@ Command add_pack(CLI::App& app) {
   command->add_option("--json", options->json, "Write what was done to this file");
   command->footer(
       "Keys of --json: command, file, task, programs, configs_read, duplicates_merged, bytes, notes.");
-  return {command, [options] { return run_pack(*options); }};
+  return {command, [options] { return run_pack(*options); }, true};
 }
 
 }  // namespace cli

@@ -107,13 +107,12 @@ mg::Result<TrainedSeeds> train_seeds(const TrainCommand& options, const TrainSet
 }
 
 /// The programs that were validated on, with the scores of an evaluation.
-mg::Status add_programs(mg::Span<const mg::PreparedProgram> valid, const mg::Evaluation& evaluation,
-                        RankingReport& report) {
-  std::vector<mg::Span<const float>> scores(valid.size());
+mg::Status add_programs(const TrainData& data, const mg::Evaluation& evaluation, RankingReport& report) {
+  std::vector<mg::Span<const float>> scores(data.valid.size());
   for (const mg::GraphEvaluation& graph : evaluation.graphs) scores[graph.index] = graph.score;
-  for (std::size_t i = 0; i < valid.size(); ++i) {  // those without a ranking are not scored
+  for (std::size_t i = 0; i < data.valid.size(); ++i) {  // those without a ranking are not scored
     MLGRAPH_RETURN_IF_ERROR(
-        report.add(valid[i].view, valid[i].selection, [&]() -> mg::Result<std::vector<float>> {
+        report.add(data.valid[i], valid_selection(data, i), [&]() -> mg::Result<std::vector<float>> {
           return std::vector<float>(scores[i].begin(), scores[i].end());
         }));
   }
@@ -125,13 +124,14 @@ mg::Status train_model(const TrainCommand& options, const TrainSettings& setting
   const std::string checkpoint_path = options.model + ".checkpoint";
   MLGRAPH_ASSIGN_OR_RETURN(TrainedSeeds all, train_seeds(options, settings, data, checkpoint_path, pool));
   const Trained& best = *all.best;
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(best.model, data));
-  MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation, mg::evaluate(best.model, valid, &pool, ranks()));
+  MLGRAPH_ASSIGN_OR_RETURN(
+      const mg::Evaluation evaluation,
+      mg::evaluate(best.model, valid_programs(best.model, settings, data), &pool, ranks()));
   if (!mg::is_first_rank(ranks())) return {};  // the first one says the rest
   RankingReport report;
   ProgramPictures pictures;
   if (!options.report.empty()) report.set_visitor(pictures.visitor(best.model, &pool));
-  MLGRAPH_RETURN_IF_ERROR(add_programs(valid, evaluation, report));
+  MLGRAPH_RETURN_IF_ERROR(add_programs(data, evaluation, report));
   Json json = common_json(settings, data, best.model.options());
   json["model"] = options.model;
   json["seed"] = best.seed;
@@ -188,10 +188,11 @@ mg::Status leave_one_out(const TrainCommand& options, const TrainSettings& setti
       MLGRAPH_ASSIGN_OR_RETURN(const Trained trained,
                                train_one(settings, fold, seed, title, {}, nullptr, &pool));
       if (interrupted()) break;  // not trained to the end
-      MLGRAPH_ASSIGN_OR_RETURN(const mg::PreparedProgram program, prepare_valid(trained.model, data, held_out));
+      MLGRAPH_ASSIGN_OR_RETURN(const mg::ProgramCache::Held program,
+                               valid_programs(trained.model, settings, data).hold(held_out));
       RankingReport of_seed;
       if (!options.report.empty() && i == 0) of_seed.set_visitor(pictures.visitor(trained.model, &pool));
-      MLGRAPH_RETURN_IF_ERROR(of_seed.add(trained.model, program, &pool));
+      MLGRAPH_RETURN_IF_ERROR(of_seed.add(trained.model, *program, &pool));
       if (of_seed.graphs().empty()) return mg::Status::invalid_argument(of_seed.skipped()[0]);
       runs.push_back({{"held_out", data.train[held_out].name},
                       {"seed", seed},
@@ -305,7 +306,8 @@ Command add_train(CLI::App& app, mg::NetTypes nets) {
       kRankingKeys,
       ",\nruns (seed, best_epoch, seconds, valid, epochs: epoch, train_loss, lr, valid; with "
       "--leave-one-out: held_out,\n"
-      "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments),\n"
+      "seed, seconds, valid), memory (activation_bytes, table_rows, table_bytes, peak_rss_bytes, segments,\n"
+      "program_bytes, programs_prepared_again),\n"
       "and with --seeds: seeds (mean and std of each metric)."));
   return {command,
           [command, options, flags] {

@@ -182,12 +182,17 @@ mg::Status limit_memory(std::uint64_t max_memory, const TrainData& data, TrainSe
   MLGRAPH_ASSIGN_OR_RETURN(const mg::Model model, mg::fit_model(*settings.net, data.train));
   MLGRAPH_ASSIGN_OR_RETURN(const mg::MemoryPlan plan,
                            mg::plan_memory(data.train, model.options(), model.encoder(), settings.recipe,
-                                           static_cast<std::size_t>(left)));
+                                           static_cast<std::size_t>(left), {}, data.valid));
   settings.net->inputs().segments.max_size = plan.segment_size;
   settings.recipe.configs_per_graph = plan.configs_per_graph;
-  std::printf("for %llu MiB: segments of at most %lld nodes, %lld configs of each graph\n",
+  settings.train_bytes = plan.train_bytes;
+  settings.valid_bytes = plan.valid_bytes;
+  std::string programs;
+  if (plan.train_bytes != mg::ProgramCache::kAnyBytes)
+    programs = mg::str_cat(", ", plan.train_bytes >> 20, " MiB of programs at a time");
+  std::printf("for %llu MiB: segments of at most %lld nodes, %lld configs of each graph%s\n",
               static_cast<unsigned long long>(max_memory >> 20), static_cast<long long>(plan.segment_size),
-              static_cast<long long>(plan.configs_per_graph));
+              static_cast<long long>(plan.configs_per_graph), programs.c_str());
   return {};
 }
 

@@ -80,11 +80,14 @@ Json common_json(const TrainSettings& settings, const TrainData& data, const mg:
 void report_memory(const Trained& trained, Json& json) {
   const mg::TrainReport& report = trained.report;
   const std::size_t peak = mg::io::peak_rss_bytes();
+  const std::int64_t again = trained.train.prepared_again + trained.valid.prepared_again;
   json["memory"] = {{"activation_bytes", report.activation_bytes},
                     {"table_rows", report.table_rows},
                     {"table_bytes", report.table_bytes},
                     {"peak_rss_bytes", peak},
-                    {"segments", trained.most_segments}};
+                    {"segments", trained.most_segments},
+                    {"program_bytes", trained.train.peak_bytes + trained.valid.peak_bytes},
+                    {"programs_prepared_again", again}};
   constexpr double kMiB = 1 << 20;
   std::printf("memory: %.0f MiB at most, %.0f for the matrices of one graph (%zu segments at most)",
               static_cast<double>(peak) / kMiB, static_cast<double>(report.activation_bytes) / kMiB,
@@ -92,6 +95,11 @@ void report_memory(const Trained& trained, Json& json) {
   if (report.table_rows > 0) {
     std::printf(", %.1f for %zu embeddings in the historical table",
                 static_cast<double>(report.table_bytes) / kMiB, report.table_rows);
+  }
+  if (again > 0) {
+    std::printf(", %.0f for programs, which were prepared again %lld times",
+                static_cast<double>(trained.train.peak_bytes + trained.valid.peak_bytes) / kMiB,
+                static_cast<long long>(again));
   }
   std::printf("\n");
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <numeric>
 #include <utility>
 
 #include "mlgraph/core/format.hpp"
@@ -112,20 +113,17 @@ mg::Result<std::vector<std::byte>> load_resume(const std::string& path) {
   return bytes;
 }
 
-mg::Result<mg::PreparedProgram> prepare_valid(const mg::Model& model, const TrainData& data,
-                                              std::size_t index) {
-  MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, model.prepare(data.valid[index]));
-  if (!data.valid_configs[index].empty()) program.selection = data.valid_configs[index];
-  return program;
+std::vector<std::int32_t> valid_selection(const TrainData& data, std::size_t index) {
+  std::vector<std::int32_t> selection = data.valid_configs[index];
+  if (selection.empty()) {
+    selection.resize(static_cast<std::size_t>(data.valid[index].configs.num_configs));
+    std::iota(selection.begin(), selection.end(), 0);
+  }
+  return selection;
 }
 
-mg::Result<std::vector<mg::PreparedProgram>> prepare_valid(const mg::Model& model, const TrainData& data) {
-  std::vector<mg::PreparedProgram> valid;
-  for (std::size_t i = 0; i < data.valid.size(); ++i) {
-    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, prepare_valid(model, data, i));
-    valid.push_back(std::move(program));
-  }
-  return valid;
+mg::ProgramCache valid_programs(const mg::Model& model, const TrainSettings& settings, const TrainData& data) {
+  return {model, data.valid, settings.valid_bytes, data.valid_configs};
 }
 
 mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& data, std::uint64_t seed,
@@ -136,13 +134,8 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   trained.seed = seed;
   MLGRAPH_ASSIGN_OR_RETURN(trained.model, mg::fit_model(*settings.net, data.train, seed));
   MLGRAPH_RETURN_IF_ERROR(give_metis(trained.model));
-  std::vector<mg::PreparedProgram> train;
-  for (const mg::ProgramView& view : data.train) {
-    MLGRAPH_ASSIGN_OR_RETURN(mg::PreparedProgram program, trained.model.prepare(view));
-    trained.most_segments = std::max(trained.most_segments, program.segments.size());
-    train.push_back(std::move(program));
-  }
-  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<mg::PreparedProgram> valid, prepare_valid(trained.model, data));
+  const mg::ProgramCache train(trained.model, data.train, settings.train_bytes);
+  const mg::ProgramCache valid = valid_programs(trained.model, settings, data);
 
   mg::TrainOptions options;
   options.seed = seed;
@@ -177,11 +170,14 @@ mg::Result<Trained> train_one(const TrainSettings& settings, const TrainData& da
   MLGRAPH_RETURN_IF_ERROR(report.status());
   MLGRAPH_RETURN_IF_ERROR(checkpoint_status);
   trained.report = std::move(*report);
+  trained.most_segments = trainer.most_segments();
   if (trained.report.best_epoch == 0 && !valid.empty()) {  // stopped before an epoch was validated
     MLGRAPH_ASSIGN_OR_RETURN(const mg::Evaluation evaluation,
                              mg::evaluate(trained.model, valid, pool, ranks()));
     trained.report.best_valid = evaluation.mean;
   }
+  trained.train = train.counts();
+  trained.valid = valid.counts();
   trained.seconds = now() - begin;
   return trained;
 }

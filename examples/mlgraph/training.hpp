@@ -18,6 +18,7 @@
 #include "mlgraph/cost/recipe.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/program_set.hpp"
+#include "mlgraph/train/program_cache.hpp"
 #include "mlgraph/train/trainer.hpp"
 
 namespace cli {
@@ -42,6 +43,9 @@ struct TrainSettings {
   std::unique_ptr<mlgraph::NetOptions> net;
   mlgraph::Recipe recipe;
   double checkpoint_every = 30;  // seconds; checkpoints are made after epochs
+  /// What programs may take as the model sees them, in bytes.
+  std::uint64_t train_bytes = mlgraph::ProgramCache::kAnyBytes;
+  std::uint64_t valid_bytes = mlgraph::ProgramCache::kAnyBytes;
 
   /// What compares scores with labels needs a scale of these that is the same for all programs.
   [[nodiscard]] bool needs_scaled_labels() const {
@@ -81,8 +85,8 @@ struct DataOptions {
 /// the other. For leave-one-out, train[i] and valid[i] are the same program, valid[i] with every measurement.
 [[nodiscard]] mlgraph::Result<TrainData> load_train_data(const DataOptions& options);
 
-/// Segment size and configs per step with which the training of `data` keeps the process below `max_memory`
-/// bytes; 0 = any.
+/// Segment size, configs per step and budgets of programs with which the training of `data` keeps the process
+/// below `max_memory` bytes; 0 = any.
 [[nodiscard]] mlgraph::Status limit_memory(std::uint64_t max_memory, const TrainData& data,
                                            TrainSettings& settings);
 
@@ -115,7 +119,8 @@ struct Trained {
   mlgraph::TrainReport report;
   std::uint64_t seed = 0;
   double seconds = 0;
-  std::size_t most_segments = 0;  // of a training program
+  std::size_t most_segments = 0;             // of a training program
+  mlgraph::ProgramCacheCounts train, valid;  // of the programs
 };
 
 /// What to do with a checkpoint when a while has passed or Ctrl-C came; may be null.
@@ -133,11 +138,11 @@ using SaveCheckpoint = std::function<mlgraph::Status(mlgraph::Span<const std::by
 /// The checkpoint to resume from, which the first rank reads for all; nothing for no path.
 [[nodiscard]] mlgraph::Result<std::vector<std::byte>> load_resume(const std::string& path);
 
-/// A validation program as a model sees it, and all of them.
-[[nodiscard]] mlgraph::Result<mlgraph::PreparedProgram> prepare_valid(const mlgraph::Model& model,
-                                                                      const TrainData& data, std::size_t index);
-[[nodiscard]] mlgraph::Result<std::vector<mlgraph::PreparedProgram>> prepare_valid(const mlgraph::Model& model,
-                                                                                   const TrainData& data);
+/// The configs to validate on of a program.
+[[nodiscard]] std::vector<std::int32_t> valid_selection(const TrainData& data, std::size_t index);
+/// The programs to validate on, as a model sees them.
+[[nodiscard]] mlgraph::ProgramCache valid_programs(const mlgraph::Model& model, const TrainSettings& settings,
+                                                   const TrainData& data);
 
 }  // namespace cli
 

@@ -111,7 +111,7 @@ void add_devices(page::Page& out, const mg::TuneHistory& history) {
   page::Plot plot{"The reference, again and again", {"time it was measured"}, {"/ its first time there"}};
   for (const mg::TuneHistory::Device& device : history.devices()) {
     const std::vector<double>& reference = device.reference_ns;
-    const double ns = reference.empty() ? page::kNone : mg::TuneHistory::median(reference);
+    const double ns = reference.empty() ? page::kNone : mg::median_time(reference);
     table.rows.push_back({device.name,
                           {mg::str_cat(device.measurements), static_cast<double>(device.measurements)},
                           {mg::str_cat(reference.size()), static_cast<double>(reference.size())},

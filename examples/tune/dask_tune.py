@@ -101,6 +101,9 @@ def tune(client, tuner, options):
             time.sleep(0.2)  # for workers to come, or for leases to end
             continue
         future = next(running)
+        if future.status in ("pending", "lost"):  # its worker died with the result: another one measures it again
+            running.add(future)
+            continue
         trial, _, device = under_way.pop(future.key)
         if future.status == "finished":
             tuner.tell(trial, **future.result())

@@ -23,6 +23,7 @@
 #include "mlgraph/train/metrics.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
+#include "mlgraph/train/program_cache.hpp"
 #include "mlgraph/train/sampler.hpp"
 #include "mlgraph/train/sgd.hpp"
 #include "mlgraph/train/target_loss.hpp"

@@ -104,6 +104,16 @@ class Mpi(Ranks):
             self.assertIn("mean of 5 graphs", done.stdout)
             self.assertEqual(self.read(f"{ranks}.json"), self.read("1.json"), f"{ranks} ranks")
 
+    def test_a_pack_has_the_bytes_of_one_process(self):
+        alone = self.run_ranks(0, ["pack", str(self.folder / "data"), "-o", str(self.out / "alone.pack")])
+        for ranks in RANKS:
+            done = self.run_ranks(ranks, ["pack", str(self.folder / "data"), "-o", str(self.out / "m.pack")])
+            self.assertEqual(self.read("m.pack"), self.read("alone.pack"), f"{ranks} ranks")
+            self.assertEqual(done.stdout.replace("m.pack", "alone.pack"), alone.stdout)
+        error = self.run_ranks(2, ["pack", str(self.folder / "none"), "-o", str(self.out / "none.pack")], code=1).stderr
+        self.assertRegex(error, r"mlgraph pack: rank 0 on \S+: .*none: no such file or folder")
+        self.assertFalse((self.out / "none.pack").exists())
+
     def test_a_set_of_graphs_too(self):
         train = ["graphs", "train", "--data", str(self.folder / "set.npz"), "--target", "y", "--hidden", "16", "--layers", "2",
                  "--graphs-per-step", "64", "--epochs", "4", "--norm", "none"]

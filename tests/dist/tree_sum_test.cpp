@@ -8,6 +8,7 @@
 #include <mutex>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/core/random.hpp"
@@ -71,6 +72,89 @@ TEST_CASE("tree_sum: the same bits for any number of ranks and any shares") {
       CHECK_MESSAGE(equal == size, places << " places, " << size << " ranks");
     }
   }
+}
+
+/// Counts what a rank sends.
+class Counted final : public Communicator {
+ public:
+  explicit Counted(Communicator& ranks) : ranks_(ranks) {}
+  [[nodiscard]] int rank() const override { return ranks_.rank(); }
+  [[nodiscard]] int size() const override { return ranks_.size(); }
+  [[nodiscard]] std::string host(int rank) const override { return ranks_.host(rank); }
+  [[nodiscard]] Status send_receive(int to, Span<const std::byte> out, int from, Span<std::byte> in) override {
+    messages += to == kNobody ? 0 : 1;
+    bytes += out.size();
+    return ranks_.send_receive(to, out, from, in);
+  }
+  void abort() override { ranks_.abort(); }
+
+  int messages = 0;
+  std::size_t bytes = 0;
+
+ private:
+  Communicator& ranks_;
+};
+
+struct LevelCase {
+  std::size_t places, n;
+  int size;
+  std::size_t note;  // bytes
+};
+
+/// Eight places for each rank, and fewer for the last. Whether all ranks got the sum and the notes; what the
+/// first one sent.
+bool sums_of_level(const LevelCase& c, int& messages, std::size_t& bytes) {
+  const Vectors vectors = random_vectors(c.places, c.n);
+  const std::vector<float> expected = summed_at_once(vectors);
+  std::vector<PlaceRange> shares;
+  for (std::size_t r = 0; r < static_cast<std::size_t>(c.size); ++r)
+    shares.push_back({8 * r, std::min(c.places, 8 * r + 8)});
+  int equal = 0;
+  std::mutex mutex;
+  InProcessRanks(c.size).run([&](Communicator& of) {
+    Counted ranks(of);
+    const auto range = subtrees_of(ranks, shares)[0];
+    const std::vector<float> sum = summed_at_once({vectors.begin() + static_cast<std::ptrdiff_t>(range.begin),
+                                                   vectors.begin() + static_cast<std::ptrdiff_t>(range.end)});
+    std::vector<float> total(c.n);
+    const auto note = [&](int r) {  // the last rank has more to say
+      return std::vector<std::byte>(c.note + (r + 1 == c.size ? 1 : 0), static_cast<std::byte>(r));
+    };
+    const auto notes = sum_over_ranks(ranks, shares, {AlignedVector<float>(sum.begin(), sum.end())}, total,
+                                      note(ranks.rank()));
+    bool good = notes.ok() && same_bits(total, expected);
+    for (int r = 0; good && r < c.size; ++r) good = (*notes)[static_cast<std::size_t>(r)] == note(r);
+    const std::lock_guard<std::mutex> lock(mutex);
+    equal += good ? 1 : 0;
+    if (ranks.rank() == 0) messages = ranks.messages;
+    if (ranks.rank() == 0) bytes = ranks.bytes;
+  });
+  return equal == c.size;
+}
+
+TEST_CASE("tree_sum: ranks that are a level of the tree halve and double: 2 log2 R messages") {
+  int messages = 0;
+  std::size_t bytes = 0;
+  for (const auto& [size, log] : std::vector<std::pair<int, int>>{{2, 1}, {4, 2}, {8, 3}, {16, 4}}) {
+    for (const std::size_t n : {std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+      const std::size_t places = 8 * static_cast<std::size_t>(size);
+      CHECK(sums_of_level({places, n, size, 100}, messages, bytes));
+      CHECK(messages == 2 * log);
+      const std::size_t notes = (8 + 32 * 8) * static_cast<std::size_t>(size - 1);
+      CHECK(bytes <= 2 * sizeof(float) * n + notes);
+      // Of the last rank alone, whose place is one of fewer: its note is as long as it may be.
+      CHECK(sums_of_level({places - 3, n, size, 255}, messages, bytes));
+      CHECK(messages == 2 * log);
+      CHECK(sums_of_level({places, n, size, 256}, messages, bytes));  // one note is too long: another round
+      CHECK(messages == 4 * log);
+    }
+  }
+  CHECK(detail::are_level_of_tree({{0, 4}, {4, 5}}));
+  CHECK_FALSE(detail::are_level_of_tree({{0, 4}, {4, 4}}));
+  CHECK_FALSE(detail::are_level_of_tree({{0, 3}, {3, 6}}));
+  CHECK_FALSE(detail::are_level_of_tree({{0, 4}, {4, 9}}));
+  CHECK_FALSE(detail::are_level_of_tree({{0, 2}, {2, 4}, {4, 6}}));
+  CHECK_FALSE(detail::are_level_of_tree({{0, 4}}));
 }
 
 TEST_CASE("tree_sum: shares follow each other, cover all places, and follow the costs") {

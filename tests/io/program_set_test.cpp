@@ -16,6 +16,7 @@
 #include "io/program_fixtures.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
 #include "mlgraph/io/file.hpp"
+#include "mlgraph/io/pack_programs.hpp"
 #include "mlgraph/io/tpugraphs_proto.hpp"
 #include "test_data.hpp"
 

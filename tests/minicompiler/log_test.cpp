@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "../../examples/minicompiler/builder.hpp"
 #include "../../examples/minicompiler/families.hpp"
@@ -15,6 +16,12 @@
 namespace {
 
 using namespace minicompiler;
+
+/// A log to go on with.
+mg::Result<LogWriter> open_log(const std::string& path) {
+  std::vector<Record> before;
+  return LogWriter::open(path, before);
+}
 
 /// A path in the folder for temporary files; what was there is removed.
 std::string log_path(const std::string& name) {
@@ -61,7 +68,7 @@ TEST_CASE("records of every family are read back as they were written") {
   const std::string path = log_path("minicompiler_log_test.jsonl");
   CHECK(read_log(path).value().empty());
   for (std::uint32_t number = 0; number < kNumFamilies; ++number) {
-    mg::Result<LogWriter> log = LogWriter::open(path);
+    mg::Result<LogWriter> log = open_log(path);
     REQUIRE_MESSAGE(log.ok(), log.status().message());
     REQUIRE(log->append(record_of(number, 1 + static_cast<int>(number % 2))).ok());
   }
@@ -75,17 +82,21 @@ TEST_CASE("records of every family are read back as they were written") {
 TEST_CASE("killed at any byte, the log keeps every whole record and goes on") {
   const std::string path = log_path("minicompiler_crash_test.jsonl");
   {
-    LogWriter log = LogWriter::open(path).value();
+    LogWriter log = open_log(path).value();
     REQUIRE(log.append(record_of(3, 1)).ok());
     REQUIRE(log.append(record_of(6, 1)).ok());
+    CHECK(open_log(path).status().message() == path + ": another collecting has it open");
   }
+  std::vector<Record> before;
+  REQUIRE(LogWriter::open(path, before).ok());
+  CHECK(before.size() == 2);
   const std::string whole = whole_file(path);
   const std::size_t first_line = whole.find('\n') + 1;
   for (std::size_t size = 0; size < whole.size(); size += 211) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << whole.substr(0, size);
     const std::size_t kept = size < first_line ? 0 : 1;
     REQUIRE(read_log(path).value().size() == kept);
-    REQUIRE(LogWriter::open(path).value().append(record_of(4, 2)).ok());
+    REQUIRE(open_log(path).value().append(record_of(4, 2)).ok());
     const std::vector<Record> records = read_log(path).value();
     REQUIRE(records.size() == kept + 1);
     CHECK(records.back().program.name == "fan_4");
@@ -113,7 +124,7 @@ TEST_CASE("a line that is no record is an error with its number") {
         path + ":1: p: a time of 0 ns");
   CHECK(error_of_line(begin + R"("schedules":["a"],"ns":[7],"noise":[0],"visits":[1]})").empty());
   std::filesystem::remove(path);
-  CHECK(!LogWriter::open(path + ".missing/log").ok());
+  CHECK(!open_log(path + ".missing/log").ok());
 }
 
 TEST_CASE("programs train, validate or are held out by their numbers") {

@@ -30,7 +30,7 @@ struct Steps {
   std::pair<AlignedVector<float>, double> step(const std::vector<std::size_t>& batch, const StepPlace& place) {
     StepSlates slates(lab.model, recipe, objective, lab.options);
     REQUIRE(slates.start(lab.train).ok());
-    const Result<double> loss = slates.run(lab.train, batch, place, nullptr);
+    const Result<double> loss = slates.run(batch, place, nullptr);
     REQUIRE(loss.ok());
     return {lab.model.parameters().grad, *loss};
   }
@@ -44,8 +44,8 @@ TEST_CASE("what a step computes depends on its place alone, not on the steps bef
   StepSlates slates(steps.lab.model, steps.recipe, steps.objective, steps.lab.options);
   REQUIRE(slates.start(steps.lab.train).ok());
   for (std::int64_t i = 0; i < 3; ++i)
-    REQUIRE(slates.run(steps.lab.train, std::vector<std::size_t>{1, 2}, {1, i, false}, nullptr).ok());
-  CHECK(slates.run(steps.lab.train, batch, {7, 4, false}, nullptr).value() == once.second);
+    REQUIRE(slates.run(std::vector<std::size_t>{1, 2}, {1, i, false}, nullptr).ok());
+  CHECK(slates.run(batch, {7, 4, false}, nullptr).value() == once.second);
   CHECK(steps.lab.model.parameters().grad == once.first);
 
   CHECK(steps.step(batch, {7, 5, false}).first != once.first);

@@ -46,13 +46,22 @@ class ChangeOne final : public FieldVisitor {
 
 const RankingObjective kRanking{LossOptions()};
 
+DataHash hash_of(const std::vector<PreparedProgram>& train, const std::vector<PreparedProgram>& valid) {
+  DataHash hash;
+  for (const PreparedProgram& program : train) hash.add(program);
+  hash.end_set();
+  for (const PreparedProgram& program : valid) hash.add(program);
+  hash.end_set();
+  return hash;
+}
+
 TEST_CASE("every option that decides the weights changes the settings, and under one name") {
   const std::unique_ptr<NetOptions> net = small_net("tile-sage");
   const ProgramSetFixture set(*net, 2);
   const Model model = set.model(*net);
   const std::vector<PreparedProgram> programs = set.prepare(model);
   const auto settings = [&](const Recipe& recipe, std::uint64_t seed = 1) {
-    return train_settings(model, recipe, kRanking, seed, programs, {});
+    return train_settings(model, recipe, kRanking, seed, hash_of(programs, {}));
   };
   const auto base = settings(Recipe());
   const auto check_one = [&](const std::string& name, const std::map<std::string, std::string>& changed) {
@@ -82,13 +91,21 @@ TEST_CASE("no built-in network has an option of the name of a training option") 
   }
 }
 
+TEST_CASE("the number of some data is that of the checkpoints there are") {
+  const std::unique_ptr<NetOptions> net = small_net("tile-sage");
+  const ProgramSetFixture set(*net, 2);
+  const std::vector<PreparedProgram> programs = set.prepare(set.model(*net));
+  CHECK(hash_of(programs, {}).value() == 2769808366840573586U);
+  CHECK(hash_of({}, programs).value() != hash_of(programs, {}).value());
+}
+
 TEST_CASE("labels, selections and features change the settings") {
   const std::unique_ptr<NetOptions> net = small_net("tile-sage");
   ProgramSetFixture set(*net, 2);
   const Model model = set.model(*net);
   const std::vector<PreparedProgram> programs = set.prepare(model);
   const auto data = [&](const std::vector<PreparedProgram>& train) {
-    return train_settings(model, Recipe(), kRanking, 1, train, programs).at("data");
+    return train_settings(model, Recipe(), kRanking, 1, hash_of(train, programs)).at("data");
   };
   const std::string base = data(programs);
   CHECK(data(programs) == base);

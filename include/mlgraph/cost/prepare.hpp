@@ -39,6 +39,12 @@ struct PreparedProgram {
   std::vector<std::int32_t> equal;      // the first segment that each is equal to, but for its configurations
   std::vector<std::int32_t> selection;  // the configs to use; all of them after Model::prepare()
 
+  /// Memory that it takes, about, without what it borrows.
+  [[nodiscard]] std::size_t bytes() const {
+    std::size_t sum = sizeof(*this) + 4 * (equal.size() + selection.size());
+    for (const Segment& segment : segments) sum += sizeof(Segment) + segment.bytes();
+    return sum;
+  }
   /// Nodes that the model sees, without halos.
   [[nodiscard]] std::int64_t num_nodes() const {
     std::int64_t count = 0;

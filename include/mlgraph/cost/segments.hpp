@@ -37,6 +37,16 @@ struct Segment {
   std::vector<std::int32_t> config_row;  // which rows of a configuration its configurable nodes have
   FlowPlan rows;  // those that no configuration changes; not made where NetPlan::merges_rows() is false
 
+  /// Memory that it takes, about.
+  [[nodiscard]] std::size_t bytes() const {
+    const std::size_t nodes = as_size(graph.num_nodes()), edges = as_size(graph.num_edges());
+    const std::size_t of_edges =
+        7 * edges + 2 * nodes + (graph.edges().both.csr.num_rows() > 0 ? 4 * edges + nodes : 0);
+    return 4 * (as_size(graph.x().size()) + nodes + graph.config_node().size() + of_edges + node_layout.size() +
+                node.size() + config_row.size()) +
+           rows.bytes() + rows.fixed_bytes();
+  }
+
   // A plan of rows borrows the edges of the graph.
   Segment() = default;
   Segment(Segment&&) = default;

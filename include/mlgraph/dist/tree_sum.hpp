@@ -148,6 +148,136 @@ class TreeTop {
   AlignedVector<float> out_;
 };
 
+/// Whether each of a power of two of ranks has one subtree, and all of them are one level of the tree: pairs of
+/// ranks are then its nodes.
+[[nodiscard]] inline bool are_level_of_tree(const std::vector<PlaceRange>& shares) {
+  const std::size_t width = shares[0].size(), num_places = shares.back().end;
+  if (shares.size() < 2 || (shares.size() & (shares.size() - 1)) != 0) return false;
+  if (width == 0 || (width & (width - 1)) != 0) return false;
+  for (std::size_t r = 0; r < shares.size(); ++r) {
+    if (shares[r].size() == 0 || shares[r].begin != r * width) return false;
+    if (shares[r].end != std::min(num_places, (r + 1) * width)) return false;
+  }
+  return true;
+}
+
+/// The sum where are_level_of_tree(): halves of the vectors between pairs of ranks, which are the nodes of the
+/// tree from its leaves to its root, and back.
+class Halving {
+ public:
+  /// `total` has the sum of this rank's subtree. All ranks say the same `slot`, which is what a note may take
+  /// without a message of its own.
+  Halving(Communicator& ranks, Span<float> total, std::size_t slot)
+      : ranks_(ranks), total_(total), slot_(slot), parts_{{0, total.size()}} {}
+
+  /// Afterwards this rank has the sum of parts_.back().
+  [[nodiscard]] Status reduce(ThreadPool* pool) {
+    const auto me = static_cast<std::size_t>(ranks_.rank());
+    for (std::size_t bit = 1; bit < as_size(ranks_.size()); bit *= 2) {
+      const PlaceRange all = parts_.back(), low{all.begin, all.begin + all.size() / 2}, high{low.end, all.end};
+      const bool is_right = (me & bit) != 0;
+      const PlaceRange kept = is_right ? high : low, given = is_right ? low : high;
+      other_.resize(kept.size());
+      float* const mine = total_.data() + kept.begin;
+      MLGRAPH_RETURN_IF_ERROR(
+          swap(me ^ bit, float_bytes(total_).subspan(given.begin * sizeof(float), given.size() * sizeof(float)),
+               float_bytes(other_)));
+      kernels::add<float>(is_right ? other_.data() : mine, is_right ? mine : other_.data(), mine,
+                          static_cast<std::int64_t>(kept.size()), pool);
+      parts_.push_back(kept);
+    }
+    return {};
+  }
+
+  /// Gives all parts to all, and the notes that fit, which stand in slots by rank. -> whether all of them fit.
+  [[nodiscard]] Result<bool> gather(Span<const std::byte> note, std::vector<std::vector<std::byte>>& notes) {
+    const auto me = static_cast<std::size_t>(ranks_.rank()), size = as_size(ranks_.size());
+    std::vector<std::byte> slots(size * slot_);
+    write_slot(note, slots.data() + me * slot_);
+    std::vector<std::byte> out, in;
+    for (std::size_t bit = size / 2; bit > 0; bit /= 2) {
+      const PlaceRange mine = parts_.back();
+      parts_.pop_back();
+      const PlaceRange all = parts_.back();
+      const PlaceRange theirs =
+          mine.begin == all.begin ? PlaceRange{mine.end, all.end} : PlaceRange{all.begin, mine.begin};
+      // Slots of the ranks that differ from this one in the bits that were dealt with.
+      const auto for_known = [&](std::size_t of, const auto& visit) {
+        for (std::size_t r = of & (2 * bit - 1); r < size; r += 2 * bit) visit(slots.data() + r * slot_);
+      };
+      const std::size_t known = size / (2 * bit);
+      out.resize(mine.size() * sizeof(float) + known * slot_);
+      in.resize(theirs.size() * sizeof(float) + known * slot_);
+      std::byte* to = copy_bytes(total_.data() + mine.begin, mine.size() * sizeof(float), out.data());
+      for_known(me, [&](const std::byte* slot) { to = copy_bytes(slot, slot_, to); });
+      MLGRAPH_RETURN_IF_ERROR(swap(me ^ bit, out, in));
+      const std::byte* from = in.data() + theirs.size() * sizeof(float);
+      copy_bytes(in.data(), theirs.size() * sizeof(float),
+                 reinterpret_cast<std::byte*>(total_.data() + theirs.begin));
+      for_known(me ^ bit, [&](std::byte* slot) {
+        copy_bytes(from, slot_, slot);
+        from += slot_;
+      });
+    }
+    return read_slots(slots, notes);
+  }
+
+ private:
+  [[nodiscard]] Status swap(std::size_t with, Span<const std::byte> out, Span<std::byte> in) {
+    return ranks_.send_receive(static_cast<int>(with), out, static_cast<int>(with), in);
+  }
+  static std::byte* copy_bytes(const void* from, std::size_t size, std::byte* to) {
+    if (size > 0) std::memcpy(to, from, size);
+    return to + size;
+  }
+  void write_slot(Span<const std::byte> note, std::byte* slot) const {
+    const std::uint64_t size = note.size();
+    std::byte* const to = copy_bytes(&size, sizeof(size), slot);
+    if (sizeof(size) + note.size() <= slot_) copy_bytes(note.data(), note.size(), to);
+  }
+  [[nodiscard]] bool read_slots(const std::vector<std::byte>& slots,
+                                std::vector<std::vector<std::byte>>& notes) const {
+    notes.assign(as_size(ranks_.size()), {});
+    for (std::size_t r = 0; r < notes.size(); ++r) {
+      std::uint64_t size = 0;
+      std::memcpy(&size, slots.data() + r * slot_, sizeof(size));
+      if (size > slot_ - sizeof(size)) return false;
+      const std::byte* const begin = slots.data() + r * slot_ + sizeof(size);
+      notes[r].assign(begin, begin + size);
+    }
+    return true;
+  }
+
+  Communicator& ranks_;
+  Span<float> total_;
+  std::size_t slot_;
+  std::vector<PlaceRange> parts_;  // that this rank still adds up, each half of the one before
+  AlignedVector<float> other_;
+};
+
+/// Every rank sends its part of each sum to the rank that adds it up, and gets all sums.
+[[nodiscard]] inline Result<std::vector<std::vector<std::byte>>> direct_sum(
+    Communicator& ranks, const std::vector<PlaceRange>& shares, const std::vector<AlignedVector<float>>& sums,
+    Span<float> total, Span<const std::byte> note, ThreadPool* pool) {
+  const auto me = static_cast<std::size_t>(ranks.rank());
+  TreeTop top(shares, elements_of(me, shares.size(), total.size()));
+  MLGRAPH_RETURN_IF_ERROR(top.exchange(ranks, sums, total.size()));
+  const Span<const float> mine = top.add(pool);
+  const Span<const std::byte> sum = float_bytes(mine);
+  std::vector<std::byte> bytes(sum.begin(), sum.end());
+  bytes.insert(bytes.end(), note.begin(), note.end());
+  MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::vector<std::byte>> all, all_gather(ranks, bytes));
+  for (std::size_t r = 0; r < all.size(); ++r) {
+    const PlaceRange theirs = elements_of(r, all.size(), total.size());
+    const std::size_t taken = theirs.size() * sizeof(float);
+    if (all[r].size() < taken)
+      return Status::data_loss(str_cat(ranks.name_of(static_cast<int>(r)), " sent a sum that is too short"));
+    if (taken > 0) std::memcpy(total.data() + theirs.begin, all[r].data(), taken);
+    all[r].erase(all[r].begin(), all[r].begin() + static_cast<std::ptrdiff_t>(taken));
+  }
+  return all;
+}
+
 }  // namespace detail
 
 /// The subtrees of the binary tree over the places of all shares that lie in this rank's share, from left to
@@ -164,28 +294,24 @@ class TreeTop {
 /// Each element is summed by one rank, which gives it to all. So the bits depend on the number of places alone.
 /// Shapes: a sum (n) for each of subtrees_of(); total (n).
 /// Errors: those of Communicator::send_receive().
-/// Cost:   R - 1 + 2 ceil(log2 R) messages; (S + 1) n (R - 1) / R floats sent by each rank, where S is the
-///         number of its subtrees: 1 where the shares are those of the tree, less than 2 log2(places) for any.
+/// Cost:   2 log2 R messages and 2 n (R - 1) / R floats sent by each rank, where R is a power of two and each
+///         share a subtree of one size (equal costs, and a power of two of places for each rank); notes of more
+///         than 32 bytes for each place take another round. Any other shares: R - 1 + 2 ceil(log2 R) messages,
+///         (S + 1) n (R - 1) / R floats, where S, less than 2 log2(places), is the number of the rank's
+///         subtrees.
+/// Source: Thakur, Rabenseifner, Gropp, Optimization of collective communication operations in MPICH, 2005:
+///         recursive halving and doubling.
 [[nodiscard]] inline Result<std::vector<std::vector<std::byte>>> sum_over_ranks(
     Communicator& ranks, const std::vector<PlaceRange>& shares, const std::vector<AlignedVector<float>>& sums,
     Span<float> total, Span<const std::byte> note, ThreadPool* pool = nullptr) {
-  const auto me = static_cast<std::size_t>(ranks.rank());
-  detail::TreeTop top(shares, detail::elements_of(me, shares.size(), total.size()));
-  MLGRAPH_RETURN_IF_ERROR(top.exchange(ranks, sums, total.size()));
-  const Span<const float> mine = top.add(pool);
-  const Span<const std::byte> sum = detail::float_bytes(mine);
-  std::vector<std::byte> bytes(sum.begin(), sum.end());
-  bytes.insert(bytes.end(), note.begin(), note.end());
-  MLGRAPH_ASSIGN_OR_RETURN(std::vector<std::vector<std::byte>> all, all_gather(ranks, bytes));
-  for (std::size_t r = 0; r < all.size(); ++r) {
-    const PlaceRange theirs = detail::elements_of(r, all.size(), total.size());
-    const std::size_t taken = theirs.size() * sizeof(float);
-    if (all[r].size() < taken)
-      return Status::data_loss(str_cat(ranks.name_of(static_cast<int>(r)), " sent a sum that is too short"));
-    if (taken > 0) std::memcpy(total.data() + theirs.begin, all[r].data(), taken);
-    all[r].erase(all[r].begin(), all[r].begin() + static_cast<std::ptrdiff_t>(taken));
-  }
-  return all;
+  if (!detail::are_level_of_tree(shares)) return detail::direct_sum(ranks, shares, sums, total, note, pool);
+  std::copy(sums[0].begin(), sums[0].end(), total.begin());
+  detail::Halving halving(ranks, total, sizeof(std::uint64_t) + 32 * shares[0].size());
+  MLGRAPH_RETURN_IF_ERROR(halving.reduce(pool));
+  std::vector<std::vector<std::byte>> notes;
+  MLGRAPH_ASSIGN_OR_RETURN(const bool all_fit, halving.gather(note, notes));
+  if (!all_fit) return all_gather(ranks, note);
+  return notes;
 }
 
 MLGRAPH_END_ISA

@@ -115,6 +115,14 @@ class FlowPlan {
     counts.resize(rows_.size());
     for (std::size_t k = 0; k < rows_.size(); ++k) counts[k] = rows_[k].size();
   }
+  /// Memory of what copies of a plan have in common, about; bytes() has that of the rows.
+  [[nodiscard]] std::size_t fixed_bytes() const {
+    if (!is_made()) return 0;
+    std::size_t numbers = 2 * num_levels() * as_size(graph().num_nodes) + as_size(num_reached());
+    for (const FlowStage& stage : graph().stages) numbers += stage.edge_kind.size() + stage.node_kind.size();
+    for (const SumTree& sum : sums()) numbers += 2 * sum.node.size();
+    return 4 * numbers;
+  }
   /// How many rows no configuration changes.
   [[nodiscard]] const Counts& num_free() const { return fixed_->num_free; }
   /// Rows that each configuration can have of its own, without those of sums: in all, and at the largest level.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// load_programs: the programs of a file, a folder or a dataset pack; pack_programs: a folder becomes a pack.
+// load_programs: the programs of a file, a folder or a dataset pack.
 #ifndef MLGRAPH_IO_PROGRAM_SET_HPP
 #define MLGRAPH_IO_PROGRAM_SET_HPP
 #include "mlgraph/core/push_macros.inc"
@@ -27,7 +27,6 @@
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/config_groups.hpp"
 #include "mlgraph/io/dataset_pack.hpp"
-#include "mlgraph/io/dataset_pack_writer.hpp"
 #include "mlgraph/io/file.hpp"
 #include "mlgraph/io/hlo_features.hpp"
 #include "mlgraph/io/program_data.hpp"
@@ -187,38 +186,51 @@ namespace detail {
   return files;
 }
 
-/// Calls `on_program(Program&&, const std::string& file)`, which returns a Status, for each program of a file
-/// that is no pack or of a folder; one file is in memory at a time.
-template <class OnProgram>
-Status for_each_program(const std::string& path, const LoadOptions& options, std::vector<std::string>& notes,
+/// The files of a folder, or the one that `path` is.
+[[nodiscard]] inline Result<std::vector<std::string>> program_files(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return list_program_files(path);
+  return std::vector<std::string>{path};
+}
+
+[[nodiscard]] inline Result<std::vector<Program>> read_program_file(const std::string& file,
+                                                                    const LoadOptions& options,
+                                                                    std::vector<std::string>& notes) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::string magic, read_magic(file));
+  return read_program_file(file, magic, options, notes);
+}
+
+/// Calls `on_program(Program&&, const std::string& file)`, which returns a Status, for each program of files
+/// that are no packs; `read(i, notes)` gives those of a file. One file is in memory at a time.
+template <class Read, class OnProgram>
+Status for_each_program(const std::string& path, const std::vector<std::string>& files,
+                        const LoadOptions& options, std::vector<std::string>& notes, Read&& read,
                         OnProgram&& on_program) {
   std::error_code error;
-  const bool folder = std::filesystem::is_directory(path, error);
-  std::vector<std::string> files{path};
-  if (folder) {
-    MLGRAPH_ASSIGN_OR_RETURN(files, list_program_files(path));
-  }
+  const bool skips = options.skip_bad_files && std::filesystem::is_directory(path, error);
   Status first_bad;
   std::size_t num_bad = 0;
-  for (const std::string& file : files) {
-    Status status;
-    const Result<std::string> magic = read_magic(file);
-    if (magic.ok()) {
-      Result<std::vector<Program>> programs = read_program_file(file, *magic, options, notes);
-      status = programs.status();
-      for (std::size_t i = 0; status.ok() && i < programs->size(); ++i) {
-        MLGRAPH_RETURN_IF_ERROR(on_program(std::move((*programs)[i]), file));
-      }
-    } else {
-      status = magic.status();
+  for (std::size_t f = 0; f < files.size(); ++f) {
+    Result<std::vector<Program>> programs = read(f, notes);
+    if (programs.ok()) {
+      for (Program& program : *programs) MLGRAPH_RETURN_IF_ERROR(on_program(std::move(program), files[f]));
+      continue;
     }
-    if (status.ok()) continue;
-    if (!folder || !options.skip_bad_files) return status;
-    notes.push_back(str_cat("skipped: ", status.message()));
-    if (num_bad++ == 0) first_bad = status;
+    if (!skips) return programs.status();
+    notes.push_back(str_cat("skipped: ", programs.status().message()));
+    if (num_bad++ == 0) first_bad = programs.status();
   }
   if (num_bad < files.size()) return {};
   return first_bad.annotate(str_cat(path, ": none of ", num_bad, " files can be read; the first"));
+}
+template <class OnProgram>
+Status for_each_program(const std::string& path, const LoadOptions& options, std::vector<std::string>& notes,
+                        OnProgram&& on_program) {
+  MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::string> files, program_files(path));
+  const auto read = [&](std::size_t f, std::vector<std::string>& of_file) {
+    return read_program_file(files[f], options, of_file);
+  };
+  return for_each_program(path, files, options, notes, read, on_program);
 }
 
 [[nodiscard]] inline Status mixed_config_kinds(const std::string& file, ConfigKind config_kind,
@@ -285,59 +297,6 @@ Status for_each_program(const std::string& path, const LoadOptions& options, std
   }
   MLGRAPH_RETURN_IF_ERROR(detail::for_each_program(path, options, set.notes_, add_file));
   return set;
-}
-
-/// What pack_programs did.
-struct PackReport {
-  ConfigKind config_kind = ConfigKind::kTile;
-  std::int64_t num_programs = 0;
-  std::int64_t num_configs = 0;     // that were read
-  std::int64_t num_duplicates = 0;  // of them left out
-  std::uint64_t file_bytes = 0;
-  std::vector<std::string> notes;  // as ProgramSet::notes()
-};
-
-/// Writes the programs at `from` (a file or a folder, as load_programs) as a pack to `to`. One file is in
-/// memory at a time, so the size of the whole does not matter: options.max_total_bytes is not looked at.
-///
-/// Errors: those of load_programs and of DatasetPackWriter. `to` is then as it was.
-[[nodiscard]] inline Result<PackReport> pack_programs(const std::string& from, const std::string& to,
-                                                      const LoadOptions& options = {}) {
-  MLGRAPH_ASSIGN_OR_RETURN(DatasetPackWriter writer, DatasetPackWriter::create(to, options.duplicates));
-  PackReport report;
-  std::string first_file;
-  const auto add = [&](const ProgramView& program, const std::string& file) -> Status {
-    if (first_file.empty()) {
-      first_file = file;
-      report.config_kind = config_kind_of(program);
-    }
-    if (config_kind_of(program) != report.config_kind)
-      return detail::mixed_config_kinds(file, config_kind_of(program), first_file, report.config_kind);
-    for (const std::string& warning : program_warnings(program)) {
-      report.notes.push_back(str_cat(file, ": program '", program.name, "' ", warning));
-    }
-    report.num_configs += program.configs.num_configs;
-    return writer.add(program);
-  };
-  std::error_code error;
-  std::string magic;
-  if (!std::filesystem::is_directory(from, error)) {
-    MLGRAPH_ASSIGN_OR_RETURN(magic, detail::read_magic(from));
-  }
-  if (detail::is_pack_magic(magic)) {  // a pack again: to remove its duplicates
-    MLGRAPH_ASSIGN_OR_RETURN(const DatasetPack pack, DatasetPack::open(from));
-    MLGRAPH_RETURN_IF_ERROR(pack.verify(ProgramCheck::kAll, options.pool));
-    for (const ProgramView& view : pack.views()) MLGRAPH_RETURN_IF_ERROR(add(view, from));
-  } else {
-    MLGRAPH_RETURN_IF_ERROR(detail::for_each_program(
-        from, options, report.notes,
-        [&](const Program& program, const std::string& file) { return add(program.view(), file); }));
-  }
-  MLGRAPH_RETURN_IF_ERROR(writer.finish());
-  report.num_programs = writer.num_programs();
-  report.num_duplicates = writer.num_duplicates();
-  report.file_bytes = writer.file_bytes();
-  return report;
 }
 
 }  // namespace io

@@ -5,13 +5,7 @@
 #define MLGRAPH_IO_TUNING_LOG_HPP
 #include "mlgraph/core/push_macros.inc"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +27,7 @@
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/io/checksum.hpp"
 #include "mlgraph/io/file.hpp"
+#include "mlgraph/io/line_log.hpp"
 #include "mlgraph/io/program_data.hpp"
 #include "mlgraph/tune/history.hpp"
 #include "mlgraph/tune/read_space.hpp"
@@ -226,13 +221,7 @@ class TuningLog {
   ///         header's, with what differs; those of parse_tuning_log().
   [[nodiscard]] static Result<TuningLog> open(const std::string& path, const TuningLogHeader& header,
                                               std::vector<TuneEntry>& before) {
-    TuningLog log(path);
-    log.descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (log.descriptor_ < 0) return log.failed("cannot be opened");
-    if (::flock(log.descriptor_, LOCK_EX | LOCK_NB) != 0) {
-      if (errno != EWOULDBLOCK) return log.failed("cannot be locked");
-      return Status::unavailable(str_cat(path, ": another tuning has it open"));
-    }
+    MLGRAPH_ASSIGN_OR_RETURN(LineLog lines, LineLog::open(path, "tuning"));
     MLGRAPH_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, read_file(path));
     const std::string_view text = as_text(bytes);
     const bool is_new = text.find('\n') == std::string_view::npos;
@@ -246,23 +235,13 @@ class TuningLog {
       content = std::move(*read);
       MLGRAPH_RETURN_IF_ERROR(check_same(header, content.header).annotate(path));
     }
-    if (content.whole_bytes < bytes.size() &&
-        ::ftruncate(log.descriptor_, static_cast<::off_t>(content.whole_bytes)) != 0)
-      return log.failed("cannot be cut");
-    log.session_ = content.num_sessions + 1;
-    if (is_new) MLGRAPH_RETURN_IF_ERROR(log.write(detail::header_line(header)));
-    MLGRAPH_RETURN_IF_ERROR(log.write(str_cat("{\"session\":", log.session_, "}\n")));
-    if (is_new) MLGRAPH_RETURN_IF_ERROR(log.sync_folder());
+    if (content.whole_bytes < bytes.size()) MLGRAPH_RETURN_IF_ERROR(lines.cut(content.whole_bytes));
+    const std::int64_t session = content.num_sessions + 1;
+    if (is_new) MLGRAPH_RETURN_IF_ERROR(lines.append(detail::header_line(header)));
+    MLGRAPH_RETURN_IF_ERROR(lines.append(str_cat("{\"session\":", session, "}\n")));
+    if (is_new) MLGRAPH_RETURN_IF_ERROR(lines.sync_folder());
     before = std::move(content.entries);
-    return log;
-  }
-  TuningLog(TuningLog&& other) noexcept
-      : path_(std::move(other.path_)),
-        descriptor_(std::exchange(other.descriptor_, -1)),
-        session_(other.session_) {}
-  TuningLog& operator=(TuningLog&&) = delete;
-  ~TuningLog() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+    return TuningLog(std::move(lines), session);
   }
 
   /// The id of the first trial of this session: those of one session are a billion, so that trials which an
@@ -272,12 +251,10 @@ class TuningLog {
 
   /// Appends an entry, which is on the disk afterwards.
   /// Errors: the system's; the log is then as it was.
-  [[nodiscard]] Status append(const TuneEntry& entry) { return write(detail::entry_line(entry)); }
+  [[nodiscard]] Status append(const TuneEntry& entry) { return lines_.append(detail::entry_line(entry)); }
 
  private:
-  explicit TuningLog(std::string path) : path_(std::move(path)) {}
-
-  [[nodiscard]] Status failed(std::string_view what) const { return detail::system_error(path_, what); }
+  TuningLog(LineLog lines, std::int64_t session) : lines_(std::move(lines)), session_(session) {}
 
   static Status check_same(const TuningLogHeader& now, const TuningLogHeader& log) {
     if (now.program != log.program || now.num_nodes != log.num_nodes) {
@@ -297,35 +274,7 @@ class TuningLog {
     return what.empty() ? Status() : Status::invalid_argument("is of another space: " + what);
   }
 
-  /// Whole or not at all: what was written of a line before an error is cut off.
-  Status write(const std::string& line) {
-    struct ::stat before;
-    if (::fstat(descriptor_, &before) != 0) return failed("cannot be written");
-    std::size_t done = 0;
-    while (done < line.size()) {
-      const ::ssize_t got = ::write(descriptor_, line.data() + done, line.size() - done);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) break;
-      done += static_cast<std::size_t>(got);
-    }
-    if (done == line.size() && (::fsync(descriptor_) == 0 || errno == EINVAL)) return {};  // EINVAL: no file
-    const Status status = failed(done == line.size() ? "cannot be synced" : "cannot be written");
-    (void)!::ftruncate(descriptor_, before.st_size);
-    return status;
-  }
-  [[nodiscard]] Status sync_folder() const {
-    std::string folder = std::filesystem::path(path_).parent_path().string();
-    if (folder.empty()) folder = ".";
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0) return failed("its folder cannot be opened");
-    const bool synced = ::fsync(descriptor) == 0 || errno == EINVAL;
-    const Status status = synced ? Status() : failed("its folder cannot be synced");
-    ::close(descriptor);
-    return status;
-  }
-
-  std::string path_;
-  int descriptor_ = -1;
+  LineLog lines_;
   std::int64_t session_ = 0;
 };
 

@@ -26,6 +26,7 @@
 #include "mlgraph/graph/graph.hpp"
 #include "mlgraph/train/first_place.hpp"
 #include "mlgraph/train/metrics.hpp"
+#include "mlgraph/train/program_cache.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -161,39 +162,50 @@ struct EvaluatedProgram {
   }
 };
 
-[[nodiscard]] inline EvaluatedProgram evaluate_program(const Model& model, const PreparedProgram& program,
-                                                       ThreadPool* pool) {
+[[nodiscard]] inline EvaluatedProgram evaluate_program(const Model& model, ProgramCache& programs,
+                                                       std::size_t i, ThreadPool* pool) {
   EvaluatedProgram of;
-  of.status = check_labels(program);
+  const Result<ProgramCache::Held> program = programs.hold(i);
+  of.status = program.status();
+  if (of.status.ok()) of.status = check_labels(**program);
   if (!of.status.ok()) return of;
-  Result<std::vector<float>> score = model.predict(program, program.selection, pool);
+  Result<std::vector<float>> score = model.predict(**program, (*program)->selection, pool);
   of.status = score.status();
   if (!of.status.ok()) return of;
   of.score = std::move(*score);
-  const Result<RankingMetrics> metrics = ranking_metrics(of.score, program);
+  const Result<RankingMetrics> metrics = ranking_metrics(of.score, **program);
   if (metrics.ok()) of.metrics = *metrics;
   if (!metrics.ok()) of.skipped = metrics.status().message();
   return of;
 }
 
+/// About what it costs to evaluate a program, known without preparing it: rows, where none is equal to another.
+[[nodiscard]] inline std::int64_t evaluation_cost(const NetPlan& plan, const ProgramView& view,
+                                                  std::size_t num_selected) {
+  std::int64_t rows = view.graph.num_nodes();
+  if (plan.join == Join::kNone) rows = 1;
+  if (plan.join == Join::kConfigurableOnly) rows = signed_size(view.graph.config_node);
+  return view.graph.num_nodes() + rows * static_cast<std::int64_t>(num_selected);
+}
+
 /// What came of each program; each rank evaluates a part of them, of about the same cost.
-[[nodiscard]] inline Result<std::vector<EvaluatedProgram>> evaluate_programs(
-    const Model& model, Span<const PreparedProgram> programs, ThreadPool* pool, Communicator* ranks) {
+[[nodiscard]] inline Result<std::vector<EvaluatedProgram>> evaluate_programs(const Model& model,
+                                                                             ProgramCache& programs,
+                                                                             ThreadPool* pool,
+                                                                             Communicator* ranks) {
   std::vector<EvaluatedProgram> all(programs.size());
   if (!has_ranks(ranks)) {
     for (std::size_t i = 0; i < programs.size() && (i == 0 || all[i - 1].status.ok()); ++i)
-      all[i] = evaluate_program(model, programs[i], pool);
+      all[i] = evaluate_program(model, programs, i, pool);
     return all;
   }
   std::vector<std::int64_t> costs;
-  for (const PreparedProgram& program : programs) {
-    costs.push_back(program.view.graph.num_nodes() +
-                    model.rows_added_by_config(program) * signed_size(program.selection));
-  }
+  for (std::size_t i = 0; i < programs.size(); ++i)
+    costs.push_back(evaluation_cost(model.plan(), programs.view(i), programs.num_selected(i)));
   const std::vector<PlaceRange> shares = share_places(costs, ranks->size());
   NoteWriter mine;
   const PlaceRange share = shares[static_cast<std::size_t>(ranks->rank())];
-  for (std::size_t i = share.begin; i < share.end; ++i) evaluate_program(model, programs[i], pool).write(mine);
+  for (std::size_t i = share.begin; i < share.end; ++i) evaluate_program(model, programs, i, pool).write(mine);
   MLGRAPH_ASSIGN_OR_RETURN(const auto notes, all_gather(*ranks, mine.bytes()));
   for (std::size_t r = 0; r < shares.size(); ++r) {
     NoteReader note(notes[r]);
@@ -211,7 +223,7 @@ struct EvaluatedProgram {
 /// with a note.
 /// Errors: a model of several outputs; a program it cannot score, or without labels; no program with a ranking.
 ///         Those of Communicator::send_receive().
-[[nodiscard]] inline Result<Evaluation> evaluate(const Model& model, Span<const PreparedProgram> programs,
+[[nodiscard]] inline Result<Evaluation> evaluate(const Model& model, ProgramCache programs,
                                                  ThreadPool* pool = nullptr, Communicator* ranks = nullptr) {
   if (model.plan().num_outputs != 1) {
     return Status::invalid_argument(str_cat("configs are ranked by one score; a ", model.name(),
@@ -223,7 +235,7 @@ struct EvaluatedProgram {
   for (std::size_t i = 0; i < programs.size(); ++i) {
     detail::EvaluatedProgram& of = all[i];
     MLGRAPH_RETURN_IF_ERROR(of.status);
-    std::string name(programs[i].view.name);
+    std::string name(programs.view(i).name);
     if (!of.skipped.empty()) {
       evaluation.skipped.push_back(str_cat(name, ": ", of.skipped));
       continue;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "mlgraph/autograd/param.hpp"
@@ -25,6 +26,7 @@
 #include "mlgraph/train/embedding_table.hpp"
 #include "mlgraph/train/epoch_loop.hpp"
 #include "mlgraph/train/objective.hpp"
+#include "mlgraph/train/program_cache.hpp"
 #include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/sampler.hpp"
 #include "mlgraph/train/segment_training.hpp"
@@ -52,22 +54,38 @@ class StepSlates {
   StepSlates(Model& model, const Recipe& recipe, const Objective& objective, const TrainOptions& options)
       : model_(model), recipe_(recipe), objective_(objective), options_(options), all_threads_(options.pool) {}
 
-  /// Looks at the programs: how many slates each has in an epoch.
-  /// Errors: a program that the objective refuses; none with something to fit.
-  [[nodiscard]] Status start(Span<const PreparedProgram> train) {
-    for (std::size_t i = 0; i < train.size(); ++i) {
-      MLGRAPH_RETURN_IF_ERROR(objective_.check(train[i]));
-      samplers_.emplace_back(train[i].view, train[i].selection, recipe_.sampling);
-      if (!objective_.can_fit(train[i])) continue;
-      const auto n = signed_size(train[i].selection);
+  /// Looks at the programs: how many slates each has in an epoch. Calls `visit(const PreparedProgram&)` for
+  /// each, so that none is prepared twice.
+  /// Errors: a program that the objective refuses; none with something to fit; those of ProgramCache::hold().
+  template <class Visit>
+  [[nodiscard]] Status start(ProgramCache train, Visit&& visit) {
+    train_ = std::move(train);
+    const std::int64_t most = most_slates(static_cast<std::int64_t>(train_.size()));
+    const Status seen = train_.for_each([&](const PreparedProgram& program) -> Status {
+      MLGRAPH_RETURN_IF_ERROR(objective_.check(program));
+      visit(program);
+      const std::size_t i = shapes_.size();
+      shapes_.push_back({program.segments.size(), program.segments[0].graph.num_nodes(),
+                         model_.rows_added_by_config(program)});
+      most_segments_ = std::max(most_segments_, program.segments.size());
+      samplers_.emplace_back(program.view, program.selection, recipe_.sampling);
+      if (!objective_.can_fit(program)) return {};
+      const auto n = signed_size(program.selection);
       const std::int64_t wanted = (n + recipe_.configs_per_graph - 1) / recipe_.configs_per_graph;
-      const std::int64_t most = most_slates(signed_size(train));
-      for (std::int64_t k = 0; k < std::min(wanted, most); ++k) slots_.push_back(i);
-    }
+      slots_.insert(slots_.end(), as_size(std::min(wanted, most)), i);
+      return {};
+    });
+    MLGRAPH_RETURN_IF_ERROR(seen);
     if (!slots_.empty()) return {};
     return Status::invalid_argument(str_cat("no training program has ", objective_.wants()));
   }
+  [[nodiscard]] Status start(ProgramCache train) {
+    return start(std::move(train), [](const PreparedProgram&) {});
+  }
 
+  /// Of a program, and the most of any.
+  [[nodiscard]] std::size_t num_segments(std::size_t i) const { return shapes_[i].num_segments; }
+  [[nodiscard]] std::size_t most_segments() const { return most_segments_; }
   [[nodiscard]] std::int64_t steps_per_epoch() const {
     return (signed_size(slots_) + recipe_.graphs_per_step - 1) / recipe_.graphs_per_step;
   }
@@ -82,23 +100,26 @@ class StepSlates {
   /// afterwards, the statistics of batch norm have moved by the mean of what each slate moved them, and the
   /// embeddings that the slates made are in `table`, where there is one. -> the mean loss.
   /// Errors: those of SlateWorker::run(); a gradient that is not finite, with its tensor. They name the
-  ///         program. Those of Communicator::send_receive().
-  [[nodiscard]] Result<double> run(Span<const PreparedProgram> train, Span<const std::size_t> batch,
-                                   const StepPlace& place, EmbeddingTable* table) {
-    const bool is_small = draw(train, batch, place) < options_.large_slate_rows;
+  ///         program. Those of ProgramCache::hold() and Communicator::send_receive().
+  [[nodiscard]] Result<double> run(Span<const std::size_t> batch, const StepPlace& place,
+                                   EmbeddingTable* table) {
+    const bool is_small = draw(batch, place) < options_.large_slate_rows;
     step_.begin(options_.ranks, costs_);
     const PlaceRange mine = step_.mine();
     if (options_.pool != nullptr && mine.size() > 1 && is_small) {
       while (workers_.size() < mine.size()) workers_.push_back(std::make_unique<SlateWorker>(nullptr));
+      const auto held = train_.hold(batch.subspan(mine.begin, mine.size()), options_.pool);
       options_.pool->run(static_cast<std::int64_t>(mine.size()), [&](std::int64_t i) {
-        const std::size_t j = mine.begin + as_size(i);
-        workers_[as_size(i)]->run(model_, train[batch[j]], objective_, table, slates_[j]);
+        run_slate(*workers_[as_size(i)], held.status(), held.ok() ? (*held)[as_size(i)] : nullptr, table,
+                  slates_[mine.begin + as_size(i)]);
       });
     } else {
-      for (std::size_t j = mine.begin; j < mine.end; ++j)
-        all_threads_.run(model_, train[batch[j]], objective_, table, slates_[j]);
+      for (std::size_t j = mine.begin; j < mine.end; ++j) {
+        const auto held = train_.hold(batch[j]);
+        run_slate(all_threads_, held.status(), held.ok() ? *held : nullptr, table, slates_[j]);
+      }
     }
-    return add_up(train, batch, table);
+    return add_up(batch, table);
   }
 
   /// The most bytes that the matrices of one slate took.
@@ -124,13 +145,22 @@ class StepSlates {
     return seed;
   }
 
+  /// A slate of a program that is there, or why it is not: its file may have been changed.
+  void run_slate(SlateWorker& worker, const Status& status, const ProgramCache::Held& program,
+                 EmbeddingTable* table, Slate& slate) {
+    if (program != nullptr) return worker.run(model_, *program, objective_, table, slate);
+    slate.status = status;
+    slate.grad.assign(model_.parameters().grad.size(), 0.0F);
+    slate.state.assign(model_.parameters().value.size() - slate.grad.size(), 0.0F);
+  }
+
   /// The configs and segments of each slate. Returns the rows of the largest.
-  std::int64_t draw(Span<const PreparedProgram> train, Span<const std::size_t> batch, const StepPlace& place) {
+  std::int64_t draw(Span<const std::size_t> batch, const StepPlace& place) {
     slates_.resize(std::max(slates_.size(), batch.size()));
     costs_.clear();
     std::int64_t most_rows = 0;
     for (std::size_t j = 0; j < batch.size(); ++j) {
-      const PreparedProgram& program = train[batch[j]];
+      const Shape& shape = shapes_[batch[j]];
       Rng rng(seed_of({static_cast<std::uint64_t>(place.epoch), static_cast<std::uint64_t>(place.step), j}));
       Slate& slate = slates_[j];
       slate.program = batch[j];
@@ -139,13 +169,13 @@ class StepSlates {
       slate.configs.clear();
       samplers_[batch[j]].draw(as_size(recipe_.configs_per_graph), rng, slate.configs);
       if (place.head_phase) {
-        slate.plan.role.assign(program.segments.size(), SegmentPlan::Role::kTable);
+        slate.plan.role.assign(shape.num_segments, SegmentPlan::Role::kTable);
       } else {
-        draw_segment_plan(recipe_.gst, signed_size(program.segments), rng, slate.plan);
+        draw_segment_plan(recipe_.gst, static_cast<std::int64_t>(shape.num_segments), rng, slate.plan);
       }
-      const std::int64_t rows = model_.rows_added_by_config(program) * signed_size(slate.configs);
-      most_rows = std::max({most_rows, rows, std::int64_t{program.segments[0].graph.num_nodes()}});
-      costs_.push_back(rows + program.view.graph.num_nodes());
+      const std::int64_t rows = shape.rows_of_config * signed_size(slate.configs);
+      most_rows = std::max({most_rows, rows, shape.first_nodes});
+      costs_.push_back(rows + train_.view(batch[j]).graph.num_nodes());
     }
     return most_rows;
   }
@@ -158,13 +188,12 @@ class StepSlates {
 
   /// The mean gradient of the slates of all ranks, and of how they moved the state; their embeddings are in the
   /// table then. -> the mean loss.
-  Result<double> add_up(Span<const PreparedProgram> train, Span<const std::size_t> batch,
-                        EmbeddingTable* table) {
+  Result<double> add_up(Span<const std::size_t> batch, EmbeddingTable* table) {
     std::vector<float*> grads, states;
     std::vector<Status> status;  // before the gradients become parts of sums
     const PlaceRange mine = step_.mine();
     for (std::size_t j = mine.begin; j < mine.end; ++j) {
-      status.push_back(check(train[batch[j]].view, slates_[j]));
+      status.push_back(check(train_.view(batch[j]), slates_[j]));
       grads.push_back(slates_[j].grad.data());
       states.push_back(slates_[j].state.data());
     }
@@ -182,7 +211,7 @@ class StepSlates {
       const Slate& slate = slates_[j];
       if (table != nullptr) {
         const Status stored = slate.buffers.store(static_cast<std::uint32_t>(slate.program), *table);
-        if (!stored.ok()) return stored.annotate(train[batch[j]].view.name);
+        if (!stored.ok()) return stored.annotate(train_.view(batch[j]).name);
       }
       mean_loss += slate.loss / static_cast<double>(batch.size());
       return {};
@@ -199,10 +228,20 @@ class StepSlates {
     return mean_loss;
   }
 
+  /// What must be known of a program on every rank, whoever computes its slates.
+  struct Shape {
+    std::size_t num_segments = 0;
+    std::int64_t first_nodes = 0;     // of the first segment
+    std::int64_t rows_of_config = 0;  // Model::rows_added_by_config()
+  };
+
   Model& model_;
   const Recipe& recipe_;
   const Objective& objective_;
   const TrainOptions& options_;
+  ProgramCache train_;
+  std::vector<Shape> shapes_;  // of each training program
+  std::size_t most_segments_ = 0;
   std::vector<SlateSampler> samplers_;  // of each training program
   std::vector<std::size_t> slots_;      // the programs of an epoch's slates
   std::vector<Slate> slates_;           // of a step

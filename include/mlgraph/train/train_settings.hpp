@@ -88,47 +88,51 @@ struct TrainOptions {
   return {};
 }
 
-namespace detail {
-
-/// A number that changes with what a program contributes to a training: its size, selection and labels.
-[[nodiscard]] inline std::uint64_t data_hash(Span<const PreparedProgram> programs, std::uint64_t hash) {
-  for (const PreparedProgram& program : programs) {
-    hash = mix64(hash ^ static_cast<std::uint64_t>(program.view.graph.num_nodes()));
-    hash = mix64(hash ^ program.segments.size());
+/// A number that changes with what programs contribute to a training: their sizes, selections, labels and
+/// features, in their order. In checkpoints.
+class DataHash {
+ public:
+  void add(const PreparedProgram& program) {
+    mix(static_cast<std::uint64_t>(program.view.graph.num_nodes()));
+    mix(program.segments.size());
     for (const std::int32_t c : program.selection) {
-      hash = mix64(hash ^ static_cast<std::uint64_t>(c));
+      mix(static_cast<std::uint64_t>(c));
       if (program.view.runtime.empty()) continue;
       const double label = program.view.label(c);
       std::uint64_t bits;
       std::memcpy(&bits, &label, sizeof(bits));
-      hash = mix64(hash ^ bits);
+      mix(bits);
     }
     for (const Segment& segment : program.segments) {
       const MatrixView<const float> x = segment.graph.x();
       for (std::int64_t i = 0; i < x.size(); ++i) {
         std::uint32_t bits;
         std::memcpy(&bits, x.data + i, sizeof(bits));
-        hash = hash * 0x100000001b3u ^ bits;
+        hash_ = hash_ * 0x100000001b3u ^ bits;
       }
     }
   }
-  return mix64(hash);
-}
+  /// What follows is another set of programs: those that are validated on.
+  void end_set() { hash_ = mix64(hash_); }
+  [[nodiscard]] std::uint64_t value() const { return hash_; }
 
-}  // namespace detail
+ private:
+  void mix(std::uint64_t bits) { hash_ = mix64(hash_ ^ bits); }
+
+  std::uint64_t hash_ = 1;
+};
 
 /// Name and value of everything that decides how a training goes on: network, recipe, objective, seed, data.
-/// Two trainings with the same settings have the same bits.
+/// Two trainings with the same settings have the same bits. `data`: of both sets, that to train on first.
 [[nodiscard]] inline std::map<std::string, std::string> train_settings(const Model& model, const Recipe& recipe,
                                                                        const Objective& objective,
                                                                        std::uint64_t seed,
-                                                                       Span<const PreparedProgram> train,
-                                                                       Span<const PreparedProgram> valid) {
+                                                                       const DataHash& data) {
   std::map<std::string, std::string> settings = to_metadata(model.options());
   settings.merge(to_texts(recipe));
   settings["objective"] = std::string(objective.name());
   settings["seed"] = str_cat(seed);
-  settings["data"] = str_cat(detail::data_hash(valid, detail::data_hash(train, 1)));
+  settings["data"] = str_cat(data.value());
   return settings;
 }
 

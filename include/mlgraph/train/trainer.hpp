@@ -27,6 +27,7 @@
 #include "mlgraph/train/lr_schedule.hpp"
 #include "mlgraph/train/objective.hpp"
 #include "mlgraph/train/optimizer.hpp"
+#include "mlgraph/train/program_cache.hpp"
 #include "mlgraph/train/rank_step.hpp"
 #include "mlgraph/train/step_slates.hpp"
 #include "mlgraph/train/train_settings.hpp"
@@ -59,6 +60,7 @@ class Trainer {
   /// Programs with nothing to fit (for a ranking: whose selected configs have fewer than two different labels)
   /// are not trained on. Without validation programs the last weights are kept. `resume`: what checkpoint()
   /// gave in a run with the same model, recipe, seed and programs; that run is continued.
+  /// Whatever the budgets of the caches, the bits are the same: programs are prepared again where they went.
   /// With TrainOptions::ranks all ranks call it with the same model, programs and options; the checkpoint of
   /// any is that of all, and an epoch after which on_epoch() returns false on one rank is the last on all.
   /// Errors: those of check_recipe(); no training program with something to fit; a table budget too small for
@@ -69,19 +71,20 @@ class Trainer {
   ///         the epoch before or an earlier one. With ranks: those of check_same_run() and of
   ///         Communicator::send_receive(), and all ranks have the error of the first that has one.
   template <class OnEpoch>
-  [[nodiscard]] Result<TrainReport> run(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
-                                        OnEpoch&& on_epoch, Span<const std::byte> resume = {}) {
+  [[nodiscard]] Result<TrainReport> run(ProgramCache train, ProgramCache valid, OnEpoch&& on_epoch,
+                                        Span<const std::byte> resume = {}) {
     Status started = check_recipe(recipe_, model_);
-    if (started.ok()) started = start(train, valid, resume);
+    if (started.ok()) started = start(train, std::move(valid), resume);
     MLGRAPH_RETURN_IF_ERROR(agree(options_.ranks, started));
     MLGRAPH_RETURN_IF_ERROR(check_same_run(options_.ranks, settings_, model_.parameters().value));
-    train_ = train;
-    valid_ = valid;
     const Status status = run_epochs(*this, on_epoch, state_.report.stopped_by_caller);
     model_.parameters().value = state_.best;
     MLGRAPH_RETURN_IF_ERROR(status);
     return state_.report;
   }
+
+  /// Of the training program that has the most; 0 before run().
+  [[nodiscard]] std::size_t most_segments() const { return slates_.has_value() ? slates_->most_segments() : 0; }
 
   /// In on_epoch(): the bytes from which run() can continue.
   /// Errors: none that data can cause.
@@ -100,22 +103,28 @@ class Trainer {
   }
 
   /// A fresh state, or that of the checkpoint.
-  [[nodiscard]] Status start(Span<const PreparedProgram> train, Span<const PreparedProgram> valid,
-                             Span<const std::byte> resume) {
-    MLGRAPH_RETURN_IF_ERROR(check_schedule(recipe_, !valid.empty()));
+  [[nodiscard]] Status start(const ProgramCache& train, ProgramCache valid, Span<const std::byte> resume) {
+    train_ = train;
+    valid_ = std::move(valid);
+    MLGRAPH_RETURN_IF_ERROR(check_schedule(recipe_, !valid_.empty()));
     MLGRAPH_RETURN_IF_ERROR(objective().check(model_.plan()));
-    for (const PreparedProgram& program : valid) MLGRAPH_RETURN_IF_ERROR(objective().check(program));
+    // Every rank looks at every program: what differs between them is found before the first step.
+    DataHash data;
     slates_.emplace(model_, recipe_, objective(), options_);
-    MLGRAPH_RETURN_IF_ERROR(slates_->start(train));
-    std::size_t most_segments = 0;
-    for (const PreparedProgram& program : train)
-      most_segments = std::max(most_segments, program.segments.size());
+    MLGRAPH_RETURN_IF_ERROR(slates_->start(train_, [&](const PreparedProgram& program) { data.add(program); }));
+    data.end_set();
+    MLGRAPH_RETURN_IF_ERROR(valid_.for_each([&](const PreparedProgram& program) {
+      Status checked = objective().check(program);
+      if (checked.ok()) data.add(program);
+      return checked;
+    }));
+    data.end_set();
+    const std::size_t most_segments = slates_->most_segments();
     MLGRAPH_RETURN_IF_ERROR(make_schedules(most_segments));
     state_ = TrainState();
     state_.best = state_.value = model_.parameters().value;
-    if (recipe_.gst.uses_table() && most_segments > 1)
-      MLGRAPH_RETURN_IF_ERROR(make_table(train, most_segments));
-    settings_ = train_settings(model_, recipe_, objective(), options_.seed, train, valid);
+    if (recipe_.gst.uses_table() && most_segments > 1) MLGRAPH_RETURN_IF_ERROR(make_table(most_segments));
+    settings_ = train_settings(model_, recipe_, objective(), options_.seed, data);
     if (!resume.empty()) MLGRAPH_RETURN_IF_ERROR(checkpoint_from_bytes(resume, settings_, state_));
     steps_.emplace(model_.spec(), model_.parameters(), recipe_, options_.pool);
     steps_->begin(first_stepped());
@@ -134,16 +143,16 @@ class Trainer {
     return {};
   }
 
-  [[nodiscard]] Status make_table(Span<const PreparedProgram> train, std::size_t most_segments) {
+  [[nodiscard]] Status make_table(std::size_t most_segments) {
     const std::int64_t least = static_cast<std::int64_t>(most_segments) *
                                model_.embedding_rows(recipe_.configs_per_graph) * recipe_.graphs_per_step;
     MLGRAPH_ASSIGN_OR_RETURN(state_.table,
                              EmbeddingTable::make(model_.embedding_channels(), recipe_.gst.table_dtype,
                                                   static_cast<std::size_t>(recipe_.gst.table_bytes), least));
-    for (const PreparedProgram& program : train) {
-      const auto num_configs = static_cast<std::uint64_t>(program.view.configs.num_configs);
-      const Status status = EmbeddingTable::check_keys(train.size(), num_configs, program.segments.size());
-      if (!status.ok()) return status.annotate(program.view.name);
+    for (std::size_t i = 0; i < train_.size(); ++i) {
+      const auto num_configs = static_cast<std::uint64_t>(train_.view(i).configs.num_configs);
+      const Status status = EmbeddingTable::check_keys(train_.size(), num_configs, slates_->num_segments(i));
+      if (!status.ok()) return status.annotate(train_.view(i).name);
     }
     return {};
   }
@@ -194,10 +203,10 @@ class Trainer {
         Span<const std::size_t>(order_).subspan(begin, std::min(per_step, order_.size() - begin));
     EmbeddingTable* const table = state_.table.max_rows() > 0 ? &state_.table : nullptr;
     const StepPlace place{epoch, step, state_.head_phase};
-    MLGRAPH_ASSIGN_OR_RETURN(const double loss, slates_->run(train_, batch, place, table));
+    MLGRAPH_ASSIGN_OR_RETURN(const double loss, slates_->run(batch, place, table));
     MLGRAPH_RETURN_IF_ERROR(steps_->step(lr, [&] {
       const std::string others = batch.size() > 1 ? str_cat(" and ", batch.size() - 1, " more") : std::string();
-      return str_cat(train_[batch[0]].view.name, others);
+      return str_cat(train_.view(batch[0]).name, others);
     }));
     return StepLoss{loss, static_cast<double>(batch.size()), static_cast<double>(order_.size())};
   }
@@ -222,11 +231,12 @@ class Trainer {
   }
 
   /// The mean over programs of what is trained, all configurations of a program as one slate.
-  Result<double> loss_of(const Evaluation& evaluation) const {
+  Result<double> loss_of(const Evaluation& evaluation) {
     Tape tape;
     double sum = 0;
     for (const GraphEvaluation& graph : evaluation.graphs) {
-      const PreparedProgram& program = valid_[graph.index];
+      MLGRAPH_ASSIGN_OR_RETURN(const ProgramCache::Held held, valid_.hold(graph.index));
+      const PreparedProgram& program = *held;
       tape.begin();
       const Var scores = tape.input(Span<const float>(graph.score));
       const Var loss = objective().loss(tape, scores, program, program.selection);
@@ -257,7 +267,7 @@ class Trainer {
   TrainState state_;
   std::optional<StepSlates> slates_;
   std::optional<WeightSteps> steps_;
-  Span<const PreparedProgram> train_, valid_;
+  ProgramCache train_, valid_;
   std::vector<std::size_t> order_;               // of an epoch's slates
   std::int64_t reductions_ = 0;                  // plateaus before the epoch
   std::map<std::string, std::string> settings_;  // what a checkpoint is only good for
@@ -271,16 +281,8 @@ class Trainer {
 [[nodiscard]] inline Result<TrainReport> train(Model& model, Span<const ProgramView> programs,
                                                Span<const ProgramView> valid, const Recipe& recipe,
                                                const TrainOptions& options = {}) {
-  std::vector<PreparedProgram> prepared[2];
-  for (const ProgramView& view : programs) {
-    MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram program, model.prepare(view));
-    prepared[0].push_back(std::move(program));
-  }
-  for (const ProgramView& view : valid) {
-    MLGRAPH_ASSIGN_OR_RETURN(PreparedProgram program, model.prepare(view));
-    prepared[1].push_back(std::move(program));
-  }
-  return Trainer(model, recipe, options).run(prepared[0], prepared[1], [](const EpochReport&) { return true; });
+  return Trainer(model, recipe, options)
+      .run(ProgramCache(model, programs), ProgramCache(model, valid), [](const EpochReport&) { return true; });
 }
 
 MLGRAPH_END_ISA

@@ -21,6 +21,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/graph/program.hpp"
 #include "mlgraph/tune/space.hpp"
+#include "mlgraph/tune/time_statistics.hpp"
 #include "mlgraph/tune/trial.hpp"
 
 namespace mlgraph {
@@ -112,7 +113,7 @@ class TuneHistory {
       }
     } else {
       if (is_reference) {
-        on.reference_ns.push_back(median(m.ns));
+        on.reference_ns.push_back(median_time(m.ns));
         on.since_reference = on.failed_references = 0;
       }
       item.failure = TrialFailure::kNone;
@@ -147,7 +148,7 @@ class TuneHistory {
   /// What the reference takes on the device that was the first to measure it, in ns; NaN where none has.
   [[nodiscard]] double reference_ns() const {
     for (const Device& device : devices_) {
-      if (!device.reference_ns.empty()) return median(device.reference_ns);
+      if (!device.reference_ns.empty()) return median_time(device.reference_ns);
     }
     return std::numeric_limits<double>::quiet_NaN();
   }
@@ -188,13 +189,6 @@ class TuneHistory {
     return data;
   }
 
-  /// The middle one; of an even number the smaller one of two: what disturbs, slows. At least one time.
-  [[nodiscard]] static double median(std::vector<double> times) {
-    const auto middle = times.begin() + static_cast<std::ptrdiff_t>((times.size() - 1) / 2);
-    std::nth_element(times.begin(), middle, times.end());
-    return *middle;
-  }
-
  private:
   /// The reference's time around a sample; NaN where the device has none.
   [[nodiscard]] double reference_of(const Item::Sample& sample) const {
@@ -202,7 +196,7 @@ class TuneHistory {
     if (all.empty()) return std::numeric_limits<double>::quiet_NaN();
     const std::size_t end = std::min(all.size(), std::max<std::size_t>(sample.references + 2, 3));
     const std::size_t begin = end > 5 ? end - 5 : 0;
-    return median(
+    return median_time<double>(
         {all.begin() + static_cast<std::ptrdiff_t>(begin), all.begin() + static_cast<std::ptrdiff_t>(end)});
   }
   [[nodiscard]] TuneEstimate estimate_of(const Item& item) const {
@@ -212,28 +206,22 @@ class TuneHistory {
     for (const Item::Sample& sample : item.samples) {
       const double reference = reference_of(sample);
       if (std::isnan(reference)) continue;
-      times.push_back(median(sample.ns) / reference);
+      times.push_back(median_time(sample.ns) / reference);
       estimate.runs += signed_size(sample.ns);
-      noise = std::max({noise, spread(sample.ns), noise_of(devices_[sample.device])});
+      noise = std::max({noise, spread_of_times(sample.ns), noise_of(devices_[sample.device])});
     }
     if (times.empty()) return estimate;
     std::sort(times.begin(), times.end());
     const std::size_t n = times.size();
     estimate.time = (times[(n - 1) / 2] + times[n / 2]) / 2;
-    estimate.noise = std::max(noise, n < 3 ? 0 : spread(times)) / std::sqrt(static_cast<double>(n));
+    estimate.noise = std::max(noise, n < 3 ? 0 : spread_of_times(times)) / std::sqrt(static_cast<double>(n));
     return estimate;
-  }
-  /// Half of the middle half of some times, as a share of their median.
-  [[nodiscard]] static double spread(std::vector<double> times) {
-    std::sort(times.begin(), times.end());
-    const std::size_t n = times.size();
-    return (times[3 * n / 4] - times[n / 4]) / 2 / times[(n - 1) / 2];
   }
   /// Of a single measurement on a device: how far those of the reference differ from each other. Runs that
   /// follow each other do not tell it: what disturbs one disturbs them all.
   [[nodiscard]] static double noise_of(const Device& device) {
     constexpr double kUnknownNoise = 0.05;  // of fewer than three
-    return device.reference_ns.size() < 3 ? kUnknownNoise : spread(device.reference_ns);
+    return device.reference_ns.size() < 3 ? kUnknownNoise : spread_of_times(device.reference_ns);
   }
   void rank() const {
     if (is_ranked_) return;

@@ -93,7 +93,7 @@ class TuneModel {
       MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram prepared, member.prepare(data.view(program)));
       const std::int64_t steps = last == nullptr ? options.first_steps : options.steps;
       MLGRAPH_RETURN_IF_ERROR(Trainer(member, recipe_for(options.recipe, data.num_configs, steps), training)
-                                  .run({&prepared, 1}, {}, goes_on)
+                                  .run(Span<const PreparedProgram>(&prepared, 1), {}, goes_on)
                                   .status());
     }
     return std::shared_ptr<const TuneModel>(std::move(model));
