@@ -76,7 +76,7 @@ def library(kind, weights, width):
     """PyG's model; GCN with its normalisation cached."""
     kinds = {"gcn": models.GCN, "sage": models.GraphSAGE, "gin": models.GIN}
     net = kinds[kind](width, width, LAYERS, **({"cached": True} if kind == "gcn" else {}))
-    net.load_state_dict(weights)
+    net.load_state_dict({**net.state_dict(), **weights})  # GIN has its eps of 0 beside them
     return net
 
 
