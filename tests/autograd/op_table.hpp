@@ -270,6 +270,8 @@ inline OpTable linear_table() {
       table.add("matmul" + to, {s, {s.cols, out}}, [](DoubleTape& t, Vars v) { return t.matmul(v[0], v[1]); });
       table.add("linear" + to, {s, {out, s.cols}, {1, out}},
                 [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], v[2]); });
+      table.add("linear_columns" + to, {s, {out, s.cols + 3}, {1, out}},
+                [](DoubleTape& t, Vars v) { return t.linear_columns(v[0], v[1], 2, v[2], Activation::kTanh); });
       table.add("linear without bias" + to, {s, {out, s.cols}},
                 [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], Var{}); });
       for (const Activation a : {Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu,

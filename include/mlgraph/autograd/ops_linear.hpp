@@ -120,6 +120,23 @@ class LinearOps {
     }
   };
 
+  /// act(x W'^T + b) with W' the columns [first, first + in) of the weight: a part of a layer on a
+  /// concatenation.
+  /// Shapes: x (N, in), weight (out, more) -> (N, out).
+  Var linear_columns(Var x, Var weight, std::int64_t first, Var bias, Activation activation = Activation::kNone,
+                     double slope = 0.01) {
+    Ctx& ctx = self();
+    const std::int64_t in = ctx.cols(x);
+    const bool fits = first >= 0 && first + in <= ctx.cols(weight) &&
+                      (bias.id == 0 || ctx.value(bias).size() == ctx.rows(weight));
+    if (Ctx::kRecords || !fits || !ctx.keeps_packed(ctx.value(weight)))
+      return linear(x, ctx.slice_cols(weight, first, in), bias, activation, slope);
+    const Var y = ctx.allocate(ctx.rows(x), ctx.rows(weight), false);
+    kernels::linear_packed(ctx.value(x), pack(ctx.value(weight).col_block(first, in)), ctx.row(bias),
+                           activation, static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    return y;
+  }
+
   /// act(m W_l^T + root W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
   /// one pass over blocks of rows that stay in cache. `root` has the nodes that are computed; it is x where
   /// these are the nodes that are aggregated. `weight_r` may be Var{} (no root weight), or the same Var as

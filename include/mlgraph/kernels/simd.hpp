@@ -165,7 +165,7 @@ MLGRAPH_ALWAYS_INLINE T reduce_add(const Vec<T>& v) {
 #endif
 }
 
-/// The sums of the lanes of four vectors, each with the bits of reduce_add(), in half of the time.
+/// The sums of the lanes of four vectors, each with the bits of reduce_add().
 template <class T>
 MLGRAPH_ALWAYS_INLINE void reduce_add_four(const Vec<T> (&v)[4], T* out) {
 #if defined(__AVX__) && !defined(MLGRAPH_NO_SIMD)

@@ -51,8 +51,8 @@ class Linear {
   /// a part of the layer on a concatenation, whose parts add up to it.
   template <class Ctx>
   Var columns(Ctx& ctx, Var x, std::int64_t first, bool with_bias) const {
-    const Var weight = ctx.slice_cols(ctx.param(weight_), first, ctx.cols(x));
-    return ctx.linear(x, weight, with_bias && bias_.exists() ? ctx.param(bias_) : Var{});
+    const Var bias = with_bias && bias_.exists() ? ctx.param(bias_) : Var{};
+    return ctx.linear_columns(x, ctx.param(weight_), first, bias);
   }
 
  private:
