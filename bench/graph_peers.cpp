@@ -93,9 +93,8 @@ struct GinNet {
   Var operator()(Tape& ctx, const BatchView& g) const {
     Var h = token(ctx, g.opcode);
     for (std::size_t k = 0; k < convs.size(); ++k) {
-      h = convs[k](ctx, h, g.edges, [&](Tape& t, Var v) {
-        return norm2[k](t, lin2[k](t, norm1[k](t, lin1[k](t, v), Activation::kRelu)), Activation::kRelu);
-      });
+      h = norm1[k](ctx, convs[k](ctx, h, g.edges, lin1[k]), Activation::kRelu);
+      h = norm2[k](ctx, lin2[k](ctx, h), Activation::kRelu);
     }
     return head(ctx, global_add_pool(ctx, h, g.ptr));
   }

@@ -3,23 +3,25 @@
 // does a training step, and writes all that bench/peers/pytorch_session.py needs to do the same (weights,
 // encoded inputs), with our results and times.
 //
-// usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz]
+// usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz] [--threads N]
 //   KERNEL.npz, MODULE.npz   written
 //   LAYOUT.npz               a layout program of TpuGraphs; without it: a made-up one of 3,163 nodes
 #include <cstdio>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "mlgraph/infer/session.hpp"
 #include "mlgraph/io/tpugraphs.hpp"
 #include "npz_arrays.hpp"
+#include "peer_arguments.hpp"
 #include "session_programs.hpp"
 
 namespace mlgraph {
 namespace {
 
 constexpr std::int64_t kTrained = 64;  // configurations of the training step
-constexpr int kRepeats = 5;
+constexpr int kRepeats = 10;
 
 // Start weights tell configurations apart by a thousandth of their scores. The gradient of a ranking loss then
 // is a difference of much larger terms: PyTorch's own float32 and float64 gradients differ by 2e-4. With this
@@ -27,15 +29,18 @@ constexpr int kRepeats = 5;
 constexpr float kConfigScale = 30;
 
 /// Seconds for all configurations, the fastest of several, each by a session that has seen none; the scores.
-Result<double> time_scores(const Model& model, const ProgramView& view, int calls, std::vector<float>& scores,
-                           RowStats* stats = nullptr) {
+Result<double> time_scores(const bench::PeerArguments& arguments, const Model& model, const ProgramView& view,
+                           int calls, std::vector<float>& scores, RowStats* stats = nullptr) {
+  const std::unique_ptr<ThreadPool> pool = arguments.pool();
+  SessionOptions options;
+  options.pool = pool.get();
   scores.resize(static_cast<std::size_t>(view.configs.num_configs));
   double fastest = 1e30;
   for (int repeat = 0; repeat < kRepeats; ++repeat) {
-    MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view));
-    const double start = bench::cpu_seconds();
+    MLGRAPH_ASSIGN_OR_RETURN(Session session, Session::bind(model, view, options));
+    const double start = arguments.seconds();
     for (int i = 0; i < calls; ++i) MLGRAPH_RETURN_IF_ERROR(session.score(view.configs, Span<float>(scores)));
-    fastest = std::min(fastest, bench::cpu_seconds() - start);
+    fastest = std::min(fastest, arguments.seconds() - start);
     if (stats != nullptr) *stats = session.stats();
   }
   return fastest / calls;
@@ -66,20 +71,20 @@ void add_inputs(const Model& model, const PreparedProgram& program, std::int64_t
   out.add("config", {configs, rows, width}, encoded);
 }
 
-Status score_kernel(const std::string& path) {
+Status score_kernel(const bench::PeerArguments& arguments) {
   const bench::KernelProgram kernel;
   const ProgramView view = kernel.view();
   const Model model = bench::kernel_model(kernel);
   std::vector<float> one, all;
-  MLGRAPH_ASSIGN_OR_RETURN(const double latency, time_scores(model, kernel.view(1), 1000, one));
-  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(model, view, 10, all));
+  MLGRAPH_ASSIGN_OR_RETURN(const double latency, time_scores(arguments, model, kernel.view(1), 1000, one));
+  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(arguments, model, view, 10, all));
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, model.prepare(view));
   bench::NpzArrays out;
   add_inputs(model, program, view.configs.num_configs, out);
   out.add("score", {view.configs.num_configs}, all);
   out.add("seconds_one", {}, std::vector<double>{latency});
   out.add("seconds_each", {}, std::vector<double>{seconds / static_cast<double>(view.configs.num_configs)});
-  return out.save(path);
+  return out.save(arguments.paths[0]);
 }
 
 Model module_model(const bench::LayoutProgram& module) {
@@ -92,19 +97,20 @@ Model module_model(const bench::LayoutProgram& module) {
   return model;
 }
 
-Status score_and_train_module(const bench::LayoutProgram& module, const std::string& path) {
+Status score_and_train_module(const bench::PeerArguments& arguments, const bench::LayoutProgram& module) {
   const ProgramView view = module.view();
   const Model model = module_model(module);
   std::vector<float> scores;
   RowStats stats;
-  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(model, view, 1, scores, &stats));
+  MLGRAPH_ASSIGN_OR_RETURN(const double seconds, time_scores(arguments, model, view, 1, scores, &stats));
 
   MLGRAPH_ASSIGN_OR_RETURN(const PreparedProgram program, model.prepare(module.view(kTrained)));
   bench::HingeStep step(model, kTrained);
-  Tape tape;
+  const std::unique_ptr<ThreadPool> pool = arguments.pool();
+  Tape tape(pool.get());
   AlignedVector<float> grad;
   Result<float> loss = step(tape, program, grad);
-  const double step_seconds = bench::fastest_cpu_seconds(kRepeats, [&] {
+  const double step_seconds = arguments.fastest(kRepeats, [&] {
     if (loss.ok()) loss = step(tape, program, grad);
   });
   MLGRAPH_RETURN_IF_ERROR(loss.status());
@@ -122,26 +128,27 @@ Status score_and_train_module(const bench::LayoutProgram& module, const std::str
   out.add("seconds_step", {}, std::vector<double>{step_seconds});
   out.add("computed_rows", {}, std::vector<double>{computed});
   out.add_tensors(model.spec(), grad, "grad.");
-  return out.save(path);
+  return out.save(arguments.paths[1]);
 }
 
-Status run(const std::vector<std::string>& paths) {
-  MLGRAPH_RETURN_IF_ERROR(score_kernel(paths[0]));
-  if (paths.size() == 2) return score_and_train_module(bench::LayoutProgram(bench::Draw::kByNode), paths[1]);
-  MLGRAPH_ASSIGN_OR_RETURN(const io::Program program, io::read_tpugraphs_npz(paths[2]));
-  return score_and_train_module(bench::LayoutProgram(program.view(), bench::Draw::kByNode), paths[1]);
+Status run(const bench::PeerArguments& arguments) {
+  MLGRAPH_RETURN_IF_ERROR(score_kernel(arguments));
+  if (arguments.paths.size() == 2)
+    return score_and_train_module(arguments, bench::LayoutProgram(bench::Draw::kByNode));
+  MLGRAPH_ASSIGN_OR_RETURN(const io::Program program, io::read_tpugraphs_npz(arguments.paths[2]));
+  return score_and_train_module(arguments, bench::LayoutProgram(program.view(), bench::Draw::kByNode));
 }
 
 }  // namespace
 }  // namespace mlgraph
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> paths(argv + 1, argv + argc);
-  if (paths.size() != 2 && paths.size() != 3) {
-    std::fprintf(stderr, "usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz]\n");
+  const mlgraph::bench::PeerArguments arguments(argc, argv);
+  if (arguments.paths.size() != 2 && arguments.paths.size() != 3) {
+    std::fprintf(stderr, "usage: session_peers KERNEL.npz MODULE.npz [LAYOUT.npz] [--threads N]\n");
     return 2;
   }
-  const mlgraph::Status status = mlgraph::run(paths);
+  const mlgraph::Status status = mlgraph::run(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "session_peers: %s\n", status.message().c_str());
   return 1;

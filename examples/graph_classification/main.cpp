@@ -31,9 +31,8 @@ struct GinLayer {
 
   template <class Ctx>
   mg::Var operator()(Ctx& ctx, mg::Var h, const mg::EdgesView& edges) const {
-    return conv(ctx, h, edges, [this](Ctx& c, mg::Var sum) {
-      return norm2(c, lin2(c, norm1(c, lin1(c, sum), mg::Activation::kRelu)), mg::Activation::kRelu);
-    });
+    h = norm1(ctx, conv(ctx, h, edges, lin1), mg::Activation::kRelu);  // lin1 takes the sums as they are made
+    return norm2(ctx, lin2(ctx, h), mg::Activation::kRelu);
   }
 };
 

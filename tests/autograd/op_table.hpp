@@ -229,6 +229,35 @@ inline OpTable elementwise_table() {
   return table;
 }
 
+/// The fused isomorphism layer: eps trained, given or -1; root another matrix; all but one of them constant.
+inline void add_gin(OpTable& table) {
+  using Vars = const std::vector<Var>&;
+  const OpTableData& d = op_table_data();
+  for_each_adjacency([&](const AdjacencyView& adjacency, std::size_t, const std::string& where) {
+    const std::int64_t n = adjacency.num_targets();
+    for (const Activation a : {Activation::kNone, Activation::kTanh, Activation::kGelu}) {
+      table.add("gin, activation " + std::to_string(static_cast<int>(a)) + ", " + where,
+                {{2 * n, 7}, {1, 1}, {5, 7}, {1, 5}}, [adjacency, a](DoubleTape& t, Vars v) {
+                  return t.gin(adjacency, v[0], v[0], 1, v[1], v[2], v[3], a, 0.2);
+                });
+    }
+    table.add("gin without eps and bias, " + where, {{n, 3}, {17, 3}}, [adjacency](DoubleTape& t, Vars v) {
+      return t.gin(adjacency, v[0], v[0], 1.3, Var{}, v[1], Var{});
+    });
+    table.add(
+        "gin in which a node itself does not count, " + where, {{n, 3}, {17, 3}},
+        [adjacency](DoubleTape& t, Vars v) { return t.gin(adjacency, v[0], v[0], 0, Var{}, v[1], Var{}); });
+    table.add("gin of constant neighbours, " + where, {{n, 3}, {1, 1}}, [adjacency](DoubleTape& t, Vars v) {
+      const Var x = t.full(t.rows(v[0]), 3, 0.7);
+      return t.gin(adjacency, x, v[0], 1, v[1], t.full(4, 3, 0.5), Var{});
+    });
+  });
+  table.add("gin of other rows", {{6, 7}, {1, 1}, {5, 7}, {1, 5}}, [&d](DoubleTape& t, Vars v) {
+    const Var root = t.gather_rows(v[0], d.flow_root);
+    return t.gin(d.flow(t.arena()), v[0], root, 1, v[1], v[2], v[3], Activation::kTanh);
+  });
+}
+
 /// The ops of ops_linear.hpp.
 inline OpTable linear_table() {
   using Vars = const std::vector<Var>&;
@@ -241,6 +270,8 @@ inline OpTable linear_table() {
       table.add("matmul" + to, {s, {s.cols, out}}, [](DoubleTape& t, Vars v) { return t.matmul(v[0], v[1]); });
       table.add("linear" + to, {s, {out, s.cols}, {1, out}},
                 [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], v[2]); });
+      table.add("linear_columns" + to, {s, {out, s.cols + 3}, {1, out}},
+                [](DoubleTape& t, Vars v) { return t.linear_columns(v[0], v[1], 2, v[2], Activation::kTanh); });
       table.add("linear without bias" + to, {s, {out, s.cols}},
                 [](DoubleTape& t, Vars v) { return t.linear(v[0], v[1], Var{}); });
       for (const Activation a : {Activation::kRelu, Activation::kLeakyRelu, Activation::kGelu,
@@ -284,6 +315,7 @@ inline OpTable linear_table() {
                 return t.sage(r, d.flow(t.arena()), v[0], root, v[1], v[2], v[3], Activation::kRelu, 0.0);
               });
   }
+  add_gin(table);
   return table;
 }
 

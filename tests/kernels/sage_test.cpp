@@ -115,6 +115,42 @@ TEST_CASE_TEMPLATE("the fused layer has the bits of aggregation and two products
   }
 }
 
+template <class T>
+void check_gin(std::int64_t num_nodes, std::int64_t copies, std::int64_t in, std::int64_t out, T own) {
+  CAPTURE(in);
+  CAPTURE(own);
+  const Neighbours graph(num_nodes, 7);
+  const Layer<T> layer(in, out);
+  const auto x = random_matrix<T>(copies * num_nodes, in, 1), root = random_matrix<T>(x.rows, in, 2);
+  TestMatrix<T> sums(x.rows, in);
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    for (std::int64_t k = 0; k < in; ++k) sums.view().row(i)[k] = own * root.view().row(i)[k];
+  }
+  kernels::spmm<T>(Reduce::kSum, graph.csr(), {}, x.view(), sums.view(), {}, true, nullptr);
+  TestMatrix<T> expected(x.rows, out, 1);
+  kernels::gemm_packed<T>(sums.view(), layer.lin_l, expected.view(), false,
+                          {layer.bias.data(), Activation::kRelu, T(0)});
+  TestMatrix<T> y(x.rows, out, 1), y_training(x.rows, out, 1), aggregated(x.rows, in, 2);
+  kernels::gin<T>(graph.csr(), x.view(), root.view(), own, layer.lin_l, layer.bias, Activation::kRelu, T(0),
+                  y.view(), {}, nullptr);
+  CHECK(max_error(y, expected) <= kAllowed<T>);
+  CHECK(y.gaps_untouched());
+  kernels::gin<T>(graph.csr(), x.view(), root.view(), own, layer.lin_l, layer.bias, Activation::kRelu, T(0),
+                  y_training.view(), aggregated.view(), nullptr);
+  CHECK(max_error(y_training, expected) <= kAllowed<T>);
+  CHECK(max_error(aggregated, sums) == 0);
+  CHECK(aggregated.gaps_untouched());
+}
+
+TEST_CASE_TEMPLATE("the fused isomorphism layer has the bits of aggregation and a product", T, float, double) {
+  for (const T own : {T(1), T(0), T(1.3)}) {
+    check_gin<T>(1, 1, 5, 3, own);
+    check_gin<T>(200, 1, 64, 64, own);
+    check_gin<T>(131, 3, 18, 33, own);
+    check_gin<T>(60, 2, 300, 40, own);  // wider than the buffer: by pieces
+  }
+}
+
 TEST_CASE_TEMPLATE("copies of one graph give what each of them gives alone", T, float, double) {
   const std::int64_t n = 70;
   const Neighbours graph(n, 3);
@@ -175,6 +211,12 @@ TEST_CASE_TEMPLATE("the fused layer has the same bits for any number of threads"
     TestMatrix<T> y(2 * n, 48);
     kernels::sage<T>(Reduce::kMean, graph.csr(), x.view(), layer.lin_l, layer.lin_r, layer.bias,
                      Activation::kRelu, T(0), y.view(), {}, pool);
+    return y.values;
+  }));
+  CHECK(same_for_all_pools([&](ThreadPool* pool) {
+    TestMatrix<T> y(2 * n, 48);
+    kernels::gin<T>(graph.csr(), x.view(), x.view(), T(1), layer.lin_l, layer.bias, Activation::kRelu, T(0),
+                    y.view(), {}, pool);
     return y.values;
   }));
 }

@@ -84,6 +84,16 @@ TEST_CASE_TEMPLATE("lanes are summed in one order, whatever xsimd does", T, floa
 }
 #endif
 
+TEST_CASE_TEMPLATE("four sums of lanes have the bits of each", T, float, double) {
+  for (std::uint64_t seed = 1; seed < 50; ++seed) {
+    kernels::Vec<T> v[4];
+    T sums[4];
+    for (std::uint64_t i = 0; i < 4; ++i) v[i] = kernels::load(random_values<T>(kLanes<T>, 4 * seed + i).data());
+    kernels::reduce_add_four<T>(v, sums);
+    for (int i = 0; i < 4; ++i) CHECK(sums[i] == kernels::reduce_add<T>(v[i]));
+  }
+}
+
 #if MLGRAPH_DETAIL_FMA
 TEST_CASE_TEMPLATE("a multiply-add is rounded once", T, float, double) {
   const T step = std::numeric_limits<T>::epsilon();

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ops that multiply matrices: matmul, the fused linear layer, and the fused SAGE layer.
+// Ops that multiply matrices: matmul, the fused linear layer, and the fused SAGE and GIN layers.
 #ifndef MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
 #define MLGRAPH_AUTOGRAD_OPS_LINEAR_HPP
 #include "mlgraph/core/push_macros.inc"
 
 #include <cstdint>
+#include <utility>
 
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/arena.hpp"
@@ -119,6 +120,23 @@ class LinearOps {
     }
   };
 
+  /// act(x W'^T + b) with W' the columns [first, first + in) of the weight: a part of a layer on a
+  /// concatenation.
+  /// Shapes: x (N, in), weight (out, more) -> (N, out).
+  Var linear_columns(Var x, Var weight, std::int64_t first, Var bias, Activation activation = Activation::kNone,
+                     double slope = 0.01) {
+    Ctx& ctx = self();
+    const std::int64_t in = ctx.cols(x);
+    const bool fits = first >= 0 && first + in <= ctx.cols(weight) &&
+                      (bias.id == 0 || ctx.value(bias).size() == ctx.rows(weight));
+    if (Ctx::kRecords || !fits || !ctx.keeps_packed(ctx.value(weight)))
+      return linear(x, ctx.slice_cols(weight, first, in), bias, activation, slope);
+    const Var y = ctx.allocate(ctx.rows(x), ctx.rows(weight), false);
+    kernels::linear_packed(ctx.value(x), pack(ctx.value(weight).col_block(first, in)), ctx.row(bias),
+                           activation, static_cast<T>(slope), ctx.mutable_value(y), ctx.pool());
+    return y;
+  }
+
   /// act(m W_l^T + root W_r^T + b) with m_i = reduce over neighbours j of x_j: aggregation and both products in
   /// one pass over blocks of rows that stay in cache. `root` has the nodes that are computed; it is x where
   /// these are the nodes that are aggregated. `weight_r` may be Var{} (no root weight), or the same Var as
@@ -130,96 +148,68 @@ class LinearOps {
     Ctx& ctx = self();
     const bool one_matrix = weight_l.id == weight_r.id;
     const std::int64_t in = ctx.cols(x);
-    const std::int64_t num_sources = adjacency.num_sources();
-    const std::int64_t num_targets = adjacency.num_targets();
-    if (!has_edges(ctx, "sage", adjacency, ctx.rows(x))) return {};
-    if (!ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0,
-                    [&] {
-                      return str_cat("sage: x has ", ctx.rows(x), " rows; the graph has ", num_sources,
-                                     " nodes");
-                    }) ||
+    if (!fits_edges("sage", adjacency, x, root) ||
         !ctx.expect(ctx.cols(weight_l) == (one_matrix ? 2 * in : in), [&] {
           return str_cat("sage: x has ", in, " columns; the weight is (", ctx.rows(weight_l), ", ",
                          ctx.cols(weight_l), ")");
         })) {
       return {};
     }
-    const std::int64_t num_rows = num_sources == 0 ? 0 : ctx.rows(x) / num_sources * num_targets;
-    if (!ctx.expect(ctx.rows(root) == num_rows && ctx.cols(root) == in, [&] {
-          return str_cat("sage: root is (", ctx.rows(root), ", ", ctx.cols(root), "); it should be (", num_rows,
-                         ", ", in, ")");
-        })) {
-      return {};
-    }
-    if (Ctx::kRecords && kernels::backward_reads_x(activation)) {
-      return ctx.activation(
-          activation, sage(reduce, adjacency, x, root, weight_l, weight_r, bias, Activation::kNone, slope),
-          slope);
-    }
-    const std::int64_t num_out = ctx.rows(weight_l);
-    const bool with_grad =
-        ctx.needs_grad(x, root) || ctx.needs_grad(weight_l, weight_r) || ctx.needs_grad(bias);
-    const Var y = ctx.allocate(num_rows, num_out, with_grad);
-    MatrixView<T> aggregated;
-    if (Ctx::kRecords && with_grad) {
-      aggregated = {ctx.arena().template allocate<T>(num_rows * in), num_rows, in};
-    }
-    const std::int64_t col_r = one_matrix ? in : 0;
-    {
-      const ArenaScope scratch(ctx.arena());
-      const auto packed_l = pack(ctx.value(weight_l).col_block(0, in));
-      const auto packed_r =
-          weight_r.id == 0 ? kernels::PackedMatrix<T>{} : pack(ctx.value(weight_r).col_block(col_r, in));
-      kernels::sage(reduce, adjacency.csr, ctx.value(x), ctx.value(root), packed_l, packed_r, ctx.row(bias),
-                    activation, static_cast<T>(slope), ctx.mutable_value(y), aggregated, ctx.pool());
-    }
-    ctx.record(y, Sage{x, root, weight_l, weight_r, bias, y, col_r, reduce, adjacency, aggregated, activation,
-                       static_cast<T>(slope)});
-    return y;
+    return fused({x,
+                  root,
+                  weight_l,
+                  weight_r,
+                  bias,
+                  {},
+                  {},
+                  one_matrix ? in : 0,
+                  false,
+                  T(0),
+                  reduce,
+                  adjacency,
+                  {},
+                  activation,
+                  static_cast<T>(slope)});
   }
-  /// y = act(m W_l^T + root W_r^T + b) with m = reduce over neighbours of x, kept from the forward pass (sum,
-  /// mean). root may be x.
-  struct Sage {
-    Var x, root, weight_l, weight_r, bias, y;
-    std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
-    Reduce reduce;
-    AdjacencyView adjacency;
-    MatrixView<T> aggregated;  // m
-    Activation activation;
-    T slope;
-
-    void backward(Ctx& ctx) const {
-      Arena& arena = ctx.arena();
-      ThreadPool* const pool = ctx.pool();
-      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
-      const std::int64_t width = ctx.cols(x);
-      if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), arena, pool);
-      if (ctx.needs_grad(weight_l)) {
-        const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
-        kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
-      }
-      if (weight_r.id != 0 && ctx.needs_grad(weight_r)) {
-        const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
-        kernels::gemm_tn(dz, ctx.value(root), dw, true, arena, pool);
-      }
-      if (weight_r.id != 0 && ctx.needs_grad(root)) {
-        const auto d_root = ctx.grad_target(root);
-        kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), d_root.view, d_root.accumulate, arena,
-                         pool);
-      }
-      if (ctx.needs_grad(x)) {
-        // m is not needed any more: its memory takes d loss / d m.
-        kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
-        const auto dx = ctx.grad_target(x);
-        kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
-                               Span<const std::int32_t>(), dx.view, dx.accumulate, pool);
-      }
-    }
-  };
   /// The same with x as root.
   Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
            Activation activation = Activation::kNone, double slope = 0.01) {
     return sage(reduce, adjacency, x, x, weight_l, weight_r, bias, activation, slope);
+  }
+
+  /// act(((own + eps) root_i + sum over neighbours j of x_j) W^T + b), aggregation and product in one pass as
+  /// in sage(): the start of a graph isomorphism layer. `eps` is a (1, 1) Var, or Var{} for none.
+  /// Shapes: x (C M, in), root (C N, in), weight (out, in), bias (1, out) or Var{} -> (C N, out).
+  Var gin(const AdjacencyView& adjacency, Var x, Var root, double own, Var eps, Var weight, Var bias,
+          Activation activation = Activation::kNone, double slope = 0.01) {
+    Ctx& ctx = self();
+    if (!fits_edges("gin", adjacency, x, root) ||
+        !ctx.expect(ctx.cols(weight) == ctx.cols(x),
+                    [&] {
+                      return str_cat("gin: x has ", ctx.cols(x), " columns; the weight is (", ctx.rows(weight),
+                                     ", ", ctx.cols(weight), ")");
+                    }) ||
+        !ctx.expect(eps.id == 0 || ctx.value(eps).size() == 1, [&] {
+          return str_cat("gin: eps is (", ctx.rows(eps), ", ", ctx.cols(eps), "); it should be one number");
+        })) {
+      return {};
+    }
+    const T factor = static_cast<T>(own) + (eps.id == 0 ? T(0) : *ctx.value(eps).data);
+    return fused({x,
+                  root,
+                  weight,
+                  {},
+                  bias,
+                  eps,
+                  {},
+                  0,
+                  true,
+                  factor,
+                  Reduce::kSum,
+                  adjacency,
+                  {},
+                  activation,
+                  static_cast<T>(slope)});
   }
 
   /// act(nodes[i] + shift[c] + factor[i] scaled[c]) for every node of every config: a layer on [nodes ; config]
@@ -270,6 +260,111 @@ class LinearOps {
 
  private:
   Ctx& self() { return static_cast<Ctx&>(*this); }
+
+  // Whether x has the rows that are aggregated along edges and root those that are computed.
+  bool fits_edges(const char* op, const AdjacencyView& adjacency, Var x, Var root) {
+    Ctx& ctx = self();
+    const std::int64_t num_sources = adjacency.num_sources();
+    if (!has_edges(ctx, op, adjacency, ctx.rows(x)) ||
+        !ctx.expect(num_sources == 0 ? ctx.rows(x) == 0 : ctx.rows(x) % num_sources == 0, [&] {
+          return str_cat(op, ": x has ", ctx.rows(x), " rows; the graph has ", num_sources, " nodes");
+        })) {
+      return false;
+    }
+    const std::int64_t num_rows = num_sources == 0 ? 0 : ctx.rows(x) / num_sources * adjacency.num_targets();
+    return ctx.expect(ctx.rows(root) == num_rows && ctx.cols(root) == ctx.cols(x), [&] {
+      return str_cat(op, ": root is (", ctx.rows(root), ", ", ctx.cols(root), "); it should be (", num_rows,
+                     ", ", ctx.cols(x), ")");
+    });
+  }
+
+  struct Fused;
+  // The layer's y.
+  Var fused(Fused layer) {
+    Ctx& ctx = self();
+    if (Ctx::kRecords && kernels::backward_reads_x(layer.activation)) {
+      const Activation activation = std::exchange(layer.activation, Activation::kNone);
+      return ctx.activation(activation, fused(layer), static_cast<double>(layer.slope));
+    }
+    const std::int64_t num_rows = ctx.rows(layer.root), in = ctx.cols(layer.x);
+    const bool with_grad = ctx.needs_grad(layer.x, layer.root) ||
+                           ctx.needs_grad(layer.weight_l, layer.weight_r) ||
+                           ctx.needs_grad(layer.bias, layer.eps);
+    layer.y = ctx.allocate(num_rows, ctx.rows(layer.weight_l), with_grad);
+    if (Ctx::kRecords && with_grad)
+      layer.aggregated = {ctx.arena().template allocate<T>(num_rows * in), num_rows, in};
+    {
+      const ArenaScope scratch(ctx.arena());
+      const auto x = ctx.value(layer.x), root = ctx.value(layer.root);
+      const auto y = ctx.mutable_value(layer.y);
+      const auto packed_l = pack(ctx.value(layer.weight_l).col_block(0, in));
+      if (layer.adds_own) {
+        kernels::gin(layer.adjacency.csr, x, root, layer.own, packed_l, ctx.row(layer.bias), layer.activation,
+                     layer.slope, y, layer.aggregated, ctx.pool());
+      } else {
+        const auto packed_r = layer.weight_r.id == 0
+                                  ? kernels::PackedMatrix<T>{}
+                                  : pack(ctx.value(layer.weight_r).col_block(layer.col_r, in));
+        kernels::sage(layer.reduce, layer.adjacency.csr, x, root, packed_l, packed_r, ctx.row(layer.bias),
+                      layer.activation, layer.slope, y, layer.aggregated, ctx.pool());
+      }
+    }
+    ctx.record(layer.y, Fused(layer));
+    return layer.y;
+  }
+  // y = act(m W_l^T + root W_r^T + b) with m = own root + reduce over neighbours of x, kept from the forward
+  // pass (sum, mean). root may be x. A root weight (sage) and an own part of m (gin) exclude each other.
+  struct Fused {
+    Var x, root, weight_l, weight_r, bias, eps, y;
+    std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
+    bool adds_own;       // gin: m has `own` times root
+    T own;
+    Reduce reduce;
+    AdjacencyView adjacency;
+    MatrixView<T> aggregated;  // m
+    Activation activation;
+    T slope;
+
+    void backward(Ctx& ctx) const {
+      Arena& arena = ctx.arena();
+      ThreadPool* const pool = ctx.pool();
+      const MatrixView<const T> dz = activation_grad_in_place(ctx, y, activation, slope);
+      const std::int64_t width = ctx.cols(x);
+      const bool has_root = weight_r.id != 0;
+      if (ctx.needs_grad(bias)) kernels::bias_backward(dz, ctx.row_grad(bias), arena, pool);
+      if (ctx.needs_grad(weight_l)) {
+        const MatrixView<T> dw = ctx.grad_accumulator(weight_l).col_block(0, width);
+        kernels::gemm_tn(dz, MatrixView<const T>(aggregated), dw, true, arena, pool);
+      }
+      if (has_root && ctx.needs_grad(weight_r)) {
+        const MatrixView<T> dw = ctx.grad_accumulator(weight_r).col_block(col_r, width);
+        kernels::gemm_tn(dz, ctx.value(root), dw, true, arena, pool);
+      }
+      if (has_root && ctx.needs_grad(root)) {
+        const auto d_root = ctx.grad_target(root);
+        kernels::gemm_nn(dz, ctx.value(weight_r).col_block(col_r, width), d_root.view, d_root.accumulate, arena,
+                         pool);
+      }
+      if (!ctx.needs_grad(x) && !(adds_own && (ctx.needs_grad(root) || ctx.needs_grad(eps)))) return;
+      // m is not needed any more: its memory takes d loss / d m.
+      kernels::gemm_nn(dz, ctx.value(weight_l).col_block(0, width), aggregated, false, arena, pool);
+      if (adds_own) backward_own(ctx);
+      if (!ctx.needs_grad(x)) return;
+      const auto dx = ctx.grad_target(x);
+      kernels::spmm_backward(reduce, adjacency, Span<const T>(), MatrixView<const T>(aggregated),
+                             Span<const std::int32_t>(), dx.view, dx.accumulate, pool);
+    }
+    // d root += own dm, d eps += sum of dm root.
+    void backward_own(Ctx& ctx) const {
+      if (ctx.needs_grad(eps))
+        ctx.row_grad(eps)[0] +=
+            kernels::dot(aggregated.data, ctx.value(root).data, aggregated.size(), ctx.pool());
+      if (!ctx.needs_grad(root)) return;
+      const auto d_root = ctx.grad_target(root);
+      kernels::scale(own, aggregated.data, d_root.view.data, aggregated.size(), d_root.accumulate, ctx.pool());
+    }
+  };
+
   kernels::PackedMatrix<T> pack(MatrixView<const T> weight) {
     const auto place = self().packed_place(weight, kernels::packed_size<T>(weight.cols, weight.rows));
     if (place.is_packed) return {place.data, weight.cols, weight.rows};

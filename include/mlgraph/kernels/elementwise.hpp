@@ -258,14 +258,23 @@ template <class T>
 void row_dots(MatrixView<const T> a, MatrixView<const T> b, Span<T> out, bool accumulate, ThreadPool* pool) {
   MLGRAPH_ASSERT(a.rows == b.rows && a.cols == b.cols && signed_size(out) == a.rows, "row_dots: shapes differ");
   T* const result = out.data();
+  constexpr std::int64_t kAtOnce = 4;
+  const auto products = [=](std::int64_t r) MLGRAPH_LAMBDA_INLINE {
+    Vec<T> sums(T(0));
+    for_each_piece<T>(a.cols, [&](std::int64_t c, std::int64_t m) {
+      sums = multiply_add<T>(load_n(a.row(r) + c, m), load_n(b.row(r) + c, m), sums);
+    });
+    return sums;
+  };
   parallel_for(pool, a.rows, row_block_size(a.cols), [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) {
-      Vec<T> sums(T(0));
-      for_each_piece<T>(a.cols, [&](std::int64_t c, std::int64_t m) {
-        sums = multiply_add<T>(load_n(a.row(r) + c, m), load_n(b.row(r) + c, m), sums);
-      });
-      result[r] = reduce_add<T>(sums) + (accumulate ? result[r] : T(0));
+    std::int64_t r = begin;
+    for (; r + kAtOnce <= end; r += kAtOnce) {
+      const Vec<T> sums[kAtOnce] = {products(r), products(r + 1), products(r + 2), products(r + 3)};
+      T dots[kAtOnce];
+      reduce_add_four<T>(sums, dots);
+      for (std::int64_t i = 0; i < kAtOnce; ++i) result[r + i] = dots[i] + (accumulate ? result[r + i] : T(0));
     }
+    for (; r < end; ++r) result[r] = reduce_add<T>(products(r)) + (accumulate ? result[r] : T(0));
   });
 }
 

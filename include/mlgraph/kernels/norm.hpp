@@ -149,10 +149,12 @@ void l2_normalize(MatrixView<const T> x, T eps, MatrixView<T> y, Span<T> norm, T
   parallel_for(pool, x.rows, row_block_size(x.cols), [=](std::int64_t begin, std::int64_t end) {
     row_dots<T>(x.row_block(begin, end - begin), x.row_block(begin, end - begin),
                 norm.subspan(begin, end - begin), false, nullptr);
+    for_each_piece<T>(end - begin, [&](std::int64_t i, std::int64_t n) {  // of many at once: a root takes long
+      T* const lengths = norm.data() + begin + i;
+      store_n(lengths, Vec<T>(simd::sqrt(load_n(lengths, n))), n);
+    });
     for (std::int64_t r = begin; r < end; ++r) {
-      T& length = norm[r];
-      length = std::sqrt(length);
-      const Vec<T> divisor(std::max(length, eps));
+      const Vec<T> divisor(std::max(norm[r], eps));
       for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
         store_n(y.row(r) + c, load_n(x.row(r) + c, m) / divisor, m);
       });

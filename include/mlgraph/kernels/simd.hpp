@@ -120,24 +120,34 @@ MLGRAPH_ALWAYS_INLINE Vec<T> multiply_add(const Vec<T>& a, const Vec<T>& b, cons
 namespace detail {
 // The upper half on the lower one, down to 16 bytes, whose neighbours are added first: xsimd's order up to 11; of AVX-512
 // newer ones have others.
-MLGRAPH_ALWAYS_INLINE float sum_lanes(__m256 v) {
-  const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-  const __m128 pairs = _mm_hadd_ps(half, half);
-  return _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs));
+MLGRAPH_ALWAYS_INLINE __m128 fold(__m256 v) {
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 }
-MLGRAPH_ALWAYS_INLINE double sum_lanes(__m256d v) {
-  const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
-  return _mm_cvtsd_f64(_mm_hadd_pd(half, half));
+MLGRAPH_ALWAYS_INLINE __m128d fold(__m256d v) {
+  return _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
 }
 #if defined(__AVX512F__)
-MLGRAPH_ALWAYS_INLINE double sum_lanes(__m512d v) {
-  return sum_lanes(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)));
-}
-MLGRAPH_ALWAYS_INLINE float sum_lanes(__m512 v) {
+MLGRAPH_ALWAYS_INLINE __m128 fold(__m512 v) {
   const __m256 upper = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
-  return sum_lanes(_mm256_add_ps(_mm512_castps512_ps256(v), upper));
+  return fold(_mm256_add_ps(_mm512_castps512_ps256(v), upper));
+}
+MLGRAPH_ALWAYS_INLINE __m128d fold(__m512d v) {
+  return fold(_mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1)));
 }
 #endif
+MLGRAPH_ALWAYS_INLINE float sum_folded(__m128 v) {
+  const __m128 pairs = _mm_hadd_ps(v, v);
+  return _mm_cvtss_f32(_mm_hadd_ps(pairs, pairs));
+}
+MLGRAPH_ALWAYS_INLINE double sum_folded(__m128d v) { return _mm_cvtsd_f64(_mm_hadd_pd(v, v)); }
+// Four of them at once, by the same additions.
+MLGRAPH_ALWAYS_INLINE void sum_folded(__m128 a, __m128 b, __m128 c, __m128 d, float* out) {
+  _mm_storeu_ps(out, _mm_hadd_ps(_mm_hadd_ps(a, b), _mm_hadd_ps(c, d)));
+}
+MLGRAPH_ALWAYS_INLINE void sum_folded(__m128d a, __m128d b, __m128d c, __m128d d, double* out) {
+  _mm_storeu_pd(out, _mm_hadd_pd(a, b));
+  _mm_storeu_pd(out + 2, _mm_hadd_pd(c, d));
+}
 }  // namespace detail
 #endif
 
@@ -147,11 +157,21 @@ MLGRAPH_ALWAYS_INLINE T reduce_add(const Vec<T>& v) {
 #if defined(MLGRAPH_NO_SIMD)
   return scalar::sum_of_lanes(v);
 #elif defined(__AVX__)
-  return detail::sum_lanes(v);
+  return detail::sum_folded(detail::fold(v));
 #elif XSIMD_VERSION_MAJOR >= 9
   return xsimd::reduce_add(v);
 #else
   return xsimd::hadd(v);
+#endif
+}
+
+/// The sums of the lanes of four vectors, each with the bits of reduce_add().
+template <class T>
+MLGRAPH_ALWAYS_INLINE void reduce_add_four(const Vec<T> (&v)[4], T* out) {
+#if defined(__AVX__) && !defined(MLGRAPH_NO_SIMD)
+  detail::sum_folded(detail::fold(v[0]), detail::fold(v[1]), detail::fold(v[2]), detail::fold(v[3]), out);
+#else
+  for (int i = 0; i < 4; ++i) out[i] = reduce_add<T>(v[i]);
 #endif
 }
 

@@ -16,6 +16,7 @@
 #include "mlgraph/kernels/reduce.hpp"
 #include "mlgraph/nn/linear.hpp"
 #include "mlgraph/nn/message_edges.hpp"
+#include "mlgraph/nn/neighbour_sum.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -34,7 +35,8 @@ struct GINConvOptions {
 ///
 /// Shapes: x (C N, F) for C configs of one graph -> what nn(ctx, .) makes of (C N, F); eps (1) with train_eps, as in
 ///         PyG.
-/// Cost:   O(C (E + N) F) additions, and that of nn.
+/// Cost:   O(C (E + N) F) additions, and that of nn. A Linear or an MLP as nn, or any type with of_sum() as NeighbourSum
+///         says, takes the sums as they are made, block by block; others get a matrix of them.
 /// Source: Xu, Hu, Leskovec, Jegelka, arXiv:1810.00826, equation 4.1.
 class GINConv {
  public:
@@ -52,16 +54,15 @@ class GINConv {
   /// The same on a message flow.  Shapes: x (C M, F) -> what nn makes of (C R, F).
   template <class Ctx, class Network>
   Var operator()(Ctx& ctx, Var x, const MessageFlow<typename Ctx::Scalar>& flow, Network&& nn) const {
-    const Var sum = ctx.spmm(Reduce::kSum, flow.edges, x);
-    return nn(ctx, ctx.add(itself(ctx, flow.roots(ctx, x)), sum));
+    return apply_to_sum(ctx, {x, flow.roots(ctx, x), own(), eps(ctx), flow.edges}, nn);
   }
 
-  /// (1 + eps) x.
+  /// How often a node itself counts, but for what is trained of it.
+  [[nodiscard]] double own() const { return options_.train_eps ? 1 : 1 + options_.eps; }
+  /// What is trained of it, (1, 1), or Var{}.
   template <class Ctx>
-  Var itself(Ctx& ctx, Var x) const {
-    if (!options_.train_eps) return options_.eps == 0 ? x : ctx.scale(x, 1 + options_.eps);
-    const Var ones = ctx.full(1, ctx.cols(x), 1);
-    return ctx.column_affine(x, ctx.add(ones, ctx.matmul(ctx.param(eps_), ones)), Var{});
+  [[nodiscard]] Var eps(Ctx& ctx) const {
+    return options_.train_eps ? ctx.param(eps_) : Var{};
   }
   [[nodiscard]] const Options& options() const { return options_; }
 
@@ -104,7 +105,7 @@ class GINEConv {
     if (!ctx.status().ok()) return {};
     const Var message = ctx.relu(ctx.add(ctx.gather_rows(x, edges.source), row));
     const Var sum = ctx.segment_reduce(Reduce::kSum, edges.ptr, message);
-    return nn(ctx, ctx.add(sum_.itself(ctx, root), sum));
+    return nn(ctx, ctx.add(NeighbourSum{{}, root, sum_.own(), sum_.eps(ctx), {}}.itself(ctx), sum));
   }
 
  private:

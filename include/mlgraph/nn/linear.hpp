@@ -11,6 +11,7 @@
 #include "mlgraph/autograd/var.hpp"
 #include "mlgraph/core/format.hpp"
 #include "mlgraph/kernels/activation.hpp"
+#include "mlgraph/nn/neighbour_sum.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -38,12 +39,20 @@ class Linear {
     return ctx.linear(x, ctx.param(weight_), bias_.exists() ? ctx.param(bias_) : Var{}, activation, slope);
   }
 
+  /// The same of rows that are sums over neighbours, which are added up and multiplied in one pass.
+  template <class Ctx>
+  Var of_sum(Ctx& ctx, const NeighbourSum& sum, Activation activation = Activation::kNone,
+             double slope = 0.01) const {
+    return ctx.gin(sum.adjacency, sum.x, sum.root, sum.own, sum.eps, ctx.param(weight_),
+                   bias_.exists() ? ctx.param(bias_) : Var{}, activation, slope);
+  }
+
   /// The product with the columns [first, first + columns of x) of the weight alone, with the bias or without:
   /// a part of the layer on a concatenation, whose parts add up to it.
   template <class Ctx>
   Var columns(Ctx& ctx, Var x, std::int64_t first, bool with_bias) const {
-    const Var weight = ctx.slice_cols(ctx.param(weight_), first, ctx.cols(x));
-    return ctx.linear(x, weight, with_bias && bias_.exists() ? ctx.param(bias_) : Var{});
+    const Var bias = with_bias && bias_.exists() ? ctx.param(bias_) : Var{};
+    return ctx.linear_columns(x, ctx.param(weight_), first, bias);
   }
 
  private:

@@ -4,6 +4,7 @@
 #define MLGRAPH_NN_MLP_HPP
 #include "mlgraph/core/push_macros.inc"
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "mlgraph/core/span.hpp"
 #include "mlgraph/kernels/activation.hpp"
 #include "mlgraph/nn/linear.hpp"
+#include "mlgraph/nn/neighbour_sum.hpp"
 
 namespace mlgraph {
 MLGRAPH_BEGIN_ISA
@@ -44,15 +46,30 @@ class MLP {
 
   template <class Ctx>
   Var operator()(Ctx& ctx, Var x) const {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      const bool plain = options_.plain_last && i + 1 == layers_.size();
-      x = layers_[i](ctx, x, plain ? Activation::kNone : options_.activation);
-      if (!plain) x = ctx.dropout(x, options_.dropout);
-    }
-    return x;
+    return from(ctx, 0, x);
+  }
+  /// The same of rows that are sums over neighbours, the first layer in one pass with them.
+  template <class Ctx>
+  Var of_sum(Ctx& ctx, const NeighbourSum& sum) const {
+    if (layers_.empty()) return sum.rows(ctx);
+    return from(ctx, 1, dropped(ctx, 0, layers_[0].of_sum(ctx, sum, activation(0))));
   }
 
  private:
+  [[nodiscard]] bool is_plain(std::size_t i) const { return options_.plain_last && i + 1 == layers_.size(); }
+  [[nodiscard]] Activation activation(std::size_t i) const {
+    return is_plain(i) ? Activation::kNone : options_.activation;
+  }
+  template <class Ctx>
+  Var dropped(Ctx& ctx, std::size_t i, Var y) const {
+    return is_plain(i) ? y : ctx.dropout(y, options_.dropout);
+  }
+  template <class Ctx>
+  Var from(Ctx& ctx, std::size_t first, Var x) const {
+    for (std::size_t i = first; i < layers_.size(); ++i) x = dropped(ctx, i, layers_[i](ctx, x, activation(i)));
+    return x;
+  }
+
   std::vector<Linear> layers_;
   MlpOptions options_;
 };

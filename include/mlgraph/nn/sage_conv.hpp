@@ -103,8 +103,8 @@ class SAGEConv {
                  double slope) const {
     const Var weight = ctx.param(weight_l_);
     const std::int64_t half = weight_l_.cols / 2;
-    const Var u = ctx.linear(z, ctx.slice_cols(weight, half - ctx.cols(z), ctx.cols(z)), Var{});
-    const Var v = ctx.linear(z, ctx.slice_cols(weight, 2 * half - ctx.cols(z), ctx.cols(z)), Var{});
+    const Var u = ctx.linear_columns(z, weight, half - ctx.cols(z), Var{});
+    const Var v = ctx.linear_columns(z, weight, 2 * half - ctx.cols(z), Var{});
     const Var y = ctx.config_affine(node_part, v, u, degree, activation, slope);
     return options_.normalize ? ctx.l2_normalize(y) : y;
   }
