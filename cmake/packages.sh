@@ -13,7 +13,7 @@ have_package() {
       python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null; return ;;
     libclang-rt-dev)  # the runtime of clang's sanitizers; part of clang itself before Debian 12
       echo 'int main() {}' | clang++ -x c++ -fsanitize=address,undefined -o /dev/null - 2>/dev/null; return ;;
-    libc++-dev)  # some version that clang++ finds; Debian installs one at a time
+    libc++-dev | libc++abi-dev)  # some version that clang++ finds; Debian installs one at a time
       printf '#include <cstddef>\nint main() {}' | clang++ -x c++ -stdlib=libc++ -o /dev/null - 2>/dev/null; return ;;
     libeigen3-dev) header=eigen3/Eigen/Core ;;
     libxsimd-dev) header=xsimd/xsimd.hpp ;;
