@@ -155,21 +155,15 @@ class LinearOps {
         })) {
       return {};
     }
-    return fused({x,
-                  root,
-                  weight_l,
-                  weight_r,
-                  bias,
-                  {},
-                  {},
-                  one_matrix ? in : 0,
-                  false,
-                  T(0),
-                  reduce,
-                  adjacency,
-                  {},
-                  activation,
-                  static_cast<T>(slope)});
+    Fused layer;
+    layer.x = x, layer.root = root, layer.bias = bias;
+    layer.weight_l = weight_l, layer.weight_r = weight_r;
+    layer.col_r = one_matrix ? in : 0;
+    layer.reduce = reduce;
+    layer.adjacency = adjacency;
+    layer.activation = activation;
+    layer.slope = static_cast<T>(slope);
+    return fused(layer);
   }
   /// The same with x as root.
   Var sage(Reduce reduce, const AdjacencyView& adjacency, Var x, Var weight_l, Var weight_r, Var bias,
@@ -194,22 +188,15 @@ class LinearOps {
         })) {
       return {};
     }
-    const T factor = static_cast<T>(own) + (eps.id == 0 ? T(0) : *ctx.value(eps).data);
-    return fused({x,
-                  root,
-                  weight,
-                  {},
-                  bias,
-                  eps,
-                  {},
-                  0,
-                  true,
-                  factor,
-                  Reduce::kSum,
-                  adjacency,
-                  {},
-                  activation,
-                  static_cast<T>(slope)});
+    Fused layer;
+    layer.x = x, layer.root = root, layer.bias = bias;
+    layer.weight_l = weight, layer.eps = eps;
+    layer.adds_own = true;
+    layer.own = static_cast<T>(own) + (eps.id == 0 ? T(0) : *ctx.value(eps).data);
+    layer.adjacency = adjacency;
+    layer.activation = activation;
+    layer.slope = static_cast<T>(slope);
+    return fused(layer);
   }
 
   /// act(nodes[i] + shift[c] + factor[i] scaled[c]) for every node of every config: a layer on [nodes ; config]
@@ -316,14 +303,14 @@ class LinearOps {
   // pass (sum, mean). root may be x. A root weight (sage) and an own part of m (gin) exclude each other.
   struct Fused {
     Var x, root, weight_l, weight_r, bias, eps, y;
-    std::int64_t col_r;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
-    bool adds_own;       // gin: m has `own` times root
-    T own;
-    Reduce reduce;
+    std::int64_t col_r = 0;  // where W_r starts when both are one matrix [W_l | W_r]; weight_r is then weight_l
+    bool adds_own = false;   // gin: m has `own` times root
+    T own = 0;
+    Reduce reduce = Reduce::kSum;
     AdjacencyView adjacency;
     MatrixView<T> aggregated;  // m
-    Activation activation;
-    T slope;
+    Activation activation = Activation::kNone;
+    T slope = 0;
 
     void backward(Ctx& ctx) const {
       Arena& arena = ctx.arena();
