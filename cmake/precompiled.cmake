@@ -7,6 +7,8 @@
 #   Makes <name>: all headers of mlgraph as a precompiled header, and the object of its inline functions and of the
 #   instances of templates that these need. It is compiled as what links <target> is, the object also with
 #   MLGRAPH_PRECOMPILED_FLAGS: with -O1 programs run almost as if all of them had it.
+# mlgraph_extend_precompiled(<name> <precompiled> <target> <header>...)
+#   Makes <name>: <precompiled> and more headers, compiled as what links <target> is, the object with the same flags.
 # mlgraph_use_precompiled(<name> <target>...)
 #   What the targets compile begins with it; a program of them links the object. So must programs that link a library.
 set(MLGRAPH_PRECOMPILED_FLAGS "" CACHE STRING "Flags for the object of precompiled headers, such as -O1")
@@ -34,31 +36,78 @@ function(mlgraph_add_precompiled name target)
   target_compile_options(${name} PRIVATE "SHELL:-Xclang -fmodules-codegen")
 
   set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${name}.dir/cmake_pch.hxx.pch)
+  _mlgraph_precompiled_object(${name} ${target} ${precompiled} ${name})
+  set_target_properties(${name} PROPERTIES MLGRAPH_PCH ${precompiled} MLGRAPH_OBJECTS "${object}")
+endfunction()
+
+# Compiles the functions of <precompiled>; sets `object` to the file. `depends`: what makes <precompiled>.
+function(_mlgraph_precompiled_object name target precompiled depends)
   set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}${CMAKE_CXX_OUTPUT_EXTENSION})
   separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${MLGRAPH_PRECOMPILED_FLAGS}")
   add_custom_command(
     OUTPUT ${object}
     COMMAND ${CMAKE_CXX_COMPILER} ${flags} $<FILTER:$<TARGET_PROPERTY:${target},INTERFACE_COMPILE_OPTIONS>,INCLUDE,^-fsanitize>
             -c ${precompiled} -o ${object}
-    DEPENDS ${name} ${precompiled}
+    DEPENDS ${depends} ${precompiled}
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR}  # of the relative path of an ignore list
     COMMENT "Compiling the inline functions of ${name}"
     COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name}_object DEPENDS ${object})
-  set_property(TARGET ${name} PROPERTY MLGRAPH_OBJECT ${object})
+  set(object ${object} PARENT_SCOPE)
+endfunction()
+
+function(mlgraph_extend_precompiled name base target)
+  if(NOT TARGET ${base})
+    return()
+  endif()
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.hpp)
+  list(TRANSFORM ARGN REPLACE "(.+)" "#include \"\\1\"\n" OUTPUT_VARIABLE includes)
+  string(JOIN "" includes ${includes})
+  file(CONFIGURE OUTPUT ${source} CONTENT "${includes}" @ONLY)
+  add_library(${name} INTERFACE)
+  # Of the options and folders of what links <target>, for want of a target that makes nothing but a header.
+  add_library(${name}_options OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp CONTENT "// Never compiled.\n")
+  target_link_libraries(${name}_options PRIVATE ${target})
+
+  get_target_property(before ${base} MLGRAPH_PCH)
+  get_target_property(objects ${base} MLGRAPH_OBJECTS)
+  set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/${name}.pch)
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS}")
+  set(folders $<TARGET_PROPERTY:${name}_options,INCLUDE_DIRECTORIES>)
+  add_custom_command(
+    OUTPUT ${precompiled}
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} $<TARGET_PROPERTY:${name}_options,COMPILE_OPTIONS>
+            "$<$<BOOL:${folders}>:-I$<JOIN:${folders},;-I>>" ${CMAKE_CXX17_EXTENSION_COMPILE_OPTION} -Winvalid-pch
+            -fpch-instantiate-templates -Xclang -fmodules-codegen -Xclang -emit-pch -Xclang -include-pch -Xclang ${before}
+            -x c++-header -MD -MF ${precompiled}.d -MT ${precompiled} -o ${precompiled} -c ${source}
+    DEPENDS ${base} ${before} ${source}
+    DEPFILE ${precompiled}.d
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR}
+    COMMENT "Precompiling ${name}"
+    COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(${name}_header DEPENDS ${precompiled})
+  _mlgraph_precompiled_object(${name} ${target} ${precompiled} ${name}_header)
+  set_target_properties(${name} PROPERTIES MLGRAPH_PCH ${precompiled} MLGRAPH_OBJECTS "${object};${objects}")
 endfunction()
 
 function(mlgraph_use_precompiled name)
   if(NOT TARGET ${name})
     return()
   endif()
-  get_target_property(object ${name} MLGRAPH_OBJECT)
+  get_target_property(objects ${name} MLGRAPH_OBJECTS)
+  get_target_property(precompiled ${name} MLGRAPH_PCH)
   foreach(program IN LISTS ARGN)
     get_target_property(options ${program} COMPILE_OPTIONS)
     if(options MATCHES "-fno-exceptions|-fno-rtti|-fsanitize|-stdlib")  # of another language than the header
       continue()
     endif()
-    target_precompile_headers(${program} REUSE_FROM ${name})
+    if(TARGET ${name}_header)
+      target_compile_options(${program} PRIVATE -Winvalid-pch "SHELL:-Xclang -include-pch -Xclang ${precompiled}")
+      add_dependencies(${program} ${name}_header)
+    else()
+      target_precompile_headers(${program} REUSE_FROM ${name})
+    endif()
     get_target_property(type ${program} TYPE)
     if(NOT type STREQUAL "EXECUTABLE")
       continue()
@@ -67,7 +116,7 @@ function(mlgraph_use_precompiled name)
       add_dependencies(${program} ${name}_object)
     endif()
     # Some inline functions of the standard library need what only the library itself has: those that nobody calls go.
-    target_link_libraries(${program} PRIVATE ${object} -Wl,--gc-sections)
-    set_property(TARGET ${program} APPEND PROPERTY LINK_DEPENDS ${object})
+    target_link_libraries(${program} PRIVATE ${objects} -Wl,--gc-sections)
+    set_property(TARGET ${program} APPEND PROPERTY LINK_DEPENDS ${objects})
   endforeach()
 endfunction()

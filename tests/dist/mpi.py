@@ -123,11 +123,11 @@ class Mpi(Ranks):
             self.assertEqual(self.read("m"), self.read("alone"), f"{ranks} ranks")
 
     def test_it_stops_after_an_epoch_and_goes_on_with_other_ranks(self):
-        whole = self.arguments("whole", epochs=400)
+        whole = self.arguments("whole", epochs=200)
         self.run_ranks(0, whole)
         for how in ("signal", "file"):
             stop = self.out / "stop"
-            process = self.start(3, self.arguments("m", "--checkpoint-every", "0", "--stop-file", str(stop), epochs=400))
+            process = self.start(3, self.arguments("m", "--checkpoint-every", "0", "--stop-file", str(stop), epochs=200))
             self.wait_for(self.out / "m.checkpoint")
             if how == "signal":
                 process.send_signal(signal.SIGUSR1)
@@ -137,7 +137,7 @@ class Mpi(Ranks):
             self.assertEqual(process.returncode, 1, said)
             self.assertRegex(said, "stopped by (SIGUSR1|another rank);" if how == "signal" else "stopped by the file .*stop;")
             stop.unlink(missing_ok=True)
-            self.run_ranks(2, self.arguments("m", "--resume", str(self.out / "m.checkpoint"), epochs=400))
+            self.run_ranks(2, self.arguments("m", "--resume", str(self.out / "m.checkpoint"), epochs=200))
             self.assertEqual(self.read("m"), self.read("whole"), how)
             self.assertFalse((self.out / "m.checkpoint").exists())
         stop.touch()
@@ -145,16 +145,16 @@ class Mpi(Ranks):
         self.assertIn("--stop-file: there is a file", error)
 
     def test_a_killed_rank_ends_the_run_and_loses_nothing(self):
-        self.run_ranks(0, self.arguments("whole", epochs=400))
+        self.run_ranks(0, self.arguments("whole", epochs=200))
         for victim in range(3):
-            process = self.start(3, self.arguments("m", "--checkpoint-every", "0", epochs=400))
+            process = self.start(3, self.arguments("m", "--checkpoint-every", "0", epochs=200))
             self.wait_for(self.out / "m.checkpoint")
             os.kill(self.pid_of_rank(process.pid, victim), signal.SIGKILL)
             said, _ = process.communicate(timeout=TIMEOUT)
             self.assertNotEqual(process.returncode, 0, said)
             # Open MPI names the rank; MPICH the machine and the process.
             self.assertRegex(said, r"(?i)rank %d\b|killed|signal 9|bad termination" % victim)
-            self.run_ranks(1 + victim, self.arguments("m", "--resume", str(self.out / "m.checkpoint"), epochs=400))
+            self.run_ranks(1 + victim, self.arguments("m", "--resume", str(self.out / "m.checkpoint"), epochs=200))
             self.assertEqual(self.read("m"), self.read("whole"), f"rank {victim} was killed")
 
     def pid_of_rank(self, root, rank):
