@@ -176,13 +176,16 @@ struct Epilogue {
              std::int64_t end) const {
     if (bias == nullptr && activation == Activation::kNone) return;
     with_activation(activation, [&](auto a) {
-      for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) {
-        const Vec<T> add = bias == nullptr ? Vec<T>(T(0)) : load_n(bias + begin + j, n);
-        for (std::int64_t r = first; r < last; ++r) {
-          T* const out = c.row(r) + begin + j;
-          const Vec<T> sum = load_n(out, n);
-          store_n(out, activate<a(), T>(bias == nullptr ? sum : sum + add, slope), n);
+      for_each_piece<T>(end - begin, [&](std::int64_t j, std::int64_t n) MLGRAPH_LAMBDA_INLINE {
+        T* out = c.row(first) + begin + j;
+        if (bias == nullptr) {
+          for (std::int64_t r = first; r < last; ++r, out += c.stride)
+            store_n(out, activate<a(), T>(load_n(out, n), slope), n);
+          return;
         }
+        const Vec<T> add = load_n(bias + begin + j, n);
+        for (std::int64_t r = first; r < last; ++r, out += c.stride)
+          store_n(out, activate<a(), T>(load_n(out, n) + add, slope), n);
       });
     });
   }

@@ -35,14 +35,22 @@ void config_affine(MatrixView<const T> nodes, MatrixView<const T> shift, MatrixV
                  "config_affine: scaled does not fit");
   with_activation(act, [&](auto activation) {
     parallel_for(pool, y.rows, detail::rows_per_task(y.cols), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        const std::int64_t c = r / num_nodes;
-        const std::int64_t i = r - c * num_nodes;
-        for_each_piece<T>(y.cols, [&](std::int64_t k, std::int64_t n) {
-          Vec<T> z = load_n(nodes.row(i) + k, n) + load_n(shift.row(c) + k, n);
-          if (scaled.data != nullptr)
-            z = multiply_add<T>(Vec<T>(factor.data()[i]), load_n(scaled.row(c) + k, n), z);
-          store_n(y.row(r) + k, activate<activation(), T>(z, slope), n);
+      std::int64_t c = begin / num_nodes, i = begin % num_nodes;
+      for (std::int64_t r = begin; r < end; ++r, ++i) {
+        if (i == num_nodes) i = 0, ++c;
+        const T *const node = nodes.row(i), *const add = shift.row(c);
+        T* const out = y.row(r);
+        if (scaled.data == nullptr) {
+          for_each_piece<T>(y.cols, [&](std::int64_t k, std::int64_t n) MLGRAPH_LAMBDA_INLINE {
+            store_n(out + k, activate<activation(), T>(load_n(node + k, n) + load_n(add + k, n), slope), n);
+          });
+          continue;
+        }
+        const T* const times = scaled.row(c);
+        const Vec<T> by(factor.data()[i]);
+        for_each_piece<T>(y.cols, [&](std::int64_t k, std::int64_t n) MLGRAPH_LAMBDA_INLINE {
+          const Vec<T> z = multiply_add<T>(by, load_n(times + k, n), load_n(node + k, n) + load_n(add + k, n));
+          store_n(out + k, activate<activation(), T>(z, slope), n);
         });
       }
     });

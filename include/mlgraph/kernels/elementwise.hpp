@@ -260,9 +260,10 @@ void row_dots(MatrixView<const T> a, MatrixView<const T> b, Span<T> out, bool ac
   T* const result = out.data();
   constexpr std::int64_t kAtOnce = 4;
   const auto products = [=](std::int64_t r) MLGRAPH_LAMBDA_INLINE {
+    const T *const left = a.row(r), *const right = b.row(r);
     Vec<T> sums(T(0));
-    for_each_piece<T>(a.cols, [&](std::int64_t c, std::int64_t m) {
-      sums = multiply_add<T>(load_n(a.row(r) + c, m), load_n(b.row(r) + c, m), sums);
+    for_each_piece<T>(a.cols, [&](std::int64_t c, std::int64_t m) MLGRAPH_LAMBDA_INLINE {
+      sums = multiply_add<T>(load_n(left + c, m), load_n(right + c, m), sums);
     });
     return sums;
   };

@@ -154,9 +154,11 @@ void l2_normalize(MatrixView<const T> x, T eps, MatrixView<T> y, Span<T> norm, T
       store_n(lengths, Vec<T>(simd::sqrt(load_n(lengths, n))), n);
     });
     for (std::int64_t r = begin; r < end; ++r) {
-      const Vec<T> divisor(std::max(norm[r], eps));
-      for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) {
-        store_n(y.row(r) + c, load_n(x.row(r) + c, m) / divisor, m);
+      const Vec<T> divisor(std::max(norm.data()[r], eps));
+      const T* const in = x.row(r);
+      T* const out = y.row(r);
+      for_each_piece<T>(x.cols, [&](std::int64_t c, std::int64_t m) MLGRAPH_LAMBDA_INLINE {
+        store_n(out + c, load_n(in + c, m) / divisor, m);
       });
     }
   });
