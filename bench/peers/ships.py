@@ -68,7 +68,7 @@ def make_network(model):
                 mixed = torch.zeros_like(h).index_add(0, target, h[source]).index_add(0, source, h[target])
                 w, b = getattr(self, f"layers_{k}_lin_weight"), getattr(self, f"layers_{k}_lin_bias")
                 h = normalize(leaky_relu(linear(torch.cat([mixed, h], 1), w, b), 0.2), dim=1)
-            h = h.sum(0)
+            h = h.sum(0, keepdim=True)
             for k in range(3):
                 h = linear(h, getattr(self, f"head_lins_{k}_weight"), getattr(self, f"head_lins_{k}_bias"))
                 h = leaky_relu(h, 0.01) if k < 2 else h
