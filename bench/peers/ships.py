@@ -4,14 +4,15 @@
 
 usage: ships.py [--floors] FOLDER MODEL.safetensors OUR_FOLDER
   FOLDER      gets the peers' models and programs, which are made again where they are older than their source
-  OUR_FOLDER  has ships_embedded and ships_from_file
+  OUR_FOLDER  has ships_embedded, ships_embedded_static and ships_from_file
   --floors    cold start beside ONNX Runtime alone, as a line of `bench/run --floors`
   ROUNDS      of the environment: how often each program is started, 31 where it is not set
 
 Every program starts, loads the same model, is told the same graph and configuration (bench/ships/question.hpp), prints one score and ends. They are
 started one after the other in turn, on one thread, with their files in the page cache; bench/ships/start.cpp measures from before the start to the
 end of the process. Models of the peers have the shapes of the one graph as constants, which they optimise for, and read any graph of these shapes.
-Where a peer can load a model in several ways, the one whose fastest start is the fastest counts; all are printed.
+All ways in which a peer can load a model are printed, and ONNX Runtime's fastest counts. Ratios are of the least processor's time: on one thread it is
+what the clock shows on a quiet machine, and other work disturbs it less.
 
 Exit code 1 when a peer cannot be made, a score differs from mlgraph's by more than 1e-4 of it, or --floors is short.
 """
@@ -31,7 +32,7 @@ import zipfile
 TOLERANCE = 1e-4
 FLOOR = 20  # cold start of ONNX Runtime / ours
 SOURCES = pathlib.Path(__file__).resolve().parent.parent / "ships"
-# Of the C and C++ runtimes, which every peer and the compiler itself need.
+# Of the runtimes of C and C++, which every peer and a compiler need.
 SYSTEM = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so")
 
 
@@ -123,7 +124,6 @@ def export(kind, folder, model):
     """By a process of its own: this one stays free of PyTorch."""
     if not is_made(folder / EXPORTS[kind][1], __file__, model):
         run_logged([sys.executable, __file__, "--export", kind, folder, model], folder / f"export_{kind}.log")
-        os.utime(folder / EXPORTS[kind][1])
 
 
 def compiled(folder, source, *flags):
@@ -162,14 +162,8 @@ def torch_commands(folder, model):
     flags = ["-std=c++20", "-isystem", torch / "include", "-isystem", torch / "include/torch/csrc/api/include", "-L", torch / "lib",
              f"-Wl,-rpath,{torch / 'lib'}", "-Wl,--no-as-needed", "-ltorch", "-ltorch_cpu", "-lc10"]
     aot = compiled(folder, "aotinductor.cpp", *flags)
-    return [("AOTInductor", "a .pt2", [aot, folder / "package.pt2"]), ("AOTInductor", "a folder", [aot, unpacked(folder / "package")]),
+    return [("AOTInductor", "a .pt2", [aot, folder / "package.pt2"]), ("AOTInductor", "a folder", [aot, next((folder / "package").iterdir())]),
             ("libtorch", "TorchScript", [compiled(folder, "libtorch.cpp", *flags), folder / "module.pt"])]
-
-
-def unpacked(folder):
-    """The package may have one folder around everything."""
-    inside = list(folder.iterdir())
-    return inside[0] if len(inside) == 1 else folder
 
 
 def bytes_of(path):
@@ -183,11 +177,10 @@ class Way:
     def __init__(self, name, what, command):
         self.name, self.what, self.command = name, what, [str(part) for part in command]
         self.wall, self.processor, self.peak, self.score = [], [], [], None
-        lines = subprocess.run(["ldd", self.command[0]], capture_output=True, text=True, check=True).stdout.splitlines()
-        libraries = [(words[0], words[2]) for words in map(str.split, lines) if len(words) > 2 and not SYSTEM.search(words[0])]
-        self.libraries = [os.path.basename(name) for name, _ in libraries]
-        parts = [self.command[0], *(path for _, path in libraries), *self.command[1:2]]
-        self.bytes = sum(bytes_of(os.path.realpath(path)) for path in parts)
+        lines = subprocess.run(["ldd", self.command[0]], capture_output=True, text=True, check=False).stdout.splitlines()
+        libraries = [words[2] for words in map(str.split, lines) if len(words) > 2 and not SYSTEM.search(words[0])]
+        self.libraries = [os.path.basename(path) for path in libraries]
+        self.bytes = sum(bytes_of(os.path.realpath(path)) for path in [*self.command[:2], *libraries])
 
     def start(self, starter, counts):
         done = subprocess.run([starter, *self.command], capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
@@ -200,9 +193,9 @@ class Way:
                 values.append(value)
 
     def text(self):
+        times = " | ".join(f"{1e3 * statistics.median(values):.1f} ({1e3 * min(values):.1f})" for values in (self.wall, self.processor))
         libraries = f"{len(self.libraries)}: {', '.join(self.libraries)}" if self.libraries else "none"
-        return (f"| {self.name}, {self.what} | {1e3 * statistics.median(self.wall):.2f} ({1e3 * min(self.wall):.2f}) | "
-                f"{1e3 * statistics.median(self.processor):.1f} | {statistics.median(self.peak) / 1024:.1f} | {self.bytes / 1e6:.2f} | {libraries} |")
+        return f"| {self.name}, {self.what} | {times} | {statistics.median(self.peak) / 1024:.1f} | {self.bytes / 1e6:.2f} | {libraries} |"
 
 
 def main():
@@ -214,11 +207,12 @@ def main():
         sys.exit("usage: ships.py [--floors] FOLDER MODEL.safetensors OUR_FOLDER")
     folder, model, ours = pathlib.Path(arguments[0]).resolve(), arguments[1], pathlib.Path(arguments[2])
     folder.mkdir(parents=True, exist_ok=True)
-    for name in "ships_embedded", "ships_from_file":  # as they are shipped
+    for name in "ships_embedded", "ships_embedded_static", "ships_from_file":  # as they are shipped
         subprocess.run(["strip", "-o", folder / name, ours / name], check=True)
     (folder / "empty.cpp").write_text("int main() {}\n", encoding="utf-8")
     ways = [Way("an empty program", "no score", [compiled(folder, folder / "empty.cpp")]),
-            Way("mlgraph", "embedded", [folder / "ships_embedded"]), Way("mlgraph", "from a file", [folder / "ships_from_file", model])]
+            Way("mlgraph", "embedded", [folder / "ships_embedded"]), Way("mlgraph", "from a file", [folder / "ships_from_file", model]),
+            Way("mlgraph", "embedded, static", [folder / "ships_embedded_static"])]
     ways += [Way(*way) for way in onnx_commands(folder, model) + ([] if floors else torch_commands(folder, model))]
     starter = compiled(folder, "start.cpp", "-std=c++17", "-static")
     rounds = int(os.environ.get("ROUNDS", "31"))
@@ -229,27 +223,27 @@ def main():
 
 
 def report(ways, floors, rounds):
-    _, embedded, from_file, *peers = ways
-    worst = max(abs(way.score / embedded.score - 1) for way in [from_file, *peers])
-    onnx = min((way for way in peers if way.name == "ONNX Runtime"), key=lambda way: min(way.wall))
-    ratios = [(way, min(onnx.wall) / min(way.wall)) for way in (embedded, from_file)]
-    short = False
+    ours, peers = ([way for way in ways[1:] if (way.name == "mlgraph") == own] for own in (True, False))
+    worst = max(abs(way.score / ours[0].score - 1) for way in [*ours, *peers])
+    onnx = min((way for way in peers if way.name == "ONNX Runtime"), key=lambda way: min(way.processor))
+    ratios = [(way.what, min(onnx.processor) / min(way.processor)) for way in ours]
     if floors:
-        for way, ratio in ratios:
-            short |= ratio < FLOOR
-            print(f"{'cold start: ' + way.name + ', ' + way.what:66} {ratio:8.2f} >= {FLOOR:6.2f}  {'short' if ratio < FLOOR else 'ok':5} {onnx.name}, {onnx.what}")
+        for what, ratio in ratios:
+            word = "short" if ratio < FLOOR else "ok"
+            print(f"{'peers: cold start to a score, ' + what:66} {ratio:8.2f} >= {FLOOR:6.2f}  {word:5} {onnx.name}, {onnx.what}")
     else:
-        print(f"{rounds} starts of each; load now {os.getloadavg()[0]:.1f}")
-        print("| | cold start to the end, ms: median (least) | processor, ms | peak, MiB | to ship, MB | libraries beside C and C++ |")
+        print(f"{rounds} starts of each, median (least); load now {os.getloadavg()[0]:.1f}")
+        print("| | cold start, ms | processor's time, ms | peak, MiB | to ship, MB | libraries beside C and C++ |")
         print("|---|---|---|---|---|---|")
         for way in ways:
             print(way.text())
-        print("ONNX Runtime's fastest start is " + ", ".join(f"{ratio:.1f} times mlgraph's ({way.what})" for way, ratio in ratios))
-    if not worst <= TOLERANCE:  # not a number is no agreement
+        print("ONNX Runtime's start takes " + ", ".join(f"{ratio:.1f} times mlgraph's ({what})" for what, ratio in ratios))
+    agree = worst <= TOLERANCE  # not a number is no agreement
+    if not agree:
         print(f"scores DIFFER by {worst:.1e}")
     elif not floors:
-        print(f"all scores agree to {TOLERANCE:.0e}: {embedded.score:.6f}; the largest difference is {worst:.0e} of it")
-    return 0 if worst <= TOLERANCE and not short else 1
+        print(f"all scores agree to {TOLERANCE:.0e}: {ours[0].score:.6f}; the largest difference is {worst:.0e} of it")
+    return 0 if agree and (not floors or all(ratio >= FLOOR for _, ratio in ratios)) else 1
 
 
 if __name__ == "__main__":
