@@ -88,6 +88,7 @@ function(mlgraph_extend_precompiled name base target)
     COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${name}_header DEPENDS ${precompiled})
   _mlgraph_precompiled_object(${name} ${target} ${precompiled} ${name}_header)
+  add_dependencies(${name}_object ${base}_object)
   set_target_properties(${name} PROPERTIES MLGRAPH_PCH ${precompiled} MLGRAPH_OBJECTS "${object};${objects}")
 endfunction()
 
